@@ -1,0 +1,53 @@
+import { Command, CommanderError } from 'commander';
+import { exitCodes } from './exit-codes.ts';
+import { Problem } from './problem.ts';
+import { version } from './version.ts';
+
+/**
+ * One file a command. Each is loaded only when it is asked for: `run` must not pay for the page's renderer.
+ * A command file exports `configure(command)`, which adds arguments, options and the action.
+ */
+const commands: readonly [name: string, summary: string, load: () => Promise<CommandModule>][] = [];
+
+interface CommandModule {
+  readonly configure: (command: Command) => void;
+}
+
+export async function main(args: readonly string[]): Promise<void> {
+  process.stdout.on('error', endQuietlyOnClosedPipe);
+  const program = new Command('coroner')
+    .description('Tells whether, how, where and why a process died of running out of memory')
+    .version(version, '-V, --version')
+    .enablePositionalOptions()
+    .exitOverride()
+    .showHelpAfterError('(coroner --help lists the commands)');
+  const asked = args.find((arg) => !arg.startsWith('-'));
+  for (const [name, summary, load] of commands) {
+    const command = program.command(name).summary(summary).description(summary).exitOverride();
+    if (name === asked) (await load()).configure(command);
+  }
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    process.exitCode = explain(error);
+  }
+}
+
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
+  if (error instanceof Problem) {
+    process.stderr.write(`coroner: ${error.message}\n`);
+    if (error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(
+    `coroner: a fault of coroner itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  return exitCodes.internal;
+}
+
+/** `coroner show last | head` must end without a word. */
+function endQuietlyOnClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(exitCodes.done);
+  throw error;
+}

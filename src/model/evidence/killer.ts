@@ -1,0 +1,54 @@
+import type { Limit, ProcessRole } from '../report.ts';
+import type { Cause, Death } from '../causes.ts';
+import type { Bytes } from '../units.ts';
+import type { Fact } from './fact.ts';
+
+/**
+ * A record of somebody else who ends processes for their memory, or denies it:
+ * guards, orchestrators, schedulers, platforms, jetsam (U1 to U19).
+ */
+export interface KillerRecord extends Fact<'killer-record'> {
+  /** `earlyoom`, `nohang`, `systemd-oomd`, `kubelet`, `docker`, `slurm`, `heroku`, `jetsam`, … */
+  readonly by: string;
+  readonly cause: Cause;
+  readonly death?: Death;
+  readonly variant?: string;
+  /** What the record itself says, as one sentence for the headline's reason. */
+  readonly says: string;
+  readonly victim?: ProcessRole;
+  /** Pod, container, unit, job: who it was where there is no process. */
+  readonly subject?: string;
+  readonly limit?: Limit;
+  readonly usedBytes?: Bytes;
+  readonly requestBytes?: Bytes;
+  /** direct: the killer's own record. indirect: a status flag that others set, sticky or container-wide. */
+  readonly witness: 'direct' | 'indirect';
+  readonly exitCode?: number;
+  readonly signal?: string;
+}
+
+/** Figures over time or peaks from tools (vmstat, sar, free, time -v, docker stats, …) (S1 to S7). */
+export interface MetricsWindow extends Fact<'metrics'> {
+  readonly tool: string;
+  readonly subject?: string;
+  readonly pid?: number;
+  readonly peakRssBytes?: Bytes;
+  readonly usedBytes?: Bytes;
+  readonly limitBytes?: Bytes;
+  readonly availableBytes?: Bytes;
+  readonly totalBytes?: Bytes;
+  readonly swapUsedBytes?: Bytes;
+  readonly swapTotalBytes?: Bytes;
+  readonly swapInPagesPerSecond?: number;
+  readonly swapOutPagesPerSecond?: number;
+  readonly majorFaultsPerSecond?: number;
+  readonly psiMemoryFullAvg10?: number;
+  readonly psiMemorySomeAvg10?: number;
+  readonly ioWaitPercent?: number;
+  readonly samples: number;
+  /** What the tool's figures say on their own. */
+  readonly reading: 'thrashing' | 'full' | 'high' | 'calm';
+  readonly says: string;
+}
+
+export type KillerEvidence = KillerRecord | MetricsWindow;

@@ -1,0 +1,73 @@
+import type { StackFrame } from '../report.ts';
+import type { Bytes } from '../units.ts';
+import type { Fact } from './fact.ts';
+
+/** Whose memory (or what else) a program's words speak of. */
+export type Resource =
+  | 'memory'
+  | 'gpu'
+  | 'shm'
+  | 'language-heap'
+  | 'stack'
+  | 'disk'
+  | 'descriptors'
+  | 'threads'
+  | 'none';
+
+/** An exception (P1 to P9, P14, P19): a traceback or what is left of one. */
+export interface ProgramError extends Fact<'program-error'> {
+  readonly language: 'python' | 'java' | 'node' | 'r' | 'other';
+  /** `MemoryError`, `numpy._core._exceptions._ArrayMemoryError`, `OSError`, … */
+  readonly type: string;
+  readonly message: string;
+  readonly resource: Resource;
+  /** Innermost first. */
+  readonly stack: readonly StackFrame[];
+  readonly requestBytes?: Bytes;
+  readonly limitBytes?: Bytes;
+  /** Uncaught on the main thread, in another thread, ignored (`__del__`), caught and logged, or not known. */
+  readonly fate: 'uncaught' | 'thread' | 'ignored' | 'caught' | 'unknown';
+  readonly threadName?: string;
+  readonly pid?: number;
+  readonly name?: string;
+  /** Id of the catalogue, `P2`. */
+  readonly class?: string;
+  readonly variant?: string;
+}
+
+/** The program ended itself and said why (P5, P11 to P13, E18). */
+export interface ProgramAbort extends Fact<'program-abort'> {
+  /** `std::bad_alloc`, `rust`, `jemalloc`, `fatal-python-error`, `faulthandler`, `glibc-corruption`, … */
+  readonly by: string;
+  readonly signal?: string;
+  readonly resource: Resource;
+  readonly message: string;
+  readonly stack: readonly StackFrame[];
+  readonly requestBytes?: Bytes;
+  readonly pid?: number;
+  readonly name?: string;
+}
+
+/** Somebody says that a process was killed or ended so: a shell, a pool, a server, an orchestrator (P15 to P18). */
+export interface DeathNotice extends Fact<'death-notice'> {
+  /** `shell`, `multiprocessing`, `concurrent.futures`, `gunicorn`, `airflow`, … */
+  readonly by: string;
+  readonly pid?: number;
+  readonly name?: string;
+  readonly signal?: string;
+  readonly exitCode?: number;
+  /** Where the same source gives a reason that is not memory: `timeout`, `liveness-probe`, `walltime`, … */
+  readonly otherReason?: string;
+  /** The source itself guesses at memory ("Perhaps out of memory?"): a guess, not a witness. */
+  readonly guessesMemory?: boolean;
+  readonly stack?: readonly StackFrame[];
+}
+
+/** Words that name memory, or sound like it, and mean something else: for the rule-out. */
+export interface MisleadingWords extends Fact<'misleading-words'> {
+  readonly meaning: string;
+  readonly resource: Resource;
+  readonly pid?: number;
+}
+
+export type ProgramEvidence = ProgramError | ProgramAbort | DeathNotice | MisleadingWords;

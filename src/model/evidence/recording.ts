@@ -1,0 +1,118 @@
+import type { AllocationFailure, Limit, MemoryPicture } from '../report.ts';
+import type { Bytes, Ms } from '../units.ts';
+import type { Fact } from './fact.ts';
+
+/** How a watched process ended: the wait status, from its parent. */
+export interface ProcessExit extends Fact<'process-exit'> {
+  readonly pid: number;
+  readonly name: string;
+  readonly command?: string;
+  readonly role: 'command' | 'descendant';
+  readonly exitCode: number | null;
+  /** `SIGKILL`, …; null where it exited. */
+  readonly signal: string | null;
+  readonly peakRssBytes?: Bytes;
+  readonly uptimeMs?: Ms;
+  /** pids as other namespaces see it (NSpid). */
+  readonly otherPids?: readonly number[];
+  readonly cgroup?: string;
+  /** pid and name of the sender of the signal, where a tracepoint saw it; pid 0: the kernel. */
+  readonly sender?: { readonly pid: number; readonly name: string; readonly kernel: boolean };
+  /** For a descendant: its parent still lives, hangs, or had ended too. */
+  readonly parentAfterwards?: 'ended' | 'alive' | 'hangs';
+  readonly leaderPid?: number;
+}
+
+/** What moved in one cgroup's counters during a run (deltas, never totals). */
+export interface CgroupCounters extends Fact<'cgroup-counters'> {
+  readonly version: 1 | 2;
+  readonly path: string;
+  /** 0: the command's own cgroup, 1: its parent, … */
+  readonly level: number;
+  readonly limitBytes: Bytes | null;
+  readonly highBytes?: Bytes | null;
+  readonly peakBytes?: Bytes;
+  readonly oomKills?: number;
+  /** Kills counted in this very cgroup (`memory.events.local`, v1 `memory.oom_control`). */
+  readonly localOomKills?: number;
+  readonly localOoms?: number;
+  readonly groupKills?: number;
+  /** Times the limit was hit (`max`, v1 `failcnt`). */
+  readonly limitHits?: number;
+  readonly highHits?: number;
+  readonly underOom?: boolean;
+  readonly killDisabled?: boolean;
+  /** The cgroup vanished before its last reading. */
+  readonly vanished?: boolean;
+}
+
+/** What moved on the host during a run. */
+export interface HostCounters extends Fact<'host-counters'> {
+  readonly oomKills?: number;
+  readonly minAvailableBytes?: Bytes;
+  readonly totalBytes?: Bytes;
+  readonly swapTotalBytes?: Bytes;
+  readonly minSwapFreeBytes?: Bytes;
+  readonly overcommitMode?: number;
+  readonly commitLimitBytes?: Bytes;
+  readonly peakCommittedBytes?: Bytes;
+}
+
+/** Limits of a watched process against what it used. */
+export interface ProcessLimits extends Fact<'process-limits'> {
+  readonly pid: number;
+  readonly name: string;
+  readonly limits: readonly Limit[];
+  readonly peakVmBytes?: Bytes;
+  readonly peakDataBytes?: Bytes;
+  readonly peakRssBytes?: Bytes;
+  readonly peakSwapBytes?: Bytes;
+  readonly maxMapCount?: number;
+  readonly peakMapCount?: number;
+  readonly threads?: number;
+}
+
+/** A stretch of time in which a process or cgroup did little but wait for memory (S1 to S5, S8). */
+export interface Stall extends Fact<'stall'> {
+  readonly pid: number | null;
+  readonly name?: string;
+  readonly cgroup?: string;
+  readonly how: 'swap' | 'file-refaults' | 'memory-high' | 'reclaim' | 'oom-disabled' | 'livelock';
+  readonly durationMs: Ms;
+  /** Progress before against during the stall (CPU time spent in user code per second); undefined where not measurable. */
+  readonly slowdown?: number;
+  readonly psiFull?: number;
+  readonly majorFaultsPerSecond?: number;
+  readonly refaultsPerSecond?: number;
+  readonly swapBytes?: Bytes;
+  readonly stillGoingOn: boolean;
+  readonly limit?: Limit;
+}
+
+/** What the agent inside saw refused. */
+export interface FailedAllocation extends Fact<'failed-allocation'> {
+  readonly pid: number;
+  readonly name: string;
+  readonly failure: AllocationFailure;
+  /** agent: seen in the process. tracepoint: seen by the kernel. */
+  readonly seenBy: 'agent' | 'tracepoint' | 'strace';
+  /** How long before the process ended; undefined where unknown. */
+  readonly beforeEndMs?: Ms;
+  readonly limit?: Limit;
+}
+
+/** The last look and the agent's tables for one process. */
+export interface MemoryLook extends Fact<'memory-look'> {
+  readonly pid: number;
+  readonly name: string;
+  readonly picture: MemoryPicture;
+}
+
+export type RecordingEvidence =
+  | ProcessExit
+  | CgroupCounters
+  | HostCounters
+  | ProcessLimits
+  | Stall
+  | FailedAllocation
+  | MemoryLook;

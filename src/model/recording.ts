@@ -1,0 +1,78 @@
+/**
+ * What `coroner run` recorded, as renderers and rules see it: the content of an incident folder
+ * (docs/incident-folder.md), already parsed. Every number is optional: missing is not 0.
+ */
+import type { Limit, MemoryPicture, StackFrame } from './report.ts';
+import type { Bytes, Ms } from './units.ts';
+
+export interface Recording {
+  readonly format: 'coroner-recording/1';
+  readonly id: string;
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly startedAt: string;
+  /** null: still running, or the recorder was ended before the command. */
+  readonly endedAt: string | null;
+  readonly durationMs: Ms | null;
+  readonly limits: readonly Limit[];
+  readonly processes: readonly RecordedProcess[];
+  readonly cgroups: readonly RecordedCgroup[];
+  readonly host: Series;
+  readonly events: readonly RecordedEvent[];
+  readonly looks: readonly Look[];
+}
+
+/** Columns of equal length; `atMs` counts from the start of the run. null: not read at that moment. */
+export interface Series {
+  readonly atMs: readonly Ms[];
+  /**
+   * For processes: rssBytes, pssBytes, anonBytes, fileBytes, shmemBytes, swapBytes, vmBytes, majorFaults, userMs, systemMs, threads, maps.
+   * For cgroups: currentBytes, swapBytes, anonBytes, fileBytes, shmemBytes, limitHits, oomKills, psiFullMs, psiSomeMs, refaultsAnon, refaultsFile.
+   * For the host: availableBytes, freeBytes, swapFreeBytes, committedBytes, pswpin, pswpout, psiFullMs, psiSomeMs, oomKills.
+   */
+  readonly columns: Readonly<Record<string, readonly (number | null)[]>>;
+}
+export interface RecordedProcess {
+  readonly pid: number;
+  readonly parentPid: number | null;
+  readonly name: string;
+  readonly command: string | null;
+  readonly startedMs: Ms;
+  readonly endedMs: Ms | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly peakRssBytes?: Bytes;
+  readonly samples: Series;
+}
+export interface RecordedCgroup {
+  readonly version: 1 | 2;
+  readonly path: string;
+  /** 0: the command's own. */
+  readonly level: number;
+  readonly limitBytes: Bytes | null;
+  readonly highBytes?: Bytes | null;
+  readonly samples: Series;
+}
+export interface RecordedEvent {
+  readonly atMs: Ms;
+  readonly what:
+    | 'start'
+    | 'end'
+    | 'kill'
+    | 'limit-hit'
+    | 'stall'
+    | 'exception'
+    | 'failed-allocation'
+    | 'look'
+    | 'note';
+  readonly pid?: number;
+  readonly text: string;
+  readonly stack?: readonly StackFrame[];
+}
+export interface Look {
+  readonly atMs: Ms;
+  readonly pid: number;
+  readonly name: string;
+  readonly rssBytes?: Bytes;
+  readonly picture: MemoryPicture;
+}

@@ -1,0 +1,267 @@
+/**
+ * The report: the contract between coroner and everybody who reads `--json`.
+ * Every field is optional for a reader; missing or null means "not known", never 0.
+ */
+import type { Cause, Death } from './causes.ts';
+import type { Confidence } from './confidence.ts';
+import type { Bytes, Ms } from './units.ts';
+
+export interface Report {
+  readonly format: 'coroner/1';
+  /** In the order in which they happened. */
+  readonly incidents: readonly Incident[];
+  readonly sources: readonly SourceReport[];
+}
+
+/** One death (or stall) of one process. */
+export interface Incident {
+  readonly outOfMemory: boolean | null;
+  readonly death: Death;
+  readonly cause: Cause;
+  /** Finer than the cause: `group-kill`, `memory-high-throttle`, `max-map-count`, `overcommit`, `stack-overflow`, … */
+  readonly variant?: string;
+  readonly confidence: Confidence;
+  /** One sentence, without a full stop. */
+  readonly headline: string;
+  /** ISO 8601, null where unknown. */
+  readonly at: string | null;
+  /** Where only the time since boot is known. */
+  readonly atUptimeSeconds?: number;
+  readonly victim: ProcessRole | null;
+  /** Whose allocation failed. */
+  readonly trigger: ProcessRole | null;
+  /** Who or what held the memory; `pid` is absent where it is no process (tmpfs, slab, …). */
+  readonly culprit: CulpritRole | null;
+  readonly killer: KillerRole | null;
+  readonly limit: Limit | null;
+  readonly request: { readonly bytes: Bytes | null };
+  readonly because: readonly Reason[];
+  readonly against: readonly Reason[];
+  readonly ruledOut: readonly RuledOut[];
+  readonly unknown: readonly Unknown[];
+  readonly remedies: readonly Remedy[];
+  /** Innermost first: where it died or failed. */
+  readonly stack: readonly StackFrame[];
+  readonly memory: MemoryPicture;
+  /** Deaths that this one brought with it, or that brought this one. */
+  readonly related?: readonly {
+    readonly pid: number;
+    readonly name?: string;
+    readonly how: string;
+  }[];
+  /** The kernel's table of tasks, where it was printed. */
+  readonly tasks?: readonly Task[];
+}
+
+export interface ProcessRole {
+  readonly pid?: number;
+  readonly name?: string;
+  readonly uid?: number;
+  readonly anonRssBytes?: Bytes;
+  readonly fileRssBytes?: Bytes;
+  readonly shmemRssBytes?: Bytes;
+  readonly swapBytes?: Bytes;
+  readonly totalVmBytes?: Bytes;
+  readonly oomScoreAdj?: number;
+  readonly cgroup?: string;
+  readonly command?: string;
+}
+export interface CulpritRole extends ProcessRole {
+  /** `process`, or what held the memory instead of one. */
+  readonly what:
+    | 'process'
+    | 'processes'
+    | 'tmpfs'
+    | 'slab'
+    | 'kernel'
+    | 'page-cache'
+    | 'hugetlb'
+    | 'sockets'
+    | 'unknown';
+  readonly bytes?: Bytes;
+}
+export interface KillerRole {
+  /** `kernel`, `systemd-oomd`, `earlyoom`, `kubelet`, `slurm`, … */
+  readonly name: string;
+  readonly pid?: number;
+}
+export interface Limit {
+  readonly owner: LimitOwner;
+  /** The cgroup's path, the rlimit's name (`RLIMIT_AS`), the node, the pod, the unit, … */
+  readonly path?: string;
+  readonly bytes: Bytes | null;
+}
+export type LimitOwner =
+  | 'host'
+  | 'cgroup'
+  | 'rlimit'
+  | 'overcommit'
+  | 'address-space'
+  | 'map-count'
+  | 'numa-node'
+  | 'daemon'
+  | 'orchestrator'
+  | 'scheduler'
+  | 'platform'
+  | 'runtime'
+  | 'gpu'
+  | 'shm'
+  | 'budget'
+  | 'unknown';
+
+export interface Reason {
+  readonly says: string;
+  /** Id of the parser or reader: `kernel-log`, `python-traceback`, `cgroup`, … */
+  readonly source: string;
+  /** `kern.log:120-171`, `/sys/fs/cgroup/memory/job/memory.oom_control`, … */
+  readonly place: string;
+  /** The very text, where there is one. */
+  readonly quote?: string;
+}
+export interface RuledOut {
+  readonly cause: Cause;
+  readonly variant?: string;
+  readonly because: string;
+}
+export interface Unknown {
+  readonly what: string;
+  readonly why: string;
+  /** What to type to find out. */
+  readonly command: string | null;
+}
+export interface Remedy {
+  readonly title: string;
+  readonly detail: string;
+  readonly command: string | null;
+}
+export interface StackFrame {
+  readonly function: string;
+  readonly file: string | null;
+  readonly line: number | null;
+  /** The source line's text, where it was readable. */
+  readonly text?: string;
+}
+/** One row of the kernel's task table. */
+export interface Task {
+  readonly pid: number;
+  readonly name: string;
+  readonly uid?: number;
+  readonly totalVmBytes?: Bytes;
+  readonly rssBytes?: Bytes;
+  readonly anonRssBytes?: Bytes;
+  readonly fileRssBytes?: Bytes;
+  readonly shmemRssBytes?: Bytes;
+  readonly swapBytes?: Bytes;
+  readonly pageTablesBytes?: Bytes;
+  readonly oomScoreAdj?: number;
+}
+
+/** What held the memory and who had allocated it. */
+export interface MemoryPicture {
+  readonly peakRssBytes?: Bytes;
+  /** When the last look was taken, ISO 8601. */
+  readonly lookedAt?: string;
+  readonly ageAtDeathMs?: Ms;
+  readonly threads?: readonly Thread[];
+  readonly types?: readonly TypeTotal[];
+  readonly holders?: readonly Holder[];
+  readonly smells?: readonly Smell[];
+  readonly allocations?: readonly Allocation[];
+  readonly failures?: readonly AllocationFailure[];
+  readonly accounted?: Accounted;
+  /** What the look or the agent could not read, in words. */
+  readonly notes?: readonly string[];
+}
+export interface Thread {
+  readonly id: number;
+  readonly name: string | null;
+  readonly holdsGil: boolean;
+  readonly collectingGarbage?: boolean;
+  readonly stack: readonly StackFrame[];
+}
+export interface TypeTotal {
+  readonly type: string;
+  readonly count: number;
+  readonly bytes: Bytes;
+}
+export type HolderScope =
+  | 'local'
+  | 'global'
+  | 'attribute'
+  | 'closure'
+  | 'stack'
+  | 'native'
+  | 'unknown';
+export interface Holder {
+  readonly name: string;
+  readonly scope: HolderScope;
+  readonly function: string | null;
+  readonly file: string | null;
+  readonly line: number | null;
+  /** From the name to the bytes: `chunks -> list[64] -> numpy.ndarray[float64]`. */
+  readonly path: string;
+  readonly type: string;
+  readonly ownBytes: Bytes;
+  readonly retainedBytes: Bytes;
+  readonly alsoHeldBy: readonly string[];
+  readonly estimate: boolean;
+}
+export interface Smell {
+  readonly id: string;
+  readonly holder: string | null;
+  readonly savesBytes: Bytes;
+  readonly says: string;
+}
+export interface Allocation {
+  readonly when: 'peak' | 'death';
+  readonly file: string | null;
+  readonly line: number | null;
+  readonly function: string | null;
+  readonly bytes: Bytes;
+  /** Of all that was live at that moment, 0 to 1. */
+  readonly share: number;
+  /** Relative standard error, 0 where counted exactly. */
+  readonly plusMinus: number;
+  readonly stack: readonly StackFrame[];
+  /** The source line's text, where it was readable. */
+  readonly text?: string;
+}
+export interface AllocationFailure {
+  readonly bytes: Bytes;
+  readonly errno: string;
+  readonly stack: readonly StackFrame[];
+  /** Library (and symbol) that asked. */
+  readonly caller?: string;
+  readonly pid?: number;
+}
+export interface Accounted {
+  readonly rssBytes: Bytes;
+  readonly pythonBytes: Bytes;
+  readonly nativeBytes: Bytes;
+  readonly unexplainedBytes: Bytes;
+}
+
+export type SourceStatus = 'read' | 'absent' | 'denied' | 'malformed' | 'truncated';
+/** What became of a source that was asked: lets a rule tell "no kill in the log" from "log not readable". */
+export interface SourceReport {
+  readonly id: string;
+  readonly place: string;
+  readonly status: SourceStatus;
+  readonly detail?: string;
+  /** What to type to read it after all. */
+  readonly command?: string;
+}
+
+/** `coroner inspect --json`. */
+export interface Inspection {
+  readonly format: 'coroner/1';
+  readonly process: {
+    readonly pid: number | null;
+    readonly name: string | null;
+    readonly command: string | null;
+    readonly python: string | null;
+    readonly place: string;
+  };
+  readonly threads: readonly Thread[];
+  readonly memory: MemoryPicture;
+}
