@@ -1,0 +1,27 @@
+/** ELF and core files: bytes in, structures out. */
+export { openCore, moduleBase, x86Registers } from './core.ts';
+export type {
+  CoreFile,
+  CoreOptions,
+  CoreProcess,
+  CoreThread,
+  MappedFile,
+  SignalInfo,
+} from './core.ts';
+export { loadedObject, type LoadedObject } from './dynamic.ts';
+export {
+  readElf,
+  readElfHeader,
+  buildIdOf,
+  type ElfFile,
+  type ElfHeader,
+  type Section,
+} from './elf.ts';
+export {
+  regionAt,
+  wordsOf,
+  type MemoryReader,
+  type MemoryRegion,
+  type Words,
+} from './memory-reader.ts';
+export { readAtBytes, readBytes, type ElfProblem, type ReadAt } from './read-at.ts';
