@@ -1,0 +1,72 @@
+// npm run docs: writes the generated parts of the documents. --check: writes nothing, ends with 1 where one is out of date.
+//
+// A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; NAME is a generator below.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const check = process.argv.includes('--check');
+const built = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
+if (!existsSync(join(root, 'dist/model/causes.js'))) {
+  console.error('docs: dist/ is missing: npm run build');
+  process.exit(1);
+}
+
+/** Each gives Markdown. */
+const generators = {
+  /** `coroner --help` as a person sees it at 80 columns. */
+  help: () => {
+    const { stdout, status } = spawnSync(
+      process.execPath,
+      [join(root, 'bin/coroner.js'), '--help'],
+      { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1', COLUMNS: '80' } },
+    );
+    if (status !== 0) throw new Error('coroner --help failed');
+    return `\`\`\`\n${stdout.trimEnd()}\n\`\`\``;
+  },
+  /** One line a cause, with its page where there is one. */
+  causes: async (file) => {
+    const { causes } = await built('model/causes.js');
+    const base = file.startsWith('docs/causes/')
+      ? ''
+      : file.startsWith('docs/')
+        ? 'causes/'
+        : 'docs/causes/';
+    const rows = Object.entries(causes).map(([id, { death, title }]) => {
+      const page = existsSync(join(root, `docs/causes/${id}.md`))
+        ? `[\`${id}\`](${base}${id}.md)`
+        : `\`${id}\``;
+      return `| ${page} | ${death} | ${title} |`;
+    });
+    return ['| cause | death | what happened |', '| --- | --- | --- |', ...rows].join('\n');
+  },
+};
+
+const documents = ['README.md', 'CONTRIBUTING.md'];
+const collect = (folder) => {
+  if (!existsSync(join(root, folder))) return;
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true }))
+    if (entry.isDirectory()) collect(`${folder}/${entry.name}`);
+    else if (entry.name.endsWith('.md')) documents.push(`${folder}/${entry.name}`);
+};
+collect('docs');
+
+let stale = 0;
+for (const file of documents) {
+  if (!existsSync(join(root, file))) continue;
+  const before = readFileSync(join(root, file), 'utf8');
+  let after = before;
+  for (const [whole, name] of before.matchAll(/<!-- generated: ([\w-]+) -->\n[^]*?<!-- end -->/g)) {
+    const generate = generators[name];
+    if (!generate) throw new Error(`${file}: no generator is called ${name}`);
+    const text = await generate(file);
+    after = after.replace(whole, () => `<!-- generated: ${name} -->\n${text}\n<!-- end -->`);
+  }
+  if (after === before) continue;
+  stale += 1;
+  console.error(`docs: ${file} ${check ? 'is out of date: npm run docs' : 'written'}`);
+  if (!check) writeFileSync(join(root, file), after);
+}
+process.exit(check && stale > 0 ? 1 : 0);

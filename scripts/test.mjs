@@ -1,0 +1,111 @@
+// npm test: the quick tests. npm run test:deep (--deep): real deaths by the dozen, virtual machines, long fuzzing.
+// Whatever else stands on the line goes to vitest: npm test -- src/parsers.
+//
+// Ends with `N passed, N failed, N skipped`, and before it every skipped test by name. With CORONER_TEST_COUNTS=FILE the
+// counts go there as well, one JSON object a line, so that a caller can add up several runs.
+import { spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const deep = process.argv.includes('--deep');
+const rest = process.argv.slice(2).filter((argument) => argument !== '--deep');
+const total = { passed: 0, failed: 0, skipped: [] };
+
+/** The tests of the command run what stands in dist/: never let them judge an older build. */
+const newest = (folder) =>
+  existsSync(join(root, folder))
+    ? Math.max(
+        0,
+        ...readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+          .map((entry) => statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs),
+      )
+    : 0;
+const built = join(root, 'dist/cli/main.js');
+const sources = Math.max(newest('src'), newest('report/src'), newest('agent'));
+if (!existsSync(built) || statSync(built).mtimeMs < sources) {
+  const { status } = spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) {
+    console.log('0 passed, 1 failed, 0 skipped');
+    process.exit(1);
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
+try {
+  const counts = join(folder, 'counts.json');
+  const vitest = spawnSync(
+    process.execPath,
+    [
+      join(root, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      '--reporter=default',
+      '--reporter=./scripts/vitest-counts.mjs',
+      ...rest,
+    ],
+    {
+      cwd: root,
+      stdio: 'inherit',
+      env: { ...process.env, CORONER_VITEST_COUNTS: counts, CORONER_DEEP: deep ? '1' : '' },
+    },
+  );
+  if (existsSync(counts)) {
+    const seen = JSON.parse(readFileSync(counts, 'utf8'));
+    total.passed += seen.passed;
+    total.failed += seen.failed;
+    total.skipped.push(...seen.skipped);
+    if (vitest.status !== 0 && seen.failed === 0) total.failed += 1;
+  } else total.failed += 1;
+
+  // The agent's own tests are C programs; they print the same three counts, and `skipped: NAME (REASON)` for each skipped one.
+  const agent = join(root, 'agent/test/run');
+  if (!deep && rest.length === 0 && existsSync(agent)) {
+    const { status, stdout, error } = spawnSync(agent, [], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    process.stdout.write(stdout ?? '');
+    const [, passed, failed, skipped] =
+      /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/m.exec(stdout ?? '') ?? [];
+    const names = (stdout ?? '').match(/^skipped: .*$/gm) ?? [];
+    total.passed += Number(passed ?? 0);
+    total.failed += Number(failed ?? 0);
+    for (let index = 0; index < Math.max(names.length, Number(skipped ?? 0)); index += 1)
+      total.skipped.push({
+        name: `agent: ${names[index]?.slice('skipped: '.length) ?? 'not named'}`,
+        reason: null,
+      });
+    if (error || (status !== 0 && !Number(failed))) total.failed += 1;
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+if (total.skipped.length > 0) {
+  console.log('\nSkipped here:');
+  for (const { name, reason } of total.skipped)
+    console.log(`  ${name}${reason ? ` (${reason})` : ''}`);
+  console.log('');
+}
+if (process.env.CORONER_TEST_COUNTS)
+  appendFileSync(
+    process.env.CORONER_TEST_COUNTS,
+    `${JSON.stringify({ ...total, skipped: total.skipped.length })}\n`,
+  );
+else console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`);
+process.exit(total.failed > 0 ? 1 : 0);
