@@ -1,0 +1,255 @@
+/** One mapping of the process that is looked at. */
+export interface Region {
+  readonly start: number;
+  readonly end: number;
+  readonly writable: boolean;
+  readonly shared: boolean;
+  /** The mapped file, `[heap]`, `[stack]`, or ''. */
+  readonly path: string;
+  /** Offset in the file of `start`. */
+  readonly offset: number;
+}
+
+/** A thread as the kernel knows it. */
+export interface NativeThread {
+  readonly tid: number;
+  readonly name: string | null;
+  /** null: not known, e.g. the thread was running. */
+  readonly stackPointer: number | null;
+  /** General registers, where a core file keeps them. */
+  readonly registers: readonly number[];
+}
+
+/** Where bytes come from: a living process or a core file. 64-bit little endian. */
+export interface MemorySource {
+  readonly kind: 'process' | 'core';
+  readonly pid: number | null;
+  /** Readable mappings, sorted by address, without overlap. */
+  readonly regions: readonly Region[];
+  /** Fills `into` from `address` on; what cannot be read is left as it is. Returns the number of bytes read. Never throws. */
+  readonly read: (address: number, into: Uint8Array) => number;
+  readonly threads: () => readonly NativeThread[];
+  /** The mapped file as seen from here (`/proc/PID/root/...`), to look for symbols that are not in memory. */
+  readonly filePath: (path: string) => string;
+  readonly close: () => void;
+}
+
+/** User space ends below 2^47 on x86-64 and (by default) on aarch64. */
+export const addressLimit = 2 ** 47;
+const chunkShift = 20;
+export const chunkBytes = 2 ** chunkShift;
+const perChunk = 1 / chunkBytes;
+const blockChunks = 1024;
+const absent = 1;
+
+/** An address that may point to an aligned word of user space. */
+export const isPlausible = (address: number): boolean =>
+  address >= 65_536 && address < addressLimit && address % 8 === 0;
+
+/**
+ * Memory in chunks of 1 MiB, at most `maxChunks` of them at a time: reading piecemeal costs 7 µs a read, in bulk 0.5 to 1 GB/s.
+ * Words are given as doubles made of two 32-bit halves: exact below 2^53, and free of BigInt.
+ * What is not mapped or cannot be read reads as zeros, which no check of an object passes.
+ */
+export class Memory {
+  readonly source: MemorySource;
+  readonly regions: readonly Region[];
+  /** Chunks that are numbered densely: `denseChunk`. */
+  readonly denseChunks: number;
+  /** Sum of writable mappings: no object can be larger. */
+  readonly writableBytes: number;
+  readonly statistics = { loads: 0, bytesRead: 0, evictions: 0, unreadableBytes: 0 };
+  /** 1 GiB block of address space -> first entry of its chunks in `slots`; block 0 of `slots` is for what is not mapped. */
+  private readonly blocks = new Int32Array(2 ** (47 - chunkShift) / blockChunks);
+  /** Chunk -> index in `words`: 0 not loaded, 1 nothing there. */
+  private readonly slots: Int32Array;
+  private readonly words: Uint32Array[] = [new Uint32Array(0), new Uint32Array(chunkBytes / 4)];
+  private readonly octets: Uint8Array[] = [new Uint8Array(0), new Uint8Array(chunkBytes)];
+  private readonly slotDense: number[] = [0, 0];
+  private readonly used: Uint8Array;
+  private hand = 2;
+  private readonly maxChunks: number;
+
+  constructor(source: MemorySource, maxChunks = 64) {
+    this.source = source;
+    this.regions = source.regions;
+    this.maxChunks = Math.max(4, maxChunks);
+    let blocks = 1;
+    let writableBytes = 0;
+    for (const { start, end, writable } of this.regions) {
+      if (writable) writableBytes += end - start;
+      const last = Math.floor((end - 1) / (chunkBytes * blockChunks));
+      for (let block = Math.floor(start / (chunkBytes * blockChunks)); block <= last; block++) {
+        if (block >= this.blocks.length || blocks >= 65_536) break;
+        if (this.blocks[block] === 0) this.blocks[block] = blocks++ * blockChunks;
+      }
+    }
+    this.writableBytes = writableBytes;
+    this.denseChunks = blocks * blockChunks;
+    this.slots = new Int32Array(this.denseChunks);
+    this.slots.fill(absent, 0, blockChunks);
+    this.used = new Uint8Array(this.maxChunks + 2);
+  }
+
+  /** Number of the chunk that holds `address`, counted over mapped address space only; 0 to 1023: nothing is mapped there. */
+  denseChunk(address: number): number {
+    const chunk = (address * perChunk) | 0;
+    return this.blocks[chunk >>> 10]! + (chunk & 1023);
+  }
+
+  /** Whether reading at `address` costs nothing. */
+  isLoaded(address: number): boolean {
+    const chunk = (address * perChunk) | 0;
+    return this.slots[this.blocks[chunk >>> 10]! + (chunk & 1023)] !== 0;
+  }
+
+  /** The aligned 8-byte word at `address`. */
+  word(address: number): number {
+    if (!(address < addressLimit)) return 0;
+    const chunk = (address * perChunk) | 0;
+    const dense = this.blocks[chunk >>> 10]! + (chunk & 1023);
+    const slot = this.slots[dense]! || this.load(chunk, dense);
+    const words = this.words[slot]!;
+    const index = (address - chunk * chunkBytes) >>> 2;
+    return words[index]! + words[index + 1]! * 4_294_967_296;
+  }
+
+  u32(address: number): number {
+    if (!(address < addressLimit)) return 0;
+    const chunk = (address * perChunk) | 0;
+    const dense = this.blocks[chunk >>> 10]! + (chunk & 1023);
+    const slot = this.slots[dense]! || this.load(chunk, dense);
+    return this.words[slot]![(address - chunk * chunkBytes) >>> 2]!;
+  }
+
+  i32(address: number): number {
+    return this.u32(address) | 0;
+  }
+
+  u8(address: number): number {
+    if (!(address < addressLimit)) return 0;
+    const chunk = (address * perChunk) | 0;
+    const dense = this.blocks[chunk >>> 10]! + (chunk & 1023);
+    const slot = this.slots[dense]! || this.load(chunk, dense);
+    return this.octets[slot]![address - chunk * chunkBytes]!;
+  }
+
+  u16(address: number): number {
+    return this.u8(address) | (this.u8(address + 1) << 8);
+  }
+
+  /** The aligned signed 8-byte word at `address`. */
+  signedWord(address: number): number {
+    return this.u32(address) + this.i32(address + 4) * 4_294_967_296;
+  }
+
+  bytes(address: number, length: number): Uint8Array {
+    const out = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const at = address + done;
+      if (!(at >= 0 && at < addressLimit)) break;
+      const chunk = (at * perChunk) | 0;
+      const dense = this.blocks[chunk >>> 10]! + (chunk & 1023);
+      const slot = this.slots[dense]! || this.load(chunk, dense);
+      const offset = at - chunk * chunkBytes;
+      const size = Math.min(length - done, chunkBytes - offset);
+      out.set(this.octets[slot]!.subarray(offset, offset + size), done);
+      done += size;
+    }
+    return out;
+  }
+
+  /** Bytes up to the first zero, as Latin-1. */
+  cString(address: number, maxLength: number): string {
+    let text = '';
+    for (let i = 0; i < maxLength; i++) {
+      const code = this.u8(address + i);
+      if (code === 0) break;
+      text += String.fromCharCode(code);
+    }
+    return text;
+  }
+
+  /** The mapping that holds `address`. */
+  region(address: number): Region | null {
+    const { regions } = this;
+    let low = 0;
+    let high = regions.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const region = regions[middle]!;
+      if (address < region.start) high = middle - 1;
+      else if (address >= region.end) low = middle + 1;
+      else return region;
+    }
+    return null;
+  }
+
+  /** Forgets what was read, for another look at the same living process. */
+  forget(): void {
+    for (let slot = 2; slot < this.words.length; slot++) {
+      const dense = this.slotDense[slot]!;
+      if (dense !== 0) this.slots[dense] = 0;
+      this.slotDense[slot] = 0;
+    }
+  }
+
+  private load(chunk: number, dense: number): number {
+    const start = chunk * chunkBytes;
+    const end = start + chunkBytes;
+    const { regions } = this;
+    let low = 0;
+    let high = regions.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (regions[middle]!.end <= start) low = middle + 1;
+      else high = middle;
+    }
+    if (!(dense >= blockChunks) || low >= regions.length || regions[low]!.start >= end) {
+      if (dense >= blockChunks) this.slots[dense] = absent;
+      return absent;
+    }
+    const slot = this.freeSlot();
+    const octets = this.octets[slot]!;
+    let filled = start;
+    for (let i = low; i < regions.length && regions[i]!.start < end; i++) {
+      const from = Math.max(start, regions[i]!.start);
+      const to = Math.min(end, regions[i]!.end);
+      if (from > filled) octets.fill(0, filled - start, from - start);
+      const part = octets.subarray(from - start, to - start);
+      const read = this.source.read(from, part);
+      this.statistics.bytesRead += read;
+      if (read < to - from) {
+        this.statistics.unreadableBytes += to - from - read;
+        part.fill(0, read);
+      }
+      filled = to;
+    }
+    if (filled < end) octets.fill(0, filled - start);
+    this.statistics.loads += 1;
+    this.slots[dense] = slot;
+    this.slotDense[slot] = dense;
+    this.used[slot] = 1;
+    return slot;
+  }
+
+  /** A new chunk while there may be more, else the oldest one (second chance: not the one loaded last). */
+  private freeSlot(): number {
+    if (this.words.length < this.maxChunks + 2) {
+      const words = new Uint32Array(chunkBytes / 4);
+      this.words.push(words);
+      this.octets.push(new Uint8Array(words.buffer));
+      this.slotDense.push(0);
+      return this.words.length - 1;
+    }
+    const slot = this.hand;
+    this.hand = this.hand + 1 < this.words.length ? this.hand + 1 : 2;
+    const dense = this.slotDense[slot]!;
+    if (dense !== 0) {
+      this.slots[dense] = 0;
+      this.statistics.evictions += 1;
+    }
+    return slot;
+  }
+}
