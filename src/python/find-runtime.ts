@@ -1,4 +1,4 @@
-import { elfImage } from './elf-image.ts';
+import { loadedObject } from '../elf/index.ts';
 import type { Layout } from './layouts/layout.ts';
 import { layouts } from './layouts/tables.ts';
 import { isRefusal, type Refusal } from './live-process.ts';
@@ -58,18 +58,20 @@ function candidates(memory: Memory): readonly Module[] {
 
 /** null: nothing of CPython in this module. */
 function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusal | null {
-  const image = elfImage(memory, base);
+  const image = loadedObject(memory, base);
   if (image === null) return null;
   const writable = (address: number | null) =>
-    address !== null && image.isWritable(address) ? address : null;
+    address !== null &&
+    image.segments.some((part) => part.writable && address >= part.start && address < part.end)
+      ? address
+      : null;
   let runtimeAddress = writable(image.symbol('_PyRuntime'));
   // Exported up to 3.11 or so as a hint; 2.7 and 3.6 have no _PyRuntime.
   const threadCurrent = writable(image.symbol('_PyThreadState_Current'));
-  let local: ReadonlyMap<string, number> | null = null;
-  if (runtimeAddress === null && threadCurrent === null) {
+    if (runtimeAddress === null && threadCurrent === null) {
     if (image.symbol('Py_Initialize') === null && !/python/.test(path)) return null;
-    local = fileSymbols(memory.source.filePath(path), ['_PyRuntime', 'interp_head'], '.PyRuntime');
-    const address = local?.get('_PyRuntime') ?? local?.get('.PyRuntime');
+    const local = fileSymbols(memory.source.filePath(path), ['_PyRuntime'], '.PyRuntime');
+    const address = local.get('_PyRuntime') ?? local.get('.PyRuntime');
     if (address !== undefined) runtimeAddress = address + image.bias;
     if (runtimeAddress === null) return null;
   }
@@ -94,9 +96,13 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   if (runtimeAddress !== null && layout.runtime !== undefined)
     interpreter = memory.word(runtimeAddress + layout.runtime.interpretersHead);
   else {
-    local = fileSymbols(memory.source.filePath(path), ['interp_head', 'generations'], null);
-    const head = local?.get('interp_head');
-    const generations = local?.get('generations');
+    const local = fileSymbols(
+      memory.source.filePath(path),
+      ['interp_head', 'generations'],
+      null,
+    );
+    const head = local.get('interp_head');
+    const generations = local.get('generations');
     if (head !== undefined) interpreter = memory.word(head + image.bias);
     else if (threadCurrent !== null) {
       // Only while somebody holds the GIL.
@@ -172,9 +178,8 @@ function withDebugOffsets(memory: Memory, runtimeAddress: number, layout: Layout
       status: 'unsupported',
       detail: 'this is a free-threaded CPython: its objects have another shape, and coroner does not guess',
     };
-  const gcShift = field(10) - field(10);
   const { interpreter } = layout;
-  const shift = field(10) + gcShift - (interpreter.gcGenerations! - gcGenerationsWithinGc);
+  const shift = field(10) - (interpreter.gcGenerations! - gcGenerationsWithinGc);
   return {
     ...layout,
     runtime: { ...layout.runtime, interpretersHead: field(5) },

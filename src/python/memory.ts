@@ -160,6 +160,12 @@ export class Memory {
     return out;
   }
 
+  /** As `bytes`, into a buffer: the form in which ELF structures are read. Returns its length; what is not known is 0. */
+  readMemory(address: number, into: Uint8Array): number {
+    into.set(this.bytes(address, into.length));
+    return into.length;
+  }
+
   /** Bytes up to the first zero, as Latin-1. */
   cString(address: number, maxLength: number): string {
     let text = '';
