@@ -7,7 +7,13 @@ import { version } from './version.ts';
  * One file a command. Each is loaded only when it is asked for: `run` must not pay for the page's renderer.
  * A command file exports `configure(command)`, which adds arguments, options and the action.
  */
-const commands: readonly [name: string, summary: string, load: () => Promise<CommandModule>][] = [];
+const commands: readonly [name: string, summary: string, load: () => Promise<CommandModule>][] = [
+  [
+    'inspect',
+    'looks into a living or dumped CPython: stacks, what holds its memory',
+    () => import('./inspect.ts'),
+  ],
+];
 
 interface CommandModule {
   readonly configure: (command: Command) => void;

@@ -7,7 +7,11 @@ import { fileSymbols } from './symbol-file.ts';
 
 /** A CPython found in a process. */
 export interface Runtime {
-  readonly version: { readonly major: number; readonly minor: number; readonly patch: number | null };
+  readonly version: {
+    readonly major: number;
+    readonly minor: number;
+    readonly patch: number | null;
+  };
   readonly layout: Layout;
   /** `_PyRuntime`; null before 3.7. */
   readonly runtimeAddress: number | null;
@@ -52,7 +56,9 @@ function candidates(memory: Memory): readonly Module[] {
   const library = modules.filter((module) => /^libpython\d/.test(name(module)));
   const executable = modules.filter((module) => /^python[\d.]*[a-z]*$/.test(name(module)));
   // The main executable is mapped first (lowest) as a rule, above all where it is not position independent.
-  const others = modules.filter((module) => !/\.so(\.|$)|\.pyc?$|\.zip$/.test(name(module))).slice(0, 2);
+  const others = modules
+    .filter((module) => !/\.so(\.|$)|\.pyc?$|\.zip$/.test(name(module)))
+    .slice(0, 2);
   return [...new Set([...library, ...executable, ...others])];
 }
 
@@ -68,7 +74,7 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   let runtimeAddress = writable(image.symbol('_PyRuntime'));
   // Exported up to 3.11 or so as a hint; 2.7 and 3.6 have no _PyRuntime.
   const threadCurrent = writable(image.symbol('_PyThreadState_Current'));
-    if (runtimeAddress === null && threadCurrent === null) {
+  if (runtimeAddress === null && threadCurrent === null) {
     if (image.symbol('Py_Initialize') === null && !/python/.test(path)) return null;
     const local = fileSymbols(memory.source.filePath(path), ['_PyRuntime'], '.PyRuntime');
     const address = local.get('_PyRuntime') ?? local.get('.PyRuntime');
@@ -77,7 +83,10 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   }
   const version = versionOf(memory, image.symbol('Py_Version'), runtimeAddress, path);
   if (version === null)
-    return { status: 'unsupported', detail: `the version of the CPython in ${path} cannot be told` };
+    return {
+      status: 'unsupported',
+      detail: `the version of the CPython in ${path} cannot be told`,
+    };
   const text = `${version.major}.${version.minor}`;
   let layout = layouts[text];
   if (layout === undefined)
@@ -96,11 +105,7 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   if (runtimeAddress !== null && layout.runtime !== undefined)
     interpreter = memory.word(runtimeAddress + layout.runtime.interpretersHead);
   else {
-    const local = fileSymbols(
-      memory.source.filePath(path),
-      ['interp_head', 'generations'],
-      null,
-    );
+    const local = fileSymbols(memory.source.filePath(path), ['interp_head', 'generations'], null);
     const head = local.get('interp_head');
     const generations = local.get('generations');
     if (head !== undefined) interpreter = memory.word(head + image.bias);
@@ -170,13 +175,19 @@ const debugCookie = 'xdebugpy';
  * sysdict, builtins, ceval_gil, …}, thread {size, prev, next, interp, current_frame, thread_id, native_thread_id, …}.
  * The shape is stable within a minor version only.
  */
-function withDebugOffsets(memory: Memory, runtimeAddress: number, layout: Layout): Layout | Refusal {
-  if (memory.cString(runtimeAddress, 8) !== debugCookie || layout.runtime === undefined) return layout;
+function withDebugOffsets(
+  memory: Memory,
+  runtimeAddress: number,
+  layout: Layout,
+): Layout | Refusal {
+  if (memory.cString(runtimeAddress, 8) !== debugCookie || layout.runtime === undefined)
+    return layout;
   const field = (index: number) => memory.word(runtimeAddress + 8 * index);
   if (field(2) !== 0)
     return {
       status: 'unsupported',
-      detail: 'this is a free-threaded CPython: its objects have another shape, and coroner does not guess',
+      detail:
+        'this is a free-threaded CPython: its objects have another shape, and coroner does not guess',
     };
   const { interpreter } = layout;
   const shift = field(10) - (interpreter.gcGenerations! - gcGenerationsWithinGc);

@@ -54,7 +54,7 @@ export class Interpreter {
 
   private chain(head: number, next: number, limit: number): readonly number[] {
     const seen = new Set<number>();
-    for (let at = head; isPlausible(at) && !seen.has(at) && seen.size < limit; ) {
+    for (let at = head; isPlausible(at) && !seen.has(at) && seen.size < limit;) {
       seen.add(at);
       at = this.memory.word(at + next);
     }
@@ -112,7 +112,9 @@ export class Interpreter {
   private nameTuple(tuple: number): readonly string[] {
     if (!isPlausible(tuple)) return [];
     const count = Math.min(this.memory.word(tuple + 16), maxNames);
-    return Array.from({ length: count }, (_, i) => this.string(this.memory.word(tuple + 24 + 8 * i)));
+    return Array.from({ length: count }, (_, i) =>
+      this.string(this.memory.word(tuple + 24 + 8 * i)),
+    );
   }
 
   /** Whether an address is that of a code object: the type is known by name once, then by address. */
@@ -168,7 +170,10 @@ export class Interpreter {
   private byteData(object: number): Uint8Array {
     if (!isPlausible(object)) return new Uint8Array(0);
     const size = this.memory.word(object + 16);
-    return this.memory.bytes(object + (this.isPython2 ? 36 : 32), Math.min(size, maxLineTableBytes));
+    return this.memory.bytes(
+      object + (this.isPython2 ? 36 : 32),
+      Math.min(size, maxLineTableBytes),
+    );
   }
 
   get lineTableKind(): LineTableKind {
@@ -211,7 +216,8 @@ export class Interpreter {
     for (let i = 0; i < count; i++) {
       const entry = entries.start + i * entries.width;
       const key = memory.word(entry + entries.keyAt);
-      const value = split === 0 ? memory.word(entry + entries.keyAt + 8) : memory.word(split + 8 * i);
+      const value =
+        split === 0 ? memory.word(entry + entries.keyAt + 8) : memory.word(split + 8 * i);
       if (key !== 0 && value !== 0 && visit(key, value) === true) return;
     }
   }
@@ -339,7 +345,9 @@ export class Interpreter {
     if (layout.gil !== undefined && layout.interpreter.gil !== undefined) {
       const gil = memory.word(interpreter + layout.interpreter.gil);
       if (!isPlausible(gil)) return null;
-      return memory.i32(gil + layout.gil.locked) === 1 ? memory.word(gil + layout.gil.lastHolder) : 0;
+      return memory.i32(gil + layout.gil.locked) === 1
+        ? memory.word(gil + layout.gil.lastHolder)
+        : 0;
     }
     if (layout.runtime?.threadCurrent !== undefined && runtime.runtimeAddress !== null)
       return memory.word(runtime.runtimeAddress + layout.runtime.threadCurrent);

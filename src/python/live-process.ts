@@ -7,7 +7,8 @@ export interface Refusal {
   readonly detail: string;
   readonly hint?: string;
 }
-export const isRefusal = (value: object): value is Refusal => 'status' in value && 'detail' in value;
+export const isRefusal = (value: object): value is Refusal =>
+  'status' in value && 'detail' in value;
 
 /** Opens the memory of a living process for reading. Nothing is changed in it, and it is not stopped. */
 export function openProcess(pid: number, procRoot = '/proc'): MemorySource | Refusal {

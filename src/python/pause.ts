@@ -56,7 +56,7 @@ export interface Paused {
  */
 export function pause(pid: number, guard: Guard, waitMs = 200): Paused | null {
   const before = threadStates(pid);
-  const wasStopped = before.length > 0 && before.every((state) => state === "T" || state === "t");
+  const wasStopped = before.length > 0 && before.every((state) => state === 'T' || state === 't');
   if (!wasStopped) {
     guard.holds(pid);
     try {

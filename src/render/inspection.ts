@@ -40,7 +40,7 @@ function renderThread(thread: Thread, width: number, paint: Colors): readonly st
       ? stack.map((frame) => renderFrame(frame, width, paint))
       : [
           ...stack.slice(0, shownFrames - 5).map((frame) => renderFrame(frame, width, paint)),
-          paint.dim(`    … ${(hidden).toLocaleString('en')} more calls …`),
+          paint.dim(`    … ${hidden.toLocaleString('en')} more calls …`),
           ...stack.slice(-5).map((frame) => renderFrame(frame, width, paint)),
         ];
   return [head, ...(frames.length === 0 ? [paint.dim('    (no Python code)')] : frames), ''];
