@@ -1,0 +1,351 @@
+/**
+ * How the process of a core died, as facts: the signal (the original one, where a handler raised it again),
+ * the instruction and the register that was zero, errno, what the C and C++ runtimes had noted.
+ * Section 7.3 of the catalogue; P10 to P12, E1, E5, E13.
+ */
+import { moduleBase, x86Registers, type CoreFile, type MappedFile } from './core.ts';
+import { loadedObject } from './dynamic.ts';
+import { regionAt, wordsOf, type MemoryRegion, type Words } from './memory-reader.ts';
+import { findSignalFrame } from './signal-frame.ts';
+import { dynamicTlsAddress, errnoAddress } from './thread-local.ts';
+import { memoryOperand, type MemoryOperand, type Register } from './x86-operand.ts';
+
+export type Registers = Readonly<Record<Register | 'rip', bigint>>;
+
+export interface CrashFacts {
+  readonly signal: number | null;
+  readonly code: number | null;
+  /** A handler had caught the signal and raised it again: the rest is from the signal frame. */
+  readonly reraised: boolean;
+  /** Another process sent the signal. */
+  readonly sender: { readonly pid: number; readonly uid: number } | null;
+  /** null where the signal is no fault, or the kernel could not tell (general protection). */
+  readonly faultAddress: bigint | null;
+  readonly access: 'read' | 'write' | 'execute' | null;
+  readonly instructionPointer: number;
+  readonly stackPointer: number;
+  readonly registers: Registers | null;
+  readonly operand: MemoryOperand | null;
+  /** The register of the faulting operand that should have held a pointer and held 0. */
+  readonly zeroRegister: Register | null;
+  readonly errno: number | null;
+  /** The object that holds the instruction pointer. */
+  readonly object: {
+    readonly path: string;
+    readonly offset: number;
+    readonly buildId: string | null;
+  } | null;
+  /** What is mapped at the fault address; null where nothing is. */
+  readonly faultRegion: MemoryRegion | null;
+  /** The stack pointer had left its stack, or the access fell below it. */
+  readonly stackOverflow: boolean;
+  /** What glibc printed before it aborted (`__abort_msg`). */
+  readonly abortMessage: string | null;
+  /** Mangled type name of the C++ exception that was being handled: `St9bad_alloc`. */
+  readonly exceptionType: string | null;
+  /** The request that malloc refused, where it and a length that glibc made of it are both still in sight. */
+  readonly requestBytes: number | null;
+}
+
+const SIGABRT = 6;
+const SIGSEGV = 11;
+const ENOMEM = 12;
+/** si_code of a fault whose address the kernel does not know: general protection, non-canonical addresses. */
+const SI_KERNEL = 0x80;
+const faults = new Set([4, 5, 7, 8, 11]);
+/** A page, and room for a frame that was too large for it. */
+const nearStackBytes = 64 << 10;
+
+export function crashFacts(core: CoreFile): CrashFacts {
+  const words = wordsOf(core);
+  const thread = core.threads[0];
+  const { signalInfo } = core;
+  const own = thread === undefined ? null : registersOf(core, thread.registers);
+  const sentByItself =
+    signalInfo !== null && signalInfo.code <= 0 && isOwn(core, signalInfo.senderPid);
+  const mayBeReraised =
+    core.header.machine === 'x86-64' &&
+    thread !== undefined &&
+    (core.signal === SIGABRT ||
+      (signalInfo !== null && signalInfo.code <= 0 && faults.has(core.signal ?? 0)));
+  const frame = mayBeReraised ? findSignalFrame(core, thread.stackPointer) : null;
+  const reraised = frame !== null && frame.code > 0;
+
+  const registers = reraised ? frame.registers : own;
+  // Aborting handlers (abseil, Go) end with SIGABRT what had begun as a fault.
+  const signal = reraised
+    ? (frame.signal ?? (core.signal === SIGABRT ? SIGSEGV : core.signal))
+    : core.signal;
+  const code = reraised ? frame.code : (signalInfo?.code ?? null);
+  const instructionPointer =
+    registers === null ? (thread?.instructionPointer ?? 0) : Number(registers.rip);
+  const stackPointer = registers === null ? (thread?.stackPointer ?? 0) : Number(registers.rsp);
+  const isFault = signal !== null && faults.has(signal) && code !== null && code > 0;
+  const faultAddress =
+    !isFault || code === SI_KERNEL
+      ? null
+      : reraised
+        ? frame.trap === 14
+          ? frame.cr2
+          : frame.address
+        : (signalInfo?.address ?? null);
+  const executes =
+    faultAddress !== null && Number(faultAddress) === instructionPointer && signal === 11;
+  const decoded =
+    isFault && !executes && registers !== null ? readInstruction(words, instructionPointer) : null;
+  const operand = decoded !== null && agrees(decoded, registers!, faultAddress) ? decoded : null;
+
+  const errno = readErrno(core, words);
+
+  return {
+    signal,
+    code,
+    reraised,
+    sender:
+      !reraised &&
+      signalInfo !== null &&
+      signalInfo.code <= 0 &&
+      !sentByItself &&
+      signalInfo.senderPid >= 0
+        ? { pid: signalInfo.senderPid, uid: signalInfo.senderUid }
+        : null,
+    faultAddress,
+    access: accessOf({
+      executes,
+      operand,
+      error: reraised && frame.trap === 14 ? frame.error : null,
+    }),
+    instructionPointer,
+    stackPointer,
+    registers,
+    operand,
+    zeroRegister:
+      operand === null || registers === null ? null : zeroRegister(core, operand, registers),
+    errno,
+    object: objectAt(core, instructionPointer),
+    faultRegion:
+      faultAddress === null ? null : (regionAt(core.regions, Number(faultAddress)) ?? null),
+    stackOverflow: signal === 11 && isStackOverflow(core, faultAddress, stackPointer),
+    abortMessage: signal === SIGABRT ? readAbortMessage(core, words) : null,
+    exceptionType: signal === SIGABRT ? readExceptionType(core, words) : null,
+    requestBytes:
+      errno === ENOMEM && isFault && registers !== null
+        ? refusedRequest(core, registers, stackPointer)
+        : null,
+  };
+}
+
+const isOwn = (core: CoreFile, pid: number): boolean =>
+  pid === core.process?.pid || core.threads.some(({ id }) => id === pid);
+
+function registersOf(core: CoreFile, values: BigUint64Array): Registers | null {
+  if (core.header.machine !== 'x86-64' || values.length < x86Registers.length) return null;
+  return Object.fromEntries(
+    x86Registers.map((name, index) => [name, values[index]!]),
+  ) as unknown as Registers;
+}
+
+function readInstruction(words: Words, address: number): MemoryOperand | null {
+  // The last instruction of a mapping may have fewer than 15 bytes behind it.
+  for (const length of [15, 8, 4, 2])
+    if (words.bytes(address, length) !== null) return memoryOperand(words.bytes(address, length)!);
+  return null;
+}
+
+/** Whether the decoded operand explains the fault address: else one of the two was misunderstood. */
+function agrees(
+  operand: MemoryOperand,
+  registers: Registers,
+  faultAddress: bigint | null,
+): boolean {
+  if (faultAddress === null || operand.base === 'rip' || operand.segment !== null) return true;
+  const value = (name: Register | null) => (name === null ? 0n : registers[name]);
+  const at = BigInt.asUintN(
+    64,
+    value(operand.base as Register | null) +
+      value(operand.index) * BigInt(operand.scale) +
+      BigInt(operand.displacement),
+  );
+  // A vector load faults anywhere within its 64 bytes; fxsave and the like are larger.
+  return faultAddress >= at && faultAddress < at + 512n;
+}
+
+function zeroRegister(
+  core: CoreFile,
+  { base, index, scale, segment }: MemoryOperand,
+  registers: Registers,
+): Register | null {
+  if (segment !== null || base === 'rip') return null;
+  if (base !== null && registers[base] === 0n) return base;
+  // With a scale of 1 either register may be the pointer: the other one must then not point to memory.
+  if (base !== null && index !== null && scale === 1 && registers[index] === 0n)
+    return regionAt(core.regions, Number(registers[base])) === undefined ? index : null;
+  return null;
+}
+
+function accessOf({
+  executes,
+  operand,
+  error,
+}: {
+  readonly executes: boolean;
+  readonly operand: MemoryOperand | null;
+  readonly error: number | null;
+}): CrashFacts['access'] {
+  if (executes) return 'execute';
+  if (error !== null) return (error & 16) !== 0 ? 'execute' : (error & 2) !== 0 ? 'write' : 'read';
+  if (operand === null) return null;
+  return operand.access === 'both' ? 'write' : operand.access;
+}
+
+/**
+ * The fault lies at the edge of the stack (E13). Not required: sp - 8, as a frame may be larger than a page;
+ * nor an address near 7ff…, as the stacks of other threads are in the mmap area.
+ */
+function isStackOverflow(
+  core: CoreFile,
+  faultAddress: bigint | null,
+  stackPointer: number,
+): boolean {
+  if (faultAddress === null || faultAddress >= 1n << 53n) return false;
+  const fault = Number(faultAddress);
+  const hit = regionAt(core.regions, fault);
+  // A mapped page that may be written is no guard page.
+  if (hit?.writable === true) return false;
+  const distance = Math.abs(fault - stackPointer);
+  // The stack begins right above the fault: the first writable mapping behind it.
+  const above = regionAbove(core, fault);
+  if (above === null || above.start - fault > nearStackBytes) return false;
+  return distance <= nearStackBytes || (fault >= stackPointer && fault - stackPointer <= 8 << 20);
+}
+
+function regionAbove(core: CoreFile, address: number): MemoryRegion | null {
+  const { regions } = core;
+  let low = 0;
+  let high = regions.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (regions[middle]!.start > address) high = middle;
+    else low = middle + 1;
+  }
+  for (let index = low; index < Math.min(low + 2, regions.length); index += 1)
+    if (regions[index]!.writable && regions[index]!.path === null) return regions[index]!;
+  return null;
+}
+
+export function objectAt(core: CoreFile, address: number): CrashFacts['object'] {
+  const file = core.files.find(({ start, end }) => address >= start && address < end);
+  if (file === undefined) return null;
+  const base = moduleBase(core.files, file);
+  return { path: file.path, offset: address - base, buildId: core.buildIdAt(base) };
+}
+
+/** First mappings of the objects whose file name matches. */
+function objectsNamed(core: CoreFile, name: RegExp): readonly MappedFile[] {
+  const seen = new Set<string>();
+  const found: MappedFile[] = [];
+  for (const file of core.files) {
+    if (seen.has(file.path)) continue;
+    seen.add(file.path);
+    if (name.test(file.path.slice(file.path.lastIndexOf('/') + 1))) found.push(file);
+  }
+  return found.slice(0, 8);
+}
+
+const libc = /^(?:libc[.-]|libc\.so|ld-musl|libc\.musl)/;
+
+function readErrno(core: CoreFile, words: Words): number | null {
+  const threadPointer = core.threads[0]?.threadPointer ?? null;
+  if (core.header.machine !== 'x86-64' || threadPointer === null || threadPointer === 0)
+    return null;
+  for (const file of objectsNamed(core, libc)) {
+    const location =
+      loadedObject(core, moduleBase(core.files, file))?.symbol('__errno_location') ?? null;
+    const address = location === null ? null : errnoAddress(words, location, threadPointer);
+    const value = address === null ? null : words.u32(address);
+    // Linux has no errno above 133; anything else was not errno.
+    if (value !== null && value <= 4095) return value;
+  }
+  return null;
+}
+
+/** glibc keeps the text of `malloc(): …`, `free(): …` and of assertions (`struct abort_msg_s`). */
+function readAbortMessage(core: CoreFile, words: Words): string | null {
+  for (const file of objectsNamed(core, libc)) {
+    const variable =
+      loadedObject(core, moduleBase(core.files, file))?.symbol('__abort_msg') ?? null;
+    const message = variable === null ? null : words.u64(variable);
+    if (message === null || message === 0 || !Number.isSafeInteger(message)) continue;
+    const text = words.string(message + 4, 512)?.trim();
+    if (text !== undefined && text !== '') return text;
+  }
+  return null;
+}
+
+/**
+ * libstdc++ hangs the exceptions that are being handled on `__cxa_get_globals()->caughtExceptions`, and
+ * `std::terminate` handles the uncaught one so; its first word is its std::type_info (`unwind-cxx.h`).
+ */
+function readExceptionType(core: CoreFile, words: Words): string | null {
+  const threadPointer = core.threads[0]?.threadPointer ?? null;
+  if (core.header.machine !== 'x86-64' || threadPointer === null) return null;
+  for (const file of objectsNamed(core, /^libstdc\+\+/)) {
+    const accessor =
+      loadedObject(core, moduleBase(core.files, file))?.symbol('__cxa_get_globals') ?? null;
+    const globals = accessor === null ? null : dynamicTlsAddress(words, accessor, threadPointer);
+    const exception = globals === null ? null : words.u64(globals);
+    if (exception === null || exception === 0) continue;
+    const type = words.u64(exception);
+    const name = type === null ? null : words.u64(type + 8);
+    const text = name === null ? null : words.string(name, 256);
+    if (text !== null && /^[\w*.$]+$/.test(text)) return text.replace(/^\*/, '');
+  }
+  return null;
+}
+
+/** Smaller numbers are too common to mean anything. */
+const smallestRequestBytes = 16 << 20;
+const largestRoundingBytes = 2 << 20;
+
+/**
+ * A malloc beyond the mmap threshold asks the kernel three times for the size with a header, rounded to pages, to the
+ * heap's top and to an arena: where the size and one of those are still in registers or on the stack around sp, it is
+ * what was asked for.
+ */
+function refusedRequest(core: CoreFile, registers: Registers, stackPointer: number): number | null {
+  const values = new Set<number>();
+  const add = (value: number): void => {
+    if (value >= smallestRequestBytes && value < 2 ** 56 && !nearMapping(core, value))
+      values.add(value);
+  };
+  for (const value of Object.values(registers)) add(Number(value));
+  const from = Math.floor(stackPointer / 8) * 8 - 2048;
+  const bytes = new Uint8Array(4096);
+  const view = new DataView(bytes.buffer, 0, core.readMemory(from, bytes));
+  for (let at = 0; at + 8 <= view.byteLength; at += 8)
+    add(view.getUint32(at + 4, true) * 4294967296 + view.getUint32(at, true));
+  const sorted = [...values].sort((a, b) => a - b);
+  for (const rounded of sorted) {
+    if (rounded % 4096 !== 0) continue;
+    const asked = sorted.find(
+      (value) => value + 8 < rounded && rounded - value <= largestRoundingBytes,
+    );
+    if (asked !== undefined) return asked;
+  }
+  return null;
+}
+
+/** Numbers that are addresses, or were: near what is mapped. */
+function nearMapping(core: CoreFile, value: number): boolean {
+  const slack = 1 << 30;
+  const { regions } = core;
+  let low = 0;
+  let high = regions.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (regions[middle]!.end + slack > value) high = middle;
+    else low = middle + 1;
+  }
+  const region = regions[low];
+  return region !== undefined && value >= region.start - slack;
+}
