@@ -1,0 +1,33 @@
+#!/bin/busybox sh
+# /init of the guest: mounts what there is, runs the jobs named in the kernel's command line (job=a,b,c) between markers, powers off.
+# Disks: vda node and its libraries, vdb this checkout, vdc swap (empty), vdd takes a tar of /out at the end.
+export PATH=/bin:/usr/bin HOME=/tmp PYTHONDONTWRITEBYTECODE=1
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mount -t tmpfs tmp /tmp
+mkdir -p /dev/shm /out; mount -t tmpfs shm /dev/shm; mount -t tmpfs out /out
+for m in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do insmod /mod/$m.ko 2>/dev/null; done
+# virtio_pci needs both halves: once more for those whose turn came too early
+for m in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do insmod /mod/$m.ko 2>/dev/null; done
+mount -o ro /dev/vda /tools; mount -o ro /dev/vdb /coroner
+mount -t cgroup2 none /sys/fs/cgroup
+echo "+memory +cpu +io +pids" > /sys/fs/cgroup/cgroup.subtree_control
+ip link set lo up 2>/dev/null
+export NO_COLOR=1
+for f in /tools/lib/*; do [ -e /lib/x86_64-linux-gnu/${f##*/} ] || ln -s $f /lib/x86_64-linux-gnu/; done
+ln -s /tools/bin/node /usr/bin/node
+printf '#!/bin/sh\nexec /tools/bin/node /coroner/bin/coroner.js "$@"\n' > /bin/coroner
+chmod +x /bin/coroner
+# in CGROUP COMMAND...: enters a cgroup below the root and becomes the command
+printf '#!/bin/sh\necho $$ > /sys/fs/cgroup/$1/cgroup.procs || exit 126\nshift\nexec "$@"\n' > /bin/in
+chmod +x /bin/in
+J=$(sed -n 's/.*job=\([^ ]*\).*/\1/p' /proc/cmdline)
+echo "VM boot-done uptime=$(cut -d' ' -f1 /proc/uptime) job=$J kernel=$(uname -r)"
+for j in $(echo $J | tr , ' '); do
+  echo "VM begin $j uptime=$(cut -d' ' -f1 /proc/uptime)"
+  echo "VM-MARK $j" > /dev/kmsg
+  mkdir -p /out/$j
+  ( cd /out/$j; . /coroner/test/vm/jobs/$j.sh ) 2>&1
+  echo "VM end $j rc=$? uptime=$(cut -d' ' -f1 /proc/uptime)"
+done
+tar cf /dev/vdd -C /out . 2>/dev/null
+echo "VM poweroff"
+sync; poweroff -f

@@ -1,0 +1,187 @@
+/**
+ * A virtual machine for the deaths that a test must not bring to its host: cgroup v2 limits, the whole machine out of memory,
+ * panics, swapping. QEMU without KVM, a Debian cloud kernel, this checkout of coroner inside. What it needs: `missing()`.
+ */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const path = `${process.env['PATH']}:/usr/sbin:/sbin`;
+
+/** Why no virtual machine can run here, or null. */
+export const missing = (): string | null => {
+  if (process.arch !== 'x64' || process.platform !== 'linux') return 'the guest is x86-64 Linux';
+  for (const [command, from] of [
+    ['qemu-system-x86_64', 'qemu-system-x86'],
+    ['busybox', 'busybox-static'],
+    ['cpio', 'cpio'],
+    ['mkfs.ext4', 'e2fsprogs'],
+    ['apt-get', 'a Debian'],
+    ['dpkg', 'a Debian'],
+  ] as const)
+    if (
+      spawnSync('sh', ['-c', `command -v ${command}`], { env: { ...process.env, PATH: path } })
+        .status !== 0
+    )
+      return `needs ${command}: ${from}`;
+  if (!existsSync('/usr/bin/python3')) return "needs Debian's python3";
+  if (!existsSync(join(root, 'dist/cli/main.js'))) return 'needs npm run build';
+  return null;
+};
+
+/** `6.1` and newer as Debian has them; the second one comes from where apt knows it (backports), or not at all. */
+export type KernelPackage = 'linux-image-cloud-amd64' | 'linux-image-6.12-cloud-amd64';
+
+export interface Vm {
+  readonly dir: string;
+  readonly kernel: string;
+}
+
+/**
+ * Builds the guest once per kernel, node and Python, under the user's cache folder.
+ * Throws with apt's or dpkg's own words when the kernel cannot be had.
+ */
+export const buildVm = (kernel: KernelPackage = 'linux-image-cloud-amd64'): Vm => {
+  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'coroner-test-vm');
+  const script = statSync(join(root, 'test/vm/build.sh')).mtimeMs;
+  const init = statSync(join(root, 'test/vm/init.sh')).mtimeMs;
+  const dir = join(cache, `${kernel}-node-${process.version}`);
+  const done = join(dir, 'release');
+  if (!existsSync(done) || statSync(done).mtimeMs < Math.max(script, init)) {
+    mkdirSync(dir, { recursive: true });
+    // The kernel stays where an earlier build left it; all else is built anew.
+    execFileSync('bash', [join(root, 'test/vm/build.sh'), dir, kernel], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, PATH: path },
+      timeout: 300_000,
+    });
+  }
+  return { dir, kernel: readFileSync(done, 'utf8').trim() };
+};
+
+export interface VmOptions {
+  readonly jobs: readonly string[];
+  readonly memoryMiB?: number;
+  /** Size of an empty disk /dev/vdc, for swap. */
+  readonly swapMiB?: number;
+  readonly kernelArguments?: string;
+  readonly timeoutMs?: number;
+}
+export interface VmRun {
+  /** All that the guest printed: kernel lines, the jobs' output, between the markers `VM begin JOB` and `VM end JOB rc=N`. */
+  readonly console: string;
+  /** One job's part of the console, up to the next job's where its end was lost in a panic. */
+  job(name: string): string;
+  /** What the guest left in /out: one folder a job. Empty after a panic. */
+  readonly out: string;
+  readonly status: number | null;
+  readonly ms: number;
+  dispose(): void;
+}
+
+export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
+  const { jobs, memoryMiB = 384, swapMiB = 0, kernelArguments = '', timeoutMs = 300_000 } = options;
+  const work = mkdtempSync(join(tmpdir(), 'coroner-vm-'));
+  const checkout = join(work, 'checkout');
+  mkdirSync(checkout);
+  const copied = [
+    'bin',
+    'dist',
+    'package.json',
+    'agent',
+    'docs/causes',
+    'test/vm',
+    'test/programs',
+  ];
+  for (const name of copied)
+    if (existsSync(join(root, name)))
+      cpSync(join(root, name), join(checkout, name), { recursive: true, dereference: true });
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  for (const name of Object.keys(dependencies))
+    if (existsSync(join(root, 'node_modules', name)))
+      cpSync(join(root, 'node_modules', name), join(checkout, 'node_modules', name), {
+        recursive: true,
+        dereference: true,
+      });
+  const disk = (name: string, mib: number): string => {
+    const file = join(work, name);
+    writeFileSync(file, '');
+    truncateSync(file, mib * 2 ** 20);
+    return file;
+  };
+  execFileSync(
+    'mkfs.ext4',
+    ['-q', '-F', '-O', '^has_journal', '-d', checkout, join(work, 'checkout.ext4'), '64M'],
+    { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, PATH: path } },
+  );
+  rmSync(checkout, { recursive: true });
+  const drives = [
+    [join(vm.dir, 'tools.ext4'), 'snapshot=on'],
+    [join(work, 'checkout.ext4'), 'snapshot=on'],
+    [disk('swap', Math.max(swapMiB, 1)), 'cache=unsafe'],
+    [disk('out.tar', 64), 'cache=unsafe'],
+  ].flatMap(([file, flags]) => ['-drive', `file=${file},if=virtio,format=raw,${flags}`]);
+  const started = Date.now();
+  // Never kvm: where the host is itself virtual it was seen to hang for ever after `Probing EDD ... ok`.
+  const qemu = spawn(
+    'qemu-system-x86_64',
+    [
+      ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(memoryMiB)],
+      ...['-nodefaults', '-no-reboot', '-display', 'none', '-serial', 'stdio'],
+      ...['-kernel', join(vm.dir, 'vmlinuz'), '-initrd', join(vm.dir, 'guest.cpio.gz')],
+      ...drives,
+      '-append',
+      `console=ttyS0 panic=-1 quiet loglevel=7 ignore_loglevel swapMiB=${swapMiB} job=${jobs.join(',')} ${kernelArguments}`,
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const chunks: Buffer[] = [];
+  qemu.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  qemu.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const timer = setTimeout(() => qemu.kill('SIGKILL'), timeoutMs);
+  const status = await new Promise<number | null>((resolve, reject) => {
+    qemu.on('error', reject);
+    qemu.on('close', resolve);
+  });
+  clearTimeout(timer);
+  const text = Buffer.concat(chunks).toString('utf8').replaceAll('\r\n', '\n');
+  const out = join(work, 'out');
+  mkdirSync(out);
+  // After a panic the disk is still empty.
+  spawnSync('tar', ['xf', join(work, 'out.tar'), '-C', out, '--no-same-owner']);
+  rmSync(join(work, 'swap'));
+  rmSync(join(work, 'checkout.ext4'));
+  renameSync(join(work, 'out.tar'), join(work, 'left.tar'));
+  return {
+    console: text,
+    out,
+    status,
+    ms: Date.now() - started,
+    job: (name) => {
+      const from = text.indexOf(`VM begin ${name} `);
+      if (from < 0) return '';
+      const ends = [
+        text.indexOf(`VM end ${name} `, from),
+        text.indexOf('VM begin ', from + 1),
+      ].filter((at) => at > from);
+      return text.slice(from, ends.length > 0 ? Math.min(...ends) : text.length);
+    },
+    dispose: () => rmSync(work, { recursive: true, force: true }),
+  };
+};
