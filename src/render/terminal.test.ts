@@ -1,0 +1,111 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { Recording } from '../model/recording.ts';
+import type { Report } from '../model/report.ts';
+import { displayWidth } from './terminal/layout.ts';
+import { renderTerminal, type TerminalOptions } from './terminal.ts';
+
+const folder = new URL('../../fixtures/reports/', import.meta.url);
+const cases = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
+const read = <T>(name: string, file: string): T | undefined => {
+  const path = new URL(`${name}/${file}.json`, folder);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as T) : undefined;
+};
+const plain: TerminalOptions = {
+  columns: 80,
+  color: false,
+  unicode: true,
+  hyperlinks: false,
+  verbose: false,
+  quiet: false,
+};
+const show = (name: string, options: Partial<TerminalOptions> = {}): string =>
+  renderTerminal(read<Report>(name, 'report') as Report, {
+    ...plain,
+    recording: read<Recording>(name, 'recording'),
+    ...options,
+  });
+
+const faces: readonly (readonly [string, Partial<TerminalOptions>])[] = [
+  ['60', { columns: 60 }],
+  ['80', {}],
+  ['120', { columns: 120 }],
+  ['80-ascii', { unicode: false }],
+  ['80-color', { color: true, hyperlinks: true }],
+  ['80-verbose', { verbose: true }],
+  ['80-quiet', { quiet: true }],
+];
+
+describe.each(cases)('%s', (name) => {
+  test.each(faces)('%s', async (face, options) => {
+    await expect(show(name, options)).toMatchFileSnapshot(
+      new URL(`${name}/terminal-${face}.txt`, folder).pathname,
+    );
+  });
+
+  test.each([40, 60, 80, 120, 400])(
+    'no line is longer than %i columns, but for commands',
+    (columns) => {
+      for (const verbose of [false, true])
+        for (const line of show(name, { columns, verbose }).split('\n'))
+          if (!/^ *\$ /.test(line)) expect(displayWidth(line), line).toBeLessThanOrEqual(columns);
+    },
+  );
+
+  test('ASCII means ASCII', () => {
+    // oxlint-disable-next-line no-control-regex -- exactly what may be printed
+    expect(show(name, { unicode: false, verbose: true })).toMatch(/^[\n\x20-\x7e]*$/);
+  });
+
+  test('nothing from outside reaches the terminal as control', () => {
+    for (const verbose of [false, true]) {
+      const text = show(name, { verbose });
+      expect(text).not.toMatch(
+        // oxlint-disable-next-line no-control-regex -- exactly what may not be printed
+        /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b\u2028\u202a-\u202e\u2066-\u2069]/,
+      );
+    }
+  });
+
+  test('without colour it says the same as with it', () => {
+    // oxlint-disable-next-line no-control-regex -- our own colours
+    expect(show(name, { color: true }).replaceAll(/\u001b\[[\d;]*m/g, '')).toBe(show(name));
+  });
+});
+
+test('an empty incident, where every field is unknown, is still told', () => {
+  const text = renderTerminal(
+    {
+      format: 'coroner/1',
+      sources: [],
+      incidents: [
+        {
+          outOfMemory: null,
+          death: 'none',
+          cause: 'undetermined',
+          confidence: 'weak',
+          headline: 'It cannot be told',
+          at: null,
+          victim: null,
+          trigger: null,
+          culprit: null,
+          killer: null,
+          limit: null,
+          request: { bytes: null },
+          because: [],
+          against: [],
+          ruledOut: [],
+          unknown: [],
+          remedies: [],
+          stack: [],
+          memory: {},
+        },
+      ],
+    },
+    plain,
+  );
+  expect(text).toContain('Cannot be told from what could be read');
+  expect(text).not.toMatch(/undefined|null|NaN/);
+});

@@ -1,0 +1,118 @@
+/** Memory against its limit as a few rows of block characters. */
+import type { Incident } from '../../model/report.ts';
+import type { Recording, Series } from '../../model/recording.ts';
+
+export interface Curve {
+  readonly title: string;
+  readonly limitBytes: number | null;
+  readonly points: readonly { readonly atMs: number; readonly bytes: number }[];
+  readonly endMs: number;
+}
+
+const pointsOf = (series: Series, column: string): Curve['points'] =>
+  series.atMs.flatMap((atMs, index) => {
+    const bytes = series.columns[column]?.[index];
+    return bytes === undefined || bytes === null ? [] : [{ atMs, bytes }];
+  });
+
+/** The curve that tells most about this death: the limiting cgroup, else the victim under its rlimit, else the host. */
+export function tellingCurve(incident: Incident, recording: Recording): Curve | undefined {
+  const { limit, victim } = incident;
+  const ends = [
+    ...recording.processes.flatMap(({ samples }) => samples.atMs.slice(-1)),
+    ...recording.cgroups.flatMap(({ samples }) => samples.atMs.slice(-1)),
+    recording.durationMs ?? 0,
+  ];
+  const endMs = Math.max(1, ...ends);
+  const cgroup =
+    recording.cgroups.find(({ path }) => limit?.owner === 'cgroup' && path === limit.path) ??
+    (limit === null || limit.owner === 'unknown'
+      ? recording.cgroups.find(({ limitBytes }) => limitBytes !== null)
+      : undefined);
+  if (cgroup !== undefined) {
+    const points = pointsOf(cgroup.samples, 'currentBytes');
+    if (points.length > 1)
+      return {
+        title: `Memory of cgroup ${cgroup.path}`,
+        limitBytes: limit?.bytes ?? cgroup.limitBytes,
+        points,
+        endMs,
+      };
+  }
+  const process =
+    recording.processes.find(({ pid }) => pid === victim?.pid) ??
+    [...recording.processes].sort((a, b) => (b.peakRssBytes ?? 0) - (a.peakRssBytes ?? 0))[0];
+  if (process === undefined) return undefined;
+  const virtual =
+    limit?.owner === 'rlimit' && (limit.path === 'RLIMIT_AS' || limit.path === undefined);
+  const points = pointsOf(process.samples, virtual ? 'vmBytes' : 'rssBytes');
+  return points.length < 2
+    ? undefined
+    : {
+        title: `${virtual ? 'Address space' : 'Memory'} of ${process.name} (pid ${process.pid})`,
+        limitBytes: limit?.owner === 'rlimit' ? limit.bytes : null,
+        points,
+        endMs,
+      };
+}
+
+export interface ChartSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+export interface ChartRow {
+  readonly cells: readonly {
+    readonly sign: string;
+    readonly kind: 'memory' | 'limit' | 'end' | 'empty';
+  }[];
+}
+export interface Chart {
+  readonly topBytes: number;
+  readonly rows: readonly ChartRow[];
+}
+
+const blocks = ' ▁▂▃▄▅▆▇█';
+
+/** Bars from 0 to the limit (or a little over the peak); the last column with a value is marked as the end. */
+export function drawChart(
+  curve: Curve,
+  { columns, rows }: ChartSize,
+  { unicode, endMark }: { readonly unicode: boolean; readonly endMark: boolean },
+): Chart {
+  const peak = Math.max(1, ...curve.points.map(({ bytes }) => bytes));
+  const limit = curve.limitBytes ?? 0;
+  // A limit far above the peak would flatten the curve: then the peak is the scale.
+  const limitShown = limit > 0 && limit <= peak * 20;
+  const topBytes = limitShown ? Math.max(limit, peak) : peak;
+  const heights: (number | null)[] = Array.from({ length: columns }, () => null);
+  for (const { atMs, bytes } of curve.points) {
+    const column = Math.min(columns - 1, Math.floor((atMs / curve.endMs) * columns));
+    heights[column] = Math.max(heights[column] ?? 0, bytes / topBytes);
+  }
+  // Between two readings the last one holds.
+  const lastSeen = heights.findLastIndex((height) => height !== null);
+  for (let column = 1; column <= lastSeen; column += 1)
+    heights[column] ??= heights[column - 1] ?? null;
+  const endColumn = endMark ? lastSeen : -1;
+  const drawn = Array.from({ length: rows }, (_, row): ChartRow => {
+    const floor = (rows - 1 - row) / rows;
+    return {
+      cells: heights.map((height, column) => {
+        const top = row === 0;
+        if (top && column === endColumn) return { sign: unicode ? '✖' : 'X', kind: 'end' };
+        const part = height === null ? 0 : Math.min(1, Math.max(0, (height - floor) * rows));
+        // The lowest row shows that there is something; higher rows only what rounds to an eighth.
+        const eighths = Math.max(part > 0 && row === rows - 1 ? 1 : 0, Math.round(part * 8));
+        if (unicode ? eighths > 0 : part >= 0.25)
+          return {
+            sign: unicode ? blocks.charAt(eighths) : part >= 0.75 ? '#' : part >= 0.5 ? '+' : '.',
+            kind: 'memory',
+          };
+        return top && limitShown && limit >= peak * 0.98
+          ? { sign: unicode ? '┄' : '-', kind: 'limit' }
+          : { sign: ' ', kind: 'empty' };
+      }),
+    };
+  });
+  return { topBytes, rows: drawn };
+}
