@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+import type { SourceStatus } from '../model/report.ts';
+
+/** One record of the kernel log, as /dev/kmsg gives it: `priority,sequence,microseconds,flags;text`. */
+export interface KernelRecord {
+  readonly uptimeSeconds: number;
+  /** The whole record on one line, continuation lines with ` KEY=value` left out. */
+  readonly raw: string;
+  readonly text: string;
+}
+
+export interface KernelLogFollower {
+  readonly status: SourceStatus;
+  readonly detail?: string;
+  /** Records since the start that were not handed out yet; at most `most`. */
+  readonly read: (most?: number) => readonly KernelRecord[];
+  /** The ring was overwritten before it was read. */
+  readonly lost: () => boolean;
+  readonly close: () => void;
+}
+
+/** Clock of the kernel log against CLOCK_MONOTONIC: they drift apart by some parts per million, seconds in months. */
+const clockSlackSeconds = 2;
+
+/**
+ * Follows the kernel log without blocking. A descriptor of /dev/kmsg begins at the oldest record of the ring, and Node cannot
+ * seek, so what is older than `sinceUptimeSeconds` is read and left out.
+ */
+export function followKernelLog(device: string, sinceUptimeSeconds: number): KernelLogFollower {
+  let fd: number;
+  try {
+    fd = openSync(device, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException;
+    return {
+      status: code === 'ENOENT' || code === 'ENXIO' ? 'absent' : 'denied',
+      detail: code,
+      read: () => [],
+      lost: () => false,
+      close: () => {},
+    };
+  }
+  // A record is at most 8 KiB (CONSOLE_EXT_LOG_MAX); a smaller buffer gives EINVAL.
+  const buffer = Buffer.allocUnsafe(8192);
+  let lost = false;
+  let begun = false;
+  return {
+    status: 'read',
+    read: (most = Number.POSITIVE_INFINITY) => {
+      const records: KernelRecord[] = [];
+      for (let count = 0; count < most; count += 1) {
+        let length: number;
+        try {
+          length = readSync(fd, buffer, 0, buffer.length, null);
+        } catch (error) {
+          // EPIPE: records were overwritten; the next read goes on at the oldest one.
+          if ((error as NodeJS.ErrnoException).code === 'EPIPE') {
+            if (begun) lost = true;
+            continue;
+          }
+          break;
+        }
+        if (length === 0) break;
+        const record = parseKernelRecord(buffer.toString('utf8', 0, length));
+        if (record === null || record.uptimeSeconds < sinceUptimeSeconds - clockSlackSeconds)
+          continue;
+        begun = true;
+        records.push(record);
+      }
+      return records;
+    },
+    lost: () => lost,
+    close: () => closeSync(fd),
+  };
+}
+
+export function parseKernelRecord(text: string): KernelRecord | null {
+  const match = /^\d+,\d+,(\d+),[^;]*;([^\n]*)/.exec(text);
+  if (match?.[1] === undefined) return null;
+  return { uptimeSeconds: Number(match[1]) / 1e6, raw: match[0], text: match[2] ?? '' };
+}
+
+/**
+ * What another program may tell where the device may not be opened: `dmesg` (reads by system call where
+ * `kernel.dmesg_restrict` is 0, also in a container without /dev/kmsg), then the journal.
+ */
+export async function askForKernelLog(
+  startedAtSeconds: number,
+  sinceUptimeSeconds: number,
+): Promise<{ place: string; lines: readonly string[] } | null> {
+  const dmesg = await output('dmesg', ['--raw'], 400);
+  if (dmesg !== null && dmesg !== '') {
+    const lines = dmesg.split('\n').filter((line) => {
+      const seconds = /^<\d+>\[\s*(\d+\.\d+)\]/.exec(line)?.[1];
+      return seconds !== undefined && Number(seconds) >= sinceUptimeSeconds - clockSlackSeconds;
+    });
+    return { place: 'dmesg', lines };
+  }
+  const journal = await output(
+    'journalctl',
+    ['-k', '-q', '--no-pager', '-o', 'short-monotonic', '--since', `@${startedAtSeconds}`],
+    800,
+  );
+  if (journal !== null && journal !== '')
+    return { place: 'journalctl -k', lines: journal.split('\n').filter((line) => line !== '') };
+  return null;
+}
+
+function output(
+  command: string,
+  args: readonly string[],
+  timeoutMs: number,
+): Promise<string | null> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    child.stdout.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= 8 * 2 ** 20) chunks.push(chunk);
+    });
+    child.on('error', () => resolve(null));
+    child.on('close', (code) =>
+      resolve(code === 0 ? Buffer.concat(chunks).toString('latin1') : null),
+    );
+  });
+}

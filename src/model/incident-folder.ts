@@ -1,0 +1,247 @@
+/**
+ * The lines of an incident folder (docs/incident-folder.md): what `record/` appends and `parsers/recording.ts` reads.
+ * Every field that is not named required in that document may be missing: missing is not 0.
+ */
+import type { Limit, StackFrame } from './report.ts';
+import type { Bytes, Ms } from './units.ts';
+
+/** `incident.json`: written before the command starts, never changed afterwards. */
+export interface IncidentStart {
+  readonly format: 'coroner-incident/1';
+  readonly id: string;
+  readonly version: string;
+  /** Secrets masked. */
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly startedAt: string;
+  /** The kernel log's clock: seconds since boot without suspended time. */
+  readonly startedUptimeSeconds: number;
+  readonly bootId: string | null;
+  readonly machine: MachineFacts;
+  readonly recorderPid: number;
+  readonly uid: number | null;
+  /** false: the kernel log's pids are not ours (a container). null: not known. */
+  readonly initialPidNamespace: boolean | null;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+export interface MachineFacts {
+  readonly kernel?: string;
+  readonly architecture?: string;
+  readonly cpus?: number;
+  readonly totalBytes?: Bytes;
+  readonly swapTotalBytes?: Bytes;
+  readonly overcommitMode?: number;
+  readonly commitLimitBytes?: Bytes;
+  readonly maxMapCount?: number;
+  readonly pageSizeBytes?: Bytes;
+}
+
+/** One line of `samples.ndjson`: what was read at one moment. Left out: unchanged since the line before. */
+export interface SampleLine {
+  /** From the start of the run. */
+  readonly atMs: Ms;
+  readonly processes?: readonly ProcessSample[];
+  readonly cgroups?: readonly CgroupSample[];
+  readonly host?: HostSample;
+}
+export interface ProcessSample {
+  readonly pid: number;
+  /** One letter of /proc/PID/stat. */
+  readonly state?: string;
+  readonly rssBytes?: Bytes;
+  readonly pssBytes?: Bytes;
+  readonly anonBytes?: Bytes;
+  readonly fileBytes?: Bytes;
+  readonly shmemBytes?: Bytes;
+  readonly swapBytes?: Bytes;
+  readonly vmBytes?: Bytes;
+  readonly dataBytes?: Bytes;
+  /** High-water marks of the kernel. */
+  readonly peakRssBytes?: Bytes;
+  readonly peakVmBytes?: Bytes;
+  readonly majorFaults?: number;
+  readonly userMs?: Ms;
+  readonly systemMs?: Ms;
+  readonly threads?: number;
+  readonly maps?: number;
+  /** Time spent waiting for a CPU (schedstat). */
+  readonly runDelayMs?: Ms;
+}
+/** Counters are deltas since the cgroup was first seen, except bytes. */
+export interface CgroupSample {
+  readonly id: number;
+  readonly currentBytes?: Bytes;
+  readonly swapBytes?: Bytes;
+  readonly anonBytes?: Bytes;
+  readonly fileBytes?: Bytes;
+  readonly shmemBytes?: Bytes;
+  readonly peakBytes?: Bytes;
+  readonly limitHits?: number;
+  readonly highHits?: number;
+  readonly ooms?: number;
+  readonly oomKills?: number;
+  readonly localOoms?: number;
+  readonly localOomKills?: number;
+  readonly groupKills?: number;
+  readonly underOom?: boolean;
+  readonly refaultsAnon?: number;
+  readonly refaultsFile?: number;
+  readonly psiSomeMs?: Ms;
+  readonly psiFullMs?: Ms;
+}
+export interface HostSample {
+  readonly availableBytes?: Bytes;
+  readonly freeBytes?: Bytes;
+  readonly swapFreeBytes?: Bytes;
+  readonly committedBytes?: Bytes;
+  /** Deltas since the start of the run. */
+  readonly pswpin?: number;
+  readonly pswpout?: number;
+  readonly oomKills?: number;
+  readonly psiSomeMs?: Ms;
+  readonly psiFullMs?: Ms;
+}
+
+/** One line of `events.ndjson`. */
+export type EventLine =
+  | ProcessSeen
+  | ProcessLimitsSeen
+  | ProcessGone
+  | CgroupSeen
+  | CgroupGone
+  | KillSeen
+  | StallSeen
+  | SourceSeen
+  | NoteLine;
+export interface ProcessSeen {
+  readonly what: 'process';
+  readonly atMs: Ms;
+  readonly pid: number;
+  readonly parentPid: number | null;
+  readonly name: string;
+  /** Secrets masked. */
+  readonly command: string | null;
+  readonly role: 'command' | 'descendant';
+  /** pids in inner namespaces (NSpid), outermost first. */
+  readonly otherPids?: readonly number[];
+  /** Memory cgroup as the kernel log names it. */
+  readonly cgroup?: string;
+  readonly oomScoreAdj?: number;
+  /** Reported again: it executed another program, or moved. */
+  readonly again?: boolean;
+}
+export interface ProcessLimitsSeen {
+  readonly what: 'limits';
+  readonly atMs: Ms;
+  readonly pid: number;
+  readonly limits: readonly Limit[];
+}
+export interface ProcessGone {
+  readonly what: 'process-gone';
+  readonly atMs: Ms;
+  readonly pid: number;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** wait: from its parent. zombie: seen in /proc before its parent looked. vanished: nobody saw the status. */
+  readonly seenAs: 'wait' | 'zombie' | 'vanished';
+  readonly parentState?: 'alive' | 'ended';
+}
+export interface CgroupSeen {
+  readonly what: 'cgroup';
+  readonly atMs: Ms;
+  readonly id: number;
+  readonly version: 1 | 2;
+  /** As the kernel log names it, where that can be known. */
+  readonly path: string;
+  readonly folder: string;
+  /** 0: a process of the run is in it. */
+  readonly level: number;
+  /** id of the cgroup above. */
+  readonly parent: number | null;
+  readonly limitBytes: Bytes | null;
+  readonly highBytes?: Bytes | null;
+  readonly swapLimitBytes?: Bytes | null;
+  readonly killDisabled?: boolean;
+  /** What could not be read of it. */
+  readonly unreadable?: readonly string[];
+}
+export interface CgroupGone {
+  readonly what: 'cgroup-gone';
+  readonly atMs: Ms;
+  readonly id: number;
+}
+/** The OOM killer's counter of a cgroup, or of the host, moved while the command ran. */
+export interface KillSeen {
+  readonly what: 'kill';
+  readonly atMs: Ms;
+  readonly cgroup?: string;
+  readonly pid?: number;
+  readonly text: string;
+}
+export interface StallSeen {
+  readonly what: 'stall';
+  readonly atMs: Ms;
+  readonly begunMs: Ms;
+  readonly pid: number | null;
+  readonly name?: string;
+  readonly cgroup?: string;
+  readonly how: 'swap' | 'file-refaults' | 'memory-high' | 'reclaim' | 'oom-disabled' | 'livelock';
+  readonly slowdown?: number;
+  /** What the slowdown was measured against: the run before the stall, or a CPU of its own. */
+  readonly against?: 'before' | 'full-speed';
+  readonly psiFull?: number;
+  readonly majorFaultsPerSecond?: number;
+  readonly refaultsPerSecond?: number;
+  readonly limitHitsPerSecond?: number;
+  readonly swapBytes?: Bytes;
+  readonly limit?: Limit;
+  readonly stillGoingOn: boolean;
+}
+export interface SourceSeen {
+  readonly what: 'source';
+  readonly atMs: Ms;
+  readonly id: string;
+  readonly place: string;
+  readonly status: 'read' | 'absent' | 'denied' | 'malformed' | 'truncated';
+  readonly detail?: string;
+  readonly command?: string;
+}
+export interface NoteLine {
+  readonly what: 'note';
+  readonly atMs: Ms;
+  readonly text: string;
+  readonly pid?: number;
+}
+
+/** `end.json`: written when the command has ended and everything is recorded. */
+export interface IncidentEnd {
+  readonly endedAt: string;
+  readonly durationMs: Ms;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** The command could not be started at all. */
+  readonly launchError?: { readonly code: string; readonly message: string };
+  /** Processes of the run that were still alive. */
+  readonly survivors?: readonly number[];
+}
+
+/** One line of `python/<pid>.ndjson`: what the start-up hook saw (docs/how-run-works.md). */
+export interface LastWordsLine {
+  readonly what: 'exception';
+  readonly fate: 'uncaught' | 'thread' | 'ignored';
+  readonly pid: number;
+  /** Wall clock, seconds. */
+  readonly time?: number;
+  readonly type: string;
+  readonly message?: string;
+  readonly thread?: string;
+  /** Innermost first, of the exception itself. */
+  readonly stack: readonly StackFrame[];
+  readonly vmBytes?: Bytes;
+  readonly rssBytes?: Bytes;
+  readonly maps?: number;
+  /** 1 where the class derives from MemoryError, or it is OSError 12. */
+  readonly memory?: 0 | 1;
+  readonly errno?: number;
+  readonly python?: string;
+}

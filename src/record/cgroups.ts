@@ -1,0 +1,135 @@
+import {
+  levelsOf,
+  limitsOf,
+  readCgroup,
+  unreadableOf,
+  type CgroupLimits,
+  type CgroupMounts,
+  type CgroupPlace,
+  type CgroupReading,
+} from '../machine/cgroup.ts';
+import { keep, type KeptFile } from '../machine/read.ts';
+import type { CgroupSample } from '../model/incident-folder.ts';
+
+/** One cgroup that a process of the run is in, or one above. */
+export interface WatchedCgroup {
+  readonly id: number;
+  readonly place: CgroupPlace;
+  readonly parent: number | null;
+  /** Some process of the run is in this very cgroup. */
+  leaf: boolean;
+  limits: CgroupLimits;
+  readonly first: CgroupReading;
+  last: CgroupSample;
+  readonly files: Map<string, KeptFile | null>;
+  gone: boolean;
+}
+
+/**
+ * Every cgroup level that binds a process of the run. Counters are given as deltas since the cgroup was first seen: totals are
+ * sticky, they may be years old.
+ */
+export function cgroupWatch(mounts: CgroupMounts) {
+  const watched: WatchedCgroup[] = [];
+  const byFolder = new Map<string, WatchedCgroup>();
+  const memberships = new Map<string, WatchedCgroup | null>();
+
+  const add = (place: CgroupPlace, parent: WatchedCgroup | null): WatchedCgroup => {
+    const known = byFolder.get(place.folder);
+    if (known !== undefined && !known.gone) return known;
+    const files = new Map<string, KeptFile | null>();
+    const cgroup: WatchedCgroup = {
+      id: watched.length,
+      place,
+      parent: parent?.id ?? null,
+      leaf: false,
+      limits: limitsOf(place),
+      first: readCgroup(place.version, reader(place, files), true),
+      last: { id: watched.length },
+      files,
+      gone: false,
+    };
+    watched.push(cgroup);
+    byFolder.set(place.folder, cgroup);
+    return cgroup;
+  };
+
+  return {
+    all: watched as readonly WatchedCgroup[],
+    /** Takes a process's /proc/PID/cgroup; gives what is new, and the process's own cgroup. */
+    follow: (
+      membership: string,
+    ): { readonly added: readonly WatchedCgroup[]; readonly own: WatchedCgroup | null } => {
+      const known = memberships.get(membership);
+      if (known !== undefined && known?.gone !== true) return { added: [], own: known };
+      const before = watched.length;
+      let parent: WatchedCgroup | null = null;
+      for (const place of levelsOf(mounts, membership).toReversed()) parent = add(place, parent);
+      if (parent !== null) parent.leaf = true;
+      memberships.set(membership, parent);
+      return { added: watched.slice(before), own: parent };
+    },
+    /** What changed since the last reading; null: nothing. */
+    sample: (cgroup: WatchedCgroup, detail: boolean): CgroupSample | null => {
+      const reading = readCgroup(cgroup.place.version, reader(cgroup.place, cgroup.files), detail);
+      if (Object.keys(reading).length === 0) {
+        cgroup.gone = true;
+        for (const file of cgroup.files.values()) file?.close();
+        cgroup.files.clear();
+        return null;
+      }
+      if (detail) cgroup.limits = limitsOf(cgroup.place);
+      const now = sinceFirst(cgroup, reading);
+      const changed = Object.entries(now).some(
+        ([key, value]) => cgroup.last[key as keyof CgroupSample] !== value,
+      );
+      if (!changed) return null;
+      cgroup.last = { ...cgroup.last, ...now };
+      return now;
+    },
+    unreadable: (cgroup: WatchedCgroup) => unreadableOf(cgroup.place),
+    close: () => {
+      for (const { files } of watched) for (const file of files.values()) file?.close();
+    },
+  };
+}
+export type CgroupWatch = ReturnType<typeof cgroupWatch>;
+
+function reader(place: CgroupPlace, files: Map<string, KeptFile | null>) {
+  return (name: string): string | null => {
+    let file = files.get(name);
+    if (file === undefined) {
+      file = keep(`${place.folder}/${name}`);
+      files.set(name, file);
+    }
+    return file?.read() ?? null;
+  };
+}
+
+const counters = [
+  'limitHits',
+  'highHits',
+  'ooms',
+  'oomKills',
+  'localOoms',
+  'localOomKills',
+  'groupKills',
+  'refaultsAnon',
+  'refaultsFile',
+] as const;
+
+function sinceFirst(cgroup: WatchedCgroup, reading: CgroupReading): CgroupSample {
+  const { pressure, killDisabled: _, ...values } = reading;
+  const sample: Record<string, number | boolean> = { id: cgroup.id, ...values };
+  for (const name of counters) {
+    const [now, then] = [reading[name], cgroup.first[name]];
+    if (now === undefined) continue;
+    if (then === undefined) delete sample[name];
+    else sample[name] = now - then;
+  }
+  if (pressure !== undefined && cgroup.first.pressure !== undefined) {
+    sample['psiSomeMs'] = Math.round(pressure.someMs - cgroup.first.pressure.someMs);
+    sample['psiFullMs'] = Math.round(pressure.fullMs - cgroup.first.pressure.fullMs);
+  }
+  return sample as unknown as CgroupSample;
+}

@@ -1,0 +1,128 @@
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** How the command ended: exactly one of the two. */
+export interface Ending {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Why it could not be started, with the status a shell would give (126, 127). */
+export interface LaunchError {
+  readonly code: string;
+  readonly message: string;
+  readonly exitCode: number;
+}
+
+export interface Launched {
+  readonly pid: number;
+  readonly ended: Promise<Ending>;
+  readonly signal: (signal: NodeJS.Signals) => void;
+}
+
+export type Spawner = (file: string, args: readonly string[], options: SpawnSettings) => ChildProcess;
+export interface SpawnSettings {
+  readonly stdio: StdioOptions;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const nodeSpawner: Spawner = (file, args, options) => spawn(file, [...args], options);
+
+/**
+ * Starts the command as if it had been started alone: same process group, session and terminal, so that the terminal's signals
+ * (Ctrl-C, Ctrl-Z, Ctrl-\, hang-up) reach it from the kernel and job control works.
+ */
+export async function launch(
+  command: readonly [string, ...string[]],
+  settings: SpawnSettings,
+  spawner: Spawner = nodeSpawner,
+): Promise<Launched | LaunchError> {
+  const [file, ...args] = command;
+  let child: ChildProcess;
+  try {
+    child = spawner(file, args, settings);
+  } catch (error) {
+    // Node itself throws for a NUL byte in an argument, E2BIG and the like.
+    return launchError(file, error as NodeJS.ErrnoException, settings.env);
+  }
+  const ended = new Promise<Ending>((resolve) => {
+    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
+  });
+  const failure = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
+    child.once('spawn', () => resolve(null));
+    child.once('error', resolve);
+  });
+  if (failure !== null || child.pid === undefined)
+    return launchError(file, failure ?? new Error('no pid'), settings.env);
+  // A later 'error' (a signal that could not be sent) is of no interest and must not end us.
+  child.on('error', () => {});
+  return {
+    pid: child.pid,
+    ended,
+    signal: (signal) => {
+      child.kill(signal);
+    },
+  };
+}
+
+function launchError(
+  file: string,
+  error: NodeJS.ErrnoException,
+  env: NodeJS.ProcessEnv,
+): LaunchError {
+  const code = error.code ?? 'EUNKNOWN';
+  const found = find(file, env['PATH'] ?? '');
+  switch (code) {
+    case 'ENOENT':
+      if (!existsSync('.'))
+        return { code, message: 'the current folder does not exist any more', exitCode: 127 };
+      // The kernel says ENOENT too when what the first line of a script names is missing.
+      return found === null
+        ? { code, message: `${file}: command not found`, exitCode: 127 }
+        : { code, message: `${found}: its interpreter or loader does not exist`, exitCode: 126 };
+    case 'EACCES':
+      return isFolder(file)
+        ? { code, message: `${file}: is a folder`, exitCode: 126 }
+        : { code, message: `${file}: permission denied`, exitCode: 126 };
+    case 'ENOMEM':
+      return {
+        code,
+        message: `${file}: cannot be started: no memory for a new process (ENOMEM)`,
+        exitCode: 126,
+      };
+    case 'EAGAIN':
+      return {
+        code,
+        message: `${file}: cannot be started: the limit of processes is reached (EAGAIN)`,
+        exitCode: 126,
+      };
+    case 'E2BIG':
+      return { code, message: `${file}: its arguments and environment are too long`, exitCode: 126 };
+    default:
+      return { code, message: `${file}: cannot be started: ${code}`, exitCode: 126 };
+  }
+}
+
+const isFolder = (path: string) => {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+};
+
+/** Where a command is found along a PATH; null: nowhere. */
+export function find(file: string, path: string): string | null {
+  if (file.includes('/')) return existsSync(file) ? file : null;
+  for (const folder of path.split(delimiter)) {
+    const candidate = join(folder === '' ? '.' : folder, file);
+    try {
+      accessSync(candidate, constants.X_OK);
+      if (statSync(candidate).isFile()) return candidate;
+    } catch {
+      // Not here.
+    }
+  }
+  return null;
+}

@@ -1,0 +1,417 @@
+import { readlinkSync, watch, writeFileSync, type FSWatcher } from 'node:fs';
+import type { StdioOptions } from 'node:child_process';
+import { join } from 'node:path';
+import { findMounts } from '../machine/cgroup.ts';
+import { bootId, hostReader, machineFacts } from '../machine/host.ts';
+import { askForKernelLog, followKernelLog } from '../machine/kernel-log.ts';
+import { procAt } from '../machine/proc.ts';
+import { textOf } from '../machine/read.ts';
+import type {
+  EventLine,
+  IncidentEnd,
+  IncidentStart,
+  SampleLine,
+} from '../model/incident-folder.ts';
+import { formatBytes } from '../model/units.ts';
+import type { IncidentWriter } from '../store/incidents.ts';
+import { cgroupWatch, type WatchedCgroup } from './cgroups.ts';
+import { launch, type Ending, type LaunchError, type Spawner } from './launch.ts';
+import { maskSecrets } from './mask.ts';
+import { Sampler, type SampleEvent } from './sampler.ts';
+import { passSignals } from './signals.ts';
+import { stallWatch } from './stall.ts';
+import { ProcessTree } from './tree.ts';
+
+/** The parts of the machine that tests replace. */
+export interface Roots {
+  readonly proc: string;
+  /** Replaces /sys/fs/cgroup in the mount table. */
+  readonly cgroup?: string;
+  readonly kernelLog: string;
+}
+export const realRoots: Roots = { proc: '/proc', kernelLog: '/dev/kmsg' };
+
+/** What others do during a run: the last look, the agent, a limit of the run's own. */
+export interface Companion {
+  /** Changes the environment that the command gets. Before the start. */
+  readonly prepare?: (env: NodeJS.ProcessEnv, folder: string) => void;
+  /** The command has just been started. */
+  readonly started?: (pid: number, context: CompanionContext) => void;
+  /** At every sample; must be quick. */
+  readonly onSample?: (event: SampleEvent) => void;
+  /** The command has ended; what it still has to write is waited for, a second at most. */
+  readonly ended?: () => Promise<void> | void;
+}
+export interface CompanionContext {
+  readonly folder: string | null;
+  /** Milliseconds since the start of the run. */
+  readonly clock: () => number;
+  readonly note: (text: string, pid?: number) => void;
+}
+
+export interface RecordOptions {
+  readonly command: readonly [string, ...string[]];
+  readonly version: string;
+  readonly writer: IncidentWriter;
+  readonly env: NodeJS.ProcessEnv;
+  readonly stdio: StdioOptions;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly companions?: readonly Companion[];
+  /** One line for the user while the command still runs. */
+  readonly say: (line: string) => void;
+  /** Shortest time between two samples; default 50 ms. */
+  readonly sampleEveryMs?: number;
+  readonly roots?: Roots;
+  readonly spawner?: Spawner;
+}
+export type RecordResult =
+  | { readonly launchError: LaunchError }
+  | {
+      readonly ending: Ending;
+      readonly pid: number;
+      readonly durationMs: number;
+      /** When the command's end was noticed, on `performance.now()`'s clock. */
+      readonly noticedAt: number;
+    };
+
+/** The environment variable that marks the run's processes and tells the Python hook where to write. */
+export const runMark = 'CORONER_RUN';
+
+const samplesBudgetBytes = 16 * 2 ** 20;
+const kernelLogBudgetBytes = 8 * 2 ** 20;
+/** How long a kill must be survived by the command to be worth a line: else the verdict follows at once. */
+const sayAfterMs = 250;
+
+/** Runs the command and records it. Faults of the recorder are noted and never touch the command. */
+export async function record(options: RecordOptions): Promise<RecordResult> {
+  const { command, writer, say, roots = realRoots, companions = [] } = options;
+  const startedWall = new Date();
+  const startedAt = performance.now();
+  const clock = () => performance.now() - startedAt;
+  // CLOCK_MONOTONIC, which the kernel log's clock follows (both leave suspended time out).
+  const uptimeSeconds = Number(process.hrtime.bigint()) / 1e9;
+  const proc = procAt(roots.proc);
+
+  const writeEvent = (line: EventLine) => {
+    const rounded = { ...line, atMs: Math.round(line.atMs) };
+    writer.append('events.ndjson', `${JSON.stringify(rounded)}\n`);
+  };
+  const note = (text: string, pid?: number) =>
+    writeEvent({ what: 'note', atMs: clock(), text, ...(pid === undefined ? {} : { pid }) });
+  const guard = (what: string, work: () => void) => {
+    try {
+      work();
+    } catch (error) {
+      note(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+
+  const start: IncidentStart = {
+    format: 'coroner-incident/1',
+    id: writer.id,
+    version: options.version,
+    command: maskSecrets(command),
+    cwd: currentFolder(),
+    startedAt: startedWall.toISOString(),
+    startedUptimeSeconds: uptimeSeconds,
+    bootId: bootId(roots.proc),
+    machine: machineFacts(roots.proc),
+    recorderPid: process.pid,
+    uid: process.getuid?.() ?? null,
+    initialPidNamespace: inInitialPidNamespace(roots.proc),
+    options: options.options,
+  };
+  writer.append('incident.json', `${JSON.stringify(start, null, 1)}\n`);
+
+  const host = hostReader(roots.proc);
+  const cgroups = cgroupWatch(findMounts(roots.proc, roots.cgroup));
+  const env: NodeJS.ProcessEnv = { ...options.env, [runMark]: writer.folder ?? writer.id };
+  if (writer.folder !== null)
+    for (const companion of companions)
+      guard('prepare', () => companion.prepare?.(env, writer.folder ?? ''));
+  const tree = new ProcessTree(proc, `${runMark}=${env[runMark]}`);
+  const stalls = stallWatch();
+  const names = new Map<number, string>();
+  let ended = false;
+
+  let thin = 1;
+  let lines = 0;
+  const writeSample = (line: SampleLine) => {
+    lines += 1;
+    if (lines % thin !== 0) return;
+    writer.append('samples.ndjson', `${JSON.stringify(line)}\n`);
+    // Long runs: each further half of the budget is filled at half the rate.
+    if (writer.size('samples.ndjson') > samplesBudgetBytes * (1 - 0.5 ** thin)) thin += 1;
+  };
+  const sampler = new Sampler({
+    proc,
+    tree,
+    cgroups,
+    host,
+    pageSizeBytes: start.machine.pageSizeBytes ?? 4096,
+    clock,
+    writeSample,
+    writeEvent: (line) => {
+      if (line.what === 'process') names.set(line.pid, line.name);
+      if (line.what === 'cgroup') watchEvents(cgroups.all[line.id]);
+      writeEvent(line);
+    },
+    onGone: (pid, name, signal) => {
+      if (signal === 'SIGKILL') sayKill(pid, `${name} (pid ${pid}) was killed by SIGKILL`);
+    },
+    onSample: (event) => {
+      const stall = stalls.take(event);
+      if (stall !== null) {
+        writeEvent(stall);
+        if (stall.stillGoingOn) sayStall(stall);
+      }
+      for (const companion of companions) guard('companion', () => companion.onSample?.(event));
+    },
+  });
+
+  // What is said while the command runs.
+  const said = new Map<number, NodeJS.Timeout>();
+  /** Kills that the kernel log names: a bare "was killed by SIGKILL" is not needed for them. */
+  const sayKill = (pid: number, text: string) => {
+    clearTimeout(said.get(pid));
+    said.set(
+      pid,
+      setTimeout(() => {
+        if (!ended) say(text);
+      }, sayAfterMs),
+    );
+  };
+  let stallSaid = false;
+  const sayStall = (stall: NonNullable<ReturnType<typeof stalls.take>>) => {
+    if (stallSaid) return;
+    stallSaid = true;
+    const who = stall.name === undefined ? 'the command' : `${stall.name} (pid ${stall.pid})`;
+    const limit =
+      stall.limit?.bytes == null
+        ? ''
+        : ` in ${formatBytes(stall.limit.bytes)} (${stall.limit.owner === 'cgroup' ? `cgroup ${stall.limit.path}` : (stall.limit.path ?? '')})`;
+    say(
+      `${who} ${stallWords[stall.how]}${limit}${stall.slowdown === undefined ? '' : `, about ${Math.round(stall.slowdown)} times slower`}`,
+    );
+  };
+
+  // v2 tells by inotify that a counter moved; v1's files never do.
+  const watchers: FSWatcher[] = [];
+  const watchEvents = (cgroup: WatchedCgroup | undefined) => {
+    if (cgroup === undefined || cgroup.place.version !== 2 || watchers.length >= 32) return;
+    try {
+      watchers.push(watch(join(cgroup.place.folder, 'memory.events'), () => wake()));
+    } catch {
+      // The root has none.
+    }
+  };
+
+  // Kernel log from the start on.
+  const kernelLog = followKernelLog(roots.kernelLog, uptimeSeconds);
+  const readKernelLog = (most: number) => {
+    const records = kernelLog.read(most);
+    for (const entry of records) {
+      if (writer.size('kernel.log') < kernelLogBudgetBytes)
+        writer.append('kernel.log', `${entry.raw}\n`);
+      const kill = /Killed process (\d+)(?:, UID \d+,)? \((.*?)\)(?: total-vm|,|$)/.exec(entry.text);
+      if (kill?.[1] === undefined) continue;
+      const pid = Number(kill[1]);
+      if (!names.has(pid)) continue;
+      const memcg = entry.text.includes('emory cgroup out of memory');
+      const text = `the kernel killed ${names.get(pid)} (pid ${pid}): ${memcg ? 'its cgroup reached its memory limit' : 'out of memory'}`;
+      writeEvent({ what: 'kill', atMs: clock(), pid, text });
+      sayKill(pid, text);
+    }
+    return records.length;
+  };
+
+  let timer: NodeJS.Timeout | undefined;
+  let wanted = 5;
+  let counted = 0;
+  const fastest = options.sampleEveryMs ?? 50;
+  const tick = () => {
+    timer = undefined;
+    const begun = performance.now();
+    guard('sample', () => sampler.tick());
+    guard('kernel log', () => readKernelLog(250));
+    guard('counters', noticeKills);
+    const costMs = performance.now() - begun;
+    const moving = sampler.movement > 0.005 || sampler.nearLimit || clock() < 400;
+    wanted = moving ? Math.min(wanted, fastest) : Math.min(wanted * 1.5, 1000);
+    if (clock() < 100) wanted = Math.min(10, fastest);
+    else wanted = Math.max(wanted, fastest, costMs * 20);
+    if (!ended) timer = setTimeout(tick, wanted);
+  };
+  const wake = () => {
+    if (ended) return;
+    clearTimeout(timer);
+    timer = setTimeout(tick, 0);
+    wanted = fastest;
+  };
+  const noticeKills = () => {
+    let kills = 0;
+    for (const { last } of cgroups.all) kills += last.localOomKills ?? last.oomKills ?? 0;
+    if (kills <= counted) return;
+    counted = kills;
+    const where = cgroups.all.find(({ last }) => (last.localOomKills ?? last.oomKills ?? 0) > 0);
+    const text = `the OOM killer's counter of cgroup ${where?.place.path ?? '?'} moved`;
+    writeEvent({ what: 'kill', atMs: clock(), cgroup: where?.place.path ?? '/', text });
+    wanted = fastest;
+  };
+
+  sampler.begin(proc.text('self', 'cgroup'));
+  const launched = await launch(command, { stdio: options.stdio, env }, options.spawner);
+  if ('exitCode' in launched) {
+    finish(null);
+    return { launchError: launched };
+  }
+  const { pid } = launched;
+  const stopPassing = passSignals(launched.signal);
+  guard('oom_score_adj', () => offerAsVictim(proc.path(pid, 'oom_score_adj'), cgroups, start));
+  const context: CompanionContext = { folder: writer.folder, clock, note };
+  for (const companion of companions)
+    guard('companion', () => companion.started?.(pid, context));
+  guard('sample', () => {
+    const first = tree.begin(pid);
+    if (first !== null) sampler.introduce(first);
+  });
+  timer = setTimeout(tick, 2);
+
+  const ending = await launched.ended;
+  const noticedAt = performance.now();
+  ended = true;
+  clearTimeout(timer);
+  for (const timeout of said.values()) clearTimeout(timeout);
+  guard('sample', () => sampler.tick(true));
+  guard('kernel log', () => readKernelLog(Number.POSITIVE_INFINITY));
+  writeEvent({
+    what: 'process-gone',
+    atMs: clock(),
+    pid,
+    exitCode: ending.exitCode,
+    signal: ending.signal,
+    seenAs: 'wait',
+  });
+  const stall = stalls.end(clock());
+  if (stall !== null) writeEvent(stall);
+  await finishCompanions(companions, guard);
+  await finishKernelLog();
+  finish(ending);
+  stopPassing();
+  return { ending, pid, durationMs: noticedAt - startedAt, noticedAt };
+
+  async function finishKernelLog(): Promise<void> {
+    if (kernelLog.status === 'read') {
+      writeEvent({
+        what: 'source',
+        atMs: clock(),
+        id: 'kernel-log',
+        place: roots.kernelLog,
+        status: kernelLog.lost() ? 'truncated' : 'read',
+      });
+      kernelLog.close();
+      return;
+    }
+    // Only a death is worth the time of asking another program.
+    const other =
+      roots.kernelLog === realRoots.kernelLog && ending.signal !== null
+        ? await askForKernelLog(startedWall.getTime() / 1000, uptimeSeconds)
+        : null;
+    if (other !== null) for (const line of other.lines) writer.append('kernel.log', `${line}\n`);
+    writeEvent(
+      other === null
+        ? {
+            what: 'source',
+            atMs: clock(),
+            id: 'kernel-log',
+            place: roots.kernelLog,
+            status: kernelLog.status,
+            ...(kernelLog.detail === undefined ? {} : { detail: kernelLog.detail }),
+            command: 'sudo dmesg -T | grep -iE "killed process|out of memory"',
+          }
+        : { what: 'source', atMs: clock(), id: 'kernel-log', place: other.place, status: 'read' },
+    );
+  }
+
+  function finish(ending: Ending | null): void {
+    for (const watcher of watchers) watcher.close();
+    const survivors = [...tree.alive.values()].filter((process) => !process.ended);
+    const end: IncidentEnd = {
+      endedAt: new Date().toISOString(),
+      durationMs: Math.round(clock()),
+      exitCode: ending?.exitCode ?? null,
+      signal: ending?.signal ?? null,
+      ...(survivors.length > 0 ? { survivors: survivors.map((process) => process.pid) } : {}),
+    };
+    writer.append('end.json', `${JSON.stringify(end)}\n`);
+    tree.close();
+    cgroups.close();
+    host.close();
+  }
+}
+
+const stallWords = {
+  swap: 'is swapping instead of working',
+  'file-refaults': 'reads the same files again and again because memory is too small to keep them',
+  'memory-high': 'is being throttled at its memory.high',
+  reclaim: 'waits for memory to be freed',
+  'oom-disabled': 'hangs at its memory limit: the cgroup has the OOM killer disabled',
+  livelock: 'spins without getting memory',
+} as const;
+
+async function finishCompanions(
+  companions: readonly Companion[],
+  guard: (what: string, work: () => void) => void,
+): Promise<void> {
+  const waits: Promise<void>[] = [];
+  for (const companion of companions)
+    guard('companion', () => {
+      const wait = companion.ended?.();
+      if (wait !== undefined) waits.push(wait);
+    });
+  if (waits.length === 0) return;
+  let timeout: NodeJS.Timeout | undefined;
+  await Promise.race([
+    Promise.allSettled(waits),
+    new Promise((resolve) => {
+      timeout = setTimeout(resolve, 1000);
+    }),
+  ]);
+  clearTimeout(timeout);
+}
+
+/**
+ * Makes the command likelier to be chosen by the OOM killer than its recorder, by as many points as the recorder itself may weigh:
+ * near nothing on a big machine, much where both sit in a small container. Never lowers, leaves a protected process alone.
+ */
+function offerAsVictim(
+  path: string,
+  cgroups: { readonly all: readonly WatchedCgroup[] },
+  start: IncidentStart,
+): void {
+  const recorderBytes = 100 * 2 ** 20;
+  const current = Number.parseInt(textOf(path) ?? '', 10);
+  if (!Number.isFinite(current) || current < 0) return;
+  const limits = cgroups.all.map(({ limits }) => limits.limitBytes).filter((bytes) => bytes !== null);
+  const bytes = Math.min(start.machine.totalBytes ?? Number.POSITIVE_INFINITY, ...limits);
+  const points = Math.ceil((1000 * recorderBytes) / Math.max(bytes, recorderBytes)) + 20;
+  writeFileSync(path, String(Math.min(1000, current + points)));
+}
+
+/** The initial pid namespace has a fixed inode (PROC_PID_INIT_INO): only there are the kernel log's pids ours. */
+function inInitialPidNamespace(procRoot: string): boolean | null {
+  try {
+    const link = readlinkSync(`${procRoot}/self/ns/pid`);
+    return link === 'pid:[4026531836]';
+  } catch {
+    return null;
+  }
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,347 @@
+import { parseKeyed, parseLimits, commandLine, msPerTick, namespacePids } from '../machine/proc.ts';
+import type { Proc } from '../machine/proc.ts';
+import type { HostReader } from '../machine/host.ts';
+import type {
+  CgroupSample,
+  EventLine,
+  HostSample,
+  ProcessSample,
+  SampleLine,
+} from '../model/incident-folder.ts';
+import type { Limit } from '../model/report.ts';
+import type { CgroupWatch, WatchedCgroup } from './cgroups.ts';
+import { maskSecrets } from './mask.ts';
+import type { ProcessTree, Tracked } from './tree.ts';
+
+/** What one moment of sampling tells those who act on it (the last look, the agent, the stall watch). */
+export interface SampleEvent {
+  readonly atMs: number;
+  readonly processes: readonly SampledProcess[];
+  readonly cgroups: readonly WatchedCgroup[];
+  /** The tightest memory limit over the run's processes; null: none is finite. */
+  readonly nearest: { readonly cgroup: WatchedCgroup; readonly headroomBytes: number } | null;
+  /** Growth of the run's resident memory, from the last two moments; 0 where not known. */
+  readonly growthBytesPerSecond: number;
+  readonly host: HostSample | null;
+}
+export interface SampledProcess {
+  readonly pid: number;
+  readonly name: string;
+  readonly role: Tracked['role'];
+  readonly state: string;
+  readonly rssBytes: number;
+  readonly vmBytes: number;
+  readonly swapBytes: number;
+  readonly majorFaults: number;
+  readonly userMs: number;
+  readonly systemMs: number;
+  readonly limits: readonly Limit[];
+  readonly cgroup: WatchedCgroup | null;
+}
+
+export interface SamplerParts {
+  readonly proc: Proc;
+  readonly tree: ProcessTree;
+  readonly cgroups: CgroupWatch;
+  readonly host: HostReader;
+  readonly pageSizeBytes: number;
+  /** Milliseconds since the start of the run. */
+  readonly clock: () => number;
+  readonly writeSample: (line: SampleLine) => void;
+  readonly writeEvent: (line: EventLine) => void;
+  readonly onSample: (event: SampleEvent) => void;
+  readonly onGone: (pid: number, name: string, signal: string | null) => void;
+}
+
+interface Seen {
+  cgroup: WatchedCgroup | null;
+  membership: string;
+  limits: readonly Limit[];
+  status: ReadonlyMap<string, number>;
+  statusAtMs: number;
+  rssAtStatusBytes: number;
+  written: string;
+  writtenAtMs: number;
+  command: string | null;
+}
+
+/** The processes read in one go; beyond it the rest waits for the next moment. */
+const processesPerTick = 600;
+
+/** Reads everything once a call and writes down what changed. Holds no timer: `pace.ts` decides when. */
+export class Sampler {
+  readonly #parts: SamplerParts;
+  readonly #seen = new Map<number, Seen>();
+  #lastRssBytes = 0;
+  #lastAtMs = 0;
+  #lastDetailMs = Number.NEGATIVE_INFINITY;
+  #lastDiscoverMs = Number.NEGATIVE_INFINITY;
+  #lastHostText = '';
+  /** How far the run's memory moved since the moment before, relative to itself. */
+  movement = 0;
+  nearLimit = false;
+
+  constructor(parts: SamplerParts) {
+    this.#parts = parts;
+  }
+
+  /** The command's own cgroup before it is started: the baseline of the counters. */
+  begin(membership: string | null): void {
+    if (membership !== null) this.#follow(membership);
+  }
+
+  introduce(process: Tracked, again = false): void {
+    const { proc, clock, writeEvent } = this.#parts;
+    const status = proc.text(process.pid, 'status') ?? '';
+    const raw = proc.text(process.pid, 'cmdline') ?? '';
+    const command =
+      commandLine(maskSecrets(raw.split('\0')).join('\0')) ?? null;
+    const membership = proc.text(process.pid, 'cgroup') ?? '';
+    const cgroup = this.#follow(membership);
+    const known = parseKeyed(status);
+    const adjustment = Number.parseInt(proc.text(process.pid, 'oom_score_adj') ?? '', 10);
+    const others = namespacePids(status).filter((pid) => pid !== process.pid);
+    writeEvent({
+      what: 'process',
+      atMs: clock(),
+      pid: process.pid,
+      parentPid: process.parentPid,
+      name: process.name,
+      command: command === null ? null : command.slice(0, 4096),
+      role: process.role,
+      ...(others.length > 0 ? { otherPids: others } : {}),
+      ...(cgroup === null ? {} : { cgroup: cgroup.place.path }),
+      ...(Number.isFinite(adjustment) ? { oomScoreAdj: adjustment } : {}),
+      ...(again ? { again } : {}),
+    });
+    const limits = parseLimits(proc.text(process.pid, 'limits') ?? '');
+    if (limits.length > 0)
+      writeEvent({ what: 'limits', atMs: clock(), pid: process.pid, limits });
+    this.#seen.set(process.pid, {
+      cgroup,
+      membership,
+      limits,
+      status: known,
+      statusAtMs: Number.NEGATIVE_INFINITY,
+      rssAtStatusBytes: 0,
+      written: '',
+      writtenAtMs: Number.NEGATIVE_INFINITY,
+      command,
+    });
+  }
+
+  tick(final = false): void {
+    const { tree, clock, writeEvent, onGone } = this.#parts;
+    const atMs = clock();
+    const detail = final || atMs - this.#lastDetailMs >= 450;
+    const discover = final || atMs - this.#lastDiscoverMs >= (atMs < 2000 ? 20 : 100);
+    if (detail) this.#lastDetailMs = atMs;
+    if (discover) this.#lastDiscoverMs = atMs;
+    const change = tree.update(discover);
+    for (const process of change.appeared) this.introduce(process);
+    for (const process of change.renamed) this.introduce(process, true);
+    for (const { process, exitCode, signal, seenAs } of change.gone) {
+      // How the command itself ended is its parent's to say, and that is us.
+      if (process.role === 'command') continue;
+      const parent = process.parentPid === null ? undefined : tree.alive.get(process.parentPid);
+      writeEvent({
+        what: 'process-gone',
+        atMs,
+        pid: process.pid,
+        exitCode,
+        signal,
+        seenAs,
+        parentState: parent === undefined || parent.ended ? 'ended' : 'alive',
+      });
+      onGone(process.pid, process.name, signal);
+      if (seenAs === 'vanished') this.#seen.delete(process.pid);
+    }
+    const processes = this.#readProcesses(atMs, detail, final);
+    const cgroups = this.#readCgroups(atMs, detail);
+    const host = detail ? this.#readHost() : null;
+    const line: SampleLine = {
+      atMs: Math.round(atMs),
+      ...(processes.written.length > 0 ? { processes: processes.written } : {}),
+      ...(cgroups.length > 0 ? { cgroups } : {}),
+      ...(host === null ? {} : { host }),
+    };
+    if (Object.keys(line).length > 1) this.#parts.writeSample(line);
+    this.#judge(atMs, processes.sampled, host);
+  }
+
+  #readProcesses(
+    atMs: number,
+    detail: boolean,
+    final: boolean,
+  ): { written: readonly ProcessSample[]; sampled: readonly SampledProcess[] } {
+    const { tree, proc, pageSizeBytes } = this.#parts;
+    const written: ProcessSample[] = [];
+    const sampled: SampledProcess[] = [];
+    let count = 0;
+    for (const process of tree.alive.values()) {
+      if (process.ended) continue;
+      count += 1;
+      if (count > processesPerTick) break;
+      const seen = this.#seen.get(process.pid);
+      if (seen === undefined) continue;
+      const { stat } = process;
+      const rssBytes = stat.rssPages * pageSizeBytes;
+      // status costs three times what stat does: read where memory moved, and now and then.
+      const moved = Math.abs(rssBytes - seen.rssAtStatusBytes) > 2 ** 20;
+      if (moved || atMs - seen.statusAtMs > 1000) {
+        const text =
+          process.statusFile === null
+            ? proc.text(process.pid, 'status')
+            : process.statusFile.read();
+        if (text !== null && text.includes('VmRSS')) {
+          seen.status = parseKeyed(text);
+          seen.rssAtStatusBytes = rssBytes;
+          seen.statusAtMs = atMs;
+        }
+      }
+      if (detail) this.#noticeMove(process, seen, atMs);
+      const { status } = seen;
+      const sample = dropUndefined({
+        pid: process.pid,
+        state: stat.state,
+        rssBytes,
+        anonBytes: status.get('RssAnon'),
+        fileBytes: status.get('RssFile'),
+        shmemBytes: status.get('RssShmem'),
+        swapBytes: status.get('VmSwap'),
+        vmBytes: stat.vmBytes,
+        dataBytes: status.get('VmData'),
+        peakRssBytes: status.get('VmHWM'),
+        peakVmBytes: status.get('VmPeak'),
+        majorFaults: stat.majorFaults,
+        userMs: stat.userTicks * msPerTick,
+        systemMs: stat.systemTicks * msPerTick,
+        threads: stat.threads,
+      });
+      // CPU time and state always move: alone they are worth a line every five seconds.
+      const { state: _, userMs: __, systemMs: ___, ...memory } = sample;
+      const key = JSON.stringify(memory);
+      if (key !== seen.written || atMs - seen.writtenAtMs > 5000 || final) {
+        seen.written = key;
+        seen.writtenAtMs = atMs;
+        written.push(sample as unknown as ProcessSample);
+      }
+      sampled.push({
+        pid: process.pid,
+        name: process.name,
+        role: process.role,
+        state: stat.state,
+        rssBytes,
+        vmBytes: stat.vmBytes,
+        swapBytes: status.get('VmSwap') ?? 0,
+        majorFaults: stat.majorFaults,
+        userMs: stat.userTicks * msPerTick,
+        systemMs: stat.systemTicks * msPerTick,
+        limits: seen.limits,
+        cgroup: seen.cgroup,
+      });
+    }
+    return { written, sampled };
+  }
+
+  /** Another program, another cgroup, other limits: `bash -c 'echo $$ > …/cgroup.procs; ulimit -v …; exec python3'`. */
+  #noticeMove(process: Tracked, seen: Seen, atMs: number): void {
+    const { proc, writeEvent } = this.#parts;
+    const membership = proc.text(process.pid, 'cgroup');
+    if (membership !== null && membership !== seen.membership) {
+      this.introduce(process, true);
+      return;
+    }
+    const limits = proc.text(process.pid, 'limits');
+    if (limits === null) return;
+    const parsed = parseLimits(limits);
+    if (JSON.stringify(parsed) === JSON.stringify(seen.limits)) return;
+    seen.limits = parsed;
+    writeEvent({ what: 'limits', atMs, pid: process.pid, limits: parsed });
+  }
+
+  #readCgroups(atMs: number, detail: boolean): readonly CgroupSample[] {
+    const { cgroups, writeEvent } = this.#parts;
+    const samples: CgroupSample[] = [];
+    for (const cgroup of cgroups.all) {
+      if (cgroup.gone) continue;
+      const sample = cgroups.sample(cgroup, detail);
+      if (cgroup.gone) writeEvent({ what: 'cgroup-gone', atMs, id: cgroup.id });
+      if (sample !== null) samples.push(sample);
+    }
+    return samples;
+  }
+
+  #readHost(): HostSample | null {
+    const sample = this.#parts.host.sample();
+    const text = JSON.stringify(sample);
+    if (text === this.#lastHostText) return null;
+    this.#lastHostText = text;
+    return sample;
+  }
+
+  #judge(atMs: number, processes: readonly SampledProcess[], host: HostSample | null): void {
+    const { cgroups, onSample } = this.#parts;
+    const rssBytes = processes.reduce((sum, process) => sum + process.rssBytes, 0);
+    const elapsedMs = atMs - this.#lastAtMs;
+    const growth = elapsedMs > 0 ? ((rssBytes - this.#lastRssBytes) / elapsedMs) * 1000 : 0;
+    this.movement = Math.abs(rssBytes - this.#lastRssBytes) / Math.max(rssBytes, 64 * 2 ** 20);
+    this.#lastRssBytes = rssBytes;
+    this.#lastAtMs = atMs;
+    let nearest: SampleEvent['nearest'] = null;
+    for (const cgroup of cgroups.all) {
+      const { limitBytes } = cgroup.limits;
+      const current = cgroup.last.currentBytes;
+      if (cgroup.gone || limitBytes === null || current === undefined) continue;
+      const headroomBytes = limitBytes - current;
+      if (nearest === null || headroomBytes < nearest.headroomBytes)
+        nearest = { cgroup, headroomBytes };
+    }
+    this.nearLimit =
+      nearest !== null && nearest.headroomBytes < (nearest.cgroup.limits.limitBytes ?? 0) / 10;
+    onSample({
+      atMs,
+      processes,
+      cgroups: cgroups.all,
+      nearest,
+      growthBytesPerSecond: growth,
+      host,
+    });
+  }
+
+  #follow(membership: string): WatchedCgroup | null {
+    const { cgroups, clock, writeEvent } = this.#parts;
+    const { added, own } = cgroups.follow(membership);
+    const level = (cgroup: WatchedCgroup) => {
+      let up = 0;
+      for (let at: WatchedCgroup | undefined = own ?? undefined; at !== undefined && at !== cgroup; up += 1)
+        at = at.parent === null ? undefined : cgroups.all[at.parent];
+      return up;
+    };
+    for (const cgroup of added) {
+      const unreadable = cgroups.unreadable(cgroup);
+      writeEvent({
+        what: 'cgroup',
+        atMs: clock(),
+        id: cgroup.id,
+        version: cgroup.place.version,
+        path: cgroup.place.path,
+        folder: cgroup.place.folder,
+        level: level(cgroup),
+        parent: cgroup.parent,
+        ...cgroup.limits,
+        ...(cgroup.first.killDisabled === undefined
+          ? {}
+          : { killDisabled: cgroup.first.killDisabled }),
+        ...(unreadable.length > 0 ? { unreadable } : {}),
+      });
+    }
+    return own;
+  }
+}
+
+function dropUndefined<T extends object>(value: T): T {
+  for (const key of Object.keys(value) as (keyof T)[])
+    if (value[key] === undefined) delete value[key];
+  return value;
+}

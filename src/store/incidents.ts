@@ -1,0 +1,235 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { IncidentStart } from '../model/incident-folder.ts';
+
+/** `${XDG_STATE_HOME:-~/.local/state}/coroner`: where incident folders lie unless `--output` says otherwise. */
+export function storeRoot(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  const state = env['XDG_STATE_HOME'];
+  // The specification has relative paths ignored.
+  return join(
+    state !== undefined && state.startsWith('/') ? state : join(homedir(), '.local', 'state'),
+    'coroner',
+  );
+}
+
+/** `20260131-120000-4f2a9c`: sorts by time, cannot be guessed. */
+export function newIncidentId(now: Date): string {
+  const [date = '', time = ''] = now.toISOString().split('T');
+  return `${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${randomBytes(3).toString('hex')}`;
+}
+
+export const isIncidentId = (name: string): boolean => /^\d{8}-\d{6}-[0-9a-f]{6}$/.test(name);
+
+/** Never follows a link, never opens what somebody else put there, readable by its owner alone. */
+const createFlags =
+  constants.O_RDWR |
+  constants.O_CREAT |
+  constants.O_EXCL |
+  constants.O_APPEND |
+  (constants.O_NOFOLLOW ?? 0);
+
+/** What a file keeps in memory once the disk refuses it. */
+const memoryBudgetBytes = 4 * 2 ** 20;
+
+/**
+ * An incident folder being written. Nothing here throws after `openIncident`: a full disk or a vanished folder is noted once,
+ * what follows is kept in memory as far as it fits, and the command never learns of it.
+ */
+export interface IncidentWriter {
+  readonly id: string;
+  /** null: no folder could be made. */
+  readonly folder: string | null;
+  readonly append: (file: IncidentFile, text: string) => void;
+  /** Bytes appended so far. */
+  readonly size: (file: IncidentFile) => number;
+  /** What was appended, also when the folder has vanished meanwhile. */
+  readonly text: (file: IncidentFile) => string | undefined;
+  /** Faults of the disk, in words. */
+  readonly faults: () => readonly string[];
+  readonly close: () => void;
+}
+
+export const incidentFiles = [
+  'incident.json',
+  'samples.ndjson',
+  'events.ndjson',
+  'kernel.log',
+  'stderr.tail',
+  'end.json',
+  'report.json',
+] as const;
+export type IncidentFile = (typeof incidentFiles)[number];
+
+export function openIncident(parent: string, id: string): IncidentWriter {
+  const faults: string[] = [];
+  let folder: string | null = null;
+  try {
+    mkdirSync(parent, { recursive: true, mode: 0o700 });
+    // Not recursive: an existing folder of this name is not ours.
+    mkdirSync(join(parent, id), { mode: 0o700 });
+    folder = join(parent, id);
+    for (const name of ['python', 'looks', 'agent']) mkdirSync(join(folder, name), { mode: 0o700 });
+  } catch (error) {
+    faults.push(`cannot write to ${parent}: ${codeOf(error)}`);
+  }
+  const files = new Map<IncidentFile, { fd: number | null; memory: string; size: number }>();
+  const open = (name: IncidentFile) => {
+    let file = files.get(name);
+    if (file !== undefined) return file;
+    let fd: number | null = null;
+    if (folder !== null) {
+      try {
+        fd = openSync(join(folder, name), createFlags, 0o600);
+      } catch (error) {
+        faults.push(`cannot create ${name}: ${codeOf(error)}`);
+      }
+    }
+    file = { fd, memory: '', size: 0 };
+    files.set(name, file);
+    return file;
+  };
+  return {
+    id,
+    folder,
+    append: (name, text) => {
+      const file = open(name);
+      if (file.fd !== null && file.memory === '') {
+        try {
+          writeSync(file.fd, text);
+          file.size += Buffer.byteLength(text);
+          return;
+        } catch (error) {
+          faults.push(`cannot write ${name}: ${codeOf(error)}`);
+        }
+      }
+      if (file.memory.length + text.length <= memoryBudgetBytes) file.memory += text;
+    },
+    size: (name) => files.get(name)?.size ?? 0,
+    text: (name) => {
+      const file = files.get(name);
+      if (file === undefined) return undefined;
+      return (file.fd === null ? '' : readDescriptor(file.fd)) + file.memory;
+    },
+    faults: () => faults,
+    close: () => {
+      for (const { fd } of files.values()) {
+        if (fd === null) continue;
+        try {
+          closeSync(fd);
+        } catch {
+          // The folder may be on a file system that is gone.
+        }
+      }
+    },
+  };
+}
+
+function readDescriptor(fd: number): string {
+  try {
+    const bytes = Buffer.allocUnsafe(fstatSync(fd).size);
+    let length = 0;
+    while (length < bytes.length) {
+      const read = readSync(fd, bytes, length, bytes.length - length, length);
+      if (read === 0) break;
+      length += read;
+    }
+    return bytes.toString('utf8', 0, length);
+  } catch {
+    return '';
+  }
+}
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? String(error);
+
+/** The text files of an incident folder by their path in it (`python/4711.ndjson`), as parsers want them. */
+export type IncidentTexts = ReadonlyMap<string, string>;
+
+const isText = (name: string) => /\.(?:json|ndjson|log|tail|fault)$/.test(name);
+const readLimitBytes = 64 * 2 ** 20;
+
+/** Reads an incident folder; what cannot be read is left out and named in `unread`. Links are not followed. */
+export function readIncidentFolder(folder: string): {
+  readonly texts: IncidentTexts;
+  readonly unread: readonly string[];
+} {
+  const texts = new Map<string, string>();
+  const unread: string[] = [];
+  const take = (name: string) => {
+    try {
+      const path = join(folder, name);
+      const entry = lstatSync(path);
+      if (!entry.isFile() || entry.size > readLimitBytes) {
+        unread.push(`${name}: ${entry.isFile() ? 'too large' : 'not a plain file'}`);
+        return;
+      }
+      texts.set(name, readFileSync(path, 'utf8'));
+    } catch (error) {
+      unread.push(`${name}: ${codeOf(error)}`);
+    }
+  };
+  for (const entry of list(folder)) if (isText(entry)) take(entry);
+  for (const sub of ['python', 'looks', 'agent'])
+    for (const entry of list(join(folder, sub))) if (isText(entry)) take(`${sub}/${entry}`);
+  return { texts, unread };
+}
+
+function list(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).toSorted();
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a folder is an incident folder: it holds an `incident.json` of ours. */
+export function isIncidentFolder(folder: string): boolean {
+  return readStart(folder) !== null;
+}
+
+export function readStart(folder: string): IncidentStart | null {
+  try {
+    const start = JSON.parse(readFileSync(join(folder, 'incident.json'), 'utf8')) as IncidentStart;
+    return start.format === 'coroner-incident/1' ? start : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Incident folders under a store's root, the newest first. */
+export function listIncidentFolders(root: string): readonly string[] {
+  return list(root)
+    .filter(isIncidentId)
+    .toReversed()
+    .map((id) => join(root, id));
+}
+
+/** Keeps a store from growing for ever: removes the oldest folders beyond `most`, never one whose recorder still runs. */
+export function pruneIncidents(
+  root: string,
+  most: number,
+  isRunning: (start: IncidentStart) => boolean,
+): void {
+  for (const folder of listIncidentFolders(root).slice(most)) {
+    const start = readStart(folder);
+    if (start === null || isRunning(start)) continue;
+    try {
+      rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Somebody else's, or gone already.
+    }
+  }
+}
