@@ -86,10 +86,7 @@ const limitNames: Readonly<Record<string, string>> = {
   'Max resident set': 'RLIMIT_RSS',
   'Max locked memory': 'RLIMIT_MEMLOCK',
   'Max processes': 'RLIMIT_NPROC',
-  'Max file size': 'RLIMIT_FSIZE',
   'Max cpu time': 'RLIMIT_CPU',
-  'Max open files': 'RLIMIT_NOFILE',
-  'Max core file size': 'RLIMIT_CORE',
 };
 
 /** Soft limits of /proc/PID/limits that are finite. `bytes` is the figure in the limit's own unit. */

@@ -53,17 +53,17 @@ export function parseIncident(
   const start = parseJson<IncidentStart>(texts.get('incident.json'));
   if (start?.format !== 'coroner-incident/1' || !Array.isArray(start.command)) return null;
   const end = parseJson<IncidentEnd>(texts.get('end.json'));
-  const events = parseLines<EventLine>(texts.get('events.ndjson'), (line) => typeof line.what === 'string');
+  const events = parseLines<EventLine>(
+    texts.get('events.ndjson'),
+    (line) => typeof line.what === 'string',
+  );
   const samples = parseLines<SampleLine>(
     texts.get('samples.ndjson'),
     (line) => typeof line.atMs === 'number',
   );
   const told = tell(start, events, samples);
   const recorded = recordedEvidence(start, told, events);
-  const words = [
-    ...lastWords(texts, told),
-    ...textEvidence(texts, told, withParsers),
-  ];
+  const words = [...lastWords(texts, told), ...textEvidence(texts, told, withParsers)];
   const kernel = kernelEvidence(start, texts, told, withParsers);
   return {
     start,
@@ -225,7 +225,11 @@ function tell(
   return { processes, cgroups, commandPid, host, stalls: [...stalls.values()] };
 }
 
-function assign<T extends object, K extends keyof T>(target: T, key: K, value: T[K] | undefined): void {
+function assign<T extends object, K extends keyof T>(
+  target: T,
+  key: K,
+  value: T[K] | undefined,
+): void {
   if (value !== undefined) target[key] = value;
 }
 
@@ -424,7 +428,9 @@ function lastWords(texts: ReadonlyMap<string, string>, told: Told): readonly Pro
           line: line.lineNumber,
           quote: line.message ? `${line.type}: ${line.message}` : line.type,
         },
-        ...(line.time === undefined ? {} : { when: { wall: new Date(line.time * 1000).toISOString() } }),
+        ...(line.time === undefined
+          ? {}
+          : { when: { wall: new Date(line.time * 1000).toISOString() } }),
         language: 'python',
         type: line.type,
         message: line.message ?? '',
@@ -443,11 +449,16 @@ function lastWords(texts: ReadonlyMap<string, string>, told: Told): readonly Pro
 const toLines = (text: string): Line[] =>
   text.split('\n').map((line, index) => ({ number: index + 1, text: line.replace(/\r$/, '') }));
 
-function parseText(name: string, text: string, withParsers: readonly Parser[]): readonly Evidence[] {
+function parseText(
+  name: string,
+  text: string,
+  withParsers: readonly Parser[],
+): readonly Evidence[] {
   const lines = toLines(text);
   const evidence: Evidence[] = [];
   for (const parser of withParsers) {
-    if (parser.needles.length > 0 && !parser.needles.some((needle) => text.includes(needle))) continue;
+    if (parser.needles.length > 0 && !parser.needles.some((needle) => text.includes(needle)))
+      continue;
     evidence.push(...parser.parse({ name, lines }));
   }
   return evidence;

@@ -21,7 +21,11 @@ export interface Launched {
   readonly signal: (signal: NodeJS.Signals) => void;
 }
 
-export type Spawner = (file: string, args: readonly string[], options: SpawnSettings) => ChildProcess;
+export type Spawner = (
+  file: string,
+  args: readonly string[],
+  options: SpawnSettings,
+) => ChildProcess;
 export interface SpawnSettings {
   readonly stdio: StdioOptions;
   readonly env: NodeJS.ProcessEnv;
@@ -98,7 +102,11 @@ function launchError(
         exitCode: 126,
       };
     case 'E2BIG':
-      return { code, message: `${file}: its arguments and environment are too long`, exitCode: 126 };
+      return {
+        code,
+        message: `${file}: its arguments and environment are too long`,
+        exitCode: 126,
+      };
     default:
       return { code, message: `${file}: cannot be started: ${code}`, exitCode: 126 };
   }

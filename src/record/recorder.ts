@@ -213,7 +213,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     for (const entry of records) {
       if (writer.size('kernel.log') < kernelLogBudgetBytes)
         writer.append('kernel.log', `${entry.raw}\n`);
-      const kill = /Killed process (\d+)(?:, UID \d+,)? \((.*?)\)(?: total-vm|,|$)/.exec(entry.text);
+      const kill = /Killed process (\d+)(?:, UID \d+,)? \((.*?)\)(?: total-vm|,|$)/.exec(
+        entry.text,
+      );
       if (kill?.[1] === undefined) continue;
       const pid = Number(kill[1]);
       if (!names.has(pid)) continue;
@@ -269,8 +271,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const stopPassing = passSignals(launched.signal);
   guard('oom_score_adj', () => offerAsVictim(proc.path(pid, 'oom_score_adj'), cgroups, start));
   const context: CompanionContext = { folder: writer.folder, clock, note };
-  for (const companion of companions)
-    guard('companion', () => companion.started?.(pid, context));
+  for (const companion of companions) guard('companion', () => companion.started?.(pid, context));
   guard('sample', () => {
     const first = tree.begin(pid);
     if (first !== null) sampler.introduce(first);
@@ -392,7 +393,9 @@ function offerAsVictim(
   const recorderBytes = 100 * 2 ** 20;
   const current = Number.parseInt(textOf(path) ?? '', 10);
   if (!Number.isFinite(current) || current < 0) return;
-  const limits = cgroups.all.map(({ limits }) => limits.limitBytes).filter((bytes) => bytes !== null);
+  const limits = cgroups.all
+    .map(({ limits }) => limits.limitBytes)
+    .filter((bytes) => bytes !== null);
   const bytes = Math.min(start.machine.totalBytes ?? Number.POSITIVE_INFINITY, ...limits);
   const points = Math.ceil((1000 * recorderBytes) / Math.max(bytes, recorderBytes)) + 20;
   writeFileSync(path, String(Math.min(1000, current + points)));

@@ -94,8 +94,7 @@ export class Sampler {
     const { proc, clock, writeEvent } = this.#parts;
     const status = proc.text(process.pid, 'status') ?? '';
     const raw = proc.text(process.pid, 'cmdline') ?? '';
-    const command =
-      commandLine(maskSecrets(raw.split('\0')).join('\0')) ?? null;
+    const command = commandLine(maskSecrets(raw.split('\0')).join('\0')) ?? null;
     const membership = proc.text(process.pid, 'cgroup') ?? '';
     const cgroup = this.#follow(membership);
     const known = parseKeyed(status);
@@ -115,8 +114,7 @@ export class Sampler {
       ...(again ? { again } : {}),
     });
     const limits = parseLimits(proc.text(process.pid, 'limits') ?? '');
-    if (limits.length > 0)
-      writeEvent({ what: 'limits', atMs: clock(), pid: process.pid, limits });
+    if (limits.length > 0) writeEvent({ what: 'limits', atMs: clock(), pid: process.pid, limits });
     this.#seen.set(process.pid, {
       cgroup,
       membership,
@@ -314,7 +312,11 @@ export class Sampler {
     const { added, own } = cgroups.follow(membership);
     const level = (cgroup: WatchedCgroup) => {
       let up = 0;
-      for (let at: WatchedCgroup | undefined = own ?? undefined; at !== undefined && at !== cgroup; up += 1)
+      for (
+        let at: WatchedCgroup | undefined = own ?? undefined;
+        at !== undefined && at !== cgroup;
+        up += 1
+      )
         at = at.parent === null ? undefined : cgroups.all[at.parent];
       return up;
     };

@@ -53,7 +53,8 @@ export function stallWatch() {
     const { verdict, begunMs } = current;
     const { process, cgroup } = verdict;
     const share = during.wallMs > 0 ? Math.max(during.userMs, 10) / during.wallMs : null;
-    const baseline = before.wallMs >= 40 && before.userMs >= 20 ? before.userMs / before.wallMs : null;
+    const baseline =
+      before.wallMs >= 40 && before.userMs >= 20 ? before.userMs / before.wallMs : null;
     const slowdown = share === null ? null : Math.min(baseline ?? 1, 1) / Math.min(share, 1);
     const known = {
       psiFull: verdict.psiFull,
@@ -171,7 +172,11 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
       faults < 10
     )
       return { how: 'livelock', process, cgroup: null };
-    if (worst === null || faults > worstFaults || (faults === worstFaults && process.rssBytes > worst.rssBytes)) {
+    if (
+      worst === null ||
+      faults > worstFaults ||
+      (faults === worstFaults && process.rssBytes > worst.rssBytes)
+    ) {
       worst = process;
       worstFaults = faults;
     }
@@ -230,7 +235,7 @@ function hitsAbove(
   seconds: number,
 ): number {
   let most = 0;
-  for (let at: WatchedCgroup | undefined = from; at !== undefined; ) {
+  for (let at: WatchedCgroup | undefined = from; at !== undefined;) {
     const later = now.cgroups.get(at.id)?.limitHits;
     const earlier = then.cgroups.get(at.id)?.limitHits ?? 0;
     if (later !== undefined) most = Math.max(most, (later - earlier) / seconds);
@@ -240,11 +245,12 @@ function hitsAbove(
 }
 
 function limitOf({ how, cgroup, process }: Verdict): Limit | null {
-  if (how === 'livelock')
-    return process?.limits.find(({ path }) => path === 'RLIMIT_AS') ?? null;
+  if (how === 'livelock') return process?.limits.find(({ path }) => path === 'RLIMIT_AS') ?? null;
   if (cgroup === null) return null;
   const { limitBytes, highBytes } = cgroup.limits;
   if (how === 'memory-high' && highBytes != null)
     return { owner: 'cgroup', path: cgroup.place.path, bytes: highBytes };
-  return limitBytes === null ? null : { owner: 'cgroup', path: cgroup.place.path, bytes: limitBytes };
+  return limitBytes === null
+    ? null
+    : { owner: 'cgroup', path: cgroup.place.path, bytes: limitBytes };
 }

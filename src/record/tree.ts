@@ -65,7 +65,8 @@ export class ProcessTree {
     for (const process of this.alive.values()) {
       const stat = this.#readStat(process);
       if (stat === null) {
-        if (!process.ended) gone.push({ process, exitCode: null, signal: null, seenAs: 'vanished' });
+        if (!process.ended)
+          gone.push({ process, exitCode: null, signal: null, seenAs: 'vanished' });
         this.#forget(process);
         continue;
       }
@@ -98,9 +99,7 @@ export class ProcessTree {
 
   #readStat(process: Tracked): ProcStat | null {
     const text =
-      process.statFile === null
-        ? this.#proc.text(process.pid, 'stat')
-        : process.statFile.read();
+      process.statFile === null ? this.#proc.text(process.pid, 'stat') : process.statFile.read();
     const stat = text === null ? null : parseStat(text);
     // The pid may have been given to somebody else.
     return stat === null || stat.startTicks !== process.startTicks ? null : stat;
@@ -117,7 +116,9 @@ export class ProcessTree {
     } catch {
       return [];
     }
-    const pids = names.filter((name) => name.charCodeAt(0) <= 0x39 && /^\d+$/.test(name)).map(Number);
+    const pids = names
+      .filter((name) => name.charCodeAt(0) <= 0x39 && /^\d+$/.test(name))
+      .map(Number);
     const appeared: Tracked[] = [];
     const foreign = new Set<number>();
     // Children may have lower pids than their parents after a wrap: go round until nothing is added.

@@ -23,14 +23,23 @@ export const countedKill = defineRule({
       const hostKills = facts['host-counters'][0]?.oomKills;
       if (own === undefined) continue;
       // Kills by others in the same cgroup make it less sure that this one was it.
-      const alone = killed.filter(({ cgroup }) => cgroup === exit.cgroup).length <= (localKills(own) ?? 0);
+      const alone =
+        killed.filter(({ cgroup }) => cgroup === exit.cgroup).length <= (localKills(own) ?? 0);
       const owner = limitOwner(levels);
       const because: Reason[] = [
         reason(exit, `${exit.name} (pid ${exit.pid}) was ended by SIGKILL`),
-        reason(own, `the OOM killer's counter of cgroup ${own.path} rose by ${localKills(own)} during the run`),
+        reason(
+          own,
+          `the OOM killer's counter of cgroup ${own.path} rose by ${localKills(own)} during the run`,
+        ),
       ];
       if (owner !== null && owner !== own)
-        because.push(reason(owner, `cgroup ${owner.path} reached its limit of ${formatBytes(owner.limitBytes ?? 0)}`));
+        because.push(
+          reason(
+            owner,
+            `cgroup ${owner.path} reached its limit of ${formatBytes(owner.limitBytes ?? 0)}`,
+          ),
+        );
       findings.push({
         subject: subjectOf(exit),
         cause: owner === null ? 'kernel-global-oom' : 'kernel-cgroup-oom',
@@ -55,7 +64,11 @@ export const countedKill = defineRule({
         memory: exit.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
         unknown: unknownKernelLog(context),
         ...(hostKills === 0
-          ? { against: [{ says: 'the host counted no OOM kill', source: 'proc', place: '/proc/vmstat' }] }
+          ? {
+              against: [
+                { says: 'the host counted no OOM kill', source: 'proc', place: '/proc/vmstat' },
+              ],
+            }
           : {}),
       });
     }

@@ -1,0 +1,126 @@
+import { writeSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Report } from '../model/report.ts';
+import { record, type Companion } from '../record/recorder.ts';
+import { endLike } from '../record/end.ts';
+import { newIncidentId, openIncident, pruneIncidents, storeRoot } from '../store/incidents.ts';
+import { Problem } from './problem.ts';
+import { version } from './version.ts';
+
+export interface RunOptions {
+  readonly json?: string | true;
+  readonly html?: string;
+  readonly quiet?: boolean;
+  readonly color?: boolean;
+  readonly output?: string;
+  readonly pythonHook: boolean;
+  readonly agent: boolean;
+  readonly lastLook: boolean;
+  readonly sampleEvery?: number;
+}
+
+/** Incident folders kept in the default store. */
+const keptIncidents = 200;
+
+export function configure(command: Command): void {
+  command
+    .argument('<command...>', 'the command to run, with its arguments')
+    .passThroughOptions()
+    .allowUnknownOption(false)
+    .option(
+      '--json [file]',
+      'write the report as JSON to a file, or to stdout after the command has ended',
+    )
+    .option('--html <file>', 'write the report as one HTML page')
+    .option('-q, --quiet', 'one line for a verdict, nothing while the command runs')
+    .option('--no-color', 'no colours')
+    .option('-o, --output <dir>', 'folder in which the incident folder is made')
+    .option('--no-python-hook', 'do not inject the Python start-up hook')
+    .option('--no-agent', 'do not preload the allocation agent')
+    .option('--no-last-look', 'do not look into the process before it is killed')
+    .option('--sample-every <ms>', 'shortest time between two samples (default: 50)', milliseconds)
+    .action(async (words: string[], options: RunOptions) => {
+      await run(words, options);
+    });
+}
+
+function milliseconds(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 1)
+    throw new Problem(`--sample-every: ${text} is not a number of milliseconds`);
+  return value;
+}
+
+async function run(words: readonly string[], options: RunOptions): Promise<void> {
+  const [file, ...args] = words;
+  if (file === undefined) throw new Problem('run: no command given');
+  const root = options.output === undefined ? storeRoot() : resolve(options.output);
+  const writer = openIncident(root, newIncidentId(new Date()));
+  const say = (line: string) => {
+    if (options.quiet !== true) write(2, `coroner: ${oneLine(line)}\n`);
+  };
+  const result = await record({
+    command: [file, ...args],
+    version,
+    writer,
+    env: process.env,
+    stdio: 'inherit',
+    options: { ...options },
+    companions: companions(options),
+    say,
+    ...(options.sampleEvery === undefined ? {} : { sampleEveryMs: options.sampleEvery }),
+  });
+  if ('launchError' in result) {
+    write(2, `coroner: ${oneLine(result.launchError.message)}\n`);
+    writer.close();
+    process.exit(result.launchError.exitCode);
+  }
+  const { ending } = result;
+  // The verdict must never stand between the command and its exit status.
+  try {
+    const { judge, show } = await import('./verdict.ts');
+    const judged = judge(writer);
+    if (judged !== null) {
+      writer.append('report.json', `${JSON.stringify(judged.report, null, 1)}\n`);
+      await show(judged, { ...options, folder: writer.folder });
+    }
+  } catch (error) {
+    write(
+      2,
+      `coroner: cannot give a verdict: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+  }
+  if (options.output === undefined) prune(root);
+  writer.close();
+  endLike(ending);
+}
+
+/** Others that take part in a run. The order is that of preparation. */
+function companions(_options: RunOptions): readonly Companion[] {
+  return [];
+}
+
+function prune(root: string): void {
+  if (Math.random() > 0.1) return;
+  pruneIncidents(root, keptIncidents, ({ recorderPid }) => {
+    try {
+      process.kill(recorderPid, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const oneLine = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');
+
+function write(fd: number, text: string): void {
+  try {
+    writeSync(fd, text);
+  } catch {
+    // A closed stderr is no reason to stop recording.
+  }
+}
+
+export type { Report };

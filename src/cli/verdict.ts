@@ -1,0 +1,84 @@
+import { writeSync, writeFileSync } from 'node:fs';
+import { diagnose } from '../diagnose/diagnose.ts';
+import type { Recording } from '../model/recording.ts';
+import type { Report } from '../model/report.ts';
+import { formatBytes, formatDuration } from '../model/units.ts';
+import { parseIncident } from '../parsers/recording.ts';
+import { renderJson } from '../render/json.ts';
+import { incidentFiles, readIncidentFolder, type IncidentWriter } from '../store/incidents.ts';
+import { terminalOptions } from './terminal-options.ts';
+
+export interface Judged {
+  readonly report: Report;
+  readonly recording: Recording;
+}
+
+/** The verdict on a run that has just ended. What the disk lost is taken from memory. */
+export function judge(writer: IncidentWriter): Judged | null {
+  const texts = new Map(writer.folder === null ? [] : readIncidentFolder(writer.folder).texts);
+  for (const name of incidentFiles) {
+    const text = texts.has(name) ? undefined : writer.text(name);
+    if (text !== undefined) texts.set(name, text);
+  }
+  const parsed = parseIncident(texts);
+  if (parsed === null) return null;
+  const report = diagnose({ evidence: parsed.evidence, sources: parsed.sources });
+  return { report, recording: parsed.recording };
+}
+
+export interface ShowOptions {
+  readonly json?: string | true;
+  readonly html?: string;
+  readonly quiet?: boolean;
+  readonly color?: boolean;
+  readonly folder: string | null;
+}
+
+/** Prints the verdict to stderr, and the report where it was asked for. */
+export async function show({ report, recording }: Judged, options: ShowOptions): Promise<void> {
+  if (report.incidents.length > 0) {
+    const { renderTerminal } = await import('../render/terminal.ts');
+    const terminal = terminalOptions(process.stderr, process.env, {
+      color: options.color !== false,
+    });
+    writeAll(
+      2,
+      renderTerminal(report, {
+        ...terminal,
+        verbose: false,
+        quiet: options.quiet === true,
+        recording,
+      }),
+    );
+  } else if (process.stderr.isTTY && options.quiet !== true) writeAll(2, `${goodEnd(recording)}\n`);
+  if (options.json === undefined) return;
+  const json = renderJson(report);
+  if (options.json === true || options.json === '-') writeAll(1, json);
+  else writeFileSync(options.json, json);
+}
+
+/** One line on a run that ended well. */
+function goodEnd({ processes, cgroups, durationMs }: Recording): string {
+  const peak = Math.max(0, ...processes.map(({ peakRssBytes = 0 }) => peakRssBytes));
+  const limit = cgroups.find(({ limitBytes }) => limitBytes !== null)?.limitBytes;
+  return [
+    'coroner:',
+    peak > 0 ? `peak ${formatBytes(peak)}${limit == null ? '' : ` of ${formatBytes(limit)}`},` : '',
+    durationMs === null ? '' : formatDuration(durationMs),
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+/** Synchronous: the process may end by a signal right afterwards. A pipe that is full is waited for. */
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
