@@ -46,6 +46,7 @@ export function failedAllocationSegfault(
   const nullAccess = isNullAccess(core);
   const limit = addressSpaceLimit(core);
   const mapLimit = atMapLimit(core);
+  const noRegisters = core.record !== undefined && core.record !== 'core';
   const named = refusals.length > 0 || failures.length > 0;
   const confidence =
     nullAccess && named
@@ -54,7 +55,7 @@ export function failedAllocationSegfault(
         ? 'strong'
         : // A record without registers or errno: the limit speaks, or the refusal of the same process.
           named ||
-            (nullAccess && (limit !== null || mapLimit)) ||
+            ((nullAccess || noRegisters) && (limit !== null || mapLimit)) ||
             (refused && (limit !== null || mapLimit))
           ? 'likely'
           : null;
@@ -82,7 +83,9 @@ export function failedAllocationSegfault(
   because.push(
     reason(
       core,
-      `${core.signal} on ${access(core)}${nullAccess ? ': a NULL pointer, or an offset from one' : ''}`,
+      noRegisters
+        ? `it died of ${core.signal}${place(core)}, as ${core.record} noted`
+        : `${core.signal} on ${access(core)}${nullAccess ? ': a NULL pointer, or an offset from one' : ''}`,
     ),
   );
   if (refused)
@@ -120,7 +123,7 @@ export function failedAllocationSegfault(
     ...commonParts(core),
     cause: 'alloc-failure-segfault',
     confidence,
-    headline: `${who(core)} crashed${place(core)}: ${request === null ? 'an allocation' : `an allocation of ${formatBytes(request)}`} had failed, and the program used the NULL pointer it got`,
+    headline: `${who(core)} crashed${place(core)}: ${request === null ? 'an allocation' : `an allocation of ${formatBytes(request)}`} had failed, and ${noRegisters ? 'the program went on without it' : 'the program used the NULL pointer it got'}`,
     because,
     request: { bytes: request },
     ...(owner === null ? {} : { limit: owner }),
@@ -137,11 +140,15 @@ export function failedAllocationSegfault(
           ]
         : [],
     ruledOut: [
-      {
-        cause: 'not-memory',
-        variant: 'stack-overflow',
-        because: 'the fault address is not next to the stack pointer',
-      },
+      ...(noRegisters
+        ? []
+        : [
+            {
+              cause: 'not-memory' as const,
+              variant: 'stack-overflow',
+              because: 'the fault address is not next to the stack pointer',
+            },
+          ]),
       {
         cause: 'kernel-cgroup-oom',
         because: 'the OOM killer sends SIGKILL, and SIGKILL leaves no core',
