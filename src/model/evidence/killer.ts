@@ -51,4 +51,11 @@ export interface MetricsWindow extends Fact<'metrics'> {
   readonly says: string;
 }
 
-export type KillerEvidence = KillerRecord | MetricsWindow;
+/** A memory limit that the text itself names: `ulimit -v`, `docker run -m`, `MemoryMax=`, `limits: memory:`, `#SBATCH --mem`. */
+export interface StatedLimit extends Fact<'stated-limit'> {
+  readonly limit: Limit & { readonly bytes: Bytes };
+  /** `RLIMIT_AS`, `container`, `unit`, `job`, `function`, … */
+  readonly of: string;
+}
+
+export type KillerEvidence = KillerRecord | MetricsWindow | StatedLimit;

@@ -33,6 +33,12 @@ export interface ProgramError extends Fact<'program-error'> {
   /** Id of the catalogue, `P2`. */
   readonly class?: string;
   readonly variant?: string;
+  /** The array that could not be made (numpy). */
+  readonly array?: { readonly shape: readonly number[]; readonly dtype: string };
+  /** Where the words mislead: what they really mean. */
+  readonly really?: string;
+  /** With its traceback; false where only the last line or a mention of it is left. */
+  readonly headed?: boolean;
 }
 
 /** The program ended itself and said why (P5, P11 to P13, E18). */
@@ -46,6 +52,14 @@ export interface ProgramAbort extends Fact<'program-abort'> {
   readonly requestBytes?: Bytes;
   readonly pid?: number;
   readonly name?: string;
+  readonly variant?: string;
+  /** The program reported the failure and went on, or ended in an orderly way: no abort. */
+  readonly raises?: boolean;
+  /** After the failed allocation the same text tells of a crash that hides it. */
+  readonly crashed?: boolean;
+  readonly crash?: 'segfault' | 'abort';
+  /** Where the words mislead: what they really mean. */
+  readonly really?: string;
 }
 
 /** Somebody says that a process was killed or ended so: a shell, a pool, a server, an orchestrator (P15 to P18). */
@@ -60,6 +74,8 @@ export interface DeathNotice extends Fact<'death-notice'> {
   readonly otherReason?: string;
   /** The source itself guesses at memory ("Perhaps out of memory?"): a guess, not a witness. */
   readonly guessesMemory?: boolean;
+  /** What else in the same text makes memory likely (`memory limit named nearby`, …), in words. */
+  readonly hints?: readonly string[];
   readonly stack?: readonly StackFrame[];
 }
 

@@ -1,0 +1,87 @@
+/** A table of wordings for "I ended this for its memory", and the reader that the parsers of such records share. */
+import type { Cause, Death } from '../../model/causes.ts';
+import type { KillerRecord } from '../../model/evidence.ts';
+import type { Limit, LimitOwner, ProcessRole } from '../../model/report.ts';
+import type { Input, Parser } from '../parser.ts';
+import { readPhrases, type Found } from './lines.ts';
+import { integer, sizeBytes } from './sizes.ts';
+
+export interface KillerWording {
+  readonly by: string;
+  readonly cause: Cause;
+  readonly death?: Death;
+  readonly variant?: string;
+  readonly needle: string;
+  /** Groups taken where they took part: `pid`, `name`, `uid`, `subject`, `limit`, `used`, `code`, `signal`, `cgroup`. */
+  readonly pattern: RegExp;
+  readonly says: string;
+  readonly owner?: LimitOwner;
+  readonly witness?: 'direct' | 'indirect';
+  readonly span?: number;
+  /** More than the groups tell; nothing where it is not what it seemed. */
+  readonly refine?: (found: Found, record: KillerRecord) => KillerRecord | undefined;
+  /** Sizes of this killer are powers of 1000. */
+  readonly decimal?: boolean;
+}
+
+export function* readKillers(
+  input: Input,
+  source: string,
+  wordings: readonly KillerWording[],
+): Iterable<KillerRecord> {
+  yield* readPhrases<KillerRecord>(
+    input,
+    source,
+    wordings.map((wording) => ({
+      needle: wording.needle,
+      pattern: wording.pattern,
+      ...(wording.span === undefined ? {} : { span: wording.span }),
+      make: (found) => recordOf(wording, found),
+    })),
+  );
+}
+
+function recordOf(wording: KillerWording, found: Found): KillerRecord | undefined {
+  const { pid, name, uid, subject, limit, used, code, signal, cgroup } = found.groups;
+  const unit = wording.decimal === true ? 'decimal' : 'binary';
+  const number = integer(pid);
+  const bytes = limit === undefined ? undefined : sizeBytes(limit, unit);
+  const victim: ProcessRole = {
+    ...(number === undefined ? {} : { pid: number }),
+    ...(name === undefined || name.trim() === '' ? {} : { name: name.trim() }),
+    ...(integer(uid) === undefined ? {} : { uid: integer(uid)! }),
+    ...(cgroup === undefined ? {} : { cgroup }),
+  };
+  const usedBytes = used === undefined ? undefined : sizeBytes(used, unit);
+  const exitCode = integer(code);
+  const limitRole: Limit | undefined =
+    bytes === undefined ? undefined : { owner: wording.owner ?? 'unknown', bytes };
+  const record: KillerRecord = {
+    kind: 'killer-record',
+    origin: found.origin,
+    by: wording.by,
+    cause: wording.cause,
+    ...(wording.death === undefined ? {} : { death: wording.death }),
+    ...(wording.variant === undefined ? {} : { variant: wording.variant }),
+    says: wording.says,
+    ...(Object.keys(victim).length === 0 ? {} : { victim }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(limitRole === undefined ? {} : { limit: limitRole }),
+    ...(usedBytes === undefined ? {} : { usedBytes }),
+    witness: wording.witness ?? 'direct',
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  return wording.refine === undefined ? record : wording.refine(found, record);
+}
+
+export const killerParser = (
+  id: string,
+  title: string,
+  wordings: readonly KillerWording[],
+): Parser => ({
+  id,
+  title,
+  needles: [...new Set(wordings.map(({ needle }) => needle))],
+  parse: (input) => readKillers(input, id, wordings),
+});

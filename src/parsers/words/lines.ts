@@ -1,0 +1,190 @@
+import type { Evidence, Origin } from '../../model/evidence.ts';
+import type { Input } from '../parser.ts';
+
+/**
+ * Reading words out of text that people paste: colours, mail quoting and hard wraps are looked through,
+ * quotes stay the very text of the input.
+ */
+
+// eslint-disable-next-line no-control-regex -- terminal escapes are what is looked for
+const escapes = /\u001B(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001B]*(?:\u0007|\u001B\\)?|[@-Z\\^_])/g;
+/** Longest stretch of one line that a phrase is looked for in: hostile lines are megabytes long. */
+const windowLength = 4096;
+const quoteLength = 600;
+
+/** Without colours, carriage return and mail quoting. */
+export function clean(text: string): string {
+  const plain = text.includes('\u001B') ? text.replace(escapes, '') : text;
+  return plain.replace(/^(?:[ \t]{0,3}>[ \t]?)+(?!>)/, '').replace(/\r+$/, '');
+}
+
+const collapse = (text: string): string => clean(text).replace(/\s+/g, ' ').trim();
+
+export interface Found {
+  readonly match: RegExpExecArray;
+  /** Named groups that took part. */
+  readonly groups: Readonly<Record<string, string | undefined>>;
+  readonly origin: Origin;
+  /** Of the line in `input.lines` where the match starts. */
+  readonly index: number;
+  /** Cleaned words of that line and the next ones, white space collapsed. */
+  readonly passage: string;
+  readonly input: Input;
+}
+
+/** One wording of a format: a literal that must stand in the line, and what it says. */
+export interface Phrase<Fact extends Evidence = Evidence> {
+  readonly needle: string;
+  /** Matched against the line and the ones it was wrapped onto, white space collapsed. Linear: no nested repetition. */
+  readonly pattern: RegExp;
+  /** Lines that one message may have been wrapped over. */
+  readonly span?: number;
+  /** Nothing where a closer look says that it is not what it seemed. */
+  readonly make: (found: Found) => Fact | undefined;
+}
+
+const wholeTexts = new WeakMap<Input, string>();
+
+/** All lines as one string: to see at once whether a needle is anywhere. Kept while the input lives. */
+export function wholeText(input: Input): string {
+  let whole = wholeTexts.get(input);
+  if (whole === undefined) {
+    whole = input.lines.map(({ text }) => text).join('\n');
+    wholeTexts.set(input, whole);
+  }
+  return whole;
+}
+
+/** Every fact that one of the phrases tells of, in the order of the lines; of phrases that match at one place the first. */
+export function* readPhrases<Fact extends Evidence>(
+  input: Input,
+  source: string,
+  phrases: readonly Phrase<Fact>[],
+): Iterable<Fact> {
+  const whole = wholeText(input);
+  const active = phrases.filter(({ needle }) => whole.includes(needle));
+  if (active.length === 0) return;
+  const seen = new Set<string>();
+  for (const [index, line] of input.lines.entries()) {
+    for (const phrase of active) {
+      if (!line.text.includes(phrase.needle)) continue;
+      for (const found of occurrences(input, source, index, phrase)) {
+        const key = `${found.index}:${found.match.index}`;
+        if (seen.has(key)) continue;
+        const fact = phrase.make(found);
+        if (fact === undefined) continue;
+        seen.add(key);
+        yield fact;
+      }
+    }
+  }
+}
+
+/** Matches on a line, or on the line before where the message was wrapped in front of the needle. */
+function* occurrences(
+  input: Input,
+  source: string,
+  index: number,
+  { needle, pattern, span = 4 }: Phrase,
+): Iterable<Found> {
+  const here = passageAt(input, index, span, needle);
+  let any = false;
+  for (const match of here.text.matchAll(global(pattern))) {
+    if (match.index >= here.firstLength) break;
+    any = true;
+    yield found(input, source, index, here, match);
+  }
+  if (any || index === 0) return;
+  const before = passageAt(input, index - 1, span + 1, needle);
+  const match = pattern.exec(before.text);
+  if (match !== null && match.index < before.firstLength)
+    yield found(input, source, index - 1, before, match);
+}
+
+const globals = new WeakMap<RegExp, RegExp>();
+function global(pattern: RegExp): RegExp {
+  let copy = globals.get(pattern);
+  if (copy === undefined) {
+    copy = new RegExp(pattern.source, `${pattern.flags.replace('g', '')}g`);
+    globals.set(pattern, copy);
+  }
+  return copy;
+}
+
+interface Passage {
+  readonly text: string;
+  readonly firstLength: number;
+  /** Length of the text after each line. */
+  readonly ends: readonly number[];
+}
+
+function passageAt(input: Input, index: number, span: number, needle: string): Passage {
+  let text = '';
+  const ends: number[] = [];
+  for (let at = index; at < Math.min(index + span, input.lines.length); at += 1) {
+    const words = collapse(windowAround(input.lines[at]!.text, needle));
+    text += at === index ? words : ` ${words}`;
+    ends.push(text.length);
+  }
+  return { text, firstLength: ends[0] ?? 0, ends };
+}
+
+function windowAround(text: string, needle: string): string {
+  if (text.length <= windowLength) return text;
+  const at = Math.max(0, text.indexOf(needle));
+  const from = Math.max(0, at - windowLength / 4);
+  return text.slice(from, from + windowLength);
+}
+
+function found(
+  input: Input,
+  source: string,
+  index: number,
+  { text, ends }: Passage,
+  match: RegExpExecArray,
+): Found {
+  const end = match.index + match[0].length;
+  const lines = Math.max(1, ends.findIndex((length) => length >= end) + 1);
+  return {
+    match,
+    groups: match.groups ?? {},
+    origin: originOf(input, source, index, index + lines - 1, match[0].slice(0, 24)),
+    index,
+    passage: text,
+    input,
+  };
+}
+
+/** Origin of a stretch of lines (indices, both inclusive); long lines are quoted around `near`. */
+export function originOf(
+  input: Input,
+  source: string,
+  from: number,
+  to: number = from,
+  near = '',
+): Origin {
+  const lines = input.lines.slice(from, to + 1);
+  const first = lines[0]?.number ?? 1;
+  const last = lines.at(-1)?.number ?? first;
+  let quote = lines
+    .map(({ text }) => text)
+    .join('\n')
+    .trim();
+  if (quote.length > quoteLength) {
+    const at = Math.max(0, quote.indexOf(near));
+    const start = Math.max(0, Math.min(at - 100, quote.length - quoteLength));
+    quote = quote.slice(start, start + quoteLength);
+  }
+  return {
+    source,
+    place: `${input.name}:${first === last ? first : `${first}-${last}`}`,
+    line: first,
+    ...(quote === '' ? {} : { quote }),
+  };
+}
+
+/** Cleaned text of a line, '' beyond the ends. */
+export const lineAt = (input: Input, index: number): string => {
+  const text = input.lines[index]?.text;
+  return text === undefined ? '' : clean(text.length > windowLength ? text.slice(0, windowLength) : text);
+};

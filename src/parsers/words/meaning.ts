@@ -1,0 +1,159 @@
+import type { Resource } from '../../model/evidence.ts';
+
+/** What an error's words speak of. */
+export interface Meaning {
+  readonly resource: Resource;
+  /** Finer: `windows-commit-limit`, `threads`, … */
+  readonly variant?: string;
+  /** For words that lie: what they really mean, as a sentence without a full stop. */
+  readonly really?: string;
+}
+
+/**
+ * Wordings, most telling first. The order is the point: an error about the GPU or about a cap often has the word
+ * "memory" or even MemoryError in it, so what is *not* the host's memory is asked first.
+ */
+const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
+  // Words that lie -------------------------------------------------------------------------------------------
+  [
+    /cannot allocate memory in static TLS block/i,
+    lie(
+      'the loader ran out of static thread-local storage for a library that was loaded late, which has nothing to do with RAM',
+    ),
+  ],
+  [
+    /out of memory \((?:1|14|21)\)/,
+    lie(
+      'SQLite prints "out of memory" where it has no better text: the code in brackets is an SQL error or a file that cannot be opened',
+    ),
+  ],
+  [
+    /(?:xmlSAX2|XMLSyntaxError|libxml).{0,80}Huge input lookup|Huge input lookup/i,
+    lie('libxml2 refused the input for its own size limit (huge_tree), not for lack of memory'),
+  ],
+  [
+    /Cannot allocate write\+execute memory/i,
+    lie('the system forbids memory that is writable and executable (SELinux, PaX)'),
+  ],
+  [
+    /array is too big; |Maximum allowed (?:size|dimension) exceeded|array size too big/i,
+    lie('the size cannot even be expressed: numpy refused it before asking for memory'),
+  ],
+  [
+    /System limit for number of file watchers|inotify(?:_add_watch|_init)?.{0,60}(?:No space left|limit)/i,
+    { resource: 'descriptors', variant: 'inotify-watches', really: 'the limit of file watches was reached (fs.inotify.max_user_watches)' },
+  ],
+  [
+    /max virtual memory areas vm\.max_map_count \[\d+\] (?:is )?too low/i,
+    lie('a start-up check asks for a higher vm.max_map_count; no memory ran out'),
+  ],
+  [
+    /OOM command not allowed when used memory/i,
+    lie("Redis reached its own 'maxmemory' setting and refuses writes"),
+  ],
+  [
+    /TCP: out of memory -- consider tuning tcp_mem/i,
+    lie('the TCP stack reached tcp_mem, its own share of memory for sockets'),
+  ],
+  [
+    /RuntimeError: CUDA error: (?:an illegal memory access|misaligned address|device-side assert)|illegal memory access was encountered/i,
+    lie('a GPU kernel touched a wrong address: a bug, not a shortage'),
+  ],
+  [
+    /Memory access fault by GPU|Segmentation fault.{0,40}address not mapped/i,
+    lie('a wrong address was touched: a bug, not a shortage'),
+  ],
+  // GPU ------------------------------------------------------------------------------------------------------
+  [
+    /cudaHostAlloc|cudaMallocHost|hipHostMalloc|pinned (?:host )?memory|CUDA_ERROR_OUT_OF_HOST|OUT_OF_HOST_MEMORY|CachingHostAllocator/i,
+    { resource: 'memory', variant: 'pinned-host-memory' },
+  ],
+  [
+    /device:CPU:\d+ by allocator|allocator (?:mklcpu|cpu)\b/i,
+    { resource: 'memory', variant: 'tensorflow-cpu' },
+  ],
+  [
+    /CUDA out of memory|HIP out of memory|XPU out of memory|NPU out of memory|MPS backend out of memory|(?:CUDA|HIP) error: (?:out of memory|memory allocation)|cuda runtime error ?\(2\)|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|hipErrorOutOfMemory|CUDNN_STATUS_ALLOC_FAILED|CUBLAS_STATUS_ALLOC_FAILED|CUSOLVER_STATUS_ALLOC_FAILED|CUFFT_ALLOC_FAILED|CURAND_STATUS_ALLOCATION_FAILED|cupy(?:_backends)?\.cuda|OUT_OF_DEVICE_MEMORY|out of (?:GPU|device|video|graphics) memory|(?:GPU|VRAM|video memory) (?:is )?(?:out of memory|exhausted|OOM)|ggml_(?:backend_)?cuda|CL_MEM_OBJECT_ALLOCATION_FAILURE|rmm.{0,60}(?:out_of_memory|bad_alloc)|out_of_memory: CUDA|bad_alloc.{0,120}(?:CUDA|cuda|rmm)|(?:RESOURCE_EXHAUSTED|ResourceExhausted).{0,400}(?:device:GPU|GPU_\d+_bfc|HBM|hbm|TPU|tpu|CUDA|while trying to allocate)|XlaRuntimeError: RESOURCE_EXHAUSTED|OOM when allocating tensor|NCCL.{0,60}out of memory|torch\.OutOfMemoryError|torch\.cuda\.OutOfMemoryError|D3D12?.{0,40}E_OUTOFMEMORY|DXGI_ERROR_DEVICE|Metal.{0,60}kIOGPUCommandBufferCallbackErrorOutOfMemory|kIOGPUCommandBufferCallbackErrorOutOfMemory|NvMapMemAlloc|nvmap.{0,40}alloc|not enough (?:GPU|video) memory/i,
+    { resource: 'gpu' },
+  ],
+  // Shared memory --------------------------------------------------------------------------------------------
+  [
+    /insufficient shared memory|out of shared memory|shared memory \(shm\)|unable to (?:write to|open|mmap|allocate|resize).{0,40}(?:<\/torch_|shared memory (?:object|file))|could not (?:resize|create|open) shared memory segment.{0,120}No space left|shared memory segment.{0,120}No space left|\/dev\/shm\b.{0,160}(?:No space left|100%|full|ENOSPC)|(?:No space left|ENOSPC|Bus error).{0,120}\/dev\/shm\b|<\/torch_\d+.{0,80}No space left/i,
+    { resource: 'shm' },
+  ],
+  // A cap of a runtime or library, not the host's memory --------------------------------------------------------
+  [
+    /memory allocation failed, allocating \d+ bytes|MicroPython/,
+    { resource: 'language-heap', variant: 'micropython' },
+  ],
+  [
+    /duckdb.{0,40}OutOfMemory|Out of Memory Error: (?:could not|failed to) allocate/i,
+    { resource: 'language-heap', variant: 'duckdb-memory-limit' },
+  ],
+  [
+    /Allowed memory size of \d+ bytes exhausted/i,
+    { resource: 'language-heap', variant: 'php-memory-limit' },
+  ],
+  [
+    /JavaScript heap out of memory|Reached heap limit|ERR_WORKER_OUT_OF_MEMORY|JS heap out of memory/,
+    { resource: 'language-heap', variant: 'v8-heap' },
+  ],
+  [
+    /Java heap space|GC overhead limit exceeded|Metaspace|PermGen space|Requested array size exceeds VM limit|Compressed class space|Direct buffer memory|Cannot reserve \d+ bytes of direct buffer memory/i,
+    { resource: 'language-heap', variant: 'jvm-heap' },
+  ],
+  // Other limits that are no memory ---------------------------------------------------------------------------
+  [
+    /can't start new thread|unable to create (?:new )?native thread|pthread_create.{0,60}(?:Resource temporarily unavailable|EAGAIN|failed)|failed to (?:create|spawn) (?:a )?(?:new )?(?:OS )?thread|Thread creation failed|newosproc|fork(?:: retry)?: (?:retry: )?Resource temporarily unavailable|BlockingIOError: \[Errno 11\]/i,
+    { resource: 'threads', really: 'a limit of threads or processes was reached (ulimit -u, pids.max), or a sandbox refused the call' },
+  ],
+  [
+    /maximum recursion depth exceeded|RecursionError|StackOverflowError|has overflowed its stack|Maximum call stack size exceeded|stack level too deep|goroutine stack exceeds/i,
+    { resource: 'stack', really: 'calls were nested too deeply: the recursion limit or the stack, not the memory' },
+  ],
+  [
+    /Too many open files|\[Errno 2[34]\]|EMFILE|ENFILE/,
+    { resource: 'descriptors', really: 'the limit of open files was reached (ulimit -n)' },
+  ],
+  [
+    /No space left on device|\[Errno 28\]|ENOSPC|[Dd]isk (?:quota exceeded|full|is full)|database or disk is full|There is not enough space on the disk|\[Errno 122\]/,
+    { resource: 'disk', really: 'the disk (or a quota on it) was full' },
+  ],
+  [
+    /(?:double free or corruption|malloc\(\): |free\(\): invalid|realloc\(\): invalid|munmap_chunk\(\)|malloc_consolidate\(\)|corrupted (?:size vs|double-linked)|corrupted top size|stack smashing detected|heap corruption|pointer being freed was not allocated|incorrect checksum for freed object|heap-buffer-overflow|AddressSanitizer: heap-use)/i,
+    lie('the heap was corrupted by a bug (a write past the end, or memory freed twice); no memory was short'),
+  ],
+  // The host's memory -----------------------------------------------------------------------------------------
+  [
+    /WinError 1455|os error 1455|[Pp]aging file is too small/,
+    { resource: 'memory', variant: 'windows-commit-limit' },
+  ],
+  [
+    /WinError 8\]|Not enough (?:storage|memory resources) (?:is|are) available to (?:process|complete)/i,
+    { resource: 'memory', variant: 'windows-commit-limit' },
+  ],
+  [
+    /Cannot allocate memory|\[Errno 12\]|ENOMEM\b|os error 12\b|errno[ =]+12\b|DefaultCPUAllocator|can't allocate memory|Not enough memory: you tried to allocate|(?:malloc|realloc|calloc) of size \d+ failed|std::bad_alloc|bad allocation|\bbad_alloc\b|Unable to allocate|[Cc]annot allocate (?:vector|memory)|[Ff]ailed to allocate|[Mm]emory allocation (?:failed|of \d+ bytes failed)|[Vv]irtual memory exhausted|[Oo]ut of memory|[Ii]nsufficient memory|not enough memory|[Uu]nable to alloc|could not allocate|[Mm]emory exhausted|Out Of Memory/,
+    { resource: 'memory' },
+  ],
+];
+
+function lie(really: string): Meaning {
+  return { resource: 'none', variant: 'misleading-words', really };
+}
+
+/** What the words speak of; undefined where they say nothing about a resource. */
+export function meaningOf(words: string): Meaning | undefined {
+  return wordings.find(([pattern]) => pattern.test(words))?.[1];
+}
+
+/** Exception types that mean memory whatever they say. */
+const memoryTypes =
+  /(?:^|\.)(?:_?ArrayMemoryError|MemoryError|ArrowMemoryError|NoMemoryError|OutOfMemoryError|OutOfMemoryException|InsufficientMemoryException|OutOfMemory|ResourceExhaustedError)$/;
+
+/** What an exception speaks of, by its type and message. */
+export function exceptionMeaning(type: string, message: string): Meaning | undefined {
+  const byWords = meaningOf(`${type}: ${message}`);
+  if (byWords !== undefined) return byWords;
+  return memoryTypes.test(type) ? { resource: 'memory' } : undefined;
+}

@@ -1,0 +1,115 @@
+/** A table of wordings for "this process was ended so", and the reader that all parsers of such words share. */
+import type { DeathNotice } from '../../model/evidence.ts';
+import type { Input, Parser } from '../parser.ts';
+import { readPhrases, wholeText, type Found } from './lines.ts';
+import { integer } from './sizes.ts';
+
+export interface NoticeWording {
+  readonly by: string;
+  readonly needle: string;
+  /** Groups `pid`, `name`, `code`, `signal` are taken where they took part. */
+  readonly pattern: RegExp;
+  readonly signal?: string;
+  readonly exitCode?: number;
+  readonly otherReason?: string;
+  readonly guessesMemory?: boolean;
+  /** Nothing where a closer look says that it is not what it seemed. */
+  readonly unless?: (found: Found) => boolean;
+  readonly span?: number;
+}
+
+const signals: Readonly<Record<string, string>> = {
+  '4': 'SIGILL',
+  '5': 'SIGTRAP',
+  '6': 'SIGABRT',
+  '7': 'SIGBUS',
+  '8': 'SIGFPE',
+  '9': 'SIGKILL',
+  '11': 'SIGSEGV',
+  '15': 'SIGTERM',
+  KILL: 'SIGKILL',
+  Killed: 'SIGKILL',
+  killed: 'SIGKILL',
+  SEGV: 'SIGSEGV',
+  ABRT: 'SIGABRT',
+  TERM: 'SIGTERM',
+  BUS: 'SIGBUS',
+};
+
+/** `9`, `KILL`, `SIGKILL`, `Killed` as `SIGKILL`. */
+export const signalName = (text: string | undefined): string | undefined =>
+  text === undefined ? undefined : /^SIG[A-Z]+/.test(text) ? /^SIG[A-Z]+/.exec(text)![0] : signals[text];
+
+/** Shells say 128 + n, Python and others -n, both for signal n. */
+export function signalOfCode(code: number | undefined): string | undefined {
+  if (code === undefined) return undefined;
+  if (code > 128 && code < 160) return signals[String(code - 128)];
+  if (code < 0 && code > -32) return signals[String(-code)];
+  return undefined;
+}
+
+export function* readNotices(
+  input: Input,
+  source: string,
+  wordings: readonly NoticeWording[],
+): Iterable<DeathNotice> {
+  const hints = hintsIn(wholeText(input));
+  yield* readPhrases<DeathNotice>(
+    input,
+    source,
+    wordings.map(({ needle, pattern, span, ...wording }) => ({
+      needle,
+      pattern,
+      ...(span === undefined ? {} : { span }),
+      make: (found) => noticeOf(wording, found, hints),
+    })),
+  );
+}
+
+function noticeOf(
+  wording: Omit<NoticeWording, 'needle' | 'pattern' | 'span'>,
+  found: Found,
+  hints: readonly string[],
+): DeathNotice | undefined {
+  if (wording.unless?.(found) === true) return undefined;
+  const { pid, name, code, signal } = found.groups;
+  const exitCode = wording.exitCode ?? integer(code);
+  const ended = wording.signal ?? signalName(signal) ?? signalOfCode(exitCode);
+  if (ended === undefined && exitCode === undefined) return undefined;
+  const number = integer(pid);
+  return {
+    kind: 'death-notice',
+    origin: found.origin,
+    by: wording.by,
+    ...(number === undefined ? {} : { pid: number }),
+    ...(name === undefined || name.trim() === '' ? {} : { name: name.trim().slice(0, 80) }),
+    ...(ended === undefined ? {} : { signal: ended }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(wording.otherReason === undefined ? {} : { otherReason: wording.otherReason }),
+    ...(wording.guessesMemory === undefined ? {} : { guessesMemory: wording.guessesMemory }),
+    ...(hints.length === 0 ? {} : { hints }),
+  };
+}
+
+const memoryWords: readonly (readonly [RegExp, string])[] = [
+  [/\b(?:ran|runs|running|run|was|is|went) out of (?:memory|RAM)\b|\bOOM\b|\bOOM[- ]?[Kk]ill|out[- ]of[- ]memory|内存不足|内存溢出|爆内存|メモリ不足|메모리 부족|нехватк\w* памяти|sin memoria|memoria insuficiente|mémoire insuffisante|nicht genug Speicher|zu wenig (?:Arbeits)?[Ss]peicher|estouro de memória|falta de memória/i, 'the text speaks of memory running out'],
+  [/\b(?:memory|RAM|内存|メモリ|메모리|память|memoria|mémoire|memória|Arbeitsspeicher)\b.{0,60}?\d[\d.]* ?(?:[KMGT]i?B|%)|\d[\d.]* ?(?:[KMGT]i?B?) (?:of )?(?:memory|RAM)\b/i, 'the text gives figures of memory'],
+  [/\bmem_limit\b|--memory[= ]|memory\.max|MemoryMax|ulimit -v/, 'the text names a memory limit'],
+];
+
+/** Words elsewhere in the text that make memory likely; never a proof. */
+function hintsIn(whole: string): readonly string[] {
+  const text = whole.length > 262_144 ? '' : whole;
+  return memoryWords.flatMap(([pattern, says]) => (pattern.test(text) ? [says] : []));
+}
+
+export const noticeParser = (
+  id: string,
+  title: string,
+  wordings: readonly NoticeWording[],
+): Parser => ({
+  id,
+  title,
+  needles: [...new Set(wordings.map(({ needle }) => needle))],
+  parse: (input) => readNotices(input, id, wordings),
+});
