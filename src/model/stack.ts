@@ -15,7 +15,8 @@ export const userFrame = (stack: readonly StackFrame[]): StackFrame | undefined 
 /** `load (app.py:42)`, for sentences. */
 export function formatFrame({ function: name, file, line }: StackFrame): string {
   const base = file?.split(/[\\/]/).at(-1);
-  const place = base === undefined ? '' : line === null || line === undefined ? base : `${base}:${line}`;
+  const place =
+    base === undefined ? '' : line === null || line === undefined ? base : `${base}:${line}`;
   if (place === '') return name;
   return name === '<module>' ? place : `${name} (${place})`;
 }

@@ -7,40 +7,195 @@ import { readNotices, type NoticeWording } from './words/notices.ts';
 const id = 'app-servers';
 
 const wordings: readonly NoticeWording[] = [
-  { by: 'gunicorn', needle: 'was sent SIGKILL', signal: 'SIGKILL', guessesMemory: true, pattern: /Worker \(pid:(?<pid>\d{1,9})\) was sent SIGKILL! Perhaps out of memory\?/ },
-  { by: 'gunicorn', needle: 'was terminated due to signal', pattern: /Worker with pid (?<pid>\d{1,9}) was terminated due to signal (?<signal>\d{1,2})/ },
-  { by: 'gunicorn', needle: 'was sent SIG', pattern: /Worker \(pid:(?<pid>\d{1,9})\) was sent (?<signal>SIG(?!KILL)[A-Z]+)!/ },
-  { by: 'gunicorn', needle: 'WORKER TIMEOUT', signal: 'SIGABRT', otherReason: 'timeout', pattern: /WORKER TIMEOUT \(pid:(?<pid>\d{1,9})\)/ },
-  { by: 'uWSGI', needle: 'DAMN ! ', pattern: /DAMN ! (?<name>worker \d{1,4}) \(pid: (?<pid>\d{1,9})\) died(?: :|, killed by signal (?<signal>\d{1,2}))/ },
-  { by: 'uWSGI', needle: 'HARAKIRI', signal: 'SIGKILL', otherReason: 'timeout (harakiri)', pattern: /HARAKIRI ON WORKER \d{1,4} \(pid: (?<pid>\d{1,9})/ },
-  { by: 'celery', needle: "exited with 'exitcode 155'", exitCode: 155, otherReason: 'recycled by worker_max_memory_per_child or worker_max_tasks_per_child: not a kill', pattern: /Process '(?<name>[\w-]{1,60})' pid:(?<pid>\d{1,9}) exited with 'exitcode 155'/ },
-  { by: 'celery', needle: "exited with 'signal", guessesMemory: false, pattern: /Process '(?<name>[\w-]{1,60})' pid:(?<pid>\d{1,9}) exited with 'signal \d{1,2} \((?<signal>SIG[A-Z]+)\)'/ },
-  { by: 'celery', needle: 'Worker exited prematurely', pattern: /Worker exited prematurely: signal \d{1,2} \((?<signal>SIG[A-Z]+)\)/, unless: ({ input }) => input.lines.some(({ text }) => text.includes("exited with 'signal")) },
-  { by: 'celery', needle: 'Hard time limit', signal: 'SIGKILL', otherReason: 'time limit', pattern: /Hard time limit \([\d.]{1,12}s?\) exceeded for .{1,80}/ },
-  { by: 'Airflow', needle: 'Negsignal.SIGKILL', signal: 'SIGKILL', guessesMemory: true, pattern: /(?:return code|exit(?:ed)? (?:with )?(?:return )?code).{0,20}Negsignal\.SIGKILL.{0,60}/ },
-  { by: 'Airflow', needle: 'Negsignal.SIGKILL', signal: 'SIGKILL', guessesMemory: true, pattern: /Negsignal\.SIGKILL/, unless: ({ input }) => input.lines.some(({ text }) => /return code.{0,20}Negsignal/.test(text)) },
-  { by: 'Airflow', needle: 'signal_name=SIGKILL', signal: 'SIGKILL', guessesMemory: true, pattern: /Process terminated by signal.{0,120}signal_name=SIGKILL/ },
-  { by: 'Airflow', needle: 'return code -9', exitCode: -9, guessesMemory: true, pattern: /Task exited with return code (?<code>-9)/ },
-  { by: 'Dagster', needle: 'ChildProcessCrash', pattern: /ChildProcessCrashException: (?:None|.{0,80}?exit code (?<code>-?\d{1,3})).{0,60}/ },
-  { by: 'Dagster', needle: 'crashed with exit code', pattern: /(?:[Ss]ubprocess with pid (?<pid>\d{1,9})|[Mm]ultiprocess executor: child process for step \S{1,80}) (?:crashed|unexpectedly exited) with (?:exit )?code (?<code>-?\d{1,3})/ },
-  { by: 'Dagster', needle: 'unexpectedly exited with code', pattern: /child process for step \S{1,80} unexpectedly exited with code (?<code>-?\d{1,3})/ },
-  { by: 'Prefect', needle: 'exited with status code: -9', exitCode: -9, guessesMemory: true, pattern: /Process (?:for flow run )?'?(?<name>[\w-]{0,80})'? ?exited with status code: -9/ },
-  { by: 'Luigi', needle: 'died unexpectedly with exit code', pattern: /died unexpectedly with exit code (?<code>-?\d{1,3})/ },
-  { by: 'supervisord', needle: 'terminated by SIGKILL', signal: 'SIGKILL', pattern: /(?:INFO |WARN )?exited: (?<name>[\w:.-]{1,80}) \(terminated by SIGKILL(?:; not expected)?\)/ },
-  { by: 'pm2', needle: 'via signal [SIGKILL]', signal: 'SIGKILL', pattern: /App \[(?<name>[\w:. -]{1,80})\] exited with code \[\d+\] via signal \[SIGKILL\]/ },
-  { by: 'php-fpm', needle: 'exited on signal', pattern: /child (?<pid>\d{1,9}) exited on signal \d{1,2} \((?<signal>SIG[A-Z]+)/ },
-  { by: 'nginx', needle: 'exited on signal', pattern: /worker process (?<pid>\d{1,9}) exited on signal (?<signal>\d{1,2})/ },
-  { by: 'Apache', needle: 'exit signal', pattern: /child pid (?<pid>\d{1,9}) exit signal (?<signal>Killed|SEGV|ABRT)/ },
-  { by: 'PostgreSQL', needle: 'was terminated by signal', pattern: /(?:server process|background worker.{0,60}|[\w ]{1,40}process) \(PID (?<pid>\d{1,9})\) was terminated by signal (?<signal>\d{1,2})/ },
-  { by: 'Sidekiq', needle: 'terminated by SIGKILL', signal: 'SIGKILL', pattern: /Sidekiq.{0,80}terminated by SIGKILL/i },
-  { by: 'Puma', needle: 'Terminating timed out worker', signal: 'SIGTERM', otherReason: 'timeout', pattern: /! Terminating timed out worker .{0,80}/ },
-  { by: 'systemd', needle: 'State \'stop-', signal: 'SIGKILL', otherReason: 'systemd stopped it (stop timeout)', pattern: /State 'stop-(?:sigterm|final-sigterm|watchdog)' timed out\. Killing/ },
-  { by: 'LLM server', needle: 'llama runner process has terminated', signal: 'SIGKILL', pattern: /llama runner process has terminated: signal: killed/ },
+  {
+    by: 'gunicorn',
+    needle: 'was sent SIGKILL',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern: /Worker \(pid:(?<pid>\d{1,9})\) was sent SIGKILL! Perhaps out of memory\?/,
+  },
+  {
+    by: 'gunicorn',
+    needle: 'was terminated due to signal',
+    pattern: /Worker with pid (?<pid>\d{1,9}) was terminated due to signal (?<signal>\d{1,2})/,
+  },
+  {
+    by: 'gunicorn',
+    needle: 'was sent SIG',
+    pattern: /Worker \(pid:(?<pid>\d{1,9})\) was sent (?<signal>SIG(?!KILL)[A-Z]+)!/,
+  },
+  {
+    by: 'gunicorn',
+    needle: 'WORKER TIMEOUT',
+    signal: 'SIGABRT',
+    otherReason: 'timeout',
+    pattern: /WORKER TIMEOUT \(pid:(?<pid>\d{1,9})\)/,
+  },
+  {
+    by: 'uWSGI',
+    needle: 'DAMN ! ',
+    pattern:
+      /DAMN ! (?<name>worker \d{1,4}) \(pid: (?<pid>\d{1,9})\) died(?: :|, killed by signal (?<signal>\d{1,2}))/,
+  },
+  {
+    by: 'uWSGI',
+    needle: 'HARAKIRI',
+    signal: 'SIGKILL',
+    otherReason: 'timeout (harakiri)',
+    pattern: /HARAKIRI ON WORKER \d{1,4} \(pid: (?<pid>\d{1,9})/,
+  },
+  {
+    by: 'celery',
+    needle: "exited with 'exitcode 155'",
+    exitCode: 155,
+    otherReason:
+      'recycled by worker_max_memory_per_child or worker_max_tasks_per_child: not a kill',
+    pattern: /Process '(?<name>[\w-]{1,60})' pid:(?<pid>\d{1,9}) exited with 'exitcode 155'/,
+  },
+  {
+    by: 'celery',
+    needle: "exited with 'signal",
+    guessesMemory: false,
+    pattern:
+      /Process '(?<name>[\w-]{1,60})' pid:(?<pid>\d{1,9}) exited with 'signal \d{1,2} \((?<signal>SIG[A-Z]+)\)'/,
+  },
+  {
+    by: 'celery',
+    needle: 'Worker exited prematurely',
+    pattern: /Worker exited prematurely: signal \d{1,2} \((?<signal>SIG[A-Z]+)\)/,
+    unless: ({ input }) => input.lines.some(({ text }) => text.includes("exited with 'signal")),
+  },
+  {
+    by: 'celery',
+    needle: 'Hard time limit',
+    signal: 'SIGKILL',
+    otherReason: 'time limit',
+    pattern: /Hard time limit \([\d.]{1,12}s?\) exceeded for .{1,80}/,
+  },
+  {
+    by: 'Airflow',
+    needle: 'Negsignal.SIGKILL',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern:
+      /(?:return code|exit(?:ed)? (?:with )?(?:return )?code).{0,20}Negsignal\.SIGKILL.{0,60}/,
+  },
+  {
+    by: 'Airflow',
+    needle: 'Negsignal.SIGKILL',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern: /Negsignal\.SIGKILL/,
+    unless: ({ input }) => input.lines.some(({ text }) => /return code.{0,20}Negsignal/.test(text)),
+  },
+  {
+    by: 'Airflow',
+    needle: 'signal_name=SIGKILL',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern: /Process terminated by signal.{0,120}signal_name=SIGKILL/,
+  },
+  {
+    by: 'Airflow',
+    needle: 'return code -9',
+    exitCode: -9,
+    guessesMemory: true,
+    pattern: /Task exited with return code (?<code>-9)/,
+  },
+  {
+    by: 'Dagster',
+    needle: 'ChildProcessCrash',
+    pattern: /ChildProcessCrashException: (?:None|.{0,80}?exit code (?<code>-?\d{1,3})).{0,60}/,
+  },
+  {
+    by: 'Dagster',
+    needle: 'crashed with exit code',
+    pattern:
+      /(?:[Ss]ubprocess with pid (?<pid>\d{1,9})|[Mm]ultiprocess executor: child process for step \S{1,80}) (?:crashed|unexpectedly exited) with (?:exit )?code (?<code>-?\d{1,3})/,
+  },
+  {
+    by: 'Dagster',
+    needle: 'unexpectedly exited with code',
+    pattern: /child process for step \S{1,80} unexpectedly exited with code (?<code>-?\d{1,3})/,
+  },
+  {
+    by: 'Prefect',
+    needle: 'exited with status code: -9',
+    exitCode: -9,
+    guessesMemory: true,
+    pattern: /Process (?:for flow run )?'?(?<name>[\w-]{0,80})'? ?exited with status code: -9/,
+  },
+  {
+    by: 'Luigi',
+    needle: 'died unexpectedly with exit code',
+    pattern: /died unexpectedly with exit code (?<code>-?\d{1,3})/,
+  },
+  {
+    by: 'supervisord',
+    needle: 'terminated by SIGKILL',
+    signal: 'SIGKILL',
+    pattern:
+      /(?:INFO |WARN )?exited: (?<name>[\w:.-]{1,80}) \(terminated by SIGKILL(?:; not expected)?\)/,
+  },
+  {
+    by: 'pm2',
+    needle: 'via signal [SIGKILL]',
+    signal: 'SIGKILL',
+    pattern: /App \[(?<name>[\w:. -]{1,80})\] exited with code \[\d+\] via signal \[SIGKILL\]/,
+  },
+  {
+    by: 'php-fpm',
+    needle: 'exited on signal',
+    pattern: /child (?<pid>\d{1,9}) exited on signal \d{1,2} \((?<signal>SIG[A-Z]+)/,
+  },
+  {
+    by: 'nginx',
+    needle: 'exited on signal',
+    pattern: /worker process (?<pid>\d{1,9}) exited on signal (?<signal>\d{1,2})/,
+  },
+  {
+    by: 'Apache',
+    needle: 'exit signal',
+    pattern: /child pid (?<pid>\d{1,9}) exit signal (?<signal>Killed|SEGV|ABRT)/,
+  },
+  {
+    by: 'PostgreSQL',
+    needle: 'was terminated by signal',
+    pattern:
+      /(?:server process|background worker.{0,60}|[\w ]{1,40}process) \(PID (?<pid>\d{1,9})\) was terminated by signal (?<signal>\d{1,2})/,
+  },
+  {
+    by: 'Sidekiq',
+    needle: 'terminated by SIGKILL',
+    signal: 'SIGKILL',
+    pattern: /Sidekiq.{0,80}terminated by SIGKILL/i,
+  },
+  {
+    by: 'Puma',
+    needle: 'Terminating timed out worker',
+    signal: 'SIGTERM',
+    otherReason: 'timeout',
+    pattern: /! Terminating timed out worker .{0,80}/,
+  },
+  {
+    by: 'systemd',
+    needle: "State 'stop-",
+    signal: 'SIGKILL',
+    otherReason: 'systemd stopped it (stop timeout)',
+    pattern: /State 'stop-(?:sigterm|final-sigterm|watchdog)' timed out\. Killing/,
+  },
+  {
+    by: 'LLM server',
+    needle: 'llama runner process has terminated',
+    signal: 'SIGKILL',
+    pattern: /llama runner process has terminated: signal: killed/,
+  },
 ];
 
 export const appServers: Parser = {
   id,
-  title: 'Workers and tasks that died, as application servers, task queues and workflow engines tell',
+  title:
+    'Workers and tasks that died, as application servers, task queues and workflow engines tell',
   needles: [...new Set(wordings.map(({ needle }) => needle))],
   parse,
 };

@@ -24,112 +24,631 @@ const corrupted =
 /** One row a wording; `needle` is its rarest literal. */
 const wordings: readonly Wording[] = [
   // C and C++
-  { by: 'C++', needle: 'bad_alloc', signal: 'SIGABRT', pattern: /terminate called after throwing an instance of '(?:std::|boost::.{0,80})?bad_alloc.{0,20}'(?: what\(\): {1,2}(?:std::)?bad_alloc)?/ },
-  { by: 'C++', needle: 'bad_alloc', signal: 'SIGABRT', pattern: /(?:libc\+\+abi(?:\.dylib)?: )?terminating (?:due to|with) uncaught exception of type (?:std::|boost::.{0,80})?bad_alloc.{0,60}/ },
-  { by: 'C++', needle: 'bad_array_new_length', signal: 'SIGABRT', resource: 'none', really: 'the size of an array was negative or beyond all bounds: a bug or a bad input, no shortage', pattern: /std::bad_array_new_length/ },
-  { by: 'C++', needle: 'bad_alloc', raises: true, pattern: /(?<![:\w]Error: )(?:\bstd::bad_alloc\b|bad_alloc exception).{0,80}/ },
+  {
+    by: 'C++',
+    needle: 'bad_alloc',
+    signal: 'SIGABRT',
+    pattern:
+      /terminate called after throwing an instance of '(?:std::|boost::.{0,80})?bad_alloc.{0,20}'(?: what\(\): {1,2}(?:std::)?bad_alloc)?/,
+  },
+  {
+    by: 'C++',
+    needle: 'bad_alloc',
+    signal: 'SIGABRT',
+    pattern:
+      /(?:libc\+\+abi(?:\.dylib)?: )?terminating (?:due to|with) uncaught exception of type (?:std::|boost::.{0,80})?bad_alloc.{0,60}/,
+  },
+  {
+    by: 'C++',
+    needle: 'bad_array_new_length',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really:
+      'the size of an array was negative or beyond all bounds: a bug or a bad input, no shortage',
+    pattern: /std::bad_array_new_length/,
+  },
+  {
+    by: 'C++',
+    needle: 'bad_alloc',
+    raises: true,
+    pattern: /(?<![:\w]Error: )(?:\bstd::bad_alloc\b|bad_alloc exception).{0,80}/,
+  },
   { by: 'C++', needle: 'bad allocation', raises: true, pattern: /(?<!Error: )\bbad allocation\b/ },
-  { by: 'jemalloc', needle: '<jemalloc>', signal: 'SIGABRT', pattern: /<jemalloc>: Error (?:in|allocating|mapping).{0,120}(?:out of memory|memory).{0,60}/i },
-  { by: 'tcmalloc', needle: 'tcmalloc', resource: 'none', really: 'tcmalloc notes a large allocation that it has made; it is a warning, not a failure', pattern: /tcmalloc: large alloc \d+ bytes == .{0,80}/ },
-  { by: 'tcmalloc', needle: 'allocate', signal: 'SIGABRT', pattern: /(?:tcmalloc|src\/[\w/]{1,40}malloc.{0,10}\.cc).{0,120}(?:Unable to allocate|allocation failed|out of memory|CRASHED).{0,80}/i },
-  { by: 'mimalloc', needle: 'mimalloc', signal: 'SIGABRT', pattern: /mimalloc: error: .{0,120}(?:unable to allocate|out of memory).{0,80}/i },
-  { by: 'glibc', needle: 'malloc(): ', signal: 'SIGABRT', resource: 'none', really: corrupted, pattern: /malloc\(\): (?:corrupted|unaligned|invalid|mismatching|memory corruption|smallbin|unsorted|largebin).{0,60}/ },
-  { by: 'glibc', needle: 'free()', signal: 'SIGABRT', resource: 'none', really: corrupted, pattern: /(?:free\(\): (?:invalid|double|corrupted|unaligned|too many).{0,60}|munmap_chunk\(\): invalid pointer|double free or corruption.{0,30})/ },
-  { by: 'glibc', needle: 'munmap_chunk()', signal: 'SIGABRT', resource: 'none', really: corrupted, pattern: /munmap_chunk\(\): invalid pointer/ },
-  { by: 'glibc', needle: 'double free or corruption', signal: 'SIGABRT', resource: 'none', really: corrupted, pattern: /double free or corruption.{0,30}/ },
-  { by: 'glibc', needle: 'corrupted ', signal: 'SIGABRT', resource: 'none', really: corrupted, pattern: /corrupted (?:size vs\. prev_size|double-linked list).{0,30}/ },
-  { by: 'glibc', needle: 'realloc(): ', signal: 'SIGABRT', resource: 'none', really: corrupted, pattern: /realloc\(\): invalid .{0,40}/ },
-  { by: 'glibc', needle: 'malloc_consolidate()', signal: 'SIGABRT', resource: 'none', really: corrupted, pattern: /malloc_consolidate\(\): .{0,40}/ },
-  { by: 'glibc', needle: 'stack smashing detected', signal: 'SIGABRT', resource: 'none', really: 'the stack was overwritten by a bug', pattern: /\*{3} stack smashing detected \*{3}.{0,40}/ },
-  { by: 'AddressSanitizer', needle: 'AddressSanitizer', resource: 'none', really: 'a sanitizer stopped a memory bug (a wrong address), not a shortage', pattern: /AddressSanitizer: (?!requested allocation size|out of memory|allocator is out)[\w-]{3,40}/ },
-  { by: 'AddressSanitizer', needle: 'AddressSanitizer', pattern: /AddressSanitizer: (?:out of memory|allocator is out of memory|failed to allocate).{0,120}/i },
-  { by: 'macOS malloc', needle: 'mach_vm_map', pattern: /malloc: \*{3} mach_vm_map\(size=\d+.{0,80}failed/ },
-  { by: 'macOS malloc', needle: 'pointer being freed was not allocated', resource: 'none', really: corrupted, pattern: /pointer being freed was not allocated/ },
+  {
+    by: 'jemalloc',
+    needle: '<jemalloc>',
+    signal: 'SIGABRT',
+    pattern: /<jemalloc>: Error (?:in|allocating|mapping).{0,120}(?:out of memory|memory).{0,60}/i,
+  },
+  {
+    by: 'tcmalloc',
+    needle: 'tcmalloc',
+    resource: 'none',
+    really: 'tcmalloc notes a large allocation that it has made; it is a warning, not a failure',
+    pattern: /tcmalloc: large alloc \d+ bytes == .{0,80}/,
+  },
+  {
+    by: 'tcmalloc',
+    needle: 'allocate',
+    signal: 'SIGABRT',
+    pattern:
+      /(?:tcmalloc|src\/[\w/]{1,40}malloc.{0,10}\.cc).{0,120}(?:Unable to allocate|allocation failed|out of memory|CRASHED).{0,80}/i,
+  },
+  {
+    by: 'mimalloc',
+    needle: 'mimalloc',
+    signal: 'SIGABRT',
+    pattern: /mimalloc: error: .{0,120}(?:unable to allocate|out of memory).{0,80}/i,
+  },
+  {
+    by: 'glibc',
+    needle: 'malloc(): ',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really: corrupted,
+    pattern:
+      /malloc\(\): (?:corrupted|unaligned|invalid|mismatching|memory corruption|smallbin|unsorted|largebin).{0,60}/,
+  },
+  {
+    by: 'glibc',
+    needle: 'free()',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really: corrupted,
+    pattern:
+      /(?:free\(\): (?:invalid|double|corrupted|unaligned|too many).{0,60}|munmap_chunk\(\): invalid pointer|double free or corruption.{0,30})/,
+  },
+  {
+    by: 'glibc',
+    needle: 'munmap_chunk()',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really: corrupted,
+    pattern: /munmap_chunk\(\): invalid pointer/,
+  },
+  {
+    by: 'glibc',
+    needle: 'double free or corruption',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really: corrupted,
+    pattern: /double free or corruption.{0,30}/,
+  },
+  {
+    by: 'glibc',
+    needle: 'corrupted ',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really: corrupted,
+    pattern: /corrupted (?:size vs\. prev_size|double-linked list).{0,30}/,
+  },
+  {
+    by: 'glibc',
+    needle: 'realloc(): ',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really: corrupted,
+    pattern: /realloc\(\): invalid .{0,40}/,
+  },
+  {
+    by: 'glibc',
+    needle: 'malloc_consolidate()',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really: corrupted,
+    pattern: /malloc_consolidate\(\): .{0,40}/,
+  },
+  {
+    by: 'glibc',
+    needle: 'stack smashing detected',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really: 'the stack was overwritten by a bug',
+    pattern: /\*{3} stack smashing detected \*{3}.{0,40}/,
+  },
+  {
+    by: 'AddressSanitizer',
+    needle: 'AddressSanitizer',
+    resource: 'none',
+    really: 'a sanitizer stopped a memory bug (a wrong address), not a shortage',
+    pattern:
+      /AddressSanitizer: (?!requested allocation size|out of memory|allocator is out)[\w-]{3,40}/,
+  },
+  {
+    by: 'AddressSanitizer',
+    needle: 'AddressSanitizer',
+    pattern:
+      /AddressSanitizer: (?:out of memory|allocator is out of memory|failed to allocate).{0,120}/i,
+  },
+  {
+    by: 'macOS malloc',
+    needle: 'mach_vm_map',
+    pattern: /malloc: \*{3} mach_vm_map\(size=\d+.{0,80}failed/,
+  },
+  {
+    by: 'macOS malloc',
+    needle: 'pointer being freed was not allocated',
+    resource: 'none',
+    really: corrupted,
+    pattern: /pointer being freed was not allocated/,
+  },
   // Rust, Go, Swift, Zig
-  { by: 'Rust', needle: 'memory allocation of', signal: 'SIGABRT', pattern: /memory allocation of (?:\d{1,19}|[\d_,]{1,25}) bytes failed/ },
-  { by: 'Rust', needle: 'capacity overflow', resource: 'none', really: 'the size of a vector cannot even be expressed: a bug or a bad input, no shortage', pattern: /panicked at .{0,100}capacity overflow/ },
-  { by: 'Rust', needle: 'has overflowed its stack', resource: 'none', really: 'calls were nested too deeply: the stack, not the memory', pattern: /thread '.{0,60}' (?:\(\d+\) )?has overflowed its stack/ },
-  { by: 'Go', needle: 'out of memory', pattern: /(?:fatal error: )?runtime: (?:out of memory|cannot allocate memory|cannot map pages).{0,100}|fatal error: (?:runtime: )?(?:out of memory|cannot allocate (?:memory|heap metadata)).{0,80}/ },
-  { by: 'Go', needle: 'cannot allocate memory', pattern: /(?:fatal error: |panic: |runtime: ).{0,80}cannot allocate (?:memory|heap metadata).{0,60}/ },
-  { by: 'Go', needle: 'goroutine stack exceeds', resource: 'none', really: 'endless recursion: the stack limit of Go, not the memory', pattern: /goroutine stack exceeds \d+-byte limit/ },
+  {
+    by: 'Rust',
+    needle: 'memory allocation of',
+    signal: 'SIGABRT',
+    pattern: /memory allocation of (?:\d{1,19}|[\d_,]{1,25}) bytes failed/,
+  },
+  {
+    by: 'Rust',
+    needle: 'capacity overflow',
+    resource: 'none',
+    really: 'the size of a vector cannot even be expressed: a bug or a bad input, no shortage',
+    pattern: /panicked at .{0,100}capacity overflow/,
+  },
+  {
+    by: 'Rust',
+    needle: 'has overflowed its stack',
+    resource: 'none',
+    really: 'calls were nested too deeply: the stack, not the memory',
+    pattern: /thread '.{0,60}' (?:\(\d+\) )?has overflowed its stack/,
+  },
+  {
+    by: 'Go',
+    needle: 'out of memory',
+    pattern:
+      /(?:fatal error: )?runtime: (?:out of memory|cannot allocate memory|cannot map pages).{0,100}|fatal error: (?:runtime: )?(?:out of memory|cannot allocate (?:memory|heap metadata)).{0,80}/,
+  },
+  {
+    by: 'Go',
+    needle: 'cannot allocate memory',
+    pattern:
+      /(?:fatal error: |panic: |runtime: ).{0,80}cannot allocate (?:memory|heap metadata).{0,60}/,
+  },
+  {
+    by: 'Go',
+    needle: 'goroutine stack exceeds',
+    resource: 'none',
+    really: 'endless recursion: the stack limit of Go, not the memory',
+    pattern: /goroutine stack exceeds \d+-byte limit/,
+  },
   // Runtimes
-  { by: 'PHP', needle: 'Allowed memory size', resource: 'language-heap', variant: 'php-memory-limit', pattern: /Allowed memory size of \d+ bytes exhausted.{0,60}/ },
-  { by: 'PHP', needle: 'tried to allocate', pattern: /Out of memory \(allocated \d+\) (?:\(|at .{0,80})?\(?tried to allocate \d+ bytes\)?/ },
+  {
+    by: 'PHP',
+    needle: 'Allowed memory size',
+    resource: 'language-heap',
+    variant: 'php-memory-limit',
+    pattern: /Allowed memory size of \d+ bytes exhausted.{0,60}/,
+  },
+  {
+    by: 'PHP',
+    needle: 'tried to allocate',
+    pattern: /Out of memory \(allocated \d+\) (?:\(|at .{0,80})?\(?tried to allocate \d+ bytes\)?/,
+  },
   { by: 'PHP', needle: 'mmap() failed', pattern: /mmap\(\) failed: \[12\] Cannot allocate memory/ },
-  { by: 'Ruby', needle: 'NoMemoryError', pattern: /(?:failed to allocate memory )?\(?NoMemoryError\)?|\[FATAL\] failed to allocate memory/ },
-  { by: 'Ruby', needle: '[FATAL] failed to allocate memory', pattern: /\[FATAL\] failed to allocate memory/ },
-  { by: 'Perl', needle: 'Out of memory!', pattern: /^(?:perl: )?Out of memory!$|Out of memory(?: in perl:|! ?\(malloc).{0,80}/ },
-  { by: 'R', needle: 'cannot allocate', raises: true, pattern: /cannot allocate (?:vector|memory block) of (?:size|length) [\d.]{1,20}(?: ?[KMGTkmgt]?b)?/i },
-  { by: 'R', needle: 'memory exhausted', resource: 'language-heap', variant: 'r-vector-limit', raises: true, pattern: /vector memory (?:limit of .{1,20} reached|exhausted \(limit reached\?\)).{0,60}/ },
-  { by: 'R', needle: 'vector memory limit', resource: 'language-heap', variant: 'r-vector-limit', raises: true, pattern: /vector memory limit of .{1,20} reached.{0,60}/ },
-  { by: 'Julia', needle: 'OutOfMemoryError()', raises: true, pattern: /(?:ERROR: |LoadError: |nested task error: )?OutOfMemoryError\(\)/ },
-  { by: 'Erlang', needle: 'eheap_alloc', pattern: /eheap_alloc: Cannot (?:re)?allocate \d+ bytes of memory.{0,60}/ },
-  { by: 'Haskell', needle: 'eap exhausted', resource: 'language-heap', variant: 'ghc-heap', pattern: /[Hh]eap exhausted[;:]? .{0,100}/ },
-  { by: '.NET', needle: 'OutOfMemoryException', raises: true, pattern: /System\.OutOfMemoryException(?:: .{0,160})?/ },
-  { by: '.NET', needle: 'Out of memory.', pattern: /^Out of memory\.$|Process terminated\. Out of memory\./ },
-  { by: 'MATLAB', needle: 'Out of memory. ', raises: true, pattern: /Out of memory\. (?:Type (?:"?help memory"?|HELP MEMORY)|The likely cause).{0,120}/i },
-  { by: 'PyPy', needle: "couldn't allocate a few KB more", pattern: /out of memory: couldn't allocate a few KB more/ },
-  { by: 'Dart', needle: 'Out of Memory', pattern: /Unhandled exception: Out of Memory|Exhausted heap space, trying to allocate \d+ bytes/ },
+  {
+    by: 'Ruby',
+    needle: 'NoMemoryError',
+    pattern:
+      /(?:failed to allocate memory )?\(?NoMemoryError\)?|\[FATAL\] failed to allocate memory/,
+  },
+  {
+    by: 'Ruby',
+    needle: '[FATAL] failed to allocate memory',
+    pattern: /\[FATAL\] failed to allocate memory/,
+  },
+  {
+    by: 'Perl',
+    needle: 'Out of memory!',
+    pattern: /^(?:perl: )?Out of memory!$|Out of memory(?: in perl:|! ?\(malloc).{0,80}/,
+  },
+  {
+    by: 'R',
+    needle: 'cannot allocate',
+    raises: true,
+    pattern:
+      /cannot allocate (?:vector|memory block) of (?:size|length) [\d.]{1,20}(?: ?[KMGTkmgt]?b)?/i,
+  },
+  {
+    by: 'R',
+    needle: 'memory exhausted',
+    resource: 'language-heap',
+    variant: 'r-vector-limit',
+    raises: true,
+    pattern: /vector memory (?:limit of .{1,20} reached|exhausted \(limit reached\?\)).{0,60}/,
+  },
+  {
+    by: 'R',
+    needle: 'vector memory limit',
+    resource: 'language-heap',
+    variant: 'r-vector-limit',
+    raises: true,
+    pattern: /vector memory limit of .{1,20} reached.{0,60}/,
+  },
+  {
+    by: 'Julia',
+    needle: 'OutOfMemoryError()',
+    raises: true,
+    pattern: /(?:ERROR: |LoadError: |nested task error: )?OutOfMemoryError\(\)/,
+  },
+  {
+    by: 'Erlang',
+    needle: 'eheap_alloc',
+    pattern: /eheap_alloc: Cannot (?:re)?allocate \d+ bytes of memory.{0,60}/,
+  },
+  {
+    by: 'Haskell',
+    needle: 'eap exhausted',
+    resource: 'language-heap',
+    variant: 'ghc-heap',
+    pattern: /[Hh]eap exhausted[;:]? .{0,100}/,
+  },
+  {
+    by: '.NET',
+    needle: 'OutOfMemoryException',
+    raises: true,
+    pattern: /System\.OutOfMemoryException(?:: .{0,160})?/,
+  },
+  {
+    by: '.NET',
+    needle: 'Out of memory.',
+    pattern: /^Out of memory\.$|Process terminated\. Out of memory\./,
+  },
+  {
+    by: 'MATLAB',
+    needle: 'Out of memory. ',
+    raises: true,
+    pattern: /Out of memory\. (?:Type (?:"?help memory"?|HELP MEMORY)|The likely cause).{0,120}/i,
+  },
+  {
+    by: 'PyPy',
+    needle: "couldn't allocate a few KB more",
+    pattern: /out of memory: couldn't allocate a few KB more/,
+  },
+  {
+    by: 'Dart',
+    needle: 'Out of Memory',
+    pattern:
+      /Unhandled exception: Out of Memory|Exhausted heap space, trying to allocate \d+ bytes/,
+  },
   // Numerical libraries
-  { by: 'OpenBLAS', needle: 'too many memory regions', resource: 'none', really: 'OpenBLAS has a table for as many threads as it was built for, and it was full: fewer threads (OPENBLAS_NUM_THREADS), not more memory', pattern: /Program is Terminated\. Because you tried to allocate too many memory regions/ },
-  { by: 'OpenBLAS', needle: 'Memory allocation still failed', pattern: /OpenBLAS error: Memory allocation still failed after \d+ retries, giving up/ },
-  { by: 'OpenBLAS', needle: 'pthread_create failed', resource: 'threads', really: 'a limit of threads or processes was reached (ulimit -u, pids.max); fewer BLAS threads (OPENBLAS_NUM_THREADS) help, more memory does not', pattern: /OpenBLAS blas_thread_init: pthread_create failed for thread \d+ of \d+: .{0,60}/ },
-  { by: 'libgomp', needle: 'Thread creation failed', resource: 'threads', really: 'a limit of threads or processes was reached (ulimit -u, pids.max)', pattern: /libgomp: Thread creation failed: .{0,60}/ },
-  { by: 'libgomp', needle: 'libgomp: Out of memory', pattern: /libgomp: Out of memory allocating \d+ bytes/ },
-  { by: 'oneDNN', needle: 'could not create a primitive', resource: 'none', really: 'oneDNN could not build its code for this operation; the words do not say why', pattern: /could not create a primitive(?! descriptor iterator)/ },
+  {
+    by: 'OpenBLAS',
+    needle: 'too many memory regions',
+    resource: 'none',
+    really:
+      'OpenBLAS has a table for as many threads as it was built for, and it was full: fewer threads (OPENBLAS_NUM_THREADS), not more memory',
+    pattern: /Program is Terminated\. Because you tried to allocate too many memory regions/,
+  },
+  {
+    by: 'OpenBLAS',
+    needle: 'Memory allocation still failed',
+    pattern: /OpenBLAS error: Memory allocation still failed after \d+ retries, giving up/,
+  },
+  {
+    by: 'OpenBLAS',
+    needle: 'pthread_create failed',
+    resource: 'threads',
+    really:
+      'a limit of threads or processes was reached (ulimit -u, pids.max); fewer BLAS threads (OPENBLAS_NUM_THREADS) help, more memory does not',
+    pattern: /OpenBLAS blas_thread_init: pthread_create failed for thread \d+ of \d+: .{0,60}/,
+  },
+  {
+    by: 'libgomp',
+    needle: 'Thread creation failed',
+    resource: 'threads',
+    really: 'a limit of threads or processes was reached (ulimit -u, pids.max)',
+    pattern: /libgomp: Thread creation failed: .{0,60}/,
+  },
+  {
+    by: 'libgomp',
+    needle: 'libgomp: Out of memory',
+    pattern: /libgomp: Out of memory allocating \d+ bytes/,
+  },
+  {
+    by: 'oneDNN',
+    needle: 'could not create a primitive',
+    resource: 'none',
+    really: 'oneDNN could not build its code for this operation; the words do not say why',
+    pattern: /could not create a primitive(?! descriptor iterator)/,
+  },
   // Compilers and tools
-  { by: 'GCC', needle: 'out of memory allocating', raises: true, pattern: /(?:cc1(?:plus|obj)?|g\+\+|gcc|f951|lto1|as|ld|collect2|[\w./-]{1,60}): out of memory allocating \d+ bytes.{0,60}/ },
-  { by: 'GCC', needle: 'irtual memory exhausted', raises: true, pattern: /[Vv]irtual memory exhausted(?:: Cannot allocate memory)?/ },
-  { by: 'linker', needle: 'final link failed', raises: true, pattern: /(?:final link failed|failed to set dynamic section sizes|could not read symbols): (?:[Mm]emory exhausted|Cannot allocate memory)/ },
-  { by: 'LLVM', needle: 'LLVM ERROR: out of memory', signal: 'SIGABRT', pattern: /LLVM ERROR: out of memory(?: .{0,40})?/ },
-  { by: 'git', needle: 'malloc failed', raises: true, pattern: /fatal: Out of memory, (?:malloc|realloc|calloc) failed(?: \(tried to allocate \d+ bytes\))?/ },
-  { by: 'git', needle: 'unable to create thread', resource: 'threads', raises: true, really: 'a limit of threads or processes was reached (ulimit -u, pids.max)', pattern: /(?:fatal|error): unable to create (?:load_index_extensions )?thread: Resource temporarily unavailable/ },
-  { by: 'gnulib', needle: 'memory exhausted', raises: true, pattern: /(?:^|\s)[\w./-]{1,60}: memory exhausted$/ },
-  { by: 'shell', needle: 'xrealloc', pattern: /(?:xmalloc|xrealloc|subst\.c:\d+).{0,60}cannot (?:re)?allocate \d+ bytes.{0,40}/ },
-  { by: 'shell', needle: 'xmalloc', pattern: /(?:xmalloc|xrealloc).{0,60}cannot (?:re)?allocate \d+ bytes.{0,40}/ },
-  { by: 'fork', needle: 'ork: Cannot allocate memory', raises: true, variant: 'fork', pattern: /(?:[Cc]an't save in background: )?[Ff]ork: Cannot allocate memory/ },
-  { by: 'fork', needle: 'ork: Resource temporarily unavailable', resource: 'threads', raises: true, really: 'a limit of processes was reached (ulimit -u, pids.max)', pattern: /[Ff]ork: (?:retry: )?Resource temporarily unavailable/ },
-  { by: 'fork', needle: 'retry: Resource temporarily unavailable', resource: 'threads', raises: true, really: 'a limit of processes was reached (ulimit -u, pids.max)', pattern: /fork: retry: Resource temporarily unavailable/ },
-  { by: 'loader', needle: 'failed to map segment from shared object', raises: true, pattern: /error while loading shared libraries: .{1,200}: failed to map segment from shared object(?!: (?:Operation not permitted|Permission denied))/ },
-  { by: 'loader', needle: 'static TLS block', resource: 'none', raises: true, really: 'the loader ran out of static thread-local storage for a library that was loaded late, which has nothing to do with RAM', pattern: /cannot allocate memory in static TLS block/ },
-  { by: 'QEMU', needle: 'cannot set up guest memory', raises: true, pattern: /cannot set up guest memory '.{1,60}': Cannot allocate memory/ },
+  {
+    by: 'GCC',
+    needle: 'out of memory allocating',
+    raises: true,
+    pattern:
+      /(?:cc1(?:plus|obj)?|g\+\+|gcc|f951|lto1|as|ld|collect2|[\w./-]{1,60}): out of memory allocating \d+ bytes.{0,60}/,
+  },
+  {
+    by: 'GCC',
+    needle: 'irtual memory exhausted',
+    raises: true,
+    pattern: /[Vv]irtual memory exhausted(?:: Cannot allocate memory)?/,
+  },
+  {
+    by: 'linker',
+    needle: 'final link failed',
+    raises: true,
+    pattern:
+      /(?:final link failed|failed to set dynamic section sizes|could not read symbols): (?:[Mm]emory exhausted|Cannot allocate memory)/,
+  },
+  {
+    by: 'LLVM',
+    needle: 'LLVM ERROR: out of memory',
+    signal: 'SIGABRT',
+    pattern: /LLVM ERROR: out of memory(?: .{0,40})?/,
+  },
+  {
+    by: 'git',
+    needle: 'malloc failed',
+    raises: true,
+    pattern:
+      /fatal: Out of memory, (?:malloc|realloc|calloc) failed(?: \(tried to allocate \d+ bytes\))?/,
+  },
+  {
+    by: 'git',
+    needle: 'unable to create thread',
+    resource: 'threads',
+    raises: true,
+    really: 'a limit of threads or processes was reached (ulimit -u, pids.max)',
+    pattern:
+      /(?:fatal|error): unable to create (?:load_index_extensions )?thread: Resource temporarily unavailable/,
+  },
+  {
+    by: 'gnulib',
+    needle: 'memory exhausted',
+    raises: true,
+    pattern: /(?:^|\s)[\w./-]{1,60}: memory exhausted$/,
+  },
+  {
+    by: 'shell',
+    needle: 'xrealloc',
+    pattern: /(?:xmalloc|xrealloc|subst\.c:\d+).{0,60}cannot (?:re)?allocate \d+ bytes.{0,40}/,
+  },
+  {
+    by: 'shell',
+    needle: 'xmalloc',
+    pattern: /(?:xmalloc|xrealloc).{0,60}cannot (?:re)?allocate \d+ bytes.{0,40}/,
+  },
+  {
+    by: 'fork',
+    needle: 'ork: Cannot allocate memory',
+    raises: true,
+    variant: 'fork',
+    pattern: /(?:[Cc]an't save in background: )?[Ff]ork: Cannot allocate memory/,
+  },
+  {
+    by: 'fork',
+    needle: 'ork: Resource temporarily unavailable',
+    resource: 'threads',
+    raises: true,
+    really: 'a limit of processes was reached (ulimit -u, pids.max)',
+    pattern: /[Ff]ork: (?:retry: )?Resource temporarily unavailable/,
+  },
+  {
+    by: 'fork',
+    needle: 'retry: Resource temporarily unavailable',
+    resource: 'threads',
+    raises: true,
+    really: 'a limit of processes was reached (ulimit -u, pids.max)',
+    pattern: /fork: retry: Resource temporarily unavailable/,
+  },
+  {
+    by: 'loader',
+    needle: 'failed to map segment from shared object',
+    raises: true,
+    pattern:
+      /error while loading shared libraries: .{1,200}: failed to map segment from shared object(?!: (?:Operation not permitted|Permission denied))/,
+  },
+  {
+    by: 'loader',
+    needle: 'static TLS block',
+    resource: 'none',
+    raises: true,
+    really:
+      'the loader ran out of static thread-local storage for a library that was loaded late, which has nothing to do with RAM',
+    pattern: /cannot allocate memory in static TLS block/,
+  },
+  {
+    by: 'QEMU',
+    needle: 'cannot set up guest memory',
+    raises: true,
+    pattern: /cannot set up guest memory '.{1,60}': Cannot allocate memory/,
+  },
   // Servers
-  { by: 'PostgreSQL', needle: 'Failed on request of size', raises: true, pattern: /(?:ERROR|FATAL): {1,2}out of memory.{0,80}?(?:DETAIL|[Dd]etail): {1,2}Failed on request of size \d+.{0,80}/ },
-  { by: 'PostgreSQL', needle: 'could not fork new process', raises: true, variant: 'fork', pattern: /could not fork new process for connection: Cannot allocate memory/ },
-  { by: 'PostgreSQL', needle: 'could not map anonymous shared memory', raises: true, pattern: /could not map anonymous shared memory: Cannot allocate memory/ },
-  { by: 'PostgreSQL', needle: 'could not resize shared memory segment', resource: 'shm', raises: true, pattern: /could not resize shared memory segment ".{1,80}" to \d+ bytes: No space left on device/ },
-  { by: 'MySQL', needle: 'Cannot allocate memory for the buffer pool', raises: true, pattern: /InnoDB: Cannot allocate memory for the buffer pool/ },
-  { by: 'MySQL', needle: 'errno 12', raises: true, pattern: /(?:InnoDB: )?mmap\(\d+ bytes\) failed; errno 12/ },
-  { by: 'Redis', needle: 'OOM command not allowed', resource: 'none', raises: true, really: "Redis reached its own 'maxmemory' setting and refuses writes; the machine may have memory left", pattern: /OOM command not allowed when used memory > 'maxmemory'/ },
-  { by: 'SQLite', needle: 'out of memory (', resource: 'none', raises: true, really: 'SQLite prints "out of memory" where it has no better text: the code in brackets is an SQL error or a file that cannot be opened', pattern: /out of memory \((?:1|14|21)\)/ },
-  { by: 'Elasticsearch', needle: 'vm.max_map_count', resource: 'none', raises: true, really: 'a start-up check asks for a higher vm.max_map_count; no memory ran out', pattern: /max virtual memory areas vm\.max_map_count \[\d+\] (?:is|likely) too low/ },
+  {
+    by: 'PostgreSQL',
+    needle: 'Failed on request of size',
+    raises: true,
+    pattern:
+      /(?:ERROR|FATAL): {1,2}out of memory.{0,80}?(?:DETAIL|[Dd]etail): {1,2}Failed on request of size \d+.{0,80}/,
+  },
+  {
+    by: 'PostgreSQL',
+    needle: 'could not fork new process',
+    raises: true,
+    variant: 'fork',
+    pattern: /could not fork new process for connection: Cannot allocate memory/,
+  },
+  {
+    by: 'PostgreSQL',
+    needle: 'could not map anonymous shared memory',
+    raises: true,
+    pattern: /could not map anonymous shared memory: Cannot allocate memory/,
+  },
+  {
+    by: 'PostgreSQL',
+    needle: 'could not resize shared memory segment',
+    resource: 'shm',
+    raises: true,
+    pattern:
+      /could not resize shared memory segment ".{1,80}" to \d+ bytes: No space left on device/,
+  },
+  {
+    by: 'MySQL',
+    needle: 'Cannot allocate memory for the buffer pool',
+    raises: true,
+    pattern: /InnoDB: Cannot allocate memory for the buffer pool/,
+  },
+  {
+    by: 'MySQL',
+    needle: 'errno 12',
+    raises: true,
+    pattern: /(?:InnoDB: )?mmap\(\d+ bytes\) failed; errno 12/,
+  },
+  {
+    by: 'Redis',
+    needle: 'OOM command not allowed',
+    resource: 'none',
+    raises: true,
+    really:
+      "Redis reached its own 'maxmemory' setting and refuses writes; the machine may have memory left",
+    pattern: /OOM command not allowed when used memory > 'maxmemory'/,
+  },
+  {
+    by: 'SQLite',
+    needle: 'out of memory (',
+    resource: 'none',
+    raises: true,
+    really:
+      'SQLite prints "out of memory" where it has no better text: the code in brackets is an SQL error or a file that cannot be opened',
+    pattern: /out of memory \((?:1|14|21)\)/,
+  },
+  {
+    by: 'Elasticsearch',
+    needle: 'vm.max_map_count',
+    resource: 'none',
+    raises: true,
+    really: 'a start-up check asks for a higher vm.max_map_count; no memory ran out',
+    pattern: /max virtual memory areas vm\.max_map_count \[\d+\] (?:is|likely) too low/,
+  },
   // Shared memory
-  { by: 'PyTorch', needle: 'insufficient shared memory', resource: 'shm', raises: true, pattern: /Unexpected bus error encountered in worker\. This might be caused by insufficient shared memory \(shm\)/ },
-  { by: 'NCCL', needle: 'shared memory segment', resource: 'shm', raises: true, pattern: /Error while (?:creating|attaching to) shared memory segment .{0,80}/ },
-  { by: 'Chrome', needle: 'disable-dev-shm-usage', resource: 'shm', raises: true, pattern: /(?:\/dev\/shm.{0,120}--disable-dev-shm-usage|--disable-dev-shm-usage.{0,80}\/dev\/shm).{0,40}(?:full|space|small|crash)/ },
+  {
+    by: 'PyTorch',
+    needle: 'insufficient shared memory',
+    resource: 'shm',
+    raises: true,
+    pattern:
+      /Unexpected bus error encountered in worker\. This might be caused by insufficient shared memory \(shm\)/,
+  },
+  {
+    by: 'NCCL',
+    needle: 'shared memory segment',
+    resource: 'shm',
+    raises: true,
+    pattern: /Error while (?:creating|attaching to) shared memory segment .{0,80}/,
+  },
+  {
+    by: 'Chrome',
+    needle: 'disable-dev-shm-usage',
+    resource: 'shm',
+    raises: true,
+    pattern:
+      /(?:\/dev\/shm.{0,120}--disable-dev-shm-usage|--disable-dev-shm-usage.{0,80}\/dev\/shm).{0,40}(?:full|space|small|crash)/,
+  },
   // GPU outside of Python exceptions
-  { by: 'CUDA', needle: 'CUDA_ERROR_OUT_OF_MEMORY', resource: 'gpu', raises: true, pattern: /(?<!Error: .{0,200})CUDA_ERROR_OUT_OF_MEMORY.{0,60}/ },
-  { by: 'CUDA', needle: 'cudaMalloc failed', resource: 'gpu', raises: true, pattern: /cudaMalloc failed: out of memory/ },
-  { by: 'CUDA', needle: 'CUDA error: out of memory', resource: 'gpu', raises: true, pattern: /(?<!Error: )CUDA error: out of memory/ },
-  { by: 'CUDA', needle: 'CUDA out of memory', resource: 'gpu', raises: true, pattern: /(?<!Error: )CUDA out of memory(?:\. Tried to allocate [\d.]{1,10} \w+)?.{0,100}/ },
-  { by: 'HIP', needle: 'hipErrorOutOfMemory', resource: 'gpu', raises: true, pattern: /hipErrorOutOfMemory.{0,60}/ },
-  { by: 'Vulkan', needle: 'OUT_OF_DEVICE_MEMORY', resource: 'gpu', raises: true, pattern: /(?:VK_ERROR|UR_RESULT_ERROR)_OUT_OF_DEVICE_MEMORY|ErrorOutOfDeviceMemory/ },
-  { by: 'Vulkan', needle: 'ErrorOutOfDeviceMemory', resource: 'gpu', raises: true, pattern: /ErrorOutOfDeviceMemory/ },
-  { by: 'Metal', needle: 'kIOGPUCommandBufferCallbackErrorOutOfMemory', resource: 'gpu', raises: true, pattern: /kIOGPUCommandBufferCallbackErrorOutOfMemory/ },
-  { by: 'TensorFlow', needle: 'OOM when allocating tensor', resource: 'gpu', raises: true, pattern: /(?<!Error: )OOM when allocating tensor with shape.{0,200}/ },
-  { by: 'TensorFlow', needle: 'ran out of memory trying to allocate', resource: 'gpu', raises: true, pattern: /Allocator \(GPU_\d+_bfc\) ran out of memory trying to allocate [\d.]{1,10}\w*/ },
+  {
+    by: 'CUDA',
+    needle: 'CUDA_ERROR_OUT_OF_MEMORY',
+    resource: 'gpu',
+    raises: true,
+    pattern: /(?<!Error: .{0,200})CUDA_ERROR_OUT_OF_MEMORY.{0,60}/,
+  },
+  {
+    by: 'CUDA',
+    needle: 'cudaMalloc failed',
+    resource: 'gpu',
+    raises: true,
+    pattern: /cudaMalloc failed: out of memory/,
+  },
+  {
+    by: 'CUDA',
+    needle: 'CUDA error: out of memory',
+    resource: 'gpu',
+    raises: true,
+    pattern: /(?<!Error: )CUDA error: out of memory/,
+  },
+  {
+    by: 'CUDA',
+    needle: 'CUDA out of memory',
+    resource: 'gpu',
+    raises: true,
+    pattern: /(?<!Error: )CUDA out of memory(?:\. Tried to allocate [\d.]{1,10} \w+)?.{0,100}/,
+  },
+  {
+    by: 'HIP',
+    needle: 'hipErrorOutOfMemory',
+    resource: 'gpu',
+    raises: true,
+    pattern: /hipErrorOutOfMemory.{0,60}/,
+  },
+  {
+    by: 'Vulkan',
+    needle: 'OUT_OF_DEVICE_MEMORY',
+    resource: 'gpu',
+    raises: true,
+    pattern: /(?:VK_ERROR|UR_RESULT_ERROR)_OUT_OF_DEVICE_MEMORY|ErrorOutOfDeviceMemory/,
+  },
+  {
+    by: 'Vulkan',
+    needle: 'ErrorOutOfDeviceMemory',
+    resource: 'gpu',
+    raises: true,
+    pattern: /ErrorOutOfDeviceMemory/,
+  },
+  {
+    by: 'Metal',
+    needle: 'kIOGPUCommandBufferCallbackErrorOutOfMemory',
+    resource: 'gpu',
+    raises: true,
+    pattern: /kIOGPUCommandBufferCallbackErrorOutOfMemory/,
+  },
+  {
+    by: 'TensorFlow',
+    needle: 'OOM when allocating tensor',
+    resource: 'gpu',
+    raises: true,
+    pattern: /(?<!Error: )OOM when allocating tensor with shape.{0,200}/,
+  },
+  {
+    by: 'TensorFlow',
+    needle: 'ran out of memory trying to allocate',
+    resource: 'gpu',
+    raises: true,
+    pattern: /Allocator \(GPU_\d+_bfc\) ran out of memory trying to allocate [\d.]{1,10}\w*/,
+  },
   // Windows
-  { by: 'Windows', needle: 'aging file is too small', raises: true, variant: 'windows-commit-limit', pattern: /(?<!Error: .{0,60})[Pp]aging file is too small for this operation to complete.{0,40}/ },
+  {
+    by: 'Windows',
+    needle: 'aging file is too small',
+    raises: true,
+    variant: 'windows-commit-limit',
+    pattern: /(?<!Error: .{0,60})[Pp]aging file is too small for this operation to complete.{0,40}/,
+  },
   // errno in words, of whatever program
-  { by: 'errno 12', needle: 'annot allocate memory', raises: true, pattern: /(?<!\[Errno 12\] )(?<!Error: .{0,80})\b[Cc]annot allocate memory(?! in static TLS)(?! for the buffer pool)(?:.{0,60}os error 12\))?/ },
-  { by: 'errno 12', needle: 'ENOMEM', raises: true, pattern: /(?:spawn|Error:|errno:?|code:?|failed:?|returned|syscall)[^\n]{0,60}\bENOMEM\b.{0,60}/ },
+  {
+    by: 'errno 12',
+    needle: 'annot allocate memory',
+    raises: true,
+    pattern:
+      /(?<!\[Errno 12\] )(?<!Error: .{0,80})\b[Cc]annot allocate memory(?! in static TLS)(?! for the buffer pool)(?:.{0,60}os error 12\))?/,
+  },
+  {
+    by: 'errno 12',
+    needle: 'ENOMEM',
+    raises: true,
+    pattern:
+      /(?:spawn|Error:|errno:?|code:?|failed:?|returned|syscall)[^\n]{0,60}\bENOMEM\b.{0,60}/,
+  },
 ];
 
 const literal = new Set(wordings.map(({ needle }) => needle));
 
 export const nativeAbort: Parser = {
   id,
-  title: 'Last words of programs whose allocation failed: C++, Rust, Go, R, PHP, databases, tools; and words that only sound so',
+  title:
+    'Last words of programs whose allocation failed: C++, Rust, Go, R, PHP, databases, tools; and words that only sound so',
   needles: [...literal],
   parse,
 };
@@ -139,13 +658,11 @@ function* parse(input: Input): Iterable<ProgramAbort> {
   yield* readPhrases(
     input,
     id,
-    wordings.map(
-      (wording): Phrase<ProgramAbort> => ({
-        needle: wording.needle,
-        pattern: wording.pattern,
-        make: (found) => factOf(wording, found, crash),
-      }),
-    ),
+    wordings.map((wording): Phrase<ProgramAbort> => ({
+      needle: wording.needle,
+      pattern: wording.pattern,
+      make: (found) => factOf(wording, found, crash),
+    })),
   );
 }
 
@@ -158,7 +675,10 @@ function factOf(
   if (raises === true && isElsewhere(line, found)) return undefined;
   const request = requestedBytes(found.match[0]);
   const crashed =
-    resource === 'memory' && crash !== null && crash.at >= found.index && crash.at - found.index <= 12
+    resource === 'memory' &&
+    crash !== null &&
+    crash.at >= found.index &&
+    crash.at - found.index <= 12
       ? crash
       : null;
   return {
@@ -181,8 +701,12 @@ function factOf(
 function isElsewhere(line: string, { match, passage }: Found): boolean {
   const before = passage.slice(Math.max(0, match.index - 200), match.index);
   return (
-    /(?:[A-Z]\w{0,60}(?:Error|Exception)(?:\(['"]?|: ?)|\[Errno \d+\] ?)[^`]{0,190}$/.test(before) ||
-    /\[enforce fail at|os::commit_memory|__vm_enough_memory|OutOfMemoryError|errno=12|page allocation failure/.test(line)
+    /(?:[A-Z]\w{0,60}(?:Error|Exception)(?:\(['"]?|: ?)|\[Errno \d+\] ?)[^`]{0,190}$/.test(
+      before,
+    ) ||
+    /\[enforce fail at|os::commit_memory|__vm_enough_memory|OutOfMemoryError|errno=12|page allocation failure/.test(
+      line,
+    )
   );
 }
 
@@ -194,11 +718,14 @@ interface Crash {
 /** A crash told of by the shell or by an exit status: it hides the allocation that failed before. */
 function crashIn(input: Input): Crash | null {
   const whole = wholeText(input);
-  if (!/Segmentation fault|SIGSEGV|3221226505|3221225477|C0000409|C0000005|-107374/i.test(whole)) return null;
+  if (!/Segmentation fault|SIGSEGV|3221226505|3221225477|C0000409|C0000005|-107374/i.test(whole))
+    return null;
   for (const [at, { text }] of input.lines.entries()) {
-    if (/Segmentation fault|SIGSEGV|3221225477|C0000005|-1073741819/i.test(text)) return { at, how: 'segfault' };
+    if (/Segmentation fault|SIGSEGV|3221225477|C0000005|-1073741819/i.test(text))
+      return { at, how: 'segfault' };
     // 0xC0000409: Windows' fast-fail, which is how Rust and C++ abort there
-    if (/3221226505|C0000409|-1073740791/i.test(text)) return { at: Math.max(at, input.lines.length - 1), how: 'abort' };
+    if (/3221226505|C0000409|-1073740791/i.test(text))
+      return { at: Math.max(at, input.lines.length - 1), how: 'abort' };
   }
   return null;
 }

@@ -3,25 +3,145 @@ import type { NoticeWording } from './words/notices.ts';
 import { noticeParser } from './words/notices.ts';
 
 const wordings: readonly NoticeWording[] = [
-  { by: 'concurrent.futures', needle: 'BrokenProcessPool', signal: 'SIGKILL', guessesMemory: true, pattern: /BrokenProcessPool(?:: (?:A (?:child )?process (?:in the process pool )?(?:was )?terminated abruptly.{0,100}|A task has failed to un-serialize.{0,40}|\(?['"]?A (?:child )?process.{0,100}))/, unless: ({ match }) => /un-serialize/.test(match[0]) },
-  { by: 'concurrent.futures', needle: 'terminated abruptly', signal: 'SIGKILL', guessesMemory: true, pattern: /(?<!Pool: |Pool\(['"]?)A (?:child )?process (?:in the process pool )?(?:was )?terminated abruptly/ },
-  { by: 'joblib (loky)', needle: 'exit codes of the workers are', guessesMemory: true, span: 2, pattern: /The exit codes of the workers are \{(?<signal>SIG[A-Z]+)\(-\d+\)/ },
-  { by: 'joblib (loky)', needle: 'unexpectedly terminated', signal: 'SIGKILL', guessesMemory: true, pattern: /A worker process managed by the executor was unexpectedly terminated\.(?!.{0,400}The exit codes of the workers are)/, span: 6, unless: ({ input }) => input.lines.some(({ text }) => text.includes('exit codes of the workers are')) },
-  { by: 'PyTorch DataLoader', needle: 'DataLoader worker', signal: 'SIGBUS', otherReason: 'shared memory', pattern: /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: Bus error/ },
-  { by: 'PyTorch DataLoader', needle: 'DataLoader worker', guessesMemory: true, pattern: /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: (?<signal>Killed)/ },
-  { by: 'PyTorch DataLoader', needle: 'DataLoader worker', signal: 'SIGSEGV', pattern: /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: Segmentation fault/ },
-  { by: 'PyTorch DataLoader', needle: 'DataLoader worker', pattern: /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) (?:exited unexpectedly with exit code (?<code>-?\d{1,3}))/ },
-  { by: 'torch elastic', needle: 'received by PID', pattern: /Signal \d{1,2} \((?<signal>SIG[A-Z]+)\) received by PID (?<pid>\d{1,9})/ },
-  { by: 'torch elastic', needle: 'failed (exitcode', pattern: /failed \(exitcode: (?<code>-\d{1,2})\) local_rank: \d{1,4} \(pid: (?<pid>\d{1,9})\)/ },
-  { by: 'torch multiprocessing', needle: 'terminated with signal', pattern: /ProcessExitedException: process \d{1,4} terminated with signal (?<signal>SIG[A-Z]+)/ },
-  { by: 'pytest-xdist', needle: 'node down: Not properly terminated', signal: 'SIGKILL', pattern: /\[(?<name>gw\d{1,4})\] node down: Not properly terminated/ },
-  { by: 'dask nanny', needle: 'was killed by signal', pattern: /Worker process (?<pid>\d{1,9}) was killed by (?:signal (?<signal>\d{1,2})|unknown signal)/ },
-  { by: 'dask', needle: 'all those workers died', signal: 'SIGKILL', guessesMemory: true, pattern: /Attempted to run task .{1,300}? on \d{1,4} different workers, but all those workers died while running it/ },
-  { by: 'ray', needle: 'Worker exit type: SYSTEM_ERROR', signal: 'SIGKILL', guessesMemory: true, pattern: /Worker PID: (?<pid>\d{1,9}) Worker exit type: SYSTEM_ERROR Worker exit detail: .{0,400}/ },
-  { by: 'ray', needle: 'WorkerCrashedError', signal: 'SIGKILL', pattern: /WorkerCrashedError.{0,20}The worker died unexpectedly while executing this task/, unless: ({ input }) => input.lines.some(({ text }) => text.includes('Worker exit type: SYSTEM_ERROR') || text.includes('OutOfMemoryError')) },
-  { by: 'Jupyter', needle: 'kernel appears to have died', signal: 'SIGKILL', pattern: /The kernel appears to have died\. It will restart automatically/, unless: ({ input }) => input.lines.some(({ text }) => /CuDNN|cudnn|Segmentation|GLIBC|DLL load failed|libiomp5/.test(text)) },
-  { by: 'Jupyter', needle: 'KernelRestarter: restarting kernel', signal: 'SIGKILL', pattern: /KernelRestarter: restarting kernel \(\d\/\d\).{0,40}/ },
-  { by: 'Jupyter', needle: 'Kernel died', signal: 'SIGKILL', pattern: /(?:DeadKernelError: )?Kernel died(?: before replying to kernel_info)?/ },
+  {
+    by: 'concurrent.futures',
+    needle: 'BrokenProcessPool',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern:
+      /BrokenProcessPool(?:: (?:A (?:child )?process (?:in the process pool )?(?:was )?terminated abruptly.{0,100}|A task has failed to un-serialize.{0,40}|\(?['"]?A (?:child )?process.{0,100}))/,
+    unless: ({ match }) => /un-serialize/.test(match[0]),
+  },
+  {
+    by: 'concurrent.futures',
+    needle: 'terminated abruptly',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern:
+      /(?<!Pool: |Pool\(['"]?)A (?:child )?process (?:in the process pool )?(?:was )?terminated abruptly/,
+  },
+  {
+    by: 'joblib (loky)',
+    needle: 'exit codes of the workers are',
+    guessesMemory: true,
+    span: 2,
+    pattern: /The exit codes of the workers are \{(?<signal>SIG[A-Z]+)\(-\d+\)/,
+  },
+  {
+    by: 'joblib (loky)',
+    needle: 'unexpectedly terminated',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern:
+      /A worker process managed by the executor was unexpectedly terminated\.(?!.{0,400}The exit codes of the workers are)/,
+    span: 6,
+    unless: ({ input }) =>
+      input.lines.some(({ text }) => text.includes('exit codes of the workers are')),
+  },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'DataLoader worker',
+    signal: 'SIGBUS',
+    otherReason: 'shared memory',
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: Bus error/,
+  },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'DataLoader worker',
+    guessesMemory: true,
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: (?<signal>Killed)/,
+  },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'DataLoader worker',
+    signal: 'SIGSEGV',
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: Segmentation fault/,
+  },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'DataLoader worker',
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) (?:exited unexpectedly with exit code (?<code>-?\d{1,3}))/,
+  },
+  {
+    by: 'torch elastic',
+    needle: 'received by PID',
+    pattern: /Signal \d{1,2} \((?<signal>SIG[A-Z]+)\) received by PID (?<pid>\d{1,9})/,
+  },
+  {
+    by: 'torch elastic',
+    needle: 'failed (exitcode',
+    pattern: /failed \(exitcode: (?<code>-\d{1,2})\) local_rank: \d{1,4} \(pid: (?<pid>\d{1,9})\)/,
+  },
+  {
+    by: 'torch multiprocessing',
+    needle: 'terminated with signal',
+    pattern: /ProcessExitedException: process \d{1,4} terminated with signal (?<signal>SIG[A-Z]+)/,
+  },
+  {
+    by: 'pytest-xdist',
+    needle: 'node down: Not properly terminated',
+    signal: 'SIGKILL',
+    pattern: /\[(?<name>gw\d{1,4})\] node down: Not properly terminated/,
+  },
+  {
+    by: 'dask nanny',
+    needle: 'was killed by signal',
+    pattern:
+      /Worker process (?<pid>\d{1,9}) was killed by (?:signal (?<signal>\d{1,2})|unknown signal)/,
+  },
+  {
+    by: 'dask',
+    needle: 'all those workers died',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern:
+      /Attempted to run task .{1,300}? on \d{1,4} different workers, but all those workers died while running it/,
+  },
+  {
+    by: 'ray',
+    needle: 'Worker exit type: SYSTEM_ERROR',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern:
+      /Worker PID: (?<pid>\d{1,9}) Worker exit type: SYSTEM_ERROR Worker exit detail: .{0,400}/,
+  },
+  {
+    by: 'ray',
+    needle: 'WorkerCrashedError',
+    signal: 'SIGKILL',
+    pattern: /WorkerCrashedError.{0,20}The worker died unexpectedly while executing this task/,
+    unless: ({ input }) =>
+      input.lines.some(
+        ({ text }) =>
+          text.includes('Worker exit type: SYSTEM_ERROR') || text.includes('OutOfMemoryError'),
+      ),
+  },
+  {
+    by: 'Jupyter',
+    needle: 'kernel appears to have died',
+    signal: 'SIGKILL',
+    pattern: /The kernel appears to have died\. It will restart automatically/,
+    unless: ({ input }) =>
+      input.lines.some(({ text }) =>
+        /CuDNN|cudnn|Segmentation|GLIBC|DLL load failed|libiomp5/.test(text),
+      ),
+  },
+  {
+    by: 'Jupyter',
+    needle: 'KernelRestarter: restarting kernel',
+    signal: 'SIGKILL',
+    pattern: /KernelRestarter: restarting kernel \(\d\/\d\).{0,40}/,
+  },
+  {
+    by: 'Jupyter',
+    needle: 'Kernel died',
+    signal: 'SIGKILL',
+    pattern: /(?:DeadKernelError: )?Kernel died(?: before replying to kernel_info)?/,
+  },
 ];
 
 export const poolWorkers = noticeParser(

@@ -5,7 +5,14 @@
 import type { ProgramAbort, ProgramError } from '../model/evidence.ts';
 import type { StackFrame } from '../model/report.ts';
 import type { Input, Parser } from './parser.ts';
-import { lineAt, originOf, readPhrases, wholeText, type Found, type Phrase } from './words/lines.ts';
+import {
+  lineAt,
+  originOf,
+  readPhrases,
+  wholeText,
+  type Found,
+  type Phrase,
+} from './words/lines.ts';
 
 const id = 'python-remains';
 
@@ -40,7 +47,11 @@ function* bareChains(input: Input): Iterable<ProgramError> {
     let last = at;
     for (;;) {
       const joint = nextWords(input, last);
-      if (joint === -1 || !/^During handling of the above exception/.test(lineAt(input, joint).trim())) break;
+      if (
+        joint === -1 ||
+        !lineAt(input, joint).trim().startsWith('During handling of the above exception')
+      )
+        break;
       const next = nextWords(input, joint);
       if (next === -1 || !isBare(lineAt(input, next))) break;
       last = next;
@@ -108,7 +119,8 @@ const dumps: readonly Phrase<ProgramError>[] = [
   {
     needle: 'sys.unraisablehook',
     span: 2,
-    pattern: /Exception ignored (?:on building|in) sys\.unraisablehook(?: arguments)?:? MemoryError/,
+    pattern:
+      /Exception ignored (?:on building|in) sys\.unraisablehook(?: arguments)?:? MemoryError/,
     make: ({ origin }) => remains(origin, 'P7', ''),
   },
 ];
@@ -127,7 +139,9 @@ function aroundDump({ input, index }: Found): ProgramError['origin'] {
 function framesBefore({ input, index }: Found): StackFrame[] {
   const frames: StackFrame[] = [];
   for (let at = index - 1; at >= Math.max(0, index - 40); at -= 1) {
-    const match = /File "([^"]{1,500})", line (\d{1,9})(?:, in (\S{1,200}))?/.exec(lineAt(input, at));
+    const match = /File "([^"]{1,500})", line (\d{1,9})(?:, in (\S{1,200}))?/.exec(
+      lineAt(input, at),
+    );
     if (match !== null)
       frames.push({ function: match[3] ?? '<module>', file: match[1]!, line: Number(match[2]) });
     else if (/Traceback/.test(lineAt(input, at))) return frames;
@@ -139,15 +153,21 @@ function framesBefore({ input, index }: Found): StackFrame[] {
 const unwound: readonly Phrase<ProgramError>[] = [
   {
     needle: 'error return without exception set',
-    pattern: /SystemError: (?:<.{1,200}> returned NULL without setting an exception|error return without exception set)/,
+    pattern:
+      /SystemError: (?:<.{1,200}> returned NULL without setting an exception|error return without exception set)/,
     make: (found) => {
       const frames = framesBefore(found);
-      const recursion = Array.from({ length: 6 }, (_, back) => lineAt(found.input, found.index - back)).some(
-        (text) => /Previous line repeated \d{3,} more times/.test(text),
-      );
+      const recursion = Array.from({ length: 6 }, (_, back) =>
+        lineAt(found.input, found.index - back),
+      ).some((text) => /Previous line repeated \d{3,} more times/.test(text));
       // Without the recursion it is the bug of some extension module.
       return recursion
-        ? remains(originOf(found.input, id, found.index - 1, found.index), 'P4', found.match[0], frames)
+        ? remains(
+            originOf(found.input, id, found.index - 1, found.index),
+            'P4',
+            found.match[0],
+            frames,
+          )
         : undefined;
     },
   },

@@ -51,12 +51,14 @@ function* parse(input: Input): Iterable<ProgramError> {
 
 // Lines to exceptions --------------------------------------------------------------------------------------------
 
-const header = /(?:Traceback|Exception Group Traceback) \((?:most recent call last|innermost last)\)/;
+const header =
+  /(?:Traceback|Exception Group Traceback) \((?:most recent call last|innermost last)\)/;
 const frameLine = /^(.*?)\bFile "([^"]{1,1000})", line (\d{1,9})(?:, in ([^\n]{1,300}))?/;
 const ipythonFrame =
   /^\s*(?:File )?(~?[^\s:]{0,500}\.py|<ipython-input-[\w-]{1,60}>|\/[^\s:]{1,500}):(\d{1,7}), in ([\w.<>]{1,120})/;
 const ipythonOldFrame = /^\s*([~/.<\w][^\s]{0,500}) in ([\w.<>]{1,120})\(.{0,300}\)\s*$/;
-const ipythonCell = /^\s*(Cell In ?\[\d{1,6}\]|Input In \[\d{1,6}\])(?:, in)?,? (?:line (\d{1,7})|<(?:cell line: )?(\d{1,7})>|([\w.<>]{1,120})\()/;
+const ipythonCell =
+  /^\s*(Cell In ?\[\d{1,6}\]|Input In \[\d{1,6}\])(?:, in)?,? (?:line (\d{1,7})|<(?:cell line: )?(\d{1,7})>|([\w.<>]{1,120})\()/;
 const ipythonArrow = /^-{1,6}> ?(\d{1,7})(?: |$)/;
 /** An exception's name at the end of its traceback: dotted, or ending as exceptions do. */
 const raisedLine =
@@ -67,7 +69,10 @@ function bare(text: string): string {
   return text
     .replace(/^[\s|+]*(?:\|[\s|+]*)?/, '')
     .replace(/^E {1,12}(?=[A-Za-z])/, '')
-    .replace(/^(?:\[(?:default\d{1,4}\]:\[)?rank ?\d{1,5}\]:? ?|\[\d{1,4},\d{1,5}\]<std(?:err|out)>:|[\w.-]{1,40} +\| +|\((?:pid|[A-Za-z][\w .]{0,40} pid)=\d{1,9}[^)]{0,60}\) )+/, '')
+    .replace(
+      /^(?:\[(?:default\d{1,4}\]:\[)?rank ?\d{1,5}\]:? ?|\[\d{1,4},\d{1,5}\]<std(?:err|out)>:|[\w.-]{1,40} +\| +|\((?:pid|[A-Za-z][\w .]{0,40} pid)=\d{1,9}[^)]{0,60}\) )+/,
+      '',
+    )
     .replace(/^[-*]\s+/, '')
     .trim();
 }
@@ -87,7 +92,13 @@ function* raisedIn(input: Input): Iterable<Raised> {
   for (let at = 0; at < input.lines.length; at += 1) {
     const raw = input.lines[at]!.text;
     // Cheap look first: most lines of a log are of no interest.
-    if (block === null && !/Traceback|Error|Exception|File "|Pool|KilledWorker/.test(raw.length > 4096 ? raw.slice(0, 4096) : raw)) continue;
+    if (
+      block === null &&
+      !/Traceback|Error|Exception|File "|Pool|KilledWorker/.test(
+        raw.length > 4096 ? raw.slice(0, 4096) : raw,
+      )
+    )
+      continue;
     const text = lineAt(input, at);
     if (header.test(text)) {
       // IPython puts the exception's name before the header and again at the end.
@@ -148,7 +159,8 @@ function frameOf(text: string, input: Input, at: number, block: Block | null): S
   const named = ipythonFrame.exec(text);
   if (named !== null) return frame(named[3]!, named[1]!, Number(named[2]));
   const cell = ipythonCell.exec(text);
-  if (cell !== null) return frame(cell[4] ?? '<cell>', cell[1]!, Number(cell[2] ?? cell[3] ?? 0) || null);
+  if (cell !== null)
+    return frame(cell[4] ?? '<cell>', cell[1]!, Number(cell[2] ?? cell[3] ?? 0) || null);
   const old = ipythonOldFrame.exec(text);
   if (old !== null) return frame(old[2]!, old[1]!, null);
   return null;
@@ -165,7 +177,8 @@ const frame = (name: string, file: string, line: number | null, text?: string): 
 function sourceAfter(input: Input, at: number): string | undefined {
   const next = lineAt(input, at + 1);
   const words = bare(next);
-  if (words === '' || frameLine.test(next) || header.test(next) || /^[\^~\s]+$/.test(words)) return undefined;
+  if (words === '' || frameLine.test(next) || header.test(next) || /^[\^~\s]+$/.test(words))
+    return undefined;
   if (raisedLine.test(words) && !/^\s{4,}/.test(next)) return undefined;
   return words.slice(0, 300);
 }
@@ -191,7 +204,12 @@ function messageFrom(input: Input, at: number, first: string, inBlock: boolean):
     const words = bare(text);
     if (words === '' || header.test(text) || frameLine.test(text) || raisedLine.test(words)) break;
     if (!inBlock && !/[\w,(]$/.test(message)) break;
-    if (/^(?:\[?\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:|\$ |bash: |real\t|exit=|\[\s*\d+\.\d+\]|During handling|The above exception|-- |=== |###)/.test(words)) break;
+    if (
+      /^(?:\[?\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:|\$ |bash: |real\t|exit=|\[\s*\d+\.\d+\]|During handling|The above exception|-- |=== |###)/.test(
+        words,
+      )
+    )
+      break;
     message = `${message} ${words}`.slice(0, 3000);
   }
   return message.replace(/\s+/g, ' ').trim();
@@ -211,7 +229,12 @@ function* inlineIn(input: Input, at: number, text: string): Iterable<Raised> {
   const match = mention ?? alone;
   if (match === null) return;
   const before = text.slice(0, match.index + 1);
-  if (/(?:raise|except|catch|class|instanceof|isinstance\(\w+,|throw new|import|handle|handles|handling)\s*\(?$/.test(before.trim())) return;
+  if (
+    /(?:raise|except|catch|class|instanceof|isinstance\(\w+,|throw new|import|handle|handles|handling)\s*\(?$/.test(
+      before.trim(),
+    )
+  )
+    return;
   // A sentence in backticks or quotes may have been wrapped in the middle.
   const rest = mention === null ? '' : (mention[2] ?? '');
   const next = rest.includes('`') || rest === '' ? '' : ` ${bare(lineAt(input, at + 1))}`;
@@ -246,12 +269,19 @@ function* chains(raised: Iterable<Raised>, input: Input): Iterable<readonly Rais
 }
 
 function joined(before: Raised, after: Raised, input: Input): boolean {
-  if (/RemoteTraceback|ExceptionWithTraceback|_RemoteTraceback/.test(before.type) && after.start - before.end <= 3) return true;
+  if (
+    /RemoteTraceback|ExceptionWithTraceback|_RemoteTraceback/.test(before.type) &&
+    after.start - before.end <= 3
+  )
+    return true;
   if (after.start - before.end > 12) return false;
   let link = false;
   for (let at = before.end + 1; at < after.start; at += 1) {
     const text = lineAt(input, at);
-    if (/During handling of the above exception|The above exception was the direct cause/.test(text)) link = true;
+    if (
+      /During handling of the above exception|The above exception was the direct cause/.test(text)
+    )
+      link = true;
     else if (!joiner.test(text) && !link && at > before.end + 8) return false;
   }
   return link;
@@ -264,17 +294,26 @@ function factOf(chain: readonly Raised[], input: Input): ProgramError | undefine
   const chosen = telling?.one ?? last;
   const meaning = telling?.meaning;
   // Others read these: the guard or the pool that speaks knows more than the type.
-  if (elsewhere.test(chosen.type) || elsewhere.test(`${chosen.type}: ${chosen.message}`)) return undefined;
+  if (elsewhere.test(chosen.type) || elsewhere.test(`${chosen.type}: ${chosen.message}`))
+    return undefined;
   if (meaning === undefined && !(last.headed && last.frames.length > 0)) return undefined;
   const from = telling === undefined ? last.end : chosen.end;
   const words = `${chosen.type}: ${chosen.message}`;
   const request = requestedBytes(words);
   const array = arrayRequest(words);
-  const stack = chain.find(({ frames }) => frames.length > 0 && frames === chosen.frames)?.frames ?? chosen.frames;
+  const stack =
+    chain.find(({ frames }) => frames.length > 0 && frames === chosen.frames)?.frames ??
+    chosen.frames;
   const where = surroundings(input, chosen.start);
   return {
     kind: 'program-error',
-    origin: originOf(input, id, from, from + wrappedLines(input, from, chosen), chosen.type.slice(-20)),
+    origin: originOf(
+      input,
+      id,
+      from,
+      from + wrappedLines(input, from, chosen),
+      chosen.type.slice(-20),
+    ),
     language: 'python',
     type: chosen.type,
     message: chosen.message,
@@ -288,7 +327,9 @@ function factOf(chain: readonly Raised[], input: Input): ProgramError | undefine
     ...(where.pid === undefined ? {} : { pid: where.pid }),
     ...(meaning?.variant === undefined ? {} : { variant: meaning.variant }),
     ...(meaning?.really === undefined ? {} : { really: meaning.really }),
-    ...(meaning?.resource === 'memory' ? { class: /[./]?(?:MemoryError|_ArrayMemoryError)$/.test(chosen.type) ? 'P1' : 'P14' } : {}),
+    ...(meaning?.resource === 'memory'
+      ? { class: /[./]?(?:MemoryError|_ArrayMemoryError)$/.test(chosen.type) ? 'P1' : 'P14' }
+      : {}),
     headed: chosen.headed,
   };
 }
@@ -307,11 +348,14 @@ function meaningOfRaised(one: Raised): Meaning | undefined {
     return { resource: 'memory', variant: 'pinned-host-memory' };
   if (
     meaning?.resource === 'disk' &&
-    /multiprocessing\/(?:heap|shared_memory|synchronize)|torch\/multiprocessing|\/dev\/shm/.test(`${frames} ${one.message}`)
+    /multiprocessing\/(?:heap|shared_memory|synchronize)|torch\/multiprocessing|\/dev\/shm/.test(
+      `${frames} ${one.message}`,
+    )
   )
     return { resource: 'shm' };
   // A memory error of an ordinary type is one only where its words say so.
-  if (meaning !== undefined && meaning.resource === 'memory' && /Warning$/.test(one.type)) return undefined;
+  if (meaning !== undefined && meaning.resource === 'memory' && one.type.endsWith('Warning'))
+    return undefined;
   return meaning;
 }
 
@@ -340,12 +384,17 @@ function surroundings(
   const before = `${lineAt(input, start - 2)}\n${lineAt(input, start - 1)}\n${here}`;
   const thread = /Exception in thread (.{1,80}?)(?: \((\w{1,60})\))?:/.exec(before);
   if (thread !== null) return { fate: 'thread', threadName: thread[1]! };
-  if (/Exception ignored (?:in|on)|Task exception was never retrieved|Exception in callback|Unhandled exception in event loop/.test(before))
+  if (
+    /Exception ignored (?:in|on)|Task exception was never retrieved|Exception in callback|Unhandled exception in event loop/.test(
+      before,
+    )
+  )
     return { fate: 'ignored' };
   const process = /^Process (?:[\w.-]{1,60}):/m.exec(before);
   const pid = /\bpid[ =:]{1,2}(\d{1,9})\b/.exec(here);
   const at = pid === null ? {} : { pid: Number(pid[1]) };
   if (process !== null) return { fate: 'uncaught', ...at };
-  if (/\b(?:ERROR|CRITICAL|WARNING|EXCEPTION)\b|^(?:error|exception)\b/im.test(before)) return { fate: 'caught', ...at };
+  if (/\b(?:ERROR|CRITICAL|WARNING|EXCEPTION)\b|^(?:error|exception)\b/im.test(before))
+    return { fate: 'caught', ...at };
   return { fate: header.test(here) ? 'uncaught' : 'unknown', ...at };
 }

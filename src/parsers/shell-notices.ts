@@ -13,26 +13,143 @@ const senderInCommand = ({ passage, match }: Found): boolean =>
   );
 
 const wordings: readonly NoticeWording[] = [
-  { by: 'shell', needle: 'Killed', signal: 'SIGKILL', otherReason: 'a command that sends SIGKILL itself', pattern: /(?:bash|sh|zsh|dash|ksh|\/[\w./-]{1,200}): line \d{1,6}: {1,3}(?<pid>\d{1,9}) Killed .{0,300}?(?:timeout (?:-s|--signal)[ =]?(?:KILL|9)|ulimit -t|os\.kill\(|kill -(?:9|KILL)).{0,60}/ },
-  { by: 'shell', needle: 'Killed', signal: 'SIGKILL', unless: senderInCommand, pattern: /(?:[\w./@~-]{1,200}): line \d{1,6}: {1,3}(?<pid>\d{1,9}) Killed(?: (?<name>[^\s]{1,80}))?/ },
-  { by: 'shell', needle: 'Killed', signal: 'SIGKILL', unless: senderInCommand, pattern: /\[\d{1,4}\] ?[+-]? ?(?<pid>\d{2,9})? ?Killed(?:: 9)? (?<name>[^\s]{1,80})/ },
-  { by: 'shell', needle: 'killed', signal: 'SIGKILL', unless: senderInCommand, pattern: /(?:zsh: |\[\d{1,4}\] ? ?[+-]? ?(?<pid>\d{1,9})? ?)killed (?<name>[^\s]{1,80})/ },
-  { by: 'make', needle: 'Killed', signal: 'SIGKILL', pattern: /make(?:\[\d{1,3}\])?: \*{3} \[(?<name>.{1,120}?)\] Killed(?:: 9)?/ },
-  { by: 'make', needle: 'Error 137', exitCode: 137, pattern: /make(?:\[\d{1,3}\])?: \*{3} \[(?<name>.{1,120}?)\] Error 137/ },
-  { by: 'GCC', needle: 'Killed', signal: 'SIGKILL', pattern: /(?:[\w+.-]{1,40}: )?(?:fatal error: |internal compiler error: )Killed(?: signal terminated program| \(program)? (?<name>[\w+.-]{1,60})\)?/ },
-  { by: 'GCC', needle: 'terminated with signal 9', signal: 'SIGKILL', pattern: /(?:collect2: )?(?:fatal )?(?:error: )?(?<name>ld|[\w+.-]{1,40}) terminated with signal 9 \[Killed\]/ },
-  { by: 'clang', needle: 'failed due to signal', signal: 'SIGKILL', pattern: /(?<name>clang|[\w+.-]{1,40}): error: unable to execute command: Killed|clang.{0,60}failed due to signal/ },
-  { by: 'clang', needle: 'unable to execute command', signal: 'SIGKILL', pattern: /error: unable to execute command: Killed/ },
-  { by: 'cargo', needle: 'SIGKILL', signal: 'SIGKILL', pattern: /(?:process didn't exit successfully: .{0,300}?|\()\(?signal: 9, SIGKILL: kill\)/ },
-  { by: 'Go', needle: 'signal: killed', signal: 'SIGKILL', unless: ({ passage }) => /Runtime(?:\.ExitError| exited)|RequestId/.test(passage), pattern: /(?:(?<name>[\w./-]{1,80}): )?signal: killed/ },
-  { by: 'Python subprocess', needle: 'Signals.SIGKILL', signal: 'SIGKILL', pattern: /died with <Signals\.SIGKILL: 9>/ },
-  { by: 'Python subprocess', needle: 'status -9', exitCode: -9, pattern: /returned non-zero exit status -9\b/ },
-  { by: 'time', needle: 'ommand terminated by signal 9', signal: 'SIGKILL', pattern: /[Cc]ommand terminated by signal 9/ },
-  { by: 'npm', needle: 'SIGKILL', signal: 'SIGKILL', pattern: /(?:npm (?:ERR!|error) signal SIGKILL|Command was killed with SIGKILL \(Forced termination\).{0,80}|(?:exited with|exit) signal:? SIGKILL|ELIFECYCLE.{0,40}SIGKILL)/ },
-  { by: 'exit status', needle: '137', exitCode: 137, pattern: /(?:[Ee]xit(?:ed)?(?: with)?(?: a)?(?: non-zero)?(?: \(?(?:status|code)\)?)? ?[:=(]? ?\(?|exitCode["']?[=:] ?|exit_code[=:] ?|returned a non-zero code: |returned (?:error )?(?:exit )?code ?|rc ?= ?|status:? |code:? |Exit(?:ed)? ?\(|ELIFECYCLE.{0,40}errno )137\b/, unless: ({ passage, match }) => /OOMKilled|Exceeded|oom/.test(passage.slice(Math.max(0, match.index - 200), match.index + 200)) && /"OOMKilled": ?true/.test(passage) },
-  { by: 'wait status', needle: '35072', exitCode: 137, pattern: /(?:os\.system|system\(\)|->|returned|status).{0,40}\b35072\b/ },
-  { by: 'exit status', needle: '-9', exitCode: -9, pattern: /(?:exit ?code|exitcode|return ?code|returncode|status code|exit status|exited with)[:= ]{1,3}(?:code )?\(?-9\b/i },
-  { by: 'multiprocessing', needle: 'exitcode=-SIGKILL', signal: 'SIGKILL', pattern: /<(?:\w{1,40}Process)\(.{0,120}exitcode=-SIGKILL/ },
+  {
+    by: 'shell',
+    needle: 'Killed',
+    signal: 'SIGKILL',
+    otherReason: 'a command that sends SIGKILL itself',
+    pattern:
+      /(?:bash|sh|zsh|dash|ksh|\/[\w./-]{1,200}): line \d{1,6}: {1,3}(?<pid>\d{1,9}) Killed .{0,300}?(?:timeout (?:-s|--signal)[ =]?(?:KILL|9)|ulimit -t|os\.kill\(|kill -(?:9|KILL)).{0,60}/,
+  },
+  {
+    by: 'shell',
+    needle: 'Killed',
+    signal: 'SIGKILL',
+    unless: senderInCommand,
+    pattern:
+      /(?:[\w./@~-]{1,200}): line \d{1,6}: {1,3}(?<pid>\d{1,9}) Killed(?: (?<name>[^\s]{1,80}))?/,
+  },
+  {
+    by: 'shell',
+    needle: 'Killed',
+    signal: 'SIGKILL',
+    unless: senderInCommand,
+    pattern: /\[\d{1,4}\] ?[+-]? ?(?<pid>\d{2,9})? ?Killed(?:: 9)? (?<name>[^\s]{1,80})/,
+  },
+  {
+    by: 'shell',
+    needle: 'killed',
+    signal: 'SIGKILL',
+    unless: senderInCommand,
+    pattern: /(?:zsh: |\[\d{1,4}\] ? ?[+-]? ?(?<pid>\d{1,9})? ?)killed (?<name>[^\s]{1,80})/,
+  },
+  {
+    by: 'make',
+    needle: 'Killed',
+    signal: 'SIGKILL',
+    pattern: /make(?:\[\d{1,3}\])?: \*{3} \[(?<name>.{1,120}?)\] Killed(?:: 9)?/,
+  },
+  {
+    by: 'make',
+    needle: 'Error 137',
+    exitCode: 137,
+    pattern: /make(?:\[\d{1,3}\])?: \*{3} \[(?<name>.{1,120}?)\] Error 137/,
+  },
+  {
+    by: 'GCC',
+    needle: 'Killed',
+    signal: 'SIGKILL',
+    pattern:
+      /(?:[\w+.-]{1,40}: )?(?:fatal error: |internal compiler error: )Killed(?: signal terminated program| \(program)? (?<name>[\w+.-]{1,60})\)?/,
+  },
+  {
+    by: 'GCC',
+    needle: 'terminated with signal 9',
+    signal: 'SIGKILL',
+    pattern:
+      /(?:collect2: )?(?:fatal )?(?:error: )?(?<name>ld|[\w+.-]{1,40}) terminated with signal 9 \[Killed\]/,
+  },
+  {
+    by: 'clang',
+    needle: 'failed due to signal',
+    signal: 'SIGKILL',
+    pattern:
+      /(?<name>clang|[\w+.-]{1,40}): error: unable to execute command: Killed|clang.{0,60}failed due to signal/,
+  },
+  {
+    by: 'clang',
+    needle: 'unable to execute command',
+    signal: 'SIGKILL',
+    pattern: /error: unable to execute command: Killed/,
+  },
+  {
+    by: 'cargo',
+    needle: 'SIGKILL',
+    signal: 'SIGKILL',
+    pattern: /(?:process didn't exit successfully: .{0,300}?|\()\(?signal: 9, SIGKILL: kill\)/,
+  },
+  {
+    by: 'Go',
+    needle: 'signal: killed',
+    signal: 'SIGKILL',
+    unless: ({ passage }) => /Runtime(?:\.ExitError| exited)|RequestId/.test(passage),
+    pattern: /(?:(?<name>[\w./-]{1,80}): )?signal: killed/,
+  },
+  {
+    by: 'Python subprocess',
+    needle: 'Signals.SIGKILL',
+    signal: 'SIGKILL',
+    pattern: /died with <Signals\.SIGKILL: 9>/,
+  },
+  {
+    by: 'Python subprocess',
+    needle: 'status -9',
+    exitCode: -9,
+    pattern: /returned non-zero exit status -9\b/,
+  },
+  {
+    by: 'time',
+    needle: 'ommand terminated by signal 9',
+    signal: 'SIGKILL',
+    pattern: /[Cc]ommand terminated by signal 9/,
+  },
+  {
+    by: 'npm',
+    needle: 'SIGKILL',
+    signal: 'SIGKILL',
+    pattern:
+      /(?:npm (?:ERR!|error) signal SIGKILL|Command was killed with SIGKILL \(Forced termination\).{0,80}|(?:exited with|exit) signal:? SIGKILL|ELIFECYCLE.{0,40}SIGKILL)/,
+  },
+  {
+    by: 'exit status',
+    needle: '137',
+    exitCode: 137,
+    pattern:
+      /(?:[Ee]xit(?:ed)?(?: with)?(?: a)?(?: non-zero)?(?: \(?(?:status|code)\)?)? ?[:=(]? ?\(?|exitCode["']?[=:] ?|exit_code[=:] ?|returned a non-zero code: |returned (?:error )?(?:exit )?code ?|rc ?= ?|status:? |code:? |Exit(?:ed)? ?\(|ELIFECYCLE.{0,40}errno )137\b/,
+    unless: ({ passage, match }) =>
+      /OOMKilled|Exceeded|oom/.test(
+        passage.slice(Math.max(0, match.index - 200), match.index + 200),
+      ) && /"OOMKilled": ?true/.test(passage),
+  },
+  {
+    by: 'wait status',
+    needle: '35072',
+    exitCode: 137,
+    pattern: /(?:os\.system|system\(\)|->|returned|status).{0,40}\b35072\b/,
+  },
+  {
+    by: 'exit status',
+    needle: '-9',
+    exitCode: -9,
+    pattern:
+      /(?:exit ?code|exitcode|return ?code|returncode|status code|exit status|exited with)[:= ]{1,3}(?:code )?\(?-9\b/i,
+  },
+  {
+    by: 'multiprocessing',
+    needle: 'exitcode=-SIGKILL',
+    signal: 'SIGKILL',
+    pattern: /<(?:\w{1,40}Process)\(.{0,120}exitcode=-SIGKILL/,
+  },
 ];
 
 export const shellNotices: Parser = {
@@ -43,9 +160,10 @@ export const shellNotices: Parser = {
 };
 
 function* parse(input: Input): Iterable<DeathNotice> {
-  const told = /\bkill(?:all|ed (?:it )?by (?:a |the )?(?:user|hand|operator|me))? -(?:9|KILL|s KILL)\b|killed by a user|kill -9/.test(
-    wholeText(input).slice(0, 262_144),
-  );
+  const told =
+    /\bkill(?:all|ed (?:it )?by (?:a |the )?(?:user|hand|operator|me))? -(?:9|KILL|s KILL)\b|killed by a user|kill -9/.test(
+      wholeText(input).slice(0, 262_144),
+    );
   const facts = [...readNotices(input, id, wordings), ...alone(input)];
   for (const fact of facts.sort((a, b) => (a.origin.line ?? 0) - (b.origin.line ?? 0)))
     yield told && fact.signal === 'SIGKILL' && fact.otherReason === undefined
@@ -62,11 +180,22 @@ function* alone(input: Input): Iterable<DeathNotice> {
     const words = lineAt(input, at)
       .replace(/^[\s|`*#$-]+|[\s`*]+$/g, '')
       .replace(/^(?:\[[^\]]{1,60}\]|\d{4}-\d\d-\d\d[T ][\d:.,]+\S*)\s+/, '');
-    const match = /^(?:(?<name>[\w./-]{1,60}): )?(?<how>Killed(?:: 9)?|Segmentation fault|Bus error)(?: ?\(core dumped\))?(?: {1,20}\S.{0,200})?$/.exec(words);
+    const match =
+      /^(?:(?<name>[\w./-]{1,60}): )?(?<how>Killed(?:: 9)?|Segmentation fault|Bus error)(?: ?\(core dumped\))?(?: {1,20}\S.{0,200})?$/.exec(
+        words,
+      );
     if (match === null) continue;
-    if (/^Killed\b/.test(match.groups!['how']!) && /^Killed (?:process|\/)|Killed: \w{3}/.test(words)) continue;
+    if (
+      /^Killed\b/.test(match.groups!['how']!) &&
+      /^Killed (?:process|\/)|Killed: \w{3}/.test(words)
+    )
+      continue;
     // "Killed" in a sentence is not a shell's word
-    if (/^Killed .*\b(?:by|the|due|because|after|while|when)\b/.test(words) && !/^Killed {2,}/.test(words)) continue;
+    if (
+      /^Killed .*\b(?:by|the|due|because|after|while|when)\b/.test(words) &&
+      !/^Killed {2,}/.test(words)
+    )
+      continue;
     const signal = { K: 'SIGKILL', S: 'SIGSEGV', B: 'SIGBUS' }[match.groups!['how']![0]!]!;
     if (signal === 'SIGKILL' && /line \d+:|\[\d+\]/.test(text) && /\d+ Killed/.test(text)) continue;
     yield {

@@ -33,7 +33,8 @@ function judge(
             ? 'alloc-failure-exception'
             : 'alloc-failure-abort',
     death: crashed ? 'disguised' : 'obvious',
-    confidence: abort.signal !== undefined || abort.requestBytes !== undefined ? 'certain' : 'strong',
+    confidence:
+      abort.signal !== undefined || abort.requestBytes !== undefined ? 'certain' : 'strong',
     ...(abort.variant === undefined ? {} : { variant: abort.variant }),
     headline: `${nameOf(abort, 'The program')} could not get ${size}${atUsersLine(abort.stack)}${crashed ? ' and then crashed' : abort.raises === true ? '' : ' and ended itself'} (${abort.by})`,
     because: [
@@ -70,13 +71,16 @@ function judge(
 
 function remedies(abort: ProgramAbort, limited: boolean): NonNullable<Finding['remedies']> {
   const less =
-    abort.requestBytes === undefined ? 'Ask for less at a time' : `Ask for less than ${formatBytes(abort.requestBytes)} at a time`;
+    abort.requestBytes === undefined
+      ? 'Ask for less at a time'
+      : `Ask for less than ${formatBytes(abort.requestBytes)} at a time`;
   return [
     ...(limited
       ? [
           {
             title: 'Raise the limit of the process',
-            detail: 'The machine may have had memory left: the limit of the shell or unit refused it.',
+            detail:
+              'The machine may have had memory left: the limit of the shell or unit refused it.',
             command: 'ulimit -v unlimited; ulimit -d unlimited',
           },
         ]
@@ -85,14 +89,16 @@ function remedies(abort: ProgramAbort, limited: boolean): NonNullable<Finding['r
       ? [
           {
             title: 'Give the JVM less heap than the machine or container has',
-            detail: 'The JVM reserves -Xmx plus metaspace, code cache and thread stacks outside of the heap; leave a quarter of the memory for them.',
+            detail:
+              'The JVM reserves -Xmx plus metaspace, code cache and thread stacks outside of the heap; leave a quarter of the memory for them.',
             command: 'java -XX:MaxRAMPercentage=70 …',
           },
         ]
       : []),
     {
       title: less,
-      detail: 'Native code seldom survives a refused allocation: work in smaller pieces, with fewer threads, or free what is no longer used before.',
+      detail:
+        'Native code seldom survives a refused allocation: work in smaller pieces, with fewer threads, or free what is no longer used before.',
       command: null,
     },
     {

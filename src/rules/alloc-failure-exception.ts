@@ -117,7 +117,10 @@ const whoseLimit: Unknown = {
 
 function remedies(error: ProgramError): readonly Remedy[] {
   const list: Remedy[] = [];
-  const text = error.stack.map(({ file, text: line, function: name }) => `${file} ${name} ${line ?? ''}`).join('\n') + error.message;
+  const text =
+    error.stack
+      .map(({ file, text: line, function: name }) => `${file} ${name} ${line ?? ''}`)
+      .join('\n') + error.message;
   const size = error.requestBytes === undefined ? undefined : formatBytes(error.requestBytes);
   if (error.variant === 'windows-commit-limit')
     list.push({
@@ -143,25 +146,29 @@ function remedies(error: ProgramError): readonly Remedy[] {
   if (error.array !== undefined && error.array.dtype.startsWith('object'))
     list.push({
       title: 'Do not hold Python objects in an array',
-      detail: 'Each item costs 8 bytes here and 28 or more beside it: use a numeric, categorical or string (Arrow) type.',
+      detail:
+        'Each item costs 8 bytes here and 28 or more beside it: use a numeric, categorical or string (Arrow) type.',
       command: null,
     });
   if (/OneHotEncoder|get_dummies|toarray|todense|CountVectorizer|TfidfVectorizer|sparse/.test(text))
     list.push({
       title: 'Keep it sparse',
-      detail: 'A dense matrix stores every zero: sparse_output=True, scipy.sparse, or get_dummies(sparse=True) store only the rest.',
+      detail:
+        'A dense matrix stores every zero: sparse_output=True, scipy.sparse, or get_dummies(sparse=True) store only the rest.',
       command: null,
     });
   if (/merge|join|pivot|unstack|crosstab/.test(text) && /pandas/.test(text))
     list.push({
       title: 'Look at the keys before the join or pivot',
-      detail: 'Repeated keys multiply rows, and a pivot makes every row meet every column: drop duplicates, aggregate first, or join in parts.',
+      detail:
+        'Repeated keys multiply rows, and a pivot makes every row meet every column: drop duplicates, aggregate first, or join in parts.',
       command: null,
     });
   if (/read_csv|read_parquet|read_json|read_excel|\.read\(|readlines/.test(text))
     list.push({
       title: 'Read in pieces',
-      detail: 'usecols, dtype and chunksize (pandas), scan_csv with collect(engine="streaming") (polars), or iterate over the file instead of reading it whole.',
+      detail:
+        'usecols, dtype and chunksize (pandas), scan_csv with collect(engine="streaming") (polars), or iterate over the file instead of reading it whole.',
       command: null,
     });
   if (list.length === 0 || error.array !== undefined)

@@ -1,8 +1,24 @@
+import { allocFailureAbort } from './alloc-failure-abort.ts';
+import { allocFailureException } from './alloc-failure-exception.ts';
 import { coreAllocFailureAbort } from './core-alloc-failure-abort.ts';
 import { coreAllocFailureSegfault } from './core-alloc-failure-segfault.ts';
 import { coreNotMemory } from './core-not-memory.ts';
 import { countedKill } from './counted-kill.ts';
 import type { Rule } from './define-rule.ts';
+import { jetsam } from './jetsam.ts';
+import { jobSchedulerLimit } from './job-scheduler-limit.ts';
+import { kernelKillToldByOthers } from './kernel-kill-told-by-others.ts';
+import {
+  killedForOtherReason,
+  misleadingWords,
+  notMemoryErrors,
+  notMemoryWords,
+} from './not-memory.ts';
+import { orchestratorEviction } from './orchestrator-eviction.ts';
+import { gpuOom, languageHeapLimit, shmExhausted } from './other-resources.ts';
+import { platformLimit } from './platform-limit.ts';
+import { undeterminedKill } from './undetermined-kill.ts';
+import { userspaceOomDaemon } from './userspace-oom-daemon.ts';
 
 /** Every rule, the most specific explanation of a death first: of equally sure findings the earlier wins. */
 export const rules: readonly Rule[] = [
@@ -10,4 +26,20 @@ export const rules: readonly Rule[] = [
   coreAllocFailureAbort,
   coreNotMemory,
   countedKill,
+  userspaceOomDaemon,
+  orchestratorEviction,
+  jobSchedulerLimit,
+  platformLimit,
+  jetsam,
+  kernelKillToldByOthers,
+  allocFailureException,
+  allocFailureAbort,
+  ...gpuOom,
+  ...shmExhausted,
+  ...languageHeapLimit,
+  notMemoryErrors,
+  notMemoryWords,
+  misleadingWords,
+  killedForOtherReason,
+  undeterminedKill,
 ];

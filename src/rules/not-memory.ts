@@ -1,30 +1,78 @@
-import type { DeathNotice, MisleadingWords, ProgramAbort, ProgramError } from '../model/evidence.ts';
+import type {
+  DeathNotice,
+  MisleadingWords,
+  ProgramAbort,
+  ProgramError,
+} from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import { defineRule, reason } from './define-rule.ts';
 import { atUsersLine, groupRepeated, nameOf, subjectOf } from './words.ts';
 
 /** Resources whose shortage is mistaken for one of memory. */
-const others: Partial<Record<ProgramError['resource'], { readonly what: string; readonly remedy: string; readonly command: string | null }>> = {
-  disk: { what: 'the disk was full', remedy: 'Free space, or write elsewhere; a full /tmp counts too.', command: 'df -h; df -i' },
-  descriptors: { what: 'too many files were open or watched', remedy: 'Close what is no longer used; raise ulimit -n or fs.inotify.max_user_watches.', command: 'ulimit -n; ls /proc/PID/fd | wc -l' },
-  threads: { what: 'no thread or process could be started', remedy: 'Fewer threads (OPENBLAS_NUM_THREADS=1, OMP_NUM_THREADS=1) or a higher ulimit -u / pids.max. A finite ulimit -v stops threads as well: each reserves its stack.', command: 'ulimit -u -v; cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids.events' },
-  stack: { what: 'calls were nested too deeply', remedy: 'Turn the recursion into a loop, or end it: raising the recursion limit trades the exception for a crash.', command: null },
-  none: { what: 'the words only sound like memory', remedy: 'See what the words really mean.', command: null },
+const others: Partial<
+  Record<
+    ProgramError['resource'],
+    { readonly what: string; readonly remedy: string; readonly command: string | null }
+  >
+> = {
+  disk: {
+    what: 'the disk was full',
+    remedy: 'Free space, or write elsewhere; a full /tmp counts too.',
+    command: 'df -h; df -i',
+  },
+  descriptors: {
+    what: 'too many files were open or watched',
+    remedy: 'Close what is no longer used; raise ulimit -n or fs.inotify.max_user_watches.',
+    command: 'ulimit -n; ls /proc/PID/fd | wc -l',
+  },
+  threads: {
+    what: 'no thread or process could be started',
+    remedy:
+      'Fewer threads (OPENBLAS_NUM_THREADS=1, OMP_NUM_THREADS=1) or a higher ulimit -u / pids.max. A finite ulimit -v stops threads as well: each reserves its stack.',
+    command: 'ulimit -u -v; cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids.events',
+  },
+  stack: {
+    what: 'calls were nested too deeply',
+    remedy:
+      'Turn the recursion into a loop, or end it: raising the recursion limit trades the exception for a crash.',
+    command: null,
+  },
+  none: {
+    what: 'the words only sound like memory',
+    remedy: 'See what the words really mean.',
+    command: null,
+  },
 };
 
 export const notMemoryErrors = defineRule({
   id: 'not-memory-errors',
   title: 'Errors that are mistaken for a lack of memory (P9, E12, E19, E22)',
   needs: ['program-error'],
-  uses: ['program-abort', 'kernel-oom-kill', 'kernel-oom-without-kill', 'killer-record', 'death-notice', 'metrics'],
+  uses: [
+    'program-abort',
+    'kernel-oom-kill',
+    'kernel-oom-without-kill',
+    'killer-record',
+    'death-notice',
+    'metrics',
+  ],
   judge: (facts) => {
     const errors = facts['program-error'];
-    const known = errors.filter((error) => error.resource in others && (error.resource !== 'none' || error.really !== undefined));
+    const known = errors.filter(
+      (error) =>
+        error.resource in others && (error.resource !== 'none' || error.really !== undefined),
+    );
     const findings = groupRepeated(known).map(([error, ...again]) => mistaken(error, again.length));
     const nothingElse =
       findings.length === 0 &&
       errors.every(({ resource, really }) => resource === 'none' && really === undefined) &&
-      facts['program-abort'].length + facts['kernel-oom-kill'].length + facts['kernel-oom-without-kill'].length + facts['killer-record'].length + facts['death-notice'].length + facts.metrics.length === 0;
+      facts['program-abort'].length +
+        facts['kernel-oom-kill'].length +
+        facts['kernel-oom-without-kill'].length +
+        facts['killer-record'].length +
+        facts['death-notice'].length +
+        facts.metrics.length ===
+        0;
     const last = errors.at(-1)!;
     return nothingElse ? [ordinary(last)] : findings;
   },
@@ -35,7 +83,12 @@ export const notMemoryWords = defineRule({
   title: 'Last words that are mistaken for a lack of memory (E18)',
   needs: ['program-abort'],
   judge: ({ 'program-abort': aborts }) =>
-    groupRepeated(aborts.filter(({ resource, really }) => resource in others && (resource !== 'none' || really !== undefined))).map(([abort, ...again]) => mistaken(abort, again.length)),
+    groupRepeated(
+      aborts.filter(
+        ({ resource, really }) =>
+          resource in others && (resource !== 'none' || really !== undefined),
+      ),
+    ).map(([abort, ...again]) => mistaken(abort, again.length)),
 });
 
 export const misleadingWords = defineRule({
@@ -43,14 +96,16 @@ export const misleadingWords = defineRule({
   title: 'Words that name memory and mean something else',
   needs: ['misleading-words'],
   judge: ({ 'misleading-words': words }) =>
-    [...new Map(words.map((fact) => [fact.meaning, fact])).values()].map((fact: MisleadingWords) => ({
-      subject: subjectOf(fact, fact),
-      cause: 'not-memory',
-      confidence: 'strong',
-      headline: `Not memory: ${fact.meaning}`,
-      because: [reason(fact, fact.meaning)],
-      remedies: [],
-    })),
+    [...new Map(words.map((fact) => [fact.meaning, fact])).values()].map(
+      (fact: MisleadingWords) => ({
+        subject: subjectOf(fact, fact),
+        cause: 'not-memory',
+        confidence: 'strong',
+        headline: `Not memory: ${fact.meaning}`,
+        because: [reason(fact, fact.meaning)],
+        remedies: [],
+      }),
+    ),
 });
 
 export const killedForOtherReason = defineRule({
@@ -60,7 +115,11 @@ export const killedForOtherReason = defineRule({
   judge: ({ 'death-notice': notices }) => {
     const byDeath = new Map<string, DeathNotice>();
     for (const notice of notices)
-      if (notice.otherReason !== undefined) byDeath.set(`${notice.pid ?? notice.name ?? ''} ${notice.pid === undefined ? notice.otherReason : ''}`, notice);
+      if (notice.otherReason !== undefined)
+        byDeath.set(
+          `${notice.pid ?? notice.name ?? ''} ${notice.pid === undefined ? notice.otherReason : ''}`,
+          notice,
+        );
     return [...byDeath.values()].map(otherReason);
   },
 });
@@ -84,19 +143,26 @@ function otherReason(notice: DeathNotice): Finding {
     ],
     ...(notice.pid === undefined && notice.name === undefined
       ? {}
-      : { victim: { ...(notice.pid === undefined ? {} : { pid: notice.pid }), ...(notice.name === undefined ? {} : { name: notice.name }) } }),
+      : {
+          victim: {
+            ...(notice.pid === undefined ? {} : { pid: notice.pid }),
+            ...(notice.name === undefined ? {} : { name: notice.name }),
+          },
+        }),
     remedies: shm
       ? [
           {
             title: 'Give the container more shared memory',
-            detail: 'docker run --shm-size=8g or --ipc=host; in Kubernetes an emptyDir with medium: Memory on /dev/shm.',
+            detail:
+              'docker run --shm-size=8g or --ipc=host; in Kubernetes an emptyDir with medium: Memory on /dev/shm.',
             command: 'df -h /dev/shm',
           },
         ]
       : [
           {
             title: 'Look at what it was doing, not at its memory',
-            detail: 'A timeout means that it was slow or stuck. Only if it was swapping at that time is memory behind it.',
+            detail:
+              'A timeout means that it was slow or stuck. Only if it was swapping at that time is memory behind it.',
             command: 'cat /proc/pressure/memory',
           },
         ],
@@ -113,9 +179,7 @@ function mistaken(fact: ProgramError | ProgramAbort, again: number): Finding {
     variant: fact.variant ?? fact.resource,
     confidence: 'strong',
     headline: `Not memory${atUsersLine(fact.stack)}: ${means}`,
-    because: [
-      reason(fact, `${who}: ${other.what}${again === 0 ? '' : ` (${again + 1} times)`}`),
-    ],
+    because: [reason(fact, `${who}: ${other.what}${again === 0 ? '' : ` (${again + 1} times)`}`)],
     ruledOut: [{ cause: 'alloc-failure-exception', because: means }],
     ...(fact.stack.length === 0 ? {} : { stack: fact.stack }),
     ...(fact.pid === undefined ? {} : { victim: { pid: fact.pid } }),

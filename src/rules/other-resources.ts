@@ -46,12 +46,14 @@ const kinds: Partial<Record<Resource, Kind>> = {
     remedies: () => [
       {
         title: 'Give the container more shared memory',
-        detail: 'docker run --shm-size=8g or --ipc=host; in Kubernetes an emptyDir with medium: Memory on /dev/shm. It counts towards the memory limit.',
+        detail:
+          'docker run --shm-size=8g or --ipc=host; in Kubernetes an emptyDir with medium: Memory on /dev/shm. It counts towards the memory limit.',
         command: 'df -h /dev/shm',
       },
       {
         title: 'Or use less of it',
-        detail: "Fewer DataLoader workers, a smaller prefetch_factor, or torch.multiprocessing.set_sharing_strategy('file_system').",
+        detail:
+          "Fewer DataLoader workers, a smaller prefetch_factor, or torch.multiprocessing.set_sharing_strategy('file_system').",
         command: null,
       },
     ],
@@ -100,31 +102,33 @@ function ruleFor(resource: Resource, id: string, title: string) {
 }
 
 function judge(facts: readonly Words[], resource: Resource, kind: Kind): readonly Finding[] {
-  return groupRepeated(facts.filter((fact) => fact.resource === resource)).map(([fact, ...again]) => {
-    const size = fact.requestBytes === undefined ? 'memory' : formatBytes(fact.requestBytes);
-    const limitBytes = fact.kind === 'program-error' ? fact.limitBytes : undefined;
-    return {
-      subject: subjectOf(fact, fact),
-      cause: kind.cause,
-      ...(fact.variant === undefined ? {} : { variant: fact.variant }),
-      confidence: 'strong',
-      headline: kind.headline(size, atUsersLine(fact.stack), fact),
-      because: [
-        reason(fact, `${kind.says}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`),
-      ],
-      ruledOut: [
-        {
-          cause: 'alloc-failure-exception',
-          because: `${kind.says}; nothing says that the host was short of memory`,
-        },
-      ],
-      request: { bytes: fact.requestBytes ?? null },
-      ...(limitBytes === undefined ? {} : { limit: { owner: kind.owner, bytes: limitBytes } }),
-      ...(fact.stack.length === 0 ? {} : { stack: fact.stack }),
-      ...(fact.pid === undefined ? {} : { victim: { pid: fact.pid } }),
-      remedies: kind.remedies(fact),
-    };
-  });
+  return groupRepeated(facts.filter((fact) => fact.resource === resource)).map(
+    ([fact, ...again]) => {
+      const size = fact.requestBytes === undefined ? 'memory' : formatBytes(fact.requestBytes);
+      const limitBytes = fact.kind === 'program-error' ? fact.limitBytes : undefined;
+      return {
+        subject: subjectOf(fact, fact),
+        cause: kind.cause,
+        ...(fact.variant === undefined ? {} : { variant: fact.variant }),
+        confidence: 'strong',
+        headline: kind.headline(size, atUsersLine(fact.stack), fact),
+        because: [
+          reason(fact, `${kind.says}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`),
+        ],
+        ruledOut: [
+          {
+            cause: 'alloc-failure-exception',
+            because: `${kind.says}; nothing says that the host was short of memory`,
+          },
+        ],
+        request: { bytes: fact.requestBytes ?? null },
+        ...(limitBytes === undefined ? {} : { limit: { owner: kind.owner, bytes: limitBytes } }),
+        ...(fact.stack.length === 0 ? {} : { stack: fact.stack }),
+        ...(fact.pid === undefined ? {} : { victim: { pid: fact.pid } }),
+        remedies: kind.remedies(fact),
+      };
+    },
+  );
 }
 
 function runtimeName(variant: string | undefined): string {

@@ -33,7 +33,9 @@ export const undeterminedKill = defineRule({
     const crashes =
       otherwise + facts['kernel-segfault'].length > 0
         ? []
-        : told.filter(({ signal }) => signal !== undefined && signal !== 'SIGKILL' && signal !== 'SIGTERM');
+        : told.filter(
+            ({ signal }) => signal !== undefined && signal !== 'SIGKILL' && signal !== 'SIGTERM',
+          );
     const full = facts.metrics.some(({ reading }) => reading === 'thrashing' || reading === 'full');
     return [
       ...deaths(kills).map((death) => killed(death, full)),
@@ -46,12 +48,15 @@ export const undeterminedKill = defineRule({
 function isEcho(notice: DeathNotice, proof: Evidence): boolean {
   const a = notice.when?.wall;
   const b = proof.when?.wall;
-  if (a !== undefined && b !== undefined) return Math.abs(Date.parse(a) - Date.parse(b)) <= sameMomentMs;
+  if (a !== undefined && b !== undefined)
+    return Math.abs(Date.parse(a) - Date.parse(b)) <= sameMomentMs;
   return true;
 }
 
 /** One death is often told of several times: by pid where there is one; the words without a pid belong to one death. */
-function deaths(notices: readonly DeathNotice[]): readonly (readonly [DeathNotice, ...DeathNotice[]])[] {
+function deaths(
+  notices: readonly DeathNotice[],
+): readonly (readonly [DeathNotice, ...DeathNotice[]])[] {
   const groups = new Map<string, [DeathNotice, ...DeathNotice[]]>();
   for (const notice of notices) {
     if (notice.pid === undefined) continue;
@@ -75,7 +80,10 @@ function killed(
   const hints = [...new Set(all.flatMap(({ hints = [] }) => hints))];
   const witnesses = (guess === undefined ? 0 : 1) + hints.length + (full ? 2 : 0);
   const name = all.find((one) => one.name !== undefined)?.name;
-  const who = { ...(notice.pid === undefined ? {} : { pid: notice.pid }), ...(name === undefined ? {} : { name }) };
+  const who = {
+    ...(notice.pid === undefined ? {} : { pid: notice.pid }),
+    ...(name === undefined ? {} : { name }),
+  };
   return {
     subject: subjectOf(notice, who),
     cause: 'undetermined',
@@ -83,11 +91,14 @@ function killed(
     outOfMemory: witnesses > 0 ? true : null,
     confidence: witnesses > 1 ? 'likely' : 'weak',
     headline: `${nameOf(who)} was killed from outside (SIGKILL): ${witnesses > 0 ? 'memory is the likely reason, but nothing here proves it' : 'nothing here says by whom or why'}`,
-    because: [
-      ...all.slice(0, 3).map((one) =>
-        reason(one, `${one.by} saw it end by SIGKILL${one.guessesMemory === true ? ', for which running out of memory is the usual suspect: a guess, no witness' : ''}`),
+    because: all
+      .slice(0, 3)
+      .map((one) =>
+        reason(
+          one,
+          `${one.by} saw it end by SIGKILL${one.guessesMemory === true ? ', for which running out of memory is the usual suspect: a guess, no witness' : ''}`,
+        ),
       ),
-    ],
     against: [],
     ...(Object.keys(who).length === 0 ? {} : { victim: who }),
     unknown: [
@@ -100,12 +111,14 @@ function killed(
     remedies: [
       {
         title: 'Find the witness',
-        detail: 'The kernel log of the host (not of the container) names every process that its OOM killer ended; container runtimes and schedulers keep their own record.',
+        detail:
+          'The kernel log of the host (not of the container) names every process that its OOM killer ended; container runtimes and schedulers keep their own record.',
         command: 'coroner diagnose',
       },
       {
         title: 'Or record the next death',
-        detail: 'coroner run keeps the memory curve, the counters of the cgroup and the last stacks, and so can tell.',
+        detail:
+          'coroner run keeps the memory curve, the counters of the cgroup and the last stacks, and so can tell.',
         command: 'coroner run COMMAND …',
       },
     ],
@@ -121,7 +134,12 @@ function crashed(notice: DeathNotice, again: readonly DeathNotice[]): Finding {
     outOfMemory: null,
     confidence: 'weak',
     headline: `${nameOf(notice)} crashed (${notice.signal}): the words alone cannot tell a failed allocation from a bug`,
-    because: [reason(notice, `${notice.by} saw it end by ${notice.signal}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`)],
+    because: [
+      reason(
+        notice,
+        `${notice.by} saw it end by ${notice.signal}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`,
+      ),
+    ],
     unknown: [
       {
         what: 'Why it crashed',
@@ -133,7 +151,8 @@ function crashed(notice: DeathNotice, again: readonly DeathNotice[]): Finding {
     remedies: [
       {
         title: 'Let it leave a stack',
-        detail: 'python3 -X faulthandler prints the Python stack of a crash; ulimit -c unlimited leaves a core for coroner diagnose.',
+        detail:
+          'python3 -X faulthandler prints the Python stack of a crash; ulimit -c unlimited leaves a core for coroner diagnose.',
         command: 'python3 -X faulthandler …',
       },
     ],

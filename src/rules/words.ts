@@ -8,7 +8,12 @@ export const positionOf = ({ origin }: Evidence): number => origin.line ?? 0;
 
 export function subjectOf(
   fact: Evidence,
-  who: { readonly pid?: number | undefined; readonly name?: string | undefined; readonly label?: string | undefined; readonly cgroup?: string | undefined } = {},
+  who: {
+    readonly pid?: number | undefined;
+    readonly name?: string | undefined;
+    readonly label?: string | undefined;
+    readonly cgroup?: string | undefined;
+  } = {},
 ): Subject {
   return {
     ...(who.pid === undefined ? {} : { pid: who.pid }),
@@ -53,6 +58,8 @@ export function groupRepeated<Fact extends ProgramError | ProgramAbort>(
 }
 
 /** The limit of a process that the same text names, where it can be the one that refused. */
-export function statedRlimit(limits: readonly StatedLimit[]): (Limit & { bytes: number }) | undefined {
+export function statedRlimit(
+  limits: readonly StatedLimit[],
+): (Limit & { bytes: number }) | undefined {
   return limits.find(({ limit }) => limit.owner === 'rlimit')?.limit;
 }

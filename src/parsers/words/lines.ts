@@ -55,7 +55,7 @@ export function wholeText(input: Input): string {
   return whole;
 }
 
-/** Every fact that one of the phrases tells of, in the order of the lines; of phrases that match at one place the first. */
+/** Every fact that one of the phrases tells of, in the order of the lines; of phrases whose matches overlap the first. */
 export function* readPhrases<Fact extends Evidence>(
   input: Input,
   source: string,
@@ -64,16 +64,19 @@ export function* readPhrases<Fact extends Evidence>(
   const whole = wholeText(input);
   const active = phrases.filter(({ needle }) => whole.includes(needle));
   if (active.length === 0) return;
-  const seen = new Set<string>();
+  const taken = new Map<number, (readonly [from: number, to: number])[]>();
   for (const [index, line] of input.lines.entries()) {
     for (const phrase of active) {
       if (!line.text.includes(phrase.needle)) continue;
       for (const found of occurrences(input, source, index, phrase)) {
-        const key = `${found.index}:${found.match.index}`;
-        if (seen.has(key)) continue;
+        const from = found.match.index;
+        const to = from + found.match[0].length;
+        const ranges = taken.get(found.index) ?? [];
+        if (ranges.some(([start, end]) => from < end && start < to)) continue;
         const fact = phrase.make(found);
         if (fact === undefined) continue;
-        seen.add(key);
+        ranges.push([from, to]);
+        taken.set(found.index, ranges);
         yield fact;
       }
     }
@@ -186,5 +189,7 @@ export function originOf(
 /** Cleaned text of a line, '' beyond the ends. */
 export const lineAt = (input: Input, index: number): string => {
   const text = input.lines[index]?.text;
-  return text === undefined ? '' : clean(text.length > windowLength ? text.slice(0, windowLength) : text);
+  return text === undefined
+    ? ''
+    : clean(text.length > windowLength ? text.slice(0, windowLength) : text);
 };

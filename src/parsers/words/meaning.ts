@@ -41,7 +41,11 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   ],
   [
     /System limit for number of file watchers|inotify(?:_add_watch|_init)?.{0,60}(?:No space left|limit)/i,
-    { resource: 'descriptors', variant: 'inotify-watches', really: 'the limit of file watches was reached (fs.inotify.max_user_watches)' },
+    {
+      resource: 'descriptors',
+      variant: 'inotify-watches',
+      really: 'the limit of file watches was reached (fs.inotify.max_user_watches)',
+    },
   ],
   [
     /max virtual memory areas vm\.max_map_count \[\d+\] (?:is )?too low/i,
@@ -105,11 +109,18 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   // Other limits that are no memory ---------------------------------------------------------------------------
   [
     /can't start new thread|unable to create (?:new )?native thread|pthread_create.{0,60}(?:Resource temporarily unavailable|EAGAIN|failed)|failed to (?:create|spawn) (?:a )?(?:new )?(?:OS )?thread|Thread creation failed|newosproc|fork(?:: retry)?: (?:retry: )?Resource temporarily unavailable|BlockingIOError: \[Errno 11\]/i,
-    { resource: 'threads', really: 'a limit of threads or processes was reached (ulimit -u, pids.max), or a sandbox refused the call' },
+    {
+      resource: 'threads',
+      really:
+        'a limit of threads or processes was reached (ulimit -u, pids.max), or a sandbox refused the call',
+    },
   ],
   [
     /maximum recursion depth exceeded|RecursionError|StackOverflowError|has overflowed its stack|Maximum call stack size exceeded|stack level too deep|goroutine stack exceeds/i,
-    { resource: 'stack', really: 'calls were nested too deeply: the recursion limit or the stack, not the memory' },
+    {
+      resource: 'stack',
+      really: 'calls were nested too deeply: the recursion limit or the stack, not the memory',
+    },
   ],
   [
     /Too many open files|\[Errno 2[34]\]|EMFILE|ENFILE/,
@@ -121,7 +132,9 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   ],
   [
     /(?:double free or corruption|malloc\(\): |free\(\): invalid|realloc\(\): invalid|munmap_chunk\(\)|malloc_consolidate\(\)|corrupted (?:size vs|double-linked)|corrupted top size|stack smashing detected|heap corruption|pointer being freed was not allocated|incorrect checksum for freed object|heap-buffer-overflow|AddressSanitizer: heap-use)/i,
-    lie('the heap was corrupted by a bug (a write past the end, or memory freed twice); no memory was short'),
+    lie(
+      'the heap was corrupted by a bug (a write past the end, or memory freed twice); no memory was short',
+    ),
   ],
   // The host's memory -----------------------------------------------------------------------------------------
   [

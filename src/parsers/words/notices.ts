@@ -38,7 +38,11 @@ const signals: Readonly<Record<string, string>> = {
 
 /** `9`, `KILL`, `SIGKILL`, `Killed` as `SIGKILL`. */
 export const signalName = (text: string | undefined): string | undefined =>
-  text === undefined ? undefined : /^SIG[A-Z]+/.test(text) ? /^SIG[A-Z]+/.exec(text)![0] : signals[text];
+  text === undefined
+    ? undefined
+    : /^SIG[A-Z]+/.test(text)
+      ? /^SIG[A-Z]+/.exec(text)![0]
+      : signals[text];
 
 /** Shells say 128 + n, Python and others -n, both for signal n. */
 export function signalOfCode(code: number | undefined): string | undefined {
@@ -92,8 +96,14 @@ function noticeOf(
 }
 
 const memoryWords: readonly (readonly [RegExp, string])[] = [
-  [/\b(?:ran|runs|running|run|was|is|went) out of (?:memory|RAM)\b|\bOOM\b|\bOOM[- ]?[Kk]ill|out[- ]of[- ]memory|内存不足|内存溢出|爆内存|メモリ不足|메모리 부족|нехватк\w* памяти|sin memoria|memoria insuficiente|mémoire insuffisante|nicht genug Speicher|zu wenig (?:Arbeits)?[Ss]peicher|estouro de memória|falta de memória/i, 'the text speaks of memory running out'],
-  [/\b(?:memory|RAM|内存|メモリ|메모리|память|memoria|mémoire|memória|Arbeitsspeicher)\b.{0,60}?\d[\d.]* ?(?:[KMGT]i?B|%)|\d[\d.]* ?(?:[KMGT]i?B?) (?:of )?(?:memory|RAM)\b/i, 'the text gives figures of memory'],
+  [
+    /\b(?:ran|runs|running|run|was|is|went) out of (?:memory|RAM)\b|\bOOM\b|\bOOM[- ]?[Kk]ill|out[- ]of[- ]memory|内存不足|内存溢出|爆内存|メモリ不足|메모리 부족|нехватк\w* памяти|sin memoria|memoria insuficiente|mémoire insuffisante|nicht genug Speicher|zu wenig (?:Arbeits)?[Ss]peicher|estouro de memória|falta de memória/i,
+    'the text speaks of memory running out',
+  ],
+  [
+    /\b(?:memory|RAM|内存|メモリ|메모리|память|memoria|mémoire|memória|Arbeitsspeicher)\b.{0,60}?\d[\d.]* ?(?:[KMGT]i?B|%)|\d[\d.]* ?(?:[KMGT]i?B?) (?:of )?(?:memory|RAM)\b/i,
+    'the text gives figures of memory',
+  ],
   [/\bmem_limit\b|--memory[= ]|memory\.max|MemoryMax|ulimit -v/, 'the text names a memory limit'],
 ];
 

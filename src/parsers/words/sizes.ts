@@ -103,9 +103,7 @@ export function arrayRequest(text: string): ArrayRequest | undefined {
   const item = dtypeBytes(match[2]!);
   if (items === undefined || item === undefined) return undefined;
   return {
-    shape: match[1]!
-      .split(',')
-      .flatMap((size) => (size.trim() === '' ? [] : [Number(size)])),
+    shape: match[1]!.split(',').flatMap((size) => (size.trim() === '' ? [] : [Number(size)])),
     dtype: match[2]!,
     bytes: items * item,
   };

@@ -1,0 +1,209 @@
+/** How the records of other killers become findings; each cause has its own small rule file. */
+import { causes, type Cause } from '../model/causes.ts';
+import { atMost, type Confidence } from '../model/confidence.ts';
+import type { KernelOomKill, KillerRecord, MetricsWindow, StatedLimit } from '../model/evidence.ts';
+import type { Finding, Subject } from '../model/finding.ts';
+import type { Limit, Remedy, RuledOut } from '../model/report.ts';
+import { formatBytes } from '../model/units.ts';
+import { reason } from './define-rule.ts';
+import { nameOf, positionOf, subjectOf } from './words.ts';
+
+export interface Context {
+  readonly limits?: readonly StatedLimit[];
+  readonly metrics?: readonly MetricsWindow[];
+  readonly kernelKills?: readonly KernelOomKill[];
+}
+
+interface Spec {
+  readonly cause: Cause;
+  readonly remedies: (record: KillerRecord) => readonly Remedy[];
+  readonly ruledOut?: (record: KillerRecord) => readonly RuledOut[];
+  /** What a stated limit must be `of` to be this killer's. */
+  readonly limitOf?: readonly StatedLimit['of'][];
+}
+
+/** One finding a death: the records that speak of one process, container or unit are one. */
+export function killerFindings(
+  records: readonly KillerRecord[],
+  spec: Spec,
+  context: Context = {},
+): readonly Finding[] {
+  const mine = records.filter(({ cause }) => cause === spec.cause);
+  return groups(mine).map((group) => findingOf(group, spec, context));
+}
+
+type Group = readonly [KillerRecord, ...KillerRecord[]];
+
+function groups(records: readonly KillerRecord[]): readonly Group[] {
+  const found: [KillerRecord, ...KillerRecord[]][] = [];
+  for (const record of records) {
+    const group = found.find((others) => others.some((other) => sameVictim(other, record)));
+    if (group === undefined) found.push([record]);
+    else group.push(record);
+  }
+  return found;
+}
+
+function sameVictim(a: KillerRecord, b: KillerRecord): boolean {
+  if (a.victim?.pid !== undefined && b.victim?.pid !== undefined)
+    return a.victim.pid === b.victim.pid;
+  if (a.by !== b.by && a.witness === 'direct' && b.witness === 'direct' && a.cause !== b.cause)
+    return false;
+  if (a.subject !== undefined && b.subject !== undefined) return sameLabel(a.subject, b.subject);
+  // One of them does not say whom it means: the same incident, unless both were killers of different processes.
+  return a.victim?.pid === undefined || b.victim?.pid === undefined;
+}
+
+/** A unit, pod or cgroup by its whole path or by its last part, also where the middle was cut with `…`. */
+function sameLabel(a: string, b: string): boolean {
+  const tail = (label: string): string =>
+    label
+      .split(/[/…]/)
+      .at(-1)!
+      .replace(/^\.{2,3}/, '')
+      .toLowerCase();
+  const [one, other] = [tail(a), tail(b)];
+  return (
+    one === other ||
+    (one.length > 8 && other.endsWith(one)) ||
+    (other.length > 8 && one.endsWith(other))
+  );
+}
+
+function findingOf(group: Group, spec: Spec, context: Context): Finding {
+  const kill = group.filter(({ death }) => death !== 'slow');
+  const best =
+    kill.find(({ victim }) => victim?.pid !== undefined) ??
+    kill.find(({ witness }) => witness === 'direct') ??
+    kill[0] ??
+    group.at(-1)!;
+  const victim = Object.assign({}, ...group.map(({ victim = {} }) => victim), best.victim ?? {});
+  const label = best.subject ?? group.find(({ subject }) => subject !== undefined)?.subject;
+  const limit =
+    group.find((one) => one.limit?.bytes != null)?.limit ??
+    statedLimit(spec, context) ??
+    measuredLimit(best, context) ??
+    group.find((one) => one.limit)?.limit;
+  const used = Math.max(
+    0,
+    ...group.flatMap(({ usedBytes }) => (usedBytes === undefined ? [] : [usedBytes])),
+  );
+  const subject = echoSubject(best, label, context) ?? subjectOf(best, { ...victim, label });
+  return {
+    subject,
+    cause: spec.cause,
+    death: best.death ?? causes[spec.cause].death,
+    ...(best.variant === undefined ? {} : { variant: best.variant }),
+    confidence: confidenceOf(group, best),
+    headline: headline(best, victim, label, limit, used),
+    because: [
+      ...unique(group).map((one) => reason(one, one.says)),
+      ...metricsReasons(spec, limit, context),
+    ].slice(0, 8),
+    killer: { name: best.by },
+    ...(Object.keys(victim).length === 0 ? {} : { victim }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(best.requestBytes === undefined ? {} : { request: { bytes: best.requestBytes } }),
+    ...(spec.ruledOut === undefined ? {} : { ruledOut: spec.ruledOut(best) }),
+    unknown: unknowns(best),
+    remedies: spec.remedies(best),
+  };
+}
+
+const unique = (group: readonly KillerRecord[]): readonly KillerRecord[] => [
+  ...new Map(group.map((one) => [`${one.says} ${one.victim?.pid ?? ''}`, one])).values(),
+];
+
+function confidenceOf(group: Group, best: KillerRecord): Confidence {
+  const named =
+    best.victim?.pid !== undefined || best.victim?.name !== undefined || best.subject !== undefined;
+  if (best.witness === 'direct') return named ? 'certain' : 'strong';
+  // A sticky, container-wide flag: with the exit status that fits it is more than the flag alone.
+  const fits = group.some(
+    ({ exitCode, signal }) => exitCode === 137 || signal === 'SIGKILL' || signal === '9',
+  );
+  return atMost(fits ? 'strong' : 'likely', 'strong');
+}
+
+function headline(
+  best: KillerRecord,
+  victim: { readonly pid?: number; readonly name?: string },
+  label: string | undefined,
+  limit: Limit | undefined,
+  used: number,
+): string {
+  const who =
+    victim.pid !== undefined || victim.name !== undefined
+      ? `${nameOf(victim)}${label === undefined ? '' : ` in ${short(label)}`}`
+      : label === undefined
+        ? 'the process'
+        : short(label);
+  const how = limit?.bytes == null ? '' : `, limit ${formatBytes(limit.bytes)}`;
+  const much = used === 0 ? '' : `, used ${formatBytes(used)}`;
+  if (best.death === 'slow')
+    return `${capital(who)} was over its memory quota and swapped instead of working (${best.by}${how}${much})`;
+  return `${capital(best.by)} ended ${who} for its memory${how}${much}`;
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+const short = (label: string): string => (label.length > 60 ? `…${label.slice(-58)}` : label);
+
+/** A limit named elsewhere in the text, where there is one and not several that contradict each other. */
+function statedLimit({ limitOf }: Spec, { limits = [] }: Context): Limit | undefined {
+  if (limitOf === undefined) return undefined;
+  const fitting = limits.filter((one) => limitOf.includes(one.of));
+  const sizes = new Set(fitting.map(({ limit }) => limit.bytes));
+  return sizes.size === 1 ? fitting[0]!.limit : undefined;
+}
+
+function measuredLimit(best: KillerRecord, { metrics = [] }: Context): Limit | undefined {
+  const window = metrics.find(({ limitBytes }) => limitBytes !== undefined);
+  return window?.limitBytes === undefined || best.cause !== 'kernel-cgroup-oom'
+    ? undefined
+    : { owner: 'cgroup', bytes: window.limitBytes };
+}
+
+function metricsReasons(spec: Spec, limit: Limit | undefined, { metrics = [] }: Context) {
+  return spec.cause !== 'kernel-cgroup-oom' || limit === undefined
+    ? []
+    : metrics
+        .filter(({ reading }) => reading !== 'calm')
+        .map((window) => reason(window, window.says));
+}
+
+/** A status without a pid, beside the kernel's own line on that kill: the same death. */
+function echoSubject(
+  best: KillerRecord,
+  label: string | undefined,
+  { kernelKills = [] }: Context,
+): Subject | undefined {
+  if (best.victim?.pid !== undefined || kernelKills.length === 0) return undefined;
+  const inCgroup = kernelKills.filter(({ taskMemcg, oomMemcg }) =>
+    [taskMemcg, oomMemcg].some(
+      (path) =>
+        label !== undefined &&
+        path !== undefined &&
+        (path.includes(label) || sameLabel(path, label)),
+    ),
+  );
+  const kill = inCgroup.at(-1) ?? kernelKills.at(-1)!;
+  if (kill.victim.pid === undefined) return undefined;
+  return {
+    pid: kill.victim.pid,
+    ...(kill.victim.name === undefined ? {} : { name: kill.victim.name }),
+    ...(label === undefined ? {} : { label }),
+    ...(kill.when === undefined ? {} : { when: kill.when }),
+    position: positionOf(kill),
+  };
+}
+
+function unknowns(best: KillerRecord) {
+  if (best.witness === 'direct') return [];
+  return [
+    {
+      what: 'Which process of the container was killed, and when',
+      why: `the flag of ${best.by} speaks of the whole container and stays set until it is started again`,
+      command: "sudo journalctl -k | grep -i 'killed process'",
+    },
+  ];
+}
