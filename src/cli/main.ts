@@ -18,6 +18,11 @@ const commands: readonly [name: string, summary: string, load: () => Promise<Com
     'looks into a living or dumped CPython: stacks, what holds its memory',
     () => import('./inspect.ts'),
   ],
+  [
+    'explain',
+    'tells about a cause: what happened, how we know, what to do',
+    () => import('./explain.ts'),
+  ],
 ];
 
 interface CommandModule {
