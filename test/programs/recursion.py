@@ -1,0 +1,6 @@
+# RecursionError: deep, and not memory
+def down(n):
+    return down(n + 1)
+
+
+down(0)

@@ -1,0 +1,12 @@
+# "except Exception: pass" eats the MemoryError; the result is wrong, the exit status 0 (P6)
+def work():
+    try:
+        kept = []
+        while True:
+            kept.append(bytearray(1 << 20))
+    except Exception:
+        pass
+
+
+work()
+print("done, the result is empty")

@@ -1,0 +1,7 @@
+# threads.py N: starts N sleeping threads; "can't start new thread" where a limit on processes says no (E12)
+import sys
+import threading
+import time
+
+for _ in range(int(sys.argv[1])):
+    threading.Thread(target=time.sleep, args=(3,), daemon=True).start()
