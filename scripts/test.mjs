@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readRows, table } from './matrix-table.mjs';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const deep = process.argv.includes('--deep');
@@ -48,6 +49,7 @@ if (!existsSync(built) || statSync(built).mtimeMs < sources) {
 const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
 try {
   const counts = join(folder, 'counts.json');
+  const matrix = process.env.CORONER_MATRIX_RESULTS ?? join(folder, 'matrix.ndjson');
   const vitest = spawnSync(
     process.execPath,
     [
@@ -60,9 +62,15 @@ try {
     {
       cwd: root,
       stdio: 'inherit',
-      env: { ...process.env, CORONER_VITEST_COUNTS: counts, CORONER_DEEP: deep ? '1' : '' },
+      env: {
+        ...process.env,
+        CORONER_VITEST_COUNTS: counts,
+        CORONER_MATRIX_RESULTS: matrix,
+        CORONER_DEEP: deep ? '1' : '',
+      },
     },
   );
+  if (existsSync(matrix)) console.log(`\n${table(readRows(matrix))}`);
   if (existsSync(counts)) {
     const seen = JSON.parse(readFileSync(counts, 'utf8'));
     total.passed += seen.passed;
