@@ -366,7 +366,7 @@ function quoteOf(version: 1 | 2, last: CgroupSample): string {
     version === 1
       ? [
           ['memory.oom_control oom_kill', last.oomKills],
-          ['memory.failcnt', last.limitHits],
+          ['memory.failcnt and memory.memsw.failcnt', last.limitHits],
         ]
       : [
           ['memory.events oom', last.ooms],

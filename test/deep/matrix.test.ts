@@ -69,10 +69,10 @@ describe('real deaths', () => {
       // Everything in the report of a run is its own: no other process may appear there.
       const all = { pids: ran.pids, cgroup };
       const said = judge(report, row.live, row.besides ?? [], null);
-      const later = judge(folder, row.live, row.besides ?? [], null);
       const own = row.live.limitPath ? judge(report, row.live, row.besides ?? [], all) : said;
       settle(row, 'live', row.live, { ...said, faults: own.faults }, ran.ms);
-      settle(row, 'folder', row.live, later, ran.ms);
+      if (folder instanceof Error) throw folder;
+      settle(row, 'folder', row.live, judge(folder, row.live, row.besides ?? [], null), ran.ms);
     });
     test(`${name}, from what was left behind`, { timeout: 150_000 }, async () => {
       const provoked = await after(row);

@@ -189,6 +189,14 @@ export const diagnose = (args: readonly string[]): Report => {
   return parse(stdout, `coroner diagnose ${args.join(' ')}\n${stderr}\n${stdout.slice(0, 500)}`);
 };
 
+const attempt = (work: () => Report): Report | Error => {
+  try {
+    return work();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+};
+
 export interface Provoked {
   readonly report: Report;
   readonly pids: ReadonlySet<number>;
@@ -198,7 +206,7 @@ export interface Provoked {
 /** Under `coroner run`: what it said, and what its folder alone says afterwards. */
 export const live = (
   row: Row,
-): Promise<Provoked & { readonly folder: Report; readonly cgroup: string | null }> =>
+): Promise<Provoked & { readonly folder: Report | Error; readonly cgroup: string | null }> =>
   inPlace(row, async (place) => {
     const store = join(place.folder, '../store');
     const json = join(place.folder, '../report.json');
@@ -228,7 +236,7 @@ export const live = (
       ran,
       pids: ran.pids,
       cgroup: place.cgroup?.path ?? null,
-      folder: diagnose(existsSync(join(store, 'meta.json')) ? [store] : folders),
+      folder: attempt(() => diagnose(folders)),
     };
   });
 
