@@ -8,11 +8,7 @@ import { version } from './version.ts';
  * A command file exports `configure(command)`, which adds arguments, options and the action.
  */
 const commands: readonly [name: string, summary: string, load: () => Promise<CommandModule>][] = [
-  [
-    'run',
-    'runs a command, records its memory and says what it died of',
-    () => import('./run.ts'),
-  ],
+  ['run', 'runs a command, records its memory and says what it died of', () => import('./run.ts')],
   [
     'inspect',
     'looks into a living or dumped CPython: stacks, what holds its memory',
@@ -22,6 +18,11 @@ const commands: readonly [name: string, summary: string, load: () => Promise<Com
     'explain',
     'tells about a cause: what happened, how we know, what to do',
     () => import('./explain.ts'),
+  ],
+  [
+    'diagnose',
+    'verdicts from evidence that already exists: logs, tracebacks, core files, incident folders',
+    () => import('./diagnose.ts'),
   ],
 ];
 

@@ -1,6 +1,7 @@
 import { appServers } from './app-servers.ts';
 import { apport } from './apport.ts';
 import { nativeAbort } from './native-abort.ts';
+import { kernelLog } from './kernel-log.ts';
 import type { Parser } from './parser.ts';
 import { poolWorkers } from './pool-workers.ts';
 import { pythonRemains } from './python-remains.ts';
@@ -10,6 +11,7 @@ import { systemdCoredump } from './systemd-coredump.ts';
 
 /** Every parser. A new format is one file, one line here, one folder in fixtures/. */
 export const parsers: readonly Parser[] = [
+  kernelLog,
   systemdCoredump,
   apport,
   pythonTraceback,

@@ -19,9 +19,16 @@ import { gpuOom, languageHeapLimit, shmExhausted } from './other-resources.ts';
 import { platformLimit } from './platform-limit.ts';
 import { undeterminedKill } from './undetermined-kill.ts';
 import { userspaceOomDaemon } from './userspace-oom-daemon.ts';
+import { kernelAllocFailureSegfault, kernelRefusal, kernelSegfault } from './kernel-crash.ts';
+import { kernelLookAlike } from './kernel-notice.ts';
+import { kernelOomKill } from './kernel-oom-kill.ts';
+import { kernelOomWithoutKill } from './kernel-oom-without-kill.ts';
 
 /** Every rule, the most specific explanation of a death first: of equally sure findings the earlier wins. */
 export const rules: readonly Rule[] = [
+  kernelOomKill,
+  kernelOomWithoutKill,
+  kernelAllocFailureSegfault,
   coreAllocFailureSegfault,
   coreAllocFailureAbort,
   coreNotMemory,
@@ -42,4 +49,7 @@ export const rules: readonly Rule[] = [
   misleadingWords,
   killedForOtherReason,
   undeterminedKill,
+  kernelRefusal,
+  kernelSegfault,
+  kernelLookAlike,
 ];

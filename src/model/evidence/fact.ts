@@ -17,6 +17,8 @@ export interface When {
   /** The kernel's clock: seconds since boot, without suspended time. */
   readonly uptimeSeconds?: number;
   readonly bootId?: string;
+  /** As the source prints it, where it has no year or is not in English: `Nov 30 02:53:56`. */
+  readonly printed?: string;
 }
 
 export interface Fact<Kind extends string> {

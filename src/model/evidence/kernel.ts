@@ -1,6 +1,6 @@
 import type { ProcessRole, Task } from '../report.ts';
 import type { Bytes, HexAddress } from '../units.ts';
-import type { Fact } from './fact.ts';
+import type { Fact, Origin } from './fact.ts';
 
 /** `constraint=` of the kernel: whose memory was short. */
 export type OomConstraint = 'none' | 'memcg' | 'cpuset' | 'memory-policy';
@@ -15,6 +15,8 @@ export interface KernelOomKill extends Fact<'kernel-oom-kill'> {
   readonly oomMemcg?: string;
   /** Cgroup of the victim (`task_memcg`). */
   readonly taskMemcg?: string;
+  /** Which line proves it: the kill's own, the report's `oom-kill:` alone, or only the choice (`Kill process … or sacrifice child`). */
+  readonly witness?: 'killed' | 'oom-kill' | 'choice';
   readonly variant?: 'group-kill' | 'sysrq' | 'allocating-task' | 'panic' | 'sacrificed-child';
 }
 
@@ -38,6 +40,18 @@ export interface OomReport {
   readonly truncated?: 'head' | 'tail';
   /** Names of functions in the call trace that tell something: `shmem_file_write_iter`, `pagefault_out_of_memory`, … */
   readonly callTrace?: readonly string[];
+  /** The lines that prove single things, where they were printed. */
+  readonly lines?: {
+    readonly header?: Origin;
+    readonly usage?: Origin;
+    readonly limitOf?: Origin;
+    readonly constraint?: Origin;
+    readonly group?: Origin;
+    readonly choice?: Origin;
+    readonly shmem?: Origin;
+  };
+  /** Whom the kernel had chosen, where that is not who was killed (`or sacrifice child`). */
+  readonly chosen?: ProcessRole;
 }
 
 /** The OOM killer ran and killed nobody it named: truncated, panic, no killable process, already exiting. */

@@ -1,0 +1,167 @@
+import { writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { diagnose } from '../diagnose/diagnose.ts';
+import { gatherChunks } from '../machine/gather.ts';
+import { openInput, openStream, type OpenedInput } from '../machine/read-input.ts';
+import { mergeGathered, type Gathered } from '../model/gathered.ts';
+import type { Recording } from '../model/recording.ts';
+import type { Report } from '../model/report.ts';
+import { exitCodes } from './exit-codes.ts';
+import { Problem } from './problem.ts';
+
+interface Options {
+  readonly json?: string | true;
+  readonly quiet?: true;
+  readonly verbose?: true;
+  readonly color: boolean;
+  readonly check?: true;
+}
+
+/** What was gathered, and the recording where an incident folder was among it. */
+interface Everything extends Gathered {
+  readonly recording?: Recording;
+}
+
+export function configure(command: Command): void {
+  command
+    .argument(
+      '[FILE...]',
+      'log, traceback, core file, incident folder, any mixture; - for standard input; nothing for this machine',
+    )
+    .option('--json [FILE]', 'the report as JSON, to FILE or to standard output')
+    .option('-q, --quiet', 'one line for each death')
+    .option('--verbose', 'everything there is, instead of the short story')
+    .option('--no-color', 'no colours')
+    .option('--check', 'exit with status 1 where a memory death was found')
+    .action((files: readonly string[], options: Options) => run(files, options));
+}
+
+async function run(files: readonly string[], options: Options): Promise<void> {
+  const everything = files.length === 0 ? await gatherThisMachine() : merge(await gatherAll(files));
+  const report = diagnose(everything);
+  await show(report, options, everything.recording);
+  if (options.check === true && report.incidents.some(({ outOfMemory }) => outOfMemory === true))
+    process.exitCode = exitCodes.memoryDeathFound;
+}
+
+const merge = (parts: readonly Everything[]): Everything => {
+  const recording = parts.find((part) => part.recording !== undefined)?.recording;
+  return { ...mergeGathered(parts), ...(recording === undefined ? {} : { recording }) };
+};
+
+async function gatherAll(files: readonly string[]): Promise<readonly Everything[]> {
+  const parts: Everything[] = [];
+  for (const file of files) parts.push(await gather(file));
+  return parts;
+}
+
+async function gather(path: string): Promise<Everything> {
+  if (path === '-') return gatherOpened(await openStream(process.stdin), 'stdin');
+  const opened = await openInput(path);
+  if (opened.kind === 'unreadable')
+    throw new Problem(`cannot read ${path}: ${opened.why}`, opened.command, exitCodes.noInput);
+  return gatherOpened(opened, opened.kind === 'folder' ? path : basename(path));
+}
+
+async function gatherOpened(opened: OpenedInput, name: string): Promise<Everything> {
+  switch (opened.kind) {
+    case 'bytes':
+      return gatherChunks(opened.chunks, name);
+    case 'core': {
+      const { gatherCore, gatherCompressedCore } = await import('./gather-core.ts');
+      return opened.compressed
+        ? gatherCompressedCore(opened.path, name)
+        : gatherCore(opened.path, name);
+    }
+    case 'incident-folder':
+      return gatherIncidentFolder(opened.path);
+    case 'folder':
+      return gatherFolder(opened, name);
+    case 'unreadable':
+      return {
+        evidence: [],
+        sources: [
+          {
+            id: 'text',
+            place: name,
+            status: opened.status,
+            detail: opened.why,
+            ...(opened.command === undefined ? {} : { command: opened.command }),
+          },
+        ],
+      };
+  }
+}
+
+/** Every file below a folder; one that cannot be read is said and does not stop the others. */
+async function gatherFolder(
+  { files, leftOut }: OpenedInput & { kind: 'folder' },
+  folder: string,
+): Promise<Everything> {
+  const parts: Everything[] = [];
+  for (const file of files)
+    parts.push(
+      await gatherOpened(await openInput(file), file.slice(folder.length).replace(/^\/+/, '')),
+    );
+  if (leftOut > 0)
+    parts.push({
+      evidence: [],
+      sources: [
+        {
+          id: 'text',
+          place: folder,
+          status: 'truncated',
+          detail: `${leftOut} entries were left out (unreadable, or too many)`,
+        },
+      ],
+    });
+  return merge(parts);
+}
+
+async function gatherIncidentFolder(path: string): Promise<Everything> {
+  const [{ readIncidentFolder }, { parseIncident }] = await Promise.all([
+    import('../store/incidents.ts'),
+    import('../parsers/recording.ts'),
+  ]);
+  const parsed = parseIncident(readIncidentFolder(path).texts);
+  if (parsed === null)
+    throw new Problem(
+      `cannot read ${path}: its incident.json is not one of coroner's`,
+      undefined,
+      exitCodes.noInput,
+    );
+  return { evidence: parsed.evidence, sources: parsed.sources, recording: parsed.recording };
+}
+
+/** Filled by the reader of this machine's logs. */
+async function gatherThisMachine(): Promise<Everything> {
+  throw new Problem('name a file, or - for standard input', 'coroner diagnose --help');
+}
+
+async function show(
+  report: Report,
+  options: Options,
+  recording: Recording | undefined,
+): Promise<void> {
+  if (options.json !== undefined) {
+    const { renderJson } = await import('../render/json.ts');
+    if (options.json === true || options.json === '-') {
+      process.stdout.write(renderJson(report));
+      return;
+    }
+    await writeFile(options.json, renderJson(report));
+  }
+  const [{ renderTerminal }, { terminalOptions }] = await Promise.all([
+    import('../render/terminal.ts'),
+    import('./terminal-options.ts'),
+  ]);
+  process.stdout.write(
+    renderTerminal(report, {
+      ...terminalOptions(process.stdout, process.env, { color: options.color }),
+      quiet: options.quiet === true,
+      verbose: options.verbose === true,
+      recording,
+    }),
+  );
+}

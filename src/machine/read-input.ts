@@ -1,0 +1,182 @@
+import { constants, createReadStream } from 'node:fs';
+import { lstat, open, readdir, realpath, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { CannotDecompress, compressionOf, decompress } from './decompress.ts';
+
+/** What stands behind a name that a user gave. */
+export type OpenedInput =
+  | { readonly kind: 'bytes'; readonly chunks: AsyncIterable<Uint8Array>; readonly bytes?: number }
+  | { readonly kind: 'core'; readonly path: string; readonly compressed: boolean }
+  | { readonly kind: 'incident-folder'; readonly path: string }
+  | { readonly kind: 'folder'; readonly files: readonly string[]; readonly leftOut: number }
+  | {
+      readonly kind: 'unreadable';
+      readonly status: 'absent' | 'denied' | 'malformed';
+      readonly why: string;
+      readonly command?: string;
+    };
+
+const chunkBytes = 1 << 20;
+const maxFiles = 10_000;
+const maxDepth = 12;
+
+/** Opens a file, a folder, a FIFO; never blocks on a FIFO that nobody writes, never reads an endless device. */
+export async function openInput(path: string): Promise<OpenedInput> {
+  try {
+    const about = await stat(path);
+    if (about.isDirectory()) return await openFolder(path);
+    if (about.isFIFO()) return await openPipe(path);
+    if (about.isFile()) return await openFile(path, about.size);
+    if (path === '/dev/null') return { kind: 'bytes', chunks: emptyChunks() };
+    return {
+      kind: 'unreadable',
+      status: 'malformed',
+      why: `it is a ${about.isSocket() ? 'socket' : 'device'}, not a file`,
+      command: 'coroner diagnose, without arguments, reads the logs of this machine',
+    };
+  } catch (error) {
+    return unreadable(error);
+  }
+}
+
+/** Standard input, or any stream, unpacked where it is compressed. */
+export async function openStream(stream: AsyncIterable<Uint8Array>): Promise<OpenedInput> {
+  const iterator = stream[Symbol.asyncIterator]();
+  const first: Uint8Array[] = [];
+  let length = 0;
+  while (length < 6) {
+    const { value, done } = await iterator.next();
+    if (done === true) break;
+    first.push(value);
+    length += value.length;
+  }
+  const chunks = (async function* () {
+    yield* first;
+    for (;;) {
+      const { value, done } = await iterator.next();
+      if (done === true) return;
+      yield value;
+    }
+  })();
+  return { kind: 'bytes', chunks: unpacked(Buffer.concat(first).subarray(0, 6), chunks) };
+}
+
+async function openFile(path: string, bytes: number): Promise<OpenedInput> {
+  const handle = await open(path, constants.O_RDONLY);
+  const head = Buffer.alloc(8);
+  try {
+    await handle.read(head, 0, 8, 0);
+  } finally {
+    await handle.close();
+  }
+  if (isElf(head)) return { kind: 'core', path, compressed: false };
+  const chunks = createReadStream(path, { highWaterMark: chunkBytes });
+  const compression = compressionOf(head);
+  if (compression === null) return { kind: 'bytes', chunks, bytes };
+  const inner = decompress(compression, chunks)[Symbol.asyncIterator]();
+  const { value, done } = await inner.next();
+  if (done !== true && isElf(value)) {
+    await inner.return(undefined);
+    return { kind: 'core', path, compressed: true };
+  }
+  const rest = (async function* () {
+    if (done === true) return;
+    yield value;
+    yield* inner;
+  })();
+  return { kind: 'bytes', chunks: guarded(() => bytes, rest) };
+}
+
+/**
+ * A FIFO is opened without blocking: process substitution (`<(dmesg)`) has a writer and works,
+ * a FIFO that nobody writes ends at once instead of hanging.
+ */
+async function openPipe(path: string): Promise<OpenedInput> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  return openStream(new Socket({ fd: handle.fd, readable: true, writable: false }));
+}
+
+async function openFolder(path: string): Promise<OpenedInput> {
+  const names = await readdir(path);
+  if (names.includes('incident.json')) return { kind: 'incident-folder', path };
+  const files: string[] = [];
+  let leftOut = 0;
+  const seen = new Set<string>([await realpath(path)]);
+  const walk = async (folder: string, depth: number): Promise<void> => {
+    for (const entry of (await readdir(folder)).sort()) {
+      const inside = join(folder, entry);
+      const about = await stat(inside).catch(() => null);
+      if (about?.isFile() === true) {
+        if (files.length < maxFiles) files.push(inside);
+        else leftOut += 1;
+      } else if (about?.isDirectory() === true && depth < maxDepth) {
+        // A link back to a folder that was seen would never end.
+        const real = await realpath(inside).catch(() => inside);
+        if (seen.has(real)) continue;
+        seen.add(real);
+        await walk(inside, depth + 1).catch(() => {
+          leftOut += 1;
+        });
+      } else if (about === null && (await lstat(inside).catch(() => null)) !== null) leftOut += 1;
+    }
+  };
+  await walk(path, 0);
+  return { kind: 'folder', files, leftOut };
+}
+
+const isElf = (head: Uint8Array): boolean =>
+  head[0] === 0x7f && head[1] === 0x45 && head[2] === 0x4c && head[3] === 0x46;
+
+async function* unpacked(
+  head: Uint8Array,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const compression = compressionOf(head);
+  if (compression === null) return yield* chunks;
+  let packedBytes = 0;
+  const counted = (async function* () {
+    for await (const chunk of chunks) {
+      packedBytes += chunk.length;
+      yield chunk;
+    }
+  })();
+  yield* guarded(() => packedBytes, decompress(compression, counted));
+}
+
+/** Logs shrink by 5 to 50, a storm of equal lines by 200: what grows by more than 500 beyond 1 GiB is a bomb. */
+const maxRatio = 500;
+const bombBytes = 1 << 30;
+
+async function* guarded(
+  packedBytes: () => number,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > bombBytes && bytes > packedBytes() * maxRatio)
+      throw new CannotDecompress(
+        `it unpacks to more than ${maxRatio} times its size: reading stopped after ${bytes} bytes`,
+      );
+    yield chunk;
+  }
+}
+
+async function* emptyChunks(): AsyncGenerator<Uint8Array> {}
+
+export function unreadable(error: unknown): OpenedInput & { kind: 'unreadable' } {
+  if (error instanceof CannotDecompress)
+    return {
+      kind: 'unreadable',
+      status: 'malformed',
+      why: error.message,
+      ...(error.command === null ? {} : { command: error.command }),
+    };
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return { kind: 'unreadable', status: 'absent', why: 'there is no such file' };
+  if (code === 'EACCES' || code === 'EPERM')
+    return { kind: 'unreadable', status: 'denied', why: 'permission denied' };
+  return { kind: 'unreadable', status: 'malformed', why: message };
+}

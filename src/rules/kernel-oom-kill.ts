@@ -1,0 +1,264 @@
+import type { KernelOomKill } from '../model/evidence.ts';
+import type { Finding } from '../model/finding.ts';
+import type { CulpritRole, Limit, Reason, RuledOut, Unknown } from '../model/report.ts';
+import { formatBytes } from '../model/units.ts';
+import { defineRule, reason } from './define-rule.ts';
+import {
+  at,
+  causeOf,
+  culpritOf,
+  holderWords,
+  isAncestor,
+  limitOf,
+  remediesFor,
+  who,
+} from './kernel-facts.ts';
+
+/** A kill by the kernel's OOM killer (K1 to K5, K8, K10, K12): the kernel's own line names the process. */
+export const kernelOomKill = defineRule({
+  id: 'kernel-oom-kill',
+  title: "The kernel's OOM killer named its victim",
+  needs: ['kernel-oom-kill'],
+  judge: (facts) => {
+    const kills = facts['kernel-oom-kill'];
+    return kills.map((kill) => judge(kill, kills));
+  },
+});
+
+function judge(kill: KernelOomKill, kills: readonly KernelOomKill[]): Finding {
+  const { victim, report } = kill;
+  const neighbour = kill.report === null ? neighbourOf(kill, kills) : null;
+  const constraint = kill.constraint ?? neighbour?.constraint ?? null;
+  const oomMemcg = kill.oomMemcg ?? neighbour?.oomMemcg;
+  const limit = limitOf(constraint, report ?? neighbour?.report ?? null, oomMemcg);
+  const culprit = culpritOf(victim, report);
+  const trigger = report?.trigger ?? null;
+  const group =
+    kill.variant === 'group-kill' ? kills.filter((other) => sameGroup(kill, other)) : [];
+  return {
+    subject: {
+      ...(victim.pid === undefined ? {} : { pid: victim.pid }),
+      ...(victim.name === undefined ? {} : { name: victim.name }),
+      ...(victim.cgroup === undefined ? {} : { cgroup: victim.cgroup }),
+      ...(kill.when === undefined ? {} : { when: kill.when }),
+      position: kill.origin.line ?? 0,
+    },
+    cause: causeOf(constraint),
+    ...(kill.variant === undefined ? {} : { variant: kill.variant }),
+    confidence: kill.witness === 'choice' || victim.pid === undefined ? 'strong' : 'certain',
+    headline: headline(kill, limit, culprit),
+    because: reasons(kill, limit, culprit, neighbour),
+    against: against(kill),
+    ruledOut: ruledOut(kill),
+    unknown: unknown(kill, limit),
+    remedies: remediesFor({ ...kill, constraint }, report, culprit),
+    victim,
+    trigger,
+    culprit,
+    killer: { name: 'kernel' },
+    limit,
+    ...(group.length > 1
+      ? {
+          related: group
+            .filter((other) => other !== kill && other.victim.pid !== undefined)
+            .map((other) => ({
+              pid: other.victim.pid as number,
+              ...(other.victim.name === undefined ? {} : { name: other.victim.name }),
+              how: 'killed with the same cgroup (memory.oom.group)',
+            })),
+        }
+      : {}),
+    ...(report !== null && report.tasks.length > 0 ? { tasks: report.tasks } : {}),
+  };
+}
+
+function headline(kill: KernelOomKill, limit: Limit, culprit: CulpritRole | null): string {
+  const victim = who(kill.victim);
+  const verb = kill.witness === 'choice' ? 'chose' : 'killed';
+  const subject = `The kernel ${verb} ${victim}`;
+  const holder =
+    culprit !== null && culprit.what !== 'process' && culprit.what !== 'processes'
+      ? `, filled by ${holderWords(culprit)}`
+      : '';
+  if (kill.variant === 'sysrq')
+    return `${subject}: somebody called the OOM killer by hand (SysRq f)`;
+  if (limit.owner === 'cgroup') {
+    const size = limit.bytes === null ? 'memory limit' : `${formatBytes(limit.bytes)} limit`;
+    const { cgroup } = kill.victim;
+    if (limit.path === undefined) return `${subject}: its cgroup reached its ${size}${holder}`;
+    if (cgroup !== undefined && isAncestor(limit.path, cgroup))
+      return `${subject}: the cgroup ${limit.path} above its own reached its ${size}${holder}`;
+    return `${subject}: its cgroup ${limit.path} reached its ${size}${holder}`;
+  }
+  if (limit.owner === 'numa-node')
+    return `${subject}: the NUMA nodes it was allowed to use were out of memory`;
+  return `${subject}: the whole machine was out of memory`;
+}
+
+function reasons(
+  kill: KernelOomKill,
+  limit: Limit,
+  culprit: CulpritRole | null,
+  neighbour: KernelOomKill | null,
+): Reason[] {
+  const { victim, report } = kill;
+  const lines = report?.lines ?? {};
+  const size =
+    victim.anonRssBytes === undefined
+      ? ''
+      : `, which held ${formatBytes(victim.anonRssBytes)} of its own`;
+  const because: Reason[] = [
+    reason(
+      kill,
+      kill.witness === 'choice'
+        ? `the kernel's OOM killer chose ${who(victim)}; the line of the kill itself is missing`
+        : `the kernel's OOM killer killed ${who(victim)}${size}`,
+    ),
+  ];
+  if (lines.constraint !== undefined && lines.constraint.quote !== kill.origin.quote)
+    because.push(at(lines.constraint, constraintWords(kill)));
+  if (lines.limitOf !== undefined) because.push(at(lines.limitOf, constraintWords(kill)));
+  if (lines.usage !== undefined && report?.usageBytes !== undefined)
+    because.push(
+      at(
+        lines.usage,
+        report.limitBytes == null
+          ? `the cgroup used ${formatBytes(report.usageBytes)} and had no limit of its own`
+          : `the cgroup used ${formatBytes(report.usageBytes)} of ${formatBytes(report.limitBytes)}`,
+      ),
+    );
+  if (lines.group !== undefined)
+    because.push(at(lines.group, 'the cgroup dies as a whole: memory.oom.group is set'));
+  if (lines.header !== undefined && report?.trigger?.name !== undefined)
+    because.push(
+      at(
+        lines.header,
+        report.trigger.pid !== undefined && report.trigger.pid !== victim.pid
+          ? `the allocation that could not be served was made by ${who(report.trigger)}, not by the victim`
+          : `the allocation that could not be served was made by ${who(report.trigger)}`,
+      ),
+    );
+  if (kill.variant === 'sacrificed-child' && lines.choice !== undefined && report?.chosen)
+    because.push(
+      at(
+        lines.choice,
+        `the kernel had chosen ${who(report.chosen)} and killed a child of it instead`,
+      ),
+    );
+  if (culprit !== null && culprit.what !== 'process' && culprit.bytes !== undefined) {
+    const line = lines.shmem ?? lines.usage;
+    if (line !== undefined)
+      because.push(
+        at(line, `${formatBytes(culprit.bytes)} of it were held by ${holderWords(culprit)}`),
+      );
+  }
+  if (neighbour !== null)
+    because.push(
+      reason(
+        neighbour,
+        `its own report is missing (the kernel prints 10 in 5 s); the reports around it are of ${limit.owner === 'cgroup' ? `cgroup ${limit.path}` : 'the whole machine'}`,
+      ),
+    );
+  return because;
+}
+
+function constraintWords(kill: KernelOomKill): string {
+  const { oomMemcg, constraint } = kill;
+  const own = kill.taskMemcg;
+  if (constraint === 'memcg')
+    return own !== undefined && oomMemcg !== undefined && isAncestor(oomMemcg, own)
+      ? `the limit of ${oomMemcg} fired, above the victim's own cgroup ${own}`
+      : `the limit of cgroup ${oomMemcg ?? 'unknown'} fired`;
+  if (constraint === 'cpuset')
+    return 'the NUMA nodes of its cpuset were short, not the whole machine';
+  if (constraint === 'memory-policy')
+    return 'the NUMA nodes of its memory policy were short, not the whole machine';
+  return 'no limit: the whole machine was short of memory';
+}
+
+/** Within the 5 s of the rate limit, the same kind of kill with its report: tells whose limit it was. */
+function neighbourOf(kill: KernelOomKill, kills: readonly KernelOomKill[]): KernelOomKill | null {
+  const near = (other: KernelOomKill) => {
+    const a = kill.when?.uptimeSeconds;
+    const b = other.when?.uptimeSeconds;
+    if (a !== undefined && b !== undefined) return Math.abs(a - b) <= 6;
+    return Math.abs((kill.origin.line ?? 0) - (other.origin.line ?? 0)) < 200;
+  };
+  return (
+    kills.find(
+      (other) =>
+        other.report !== null &&
+        other.oomMemcg !== undefined &&
+        kill.constraint === 'memcg' &&
+        other.constraint === 'memcg' &&
+        other.victim.name === kill.victim.name &&
+        near(other),
+    ) ?? null
+  );
+}
+
+const sameGroup = (a: KernelOomKill, b: KernelOomKill): boolean =>
+  a === b ||
+  (b.variant === 'group-kill' &&
+    a.report?.lines?.group?.place !== undefined &&
+    a.report.lines.group.place === b.report?.lines?.group?.place);
+
+function against(kill: KernelOomKill): Reason[] {
+  const { report } = kill;
+  const usage = report?.lines?.usage;
+  if (
+    report === null ||
+    usage === undefined ||
+    report.usageBytes === undefined ||
+    report.limitBytes == null ||
+    report.usageBytes >= report.limitBytes * 0.9
+  )
+    return [];
+  const bySwap =
+    report.swapUsageBytes !== undefined &&
+    report.swapLimitBytes != null &&
+    report.swapUsageBytes >= report.swapLimitBytes * 0.98;
+  return [
+    at(
+      usage,
+      bySwap
+        ? `memory alone stood at ${formatBytes(report.usageBytes)} of ${formatBytes(report.limitBytes)}: it was memory and swap together that reached their limit`
+        : `when the report was printed only ${formatBytes(report.usageBytes)} of ${formatBytes(report.limitBytes)} were in use: memory had been given back in between`,
+    ),
+  ];
+}
+
+function ruledOut(kill: KernelOomKill): RuledOut[] {
+  if (kill.constraint === 'memcg')
+    return [
+      {
+        cause: 'kernel-global-oom',
+        because: 'the kernel names a cgroup whose limit fired, not the whole machine',
+      },
+    ];
+  if (kill.constraint === 'none')
+    return [
+      { cause: 'kernel-cgroup-oom', because: 'the kernel names no cgroup whose limit had fired' },
+    ];
+  return [];
+}
+
+function unknown(kill: KernelOomKill, limit: Limit): Unknown[] {
+  const unknowns: Unknown[] = [];
+  if (limit.owner === 'cgroup' && limit.bytes === null && limit.path !== undefined)
+    unknowns.push({
+      what: 'How high the limit was',
+      why: "the report's line with usage and limit is missing",
+      command: `cat /sys/fs/cgroup${limit.path}/memory.max /sys/fs/cgroup/memory${limit.path}/memory.limit_in_bytes`,
+    });
+  if (limit.owner === 'cgroup' && limit.path === undefined)
+    unknowns.push({
+      what: 'Which cgroup it was, and how high its limit',
+      why:
+        kill.report === null
+          ? 'the kernel printed no report with this kill, or it is not in this text'
+          : 'the report is cut short',
+      command: 'sudo dmesg -T | grep -E "oom-kill:|memory: usage"',
+    });
+  return unknowns;
+}
