@@ -151,9 +151,7 @@ export function readCgroup(
   };
   if (version === 1) {
     known.currentBytes = number('memory.usage_in_bytes');
-    const hits = number('memory.failcnt');
-    // Where memory plus swap is limited to the same, the kernel charges that counter first: failcnt itself stays 0.
-    known.limitHits = hits === undefined ? undefined : hits + (number('memory.memsw.failcnt') ?? 0);
+    known.limitHits = number('memory.failcnt');
     const control = flat('memory.oom_control');
     // The counter exists since 4.13; v1 counts a kill only in the victim's own cgroup.
     known.oomKills = control.get('oom_kill');

@@ -212,7 +212,7 @@ function tell(
       const known = cgroups.get(cgroup.id);
       if (known === undefined) continue;
       known.last = { ...known.last, ...cgroup };
-      known.peakBytes = most(known.peakBytes, cgroup.currentBytes);
+      known.peakBytes = most(most(known.peakBytes, cgroup.currentBytes), cgroup.peakBytes);
       known.underOom ||= cgroup.underOom === true;
     }
     if (sample.host !== undefined) {
@@ -366,7 +366,8 @@ function quoteOf(version: 1 | 2, last: CgroupSample): string {
     version === 1
       ? [
           ['memory.oom_control oom_kill', last.oomKills],
-          ['memory.failcnt and memory.memsw.failcnt', last.limitHits],
+          ['memory.failcnt', last.limitHits],
+          ['memory.max_usage_in_bytes', last.peakBytes],
         ]
       : [
           ['memory.events oom', last.ooms],
@@ -377,7 +378,7 @@ function quoteOf(version: 1 | 2, last: CgroupSample): string {
         ];
   return parts
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name} +${value}`)
+    .map(([name, value]) => `${name} ${name === 'memory.max_usage_in_bytes' ? '' : '+'}${value}`)
     .join(', ');
 }
 

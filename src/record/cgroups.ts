@@ -127,6 +127,9 @@ function sinceFirst(cgroup: WatchedCgroup, reading: CgroupReading): CgroupSample
     if (then === undefined) delete sample[name];
     else sample[name] = now - then;
   }
+  // The kernel's high-water mark is as old as the cgroup: the run's own only once it has risen.
+  if (reading.peakBytes !== undefined && reading.peakBytes <= (cgroup.first.peakBytes ?? 0))
+    delete sample['peakBytes'];
   if (pressure !== undefined && cgroup.first.pressure !== undefined) {
     sample['psiSomeMs'] = Math.round(pressure.someMs - cgroup.first.pressure.someMs);
     sample['psiFullMs'] = Math.round(pressure.fullMs - cgroup.first.pressure.fullMs);

@@ -104,12 +104,19 @@ export function levelsOf(
 export const localKills = (counters: CgroupCounters): number | undefined =>
   counters.localOomKills ?? (counters.version === 1 ? counters.oomKills : undefined);
 
-/** Whose limit fired: on v2 the level whose own `oom` moved, else the innermost level that was hit and has a limit (K2b, K4). */
+/**
+ * Whose limit fired: on v2 the level whose own `oom` moved, else the innermost level that was hit and has a limit (K2b, K4).
+ * On v1 failcnt stays 0 where the limit on memory plus swap is the same (seen on 6.18): there a peak at the limit tells.
+ */
 export function limitOwner(levels: readonly CgroupCounters[]): CgroupCounters | null {
   const limited = levels.filter(({ limitBytes }) => limitBytes !== null);
   return (
     limited.find(({ version, localOoms }) => version === 2 && (localOoms ?? 0) > 0) ??
-    limited.find(({ limitHits }) => (limitHits ?? 0) > 0) ??
+    limited.find(
+      ({ version, limitHits, peakBytes, limitBytes }) =>
+        (limitHits ?? 0) > 0 ||
+        (version === 1 && (peakBytes ?? 0) >= (limitBytes ?? Number.POSITIVE_INFINITY) * 0.99),
+    ) ??
     null
   );
 }
