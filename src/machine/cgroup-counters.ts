@@ -33,7 +33,7 @@ export async function gatherCgroupCounters({ roots }: Machine): Promise<Part> {
         status: seen.readable > 0 ? 'read' : 'absent',
         detail:
           seen.readable > 0
-            ? `${seen.readable} cgroups, ${seen.killed.length} of them with kills`
+            ? `${seen.readable} cgroups, ${seen.killed.filter(({ oomKills }) => oomKills > 0).length} of them with kills`
             : 'it has no memory controller',
       });
   }
@@ -72,7 +72,7 @@ function walk(
     const fact = version === 1 ? readV1(next.folder, path) : readV2(next.folder, path);
     if (fact !== null) {
       readable += 1;
-      if (fact.oomKills > 0) killed.push(fact);
+      if (fact.oomKills > 0 || (fact.ooms ?? 0) > 0) killed.push(fact);
     }
     if (next.depth >= maxDepth) continue;
     try {

@@ -17,6 +17,7 @@ import {
 import { orchestratorEviction } from './orchestrator-eviction.ts';
 import { gpuOom, languageHeapLimit, shmExhausted } from './other-resources.ts';
 import { platformLimit } from './platform-limit.ts';
+import { standingCgroup } from './standing-cgroup.ts';
 import { undeterminedKill } from './undetermined-kill.ts';
 import { userspaceOomDaemon } from './userspace-oom-daemon.ts';
 import { kernelAllocFailureSegfault, kernelRefusal, kernelSegfault } from './kernel-crash.ts';
@@ -52,4 +53,5 @@ export const rules: readonly Rule[] = [
   kernelRefusal,
   kernelSegfault,
   kernelLookAlike,
+  standingCgroup,
 ];
