@@ -2,12 +2,15 @@ import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { diagnose } from '../diagnose/diagnose.ts';
+import { narrow, type Narrow } from '../diagnose/narrow.ts';
 import { gatherChunks } from '../machine/gather.ts';
+import type { Wanted } from '../machine/machine.ts';
 import { openInput, openStream, type OpenedInput } from '../machine/read-input.ts';
 import { mergeGathered, type Gathered } from '../model/gathered.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
 import { exitCodes } from './exit-codes.ts';
+import { pointInTime } from './point-in-time.ts';
 import { Problem } from './problem.ts';
 
 interface Options {
@@ -16,6 +19,12 @@ interface Options {
   readonly verbose?: true;
   readonly color: boolean;
   readonly check?: true;
+  readonly since?: string;
+  readonly until?: string;
+  readonly pid?: string;
+  readonly name?: string;
+  readonly cgroup?: string;
+  readonly boot?: string;
 }
 
 /** What was gathered, and the recording where an incident folder was among it. */
@@ -34,12 +43,24 @@ export function configure(command: Command): void {
     .option('--verbose', 'everything there is, instead of the short story')
     .option('--no-color', 'no colours')
     .option('--check', 'exit with status 1 where a memory death was found')
+    .option('--since <time>', 'only deaths since then: yesterday, "2 hours ago", 2026-01-31T12:00')
+    .option('--until <time>', 'only deaths up to then')
+    .option('--pid <pid>', 'only deaths of this process')
+    .option('--name <name>', 'only deaths of processes of this name')
+    .option('--cgroup <path>', 'only deaths in this cgroup or below it')
+    .option('--boot <boot>', "this machine's boot: 0 is the current one, -1 the one before")
     .action((files: readonly string[], options: Options) => run(files, options));
 }
 
 async function run(files: readonly string[], options: Options): Promise<void> {
-  const everything = files.length === 0 ? await gatherThisMachine() : merge(await gatherAll(files));
-  const report = diagnose(everything);
+  const { boot, ...wanted } = wantedOf(options);
+  if (boot !== undefined && files.length > 0)
+    throw new Problem('--boot narrows what this machine is asked, and files were named');
+  const everything =
+    files.length === 0
+      ? await gatherThisMachine({ ...wanted, ...(boot === undefined ? {} : { boot }) })
+      : merge(await gatherAll(files));
+  const report = narrow(diagnose(everything), wanted);
   await show(report, options, everything.recording);
   if (options.check === true && report.incidents.some(({ outOfMemory }) => outOfMemory === true))
     process.exitCode = exitCodes.memoryDeathFound;
@@ -69,10 +90,8 @@ async function gatherOpened(opened: OpenedInput, name: string): Promise<Everythi
     case 'bytes':
       return gatherChunks(opened.chunks, name);
     case 'core': {
-      const { gatherCore, gatherCompressedCore } = await import('./gather-core.ts');
-      return opened.compressed
-        ? gatherCompressedCore(opened.path, name)
-        : gatherCore(opened.path, name);
+      const { gatherCore } = await import('./gather-core.ts');
+      return gatherCore(opened.path, name);
     }
     case 'incident-folder':
       return gatherIncidentFolder(opened.path);
@@ -134,9 +153,23 @@ async function gatherIncidentFolder(path: string): Promise<Everything> {
   return { evidence: parsed.evidence, sources: parsed.sources, recording: parsed.recording };
 }
 
-/** Filled by the reader of this machine's logs. */
-async function gatherThisMachine(): Promise<Everything> {
-  throw new Problem('name a file, or - for standard input', 'coroner diagnose --help');
+async function gatherThisMachine(wanted: Wanted): Promise<Everything> {
+  const { gatherThisMachine: gather } = await import('./gather-machine.ts');
+  return gather(wanted);
+}
+
+function wantedOf({ since, until, pid, name, cgroup, boot }: Options): Narrow & Wanted {
+  const now = new Date();
+  if (pid !== undefined && !/^[1-9]\d{0,9}$/.test(pid))
+    throw new Problem(`"${pid}" is no process id`);
+  return {
+    ...(since === undefined ? {} : { since: pointInTime(since, now) }),
+    ...(until === undefined ? {} : { until: pointInTime(until, now) }),
+    ...(pid === undefined ? {} : { pid: Number(pid) }),
+    ...(name === undefined ? {} : { name }),
+    ...(cgroup === undefined ? {} : { cgroup }),
+    ...(boot === undefined ? {} : { boot }),
+  };
 }
 
 async function show(

@@ -1,48 +1,20 @@
-import { closeSync, openSync, readSync, fstatSync, mkdtempSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { openStream } from '../machine/read-input.ts';
+import type { CoreFile } from '../elf/index.ts';
+import { readCoreFile } from '../machine/core-file.ts';
 import type { Gathered } from '../model/gathered.ts';
-import { readCore } from '../parsers/core.ts';
+import type { Thread } from '../model/report.ts';
+import { stacksOfCore } from '../python/look.ts';
 
-/** A core file straight from disk, in bounded memory. */
-export function gatherCore(path: string, name: string): Gathered {
-  const fd = openSync(path, 'r');
-  try {
-    const { evidence, source } = readCore({
-      name,
-      size: fstatSync(fd).size,
-      readAt: (offset, into) => {
-        try {
-          return readSync(fd, into, 0, into.length, offset);
-        } catch {
-          return 0;
-        }
-      },
-    });
-    return { evidence, sources: [source] };
-  } finally {
-    closeSync(fd);
-  }
+/** A core file straight from disk, compressed or not, with its Python stacks where it was a Python. */
+export async function gatherCore(path: string, name: string): Promise<Gathered> {
+  const { evidence, source } = await readCoreFile(path, name, { pythonStacks });
+  return { evidence, sources: [source] };
 }
 
-/** A core must be read here and there: a compressed one is unpacked to a temporary file first. */
-export async function gatherCompressedCore(path: string, name: string): Promise<Gathered> {
-  const folder = mkdtempSync(join(tmpdir(), 'coroner-core-'));
-  const unpacked = join(folder, 'core');
+/** What stands in a core is anybody's: a reader that stumbles over it must not hide what the core itself tells. */
+function pythonStacks(core: CoreFile): readonly Thread[] {
   try {
-    const packed = await open(path);
-    const opened = await openStream(packed.createReadStream({ highWaterMark: 1 << 20 }));
-    if (opened.kind !== 'bytes') throw new Error('a stream is always bytes');
-    const out = await open(unpacked, 'wx', 0o600);
-    try {
-      for await (const chunk of opened.chunks) await out.write(chunk);
-    } finally {
-      await out.close();
-    }
-    return gatherCore(unpacked, name);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+    return stacksOfCore(core);
+  } catch {
+    return [];
   }
 }

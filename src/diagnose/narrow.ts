@@ -23,14 +23,26 @@ function fits(incident: Incident, { since, until, pid, name, cgroup }: Narrow): 
     if (since !== undefined && time < since.getTime()) return false;
     if (until !== undefined && time > until.getTime()) return false;
   }
-  if (pid !== undefined && victim?.pid !== pid && trigger?.pid !== pid && !related.some((other) => other.pid === pid))
+  if (
+    pid !== undefined &&
+    victim?.pid !== pid &&
+    trigger?.pid !== pid &&
+    !related.some((other) => other.pid === pid)
+  )
     return false;
   // The kernel knows 15 characters of a name.
-  if (name !== undefined && !(victim?.name !== undefined && (victim.name === name || victim.name === name.slice(0, 15))))
+  if (
+    name !== undefined &&
+    !(victim?.name !== undefined && (victim.name === name || victim.name === name.slice(0, 15)))
+  )
     return false;
   if (cgroup !== undefined) {
     const end = cgroup.replace(/^\/+|\/+$/g, '');
-    const paths = [victim?.cgroup, trigger?.cgroup, incident.limit?.owner === 'cgroup' ? incident.limit.path : undefined];
+    const paths = [
+      victim?.cgroup,
+      trigger?.cgroup,
+      incident.limit?.owner === 'cgroup' ? incident.limit.path : undefined,
+    ];
     if (!paths.some((path) => path !== undefined && within(path, end))) return false;
   }
   return true;

@@ -29,7 +29,7 @@ export type Listen = (
 ) => { readonly chunks: AsyncIterable<Uint8Array>; readonly answer: Promise<Answer> };
 
 const deniedText =
-  /permission denied|not permitted|must be root|access denied|insufficient permissions|cannot connect to the docker daemon/i;
+  /permission denied|not permitted|must be root|access denied|insufficient permissions/i;
 
 export const listen: Listen = (command, args, { timeoutMs, maxBytes }) => {
   const child = spawn(command, args, {

@@ -32,7 +32,9 @@ export async function gatherContainers({ ask, readStream }: Machine): Promise<Pa
                 listed.status === 'timed-out'
                   ? 'it did not answer within 2 s'
                   : (listed.stderr.split('\n')[0] ?? ''),
-              command: `sudo ${command} inspect CONTAINER | coroner diagnose -`,
+              ...(listed.status === 'denied'
+                ? { command: `sudo ${command} inspect CONTAINER | coroner diagnose -` }
+                : {}),
             },
           ],
         };

@@ -78,7 +78,11 @@ export async function readCoreFile(
   }
 }
 
-type Refusal = { readonly status: SourceReport['status']; readonly why: string; readonly command?: string };
+type Refusal = {
+  readonly status: SourceReport['status'];
+  readonly why: string;
+  readonly command?: string;
+};
 
 function unread(name: string, { status, why, command }: Refusal): CoreReading {
   return {
@@ -144,7 +148,11 @@ const zeros = Buffer.alloc(blockBytes);
  */
 async function unpack(
   chunks: AsyncIterable<Uint8Array>,
-  { temporaryFolder, maxUnpackedBytes = 64 * 2 ** 30, maxStoredBytes = 16 * 2 ** 30 }: CoreFileOptions,
+  {
+    temporaryFolder,
+    maxUnpackedBytes = 64 * 2 ** 30,
+    maxStoredBytes = 16 * 2 ** 30,
+  }: CoreFileOptions,
 ): Promise<(OpenFile & { readonly note: string | null }) | Refusal> {
   const parent = temporaryFolder ?? process.env['TMPDIR'] ?? writableOf('/var/tmp') ?? tmpdir();
   let fd: number;
@@ -156,7 +164,11 @@ async function unpack(
     const folder = mkdtempSync(join(parent, 'coroner-core-'));
     const path = join(folder, 'core');
     try {
-      fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+      fd = openSync(
+        path,
+        constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+        0o600,
+      );
       unlinkSync(path);
       rmdirSync(folder);
     } catch (error) {

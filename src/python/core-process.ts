@@ -23,7 +23,11 @@ export function openCoreProcess(path: string): CoreSource | Refusal {
       detail: `${path}: ${why}`,
     };
   }
-  const { core } = opened;
+  return coreSource(opened.core, file.close);
+}
+
+/** A core that is open already. */
+export function coreSource(core: CoreFile, close: () => void): CoreSource {
   const stackRegister = x86Registers.indexOf('rsp');
   return {
     kind: 'core',
@@ -48,6 +52,6 @@ export function openCoreProcess(path: string): CoreSource | Refusal {
         registers: [...registers].map(Number).filter((_, index) => index !== stackRegister),
       })),
     filePath: (mapped) => mapped,
-    close: file.close,
+    close,
   };
 }

@@ -15,12 +15,21 @@ export const standingCgroup = defineRule({
   judge: (facts) =>
     facts['standing-cgroup']
       .filter((cgroup) => unexplained(cgroup, facts['kernel-oom-kill']) > 0)
-      .map((cgroup, index) => judgeCgroup(cgroup, unexplained(cgroup, facts['kernel-oom-kill']), index, facts['standing-cgroup'])),
+      .map((cgroup, index) =>
+        judgeCgroup(
+          cgroup,
+          unexplained(cgroup, facts['kernel-oom-kill']),
+          index,
+          facts['standing-cgroup'],
+        ),
+      ),
 });
 
 /** Kills that no line of the kernel log names. */
 function unexplained({ path, oomKills }: StandingCgroup, kills: readonly KernelOomKill[]): number {
-  const named = kills.filter(({ taskMemcg, victim }) => (taskMemcg ?? victim.cgroup) === path).length;
+  const named = kills.filter(
+    ({ taskMemcg, victim }) => (taskMemcg ?? victim.cgroup) === path,
+  ).length;
   return oomKills - named;
 }
 
@@ -47,7 +56,10 @@ function judgeCgroup(
     confidence: elsewhere ? 'weak' : 'likely',
     headline: `The OOM killer has killed ${kills === 1 ? 'a process' : `${kills} processes`} of the cgroup ${path} since it was made${elsewhere ? (above === undefined ? ', and not for its own limit' : `, for the limit of ${above.path} above it`) : limit}`,
     because: [
-      reason(cgroup, `the cgroup counts ${cgroup.oomKills} kills by the OOM killer; the log names ${cgroup.oomKills - kills} of them`),
+      reason(
+        cgroup,
+        `the cgroup counts ${cgroup.oomKills} kills by the OOM killer; the log names ${cgroup.oomKills - kills} of them`,
+      ),
       ...(cgroup.limitHits === undefined || cgroup.limitHits === 0
         ? []
         : [reason(cgroup, `it has hit its own limit ${cgroup.limitHits} times`)]),
