@@ -1,10 +1,9 @@
 import type { Evidence } from '../model/evidence.ts';
-import type { Finding } from '../model/finding.ts';
-import type { Report, SourceReport } from '../model/report.ts';
+import type { Report, RuleNotRun, SourceReport } from '../model/report.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/define-rule.ts';
-import { joinFindings } from './join.ts';
 import { toIncident } from './incident.ts';
+import { joinOpinions, type Opinion } from './join.ts';
 
 export interface DiagnoseInput {
   readonly evidence: readonly Evidence[];
@@ -15,11 +14,15 @@ export interface DiagnoseInput {
 /** Evidence in, verdict out. Pure. */
 export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput): Report {
   const kinds = new Set(evidence.map(({ kind }) => kind));
-  const findings: Finding[] = [];
+  const opinions: Opinion[] = [];
+  const notRun: RuleNotRun[] = [];
   for (const rule of rules) {
-    if (!rule.needs.every((kind) => kinds.has(kind))) continue;
-    findings.push(...rule.judge(evidence, { sources }));
+    const missing = rule.needs.filter((kind) => !kinds.has(kind));
+    if (missing.length > 0) notRun.push({ rule: rule.id, missing });
+    else
+      for (const finding of rule.judge(evidence, { sources }))
+        opinions.push({ rule: rule.id, finding });
   }
-  const incidents = joinFindings(findings).map((group) => toIncident(group));
-  return { format: 'coroner/1', incidents, sources };
+  const incidents = joinOpinions(opinions).map((group) => toIncident(group, sources));
+  return { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
 }

@@ -1,37 +1,122 @@
 import { causes } from '../model/causes.ts';
-import type { Incident } from '../model/report.ts';
+import { compareConfidence } from '../model/confidence.ts';
+import type { Finding } from '../model/finding.ts';
+import type {
+  Incident,
+  Limit,
+  ProcessRole,
+  Reason,
+  SourceReport,
+  Unknown,
+} from '../model/report.ts';
 import type { DeathGroup } from './join.ts';
 
 /** One death's findings as the incident that is reported. The best finding speaks, the others add what it lacks. */
-export function toIncident(group: DeathGroup): Incident {
-  const [best, ...others] = group;
-  const all = [best, ...others];
-  const { when } = best.subject;
+export function toIncident(group: DeathGroup, sources: readonly SourceReport[]): Incident {
+  const all = group.map(({ finding }) => finding);
+  const [{ finding: best }] = group;
+  const when = all.find(({ subject }) => subject.when?.wall !== undefined)?.subject.when;
+  const uptime = all.find(({ subject }) => subject.when?.uptimeSeconds !== undefined)?.subject.when;
+  const supporting = all.filter((finding) => !contradicts(finding, best));
+  const contradicting = all.filter((finding) => contradicts(finding, best));
+  const related = all.flatMap(({ related = [] }) => related);
   return {
-    outOfMemory: best.outOfMemory === undefined ? causes[best.cause].outOfMemory : best.outOfMemory,
+    outOfMemory: verdictOf(best),
     death: best.death ?? causes[best.cause].death,
     cause: best.cause,
     ...(best.variant === undefined ? {} : { variant: best.variant }),
     confidence: best.confidence,
     headline: best.headline,
     at: when?.wall ?? null,
-    ...(when?.wall === undefined && when?.uptimeSeconds !== undefined
-      ? { atUptimeSeconds: when.uptimeSeconds }
-      : {}),
-    victim: all.find(({ victim }) => victim)?.victim ?? null,
-    trigger: all.find(({ trigger }) => trigger)?.trigger ?? null,
-    culprit: all.find(({ culprit }) => culprit)?.culprit ?? null,
-    killer: best.killer ?? null,
-    limit: all.find(({ limit }) => limit)?.limit ?? null,
-    request: all.find(({ request }) => request?.bytes != null)?.request ?? { bytes: null },
-    because: all.filter(({ cause }) => cause === best.cause).flatMap(({ because }) => because),
-    against: all.flatMap(({ against = [] }) => against),
-    ruledOut: all.flatMap(({ ruledOut = [] }) => ruledOut),
-    unknown: all.flatMap(({ unknown = [] }) => unknown),
+    ...(uptime?.uptimeSeconds === undefined ? {} : { atUptimeSeconds: uptime.uptimeSeconds }),
+    victim: mergeVictims(supporting),
+    trigger: supporting.find(({ trigger }) => trigger)?.trigger ?? null,
+    culprit: supporting.find(({ culprit }) => culprit)?.culprit ?? null,
+    killer: supporting.find(({ killer }) => killer)?.killer ?? null,
+    limit: bestLimit(supporting),
+    request: supporting.find(({ request }) => request?.bytes != null)?.request ?? { bytes: null },
+    because: distinct(supporting.flatMap(({ because }) => because)),
+    against: distinct([
+      ...all.flatMap(({ against = [] }) => against),
+      ...contradicting.flatMap((finding) =>
+        finding.because.map((reason) => ({
+          ...reason,
+          says: `speaks for something else (${finding.cause}): ${reason.says}`,
+        })),
+      ),
+    ]),
+    ruledOut: all
+      .flatMap(({ ruledOut = [] }) => ruledOut)
+      .filter(
+        ({ cause }, index, list) =>
+          cause !== best.cause && list.findIndex((other) => other.cause === cause) === index,
+      ),
+    unknown: unknowns(best, all, sources),
     remedies: best.remedies ?? [],
     stack: all.find(({ stack }) => stack !== undefined && stack.length > 0)?.stack ?? [],
     memory: Object.assign({}, ...all.toReversed().map(({ memory = {} }) => memory)),
-    ...(best.related === undefined ? {} : { related: best.related }),
-    ...(best.tasks === undefined ? {} : { tasks: best.tasks }),
+    ...(related.length === 0 ? {} : { related }),
+    ...mergeTasks(all),
   };
+}
+
+const verdictOf = (finding: Finding): boolean | null =>
+  finding.outOfMemory === undefined ? causes[finding.cause].outOfMemory : finding.outOfMemory;
+
+/** "Not memory" beside "memory"; "cannot tell" contradicts nothing. */
+function contradicts(finding: Finding, best: Finding): boolean {
+  const one = verdictOf(finding);
+  const other = verdictOf(best);
+  return one !== null && other !== null && one !== other;
+}
+
+/** Every source knows a part of the victim; the surest comes first. */
+function mergeVictims(findings: readonly Finding[]): ProcessRole | null {
+  const victims = findings.flatMap(({ victim }) => (victim == null ? [] : [victim]));
+  return victims.length === 0 ? null : Object.assign({}, ...victims.toReversed());
+}
+
+/** The first that names a size; where none does, the first. */
+function bestLimit(findings: readonly Finding[]): Limit | null {
+  const limits = findings.flatMap(({ limit }) => (limit == null ? [] : [limit]));
+  const [first] = limits;
+  if (first === undefined) return null;
+  if (first.bytes !== null) return first;
+  const sized = limits.find(({ owner, bytes }) => bytes !== null && owner === first.owner);
+  return sized === undefined ? first : { ...first, bytes: sized.bytes };
+}
+
+function mergeTasks(findings: readonly Finding[]): Pick<Incident, 'tasks'> {
+  const tasks = findings.find((finding) => finding.tasks !== undefined)?.tasks;
+  return tasks === undefined ? {} : { tasks };
+}
+
+function distinct(reasons: readonly Reason[]): Reason[] {
+  const seen = new Set<string>();
+  return reasons.filter(({ place, quote, says }) => {
+    const key = `${place}\n${quote ?? says}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+/** What a source that could not be read would have told, where the verdict is not certain. */
+function unknowns(
+  best: Finding,
+  all: readonly Finding[],
+  sources: readonly SourceReport[],
+): Unknown[] {
+  const told = all.flatMap(({ unknown = [] }) => unknown);
+  if (compareConfidence(best.confidence, 'certain') < 0)
+    for (const { id, place, status, detail, command } of sources) {
+      if (status === 'read' || status === 'truncated' || command === undefined) continue;
+      told.push({
+        what: `what ${id} would have told`,
+        why: `${place}: ${detail ?? (status === 'denied' ? 'permission denied' : status)}`,
+        command,
+      });
+    }
+  const seen = new Set<string>();
+  return told.filter(({ what }) => !seen.has(what) && seen.add(what) !== undefined);
 }

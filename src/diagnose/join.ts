@@ -1,25 +1,228 @@
+import { causes } from '../model/causes.ts';
 import { compareConfidence } from '../model/confidence.ts';
+import type { When } from '../model/evidence.ts';
 import type { Finding, Subject } from '../model/finding.ts';
 
-/** Findings that speak of one death, the best first. */
-export type DeathGroup = readonly [Finding, ...Finding[]];
-
-/** Groups findings by the death they speak of, in the order in which the deaths happened. */
-export function joinFindings(findings: readonly Finding[]): readonly DeathGroup[] {
-  const groups: [Finding, ...Finding[]][] = [];
-  for (const finding of findings) {
-    const group = groups.find((others) =>
-      others.some((other) => sameDeath(finding.subject, other.subject)),
-    );
-    if (group === undefined) groups.push([finding]);
-    else group.push(finding);
-  }
-  for (const group of groups) group.sort((a, b) => compareConfidence(b.confidence, a.confidence));
-  return groups.sort((a, b) => a[0].subject.position - b[0].subject.position);
+/** A finding with the rule that gave it. Rules come in the order of the list: of equally sure findings the earlier wins. */
+export interface Opinion {
+  readonly rule: string;
+  readonly finding: Finding;
 }
 
-function sameDeath(a: Subject, b: Subject): boolean {
-  const pids = (subject: Subject) =>
-    [subject.pid, ...(subject.otherPids ?? [])].filter((pid) => pid !== undefined);
-  return pids(a).some((pid) => pids(b).includes(pid));
+/** Opinions that speak of one death, the best first. */
+export type DeathGroup = readonly [Opinion, ...Opinion[]];
+
+/** Groups opinions by the death they speak of, in the order in which the deaths happened. */
+export function joinOpinions(opinions: readonly Opinion[]): readonly DeathGroup[] {
+  const groups: [Opinion, ...Opinion[]][] = [];
+  const byPid = new Map<number, [Opinion, ...Opinion[]][]>();
+  const add = (opinion: Opinion, group: [Opinion, ...Opinion[]] | undefined) => {
+    const into = group ?? [opinion];
+    if (group === undefined) groups.push(into);
+    else into.push(opinion);
+    for (const pid of pidsOf(opinion.finding.subject)) {
+      const others = byPid.get(pid) ?? [];
+      if (!others.includes(into)) byPid.set(pid, [...others, into]);
+    }
+  };
+  const named = opinions.filter(({ finding }) => pidsOf(finding.subject).length > 0);
+  const nameless = opinions.filter(({ finding }) => pidsOf(finding.subject).length === 0);
+  for (const opinion of named) {
+    const candidates = pidsOf(opinion.finding.subject).flatMap((pid) => byPid.get(pid) ?? []);
+    add(
+      opinion,
+      candidates.find((group) => group.every((other) => samePidIsSameDeath(other, opinion))),
+    );
+  }
+  const merged = joinNamespaces(groups);
+  for (const opinion of nameless) {
+    const group = bestFor(opinion, merged);
+    if (group === undefined) merged.push([opinion]);
+    else group.push(opinion);
+  }
+  for (const group of merged) sortBest(group);
+  return inOrder(merged);
+}
+
+const pidsOf = ({ pid, otherPids = [] }: Subject): readonly number[] =>
+  pid === undefined ? otherPids : [pid, ...otherPids];
+
+/** A pid comes again: in the next boot, or in a storm. One rule gives one opinion a death, so two of them are two deaths. */
+function samePidIsSameDeath(a: Opinion, b: Opinion): boolean {
+  if (!sameMoment(a.finding.subject.when, b.finding.subject.when)) return false;
+  if (a.rule !== b.rule) return true;
+  if (fileOf(a.finding) === fileOf(b.finding)) return false;
+  // The same record in two files (kern.log and syslog, or both of them and the journal).
+  return sameFigures(a.finding, b.finding);
+}
+
+function sameFigures(a: Finding, b: Finding): boolean {
+  if (a.cause !== b.cause) return false;
+  if (a.victim == null || b.victim == null) return a.headline === b.headline;
+  const left = a.victim;
+  const right = b.victim;
+  return (['name', 'anonRssBytes', 'totalVmBytes'] as const).every(
+    (key) => left[key] === undefined || right[key] === undefined || left[key] === right[key],
+  );
+}
+
+const sameMomentMs = 10 * 60_000;
+const sameMomentSeconds = 60;
+
+/** Unknown times, and clocks that cannot be compared, contradict nothing. */
+function sameMoment(a: When | undefined, b: When | undefined): boolean {
+  if (a?.bootId !== undefined && b?.bootId !== undefined && a.bootId !== b.bootId) return false;
+  if (a?.wall !== undefined && b?.wall !== undefined)
+    return Math.abs(Date.parse(a.wall) - Date.parse(b.wall)) <= sameMomentMs;
+  if (a?.uptimeSeconds !== undefined && b?.uptimeSeconds !== undefined)
+    return Math.abs(a.uptimeSeconds - b.uptimeSeconds) <= sameMomentSeconds;
+  return true;
+}
+
+/** A log line's file: what stands before the line numbers. */
+const fileOf = ({ because }: Finding): string =>
+  (because[0]?.place ?? '').replace(/:\d+(?:-\d+)?$/, '');
+
+const isKill = ({ finding }: Opinion): boolean =>
+  (finding.death ?? causes[finding.cause].death) === 'assassination';
+const isProved = ({ finding }: Opinion): boolean =>
+  compareConfidence(finding.confidence, 'strong') >= 0;
+const isVague = ({ finding }: Opinion): boolean =>
+  finding.cause === 'undetermined' || compareConfidence(finding.confidence, 'likely') <= 0;
+
+/** Paths of cgroups that belong to a container: its processes see other pids than the kernel's log (matching rule 1). */
+const container =
+  /docker|kubepods|containerd|crio|libpod|lxc|machine\.slice|nspawn|\b[0-9a-f]{32,64}\b/;
+
+/**
+ * One kill by the kernel in a container and one death of a process with a small pid of its own namespace:
+ * where there is just one of each, and time and name agree, they are the same.
+ */
+function joinNamespaces(groups: [Opinion, ...Opinion[]][]): [Opinion, ...Opinion[]][] {
+  const inContainer = groups.filter(
+    ([best]) =>
+      isKill(best) &&
+      isProved(best) &&
+      container.test(best.finding.subject.cgroup ?? best.finding.limit?.path ?? ''),
+  );
+  const told = groups.filter((group) => group.every((one) => isVague(one) && isKill(one)));
+  const [kill] = inContainer;
+  const [echo] = told;
+  if (inContainer.length !== 1 || told.length !== 1 || kill === undefined || echo === undefined)
+    return groups;
+  if (kill === echo || !agree(kill[0], echo[0])) return groups;
+  kill.push(...echo);
+  return groups.filter((group) => group !== echo);
+}
+
+function agree(a: Opinion, b: Opinion): boolean {
+  return (
+    sameMoment(a.finding.subject.when, b.finding.subject.when) &&
+    sameName(a.finding.subject.name, b.finding.subject.name)
+  );
+}
+
+/** The kernel cuts names after 15 characters, and threads and setproctitle rename at will: only a clear clash counts. */
+function sameName(a: string | undefined, b: string | undefined): boolean {
+  if (a === undefined || b === undefined) return true;
+  const bare = (name: string) =>
+    name
+      .split('/')
+      .at(-1)
+      ?.toLowerCase()
+      .slice(0, 15)
+      .replace(/[\d.]+$/, '') ?? '';
+  const [left, right] = [bare(a), bare(b)];
+  return (
+    left.startsWith(right) || right.startsWith(left) || /worker|process/.test(`${left}${right}`)
+  );
+}
+
+/** What a finding without a pid can be said of: the death that its container, its time and its kind fit; the nearest of several. */
+function bestFor(
+  opinion: Opinion,
+  groups: readonly [Opinion, ...Opinion[]][],
+): [Opinion, ...Opinion[]] | undefined {
+  const { finding } = opinion;
+  const fitting = groups.filter(
+    (group) =>
+      group.some((other) => fits(other, opinion)) &&
+      group.every((other) => other.rule !== opinion.rule || sameRecord(other, opinion)),
+  );
+  const file = fileOf(finding);
+  const distance = ([first]: [Opinion, ...Opinion[]]) =>
+    (fileOf(first.finding) === file ? 0 : 1e9) +
+    Math.abs(first.finding.subject.position - finding.subject.position);
+  return fitting.sort((a, b) => distance(a) - distance(b))[0];
+}
+
+/** The same text given twice, or logged in two files. */
+const sameRecord = (a: Opinion, b: Opinion): boolean =>
+  fileOf(a.finding) !== fileOf(b.finding) &&
+  a.finding.headline === b.finding.headline &&
+  sameMoment(a.finding.subject.when, b.finding.subject.when);
+
+function fits(other: Opinion, { rule, finding }: Opinion): boolean {
+  const a = other.finding;
+  if (!sameMoment(a.subject.when, finding.subject.when)) return false;
+  if (other.rule === rule) return sameRecord(other, { rule, finding });
+  if (!sameName(a.subject.name, finding.subject.name)) return false;
+  const { label, cgroup } = finding.subject;
+  if (cgroup !== undefined && a.subject.cgroup !== undefined && cgroup !== a.subject.cgroup)
+    return isWithin(cgroup, a.subject.cgroup);
+  if (label !== undefined && a.subject.label !== undefined && label !== a.subject.label)
+    return false;
+  if (a.cause === finding.cause) return true;
+  const kill = isKill(other);
+  // "Killed", exit 137, OOMKilled, a pool that lost its worker: echoes of a proved kill.
+  if (kill && isKill({ rule, finding }) && (isVague(other) || isVague({ rule, finding })))
+    return true;
+  // The kernel refused, and the program said so.
+  const failures = new Set([
+    'alloc-failure-exception',
+    'alloc-failure-abort',
+    'alloc-failure-segfault',
+    'rlimit',
+  ]);
+  if (failures.has(a.cause) && failures.has(finding.cause))
+    return nearlyEqual(a.request?.bytes, finding.request?.bytes);
+  return false;
+}
+
+const isWithin = (a: string, b: string): boolean => a.startsWith(b) || b.startsWith(a);
+
+const nearlyEqual = (a: number | null | undefined, b: number | null | undefined): boolean =>
+  a == null || b == null || Math.abs(a - b) <= Math.max(8192, 0.01 * Math.max(a, b));
+
+/** Surest first; of equally sure ones what names a cause before what does not; then the order of the rules. */
+function sortBest(group: [Opinion, ...Opinion[]]): void {
+  const vagueness = ({ finding }: Opinion) => (finding.cause === 'undetermined' ? 1 : 0);
+  group.sort(
+    (a, b) =>
+      compareConfidence(b.finding.confidence, a.finding.confidence) || vagueness(a) - vagueness(b),
+  );
+}
+
+/** As they stand in their file; files are merged by wall clocks where they have them. */
+function inOrder(groups: readonly DeathGroup[]): readonly DeathGroup[] {
+  const files = new Map<string, DeathGroup[]>();
+  for (const group of groups) {
+    const file = fileOf(group[0].finding);
+    files.set(file, [...(files.get(file) ?? []), group]);
+  }
+  const queues = [...files.values()];
+  for (const queue of queues)
+    queue.sort((a, b) => a[0].finding.subject.position - b[0].finding.subject.position);
+  const ordered: DeathGroup[] = [];
+  const time = (queue: DeathGroup[]): number => {
+    const wall = queue[0]?.[0].finding.subject.when?.wall;
+    return wall === undefined ? -Infinity : Date.parse(wall);
+  };
+  for (let left = groups.length; left > 0; left -= 1) {
+    const queue = queues
+      .filter(({ length }) => length > 0)
+      .reduce((first, other) => (time(other) < time(first) ? other : first));
+    ordered.push(queue.shift() as DeathGroup);
+  }
+  return ordered;
 }

@@ -11,6 +11,12 @@ export interface Report {
   /** In the order in which they happened. */
   readonly incidents: readonly Incident[];
   readonly sources: readonly SourceReport[];
+  /** Rules that could not judge, and which kinds of evidence they had needed. */
+  readonly rulesNotRun?: readonly RuleNotRun[];
+}
+export interface RuleNotRun {
+  readonly rule: string;
+  readonly missing: readonly string[];
 }
 
 /** One death (or stall) of one process. */

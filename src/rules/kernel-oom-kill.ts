@@ -1,4 +1,4 @@
-import type { KernelOomKill } from '../model/evidence.ts';
+import type { DeathNotice, KernelOomKill, MetricsWindow, StatedLimit } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import type { CulpritRole, Limit, Reason, RuledOut, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
@@ -19,11 +19,87 @@ export const kernelOomKill = defineRule({
   id: 'kernel-oom-kill',
   title: "The kernel's OOM killer named its victim",
   needs: ['kernel-oom-kill'],
+  uses: ['stated-limit', 'metrics', 'death-notice'],
   judge: (facts) => {
     const kills = facts['kernel-oom-kill'];
-    return kills.map((kill) => judge(kill, kills));
+    const stated = statedLimit(facts['stated-limit'], facts.metrics);
+    return kills.map((kill) =>
+      withSurroundings(
+        judge(kill, kills),
+        kill,
+        stated,
+        echoesOf(kill, kills, facts['death-notice']),
+      ),
+    );
   },
 });
+
+/** The limit of the cgroup as another line of the same text states it, where all that state one agree. */
+function statedLimit(
+  limits: readonly StatedLimit[],
+  metrics: readonly MetricsWindow[],
+): { readonly bytes: number; readonly reason: Reason } | null {
+  const all = [
+    ...limits
+      .filter(({ limit }) => limit.owner !== 'rlimit' && limit.owner !== 'host')
+      .map((fact) => ({ bytes: fact.limit.bytes, fact })),
+    ...metrics.flatMap((fact) =>
+      fact.limitBytes === undefined ? [] : [{ bytes: fact.limitBytes, fact }],
+    ),
+  ];
+  const [first] = all;
+  if (first === undefined || all.some(({ bytes }) => bytes !== first.bytes)) return null;
+  return {
+    bytes: first.bytes,
+    reason: reason(first.fact, `the limit is stated here: ${formatBytes(first.bytes)}`),
+  };
+}
+
+/** What parents, shells and pools say of this death: by its pid, or of the only death there is. */
+function echoesOf(
+  kill: KernelOomKill,
+  kills: readonly KernelOomKill[],
+  notices: readonly DeathNotice[],
+): readonly DeathNotice[] {
+  return notices
+    .filter(
+      ({ pid, signal, otherReason }) =>
+        otherReason === undefined &&
+        (signal === undefined || signal === 'SIGKILL') &&
+        (pid === undefined ? kills.length === 1 : pid === kill.victim.pid),
+    )
+    .slice(0, 3);
+}
+
+function withSurroundings(
+  finding: Finding,
+  kill: KernelOomKill,
+  stated: ReturnType<typeof statedLimit>,
+  echoes: readonly DeathNotice[],
+): Finding {
+  const stack = echoes.find((echo) => echo.stack !== undefined && echo.stack.length > 0)?.stack;
+  const missing =
+    finding.limit?.owner === 'cgroup' && finding.limit.bytes === null && stated !== null;
+  return {
+    ...finding,
+    because: [
+      ...finding.because,
+      ...echoes.map((echo) => reason(echo, `${echo.by} saw it end by SIGKILL`)),
+      ...(missing ? [stated.reason] : []),
+    ],
+    ...(missing && finding.limit != null
+      ? {
+          limit: { ...finding.limit, bytes: stated.bytes },
+          headline: headline(
+            kill,
+            { ...finding.limit, bytes: stated.bytes },
+            finding.culprit ?? null,
+          ),
+        }
+      : {}),
+    ...(stack === undefined ? {} : { stack }),
+  };
+}
 
 function judge(kill: KernelOomKill, kills: readonly KernelOomKill[]): Finding {
   const { victim, report } = kill;
