@@ -1,0 +1,117 @@
+/* What the parts of the agent share. Nothing here is visible outside the library. */
+#ifndef CORONER_AGENT_H
+#define CORONER_AGENT_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layout.h"
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define EXPORT __attribute__((visibility("default")))
+#define COLD __attribute__((noinline, cold))
+/* The address the innermost hook returns to, and where its stack begins. */
+#define CALLER ((uintptr_t)__builtin_return_address(0))
+#define STACK_HERE ((uintptr_t)__builtin_frame_address(0))
+
+#define MAX_PYTHON_DEPTH 64u
+/* The countdown never exceeds this, so every request of 1 MiB takes the slow path without a comparison of its own. */
+#define COUNTDOWN_CAP ((int64_t)(1 << 20) - 1)
+
+/*
+ * All zero in a new thread: the first request takes the slow path and seeds it. Initial-exec, and small, because a
+ * library that is preloaded shares the loader's static TLS surplus.
+ */
+struct thread_state {
+  int64_t countdown; /* bytes until the next sample */
+  int64_t rest;      /* what the countdown has still to be given */
+  uint64_t random;
+  uint32_t id;
+  uint8_t inside; /* in the agent itself: count nothing */
+  uint8_t seeded;
+  uint8_t in_arena; /* CPython maps memory for small objects, which are counted one by one */
+};
+extern _Thread_local struct thread_state thread __attribute__((tls_model("initial-exec")));
+
+struct python_frame {
+  const char *code;
+  int32_t last_instruction;
+};
+struct caller_stack {
+  uint32_t python_count;
+  uint32_t native_count;
+  uint16_t flags;
+  struct python_frame python[MAX_PYTHON_DEPTH];
+  uint64_t native[NATIVE_DEPTH];
+};
+
+/* hooks.c: the allocator behind this one */
+extern void *(*next_malloc)(size_t);
+extern void *(*next_calloc)(size_t, size_t);
+
+/* sampling.c */
+bool sample_due(size_t bytes);
+void sampling_set_mean(uint64_t mean);
+double sample_weight(size_t bytes);
+extern uint64_t sample_mean, exact_bytes;
+
+/*
+ * state.c. The filter says for sure that an address is not in the table; one byte a bucket, counting, in which
+ * neighbours stay neighbours (free() of blocks that lie together stays in the cache).
+ */
+#define FILTER_BITS 17
+extern uint8_t filter[1u << FILTER_BITS];
+static inline uint32_t filter_index(uintptr_t address) {
+  return (uint32_t)((address >> 4) ^ (address >> 21)) & ((1u << FILTER_BITS) - 1);
+}
+static inline bool maybe_sampled(const void *address) {
+  return filter[filter_index((uintptr_t)address)] != 0;
+}
+
+extern struct coroner_file *file;
+extern bool agent_ready;
+void state_open(const char *folder, uint32_t parent);
+/* Added to the kind: counts as nothing until its resident pages are looked at. */
+#define NOTE_RESERVED 0x8000u
+void state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t stack);
+bool state_forget(const void *address);
+bool state_forget_copy(const void *address, struct coroner_live *copy);
+void state_restore(const struct coroner_live *copy); /* after a realloc() that failed */
+void state_forget_range(uintptr_t start, size_t bytes);
+void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t caller, uintptr_t stack);
+void state_end(uint32_t how, int code);
+bool state_discard_if_dull(void);
+void state_fork_prepare(void);
+void state_fork_parent(void);
+void state_fork_child(void);
+uint32_t state_text(const char *bytes, size_t length); /* under the lock */
+uint64_t monotonic_ns(void);
+bool read_statm(uint64_t *vm_bytes, uint64_t *rss_bytes, uint64_t *shared_bytes);
+extern struct coroner_tree *tree;
+
+/* native.c */
+void native_stack(struct caller_stack *out, uintptr_t caller, uintptr_t stack, bool deep);
+void native_know_modules(const struct caller_stack *stack); /* under the lock */
+
+/* python.c */
+void python_start(bool want_stacks, bool want_objects);
+uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut);
+uint64_t python_frame_hash(const struct python_frame *frame);
+bool python_code_key(const char *code, struct coroner_code *key);
+void python_code_names(const char *code, struct coroner_code *entry);
+int32_t python_line(const char *code, int32_t last_instruction);
+bool python_present(void);
+
+/* limit.c */
+extern bool limit_set;
+void limit_open(uint64_t bytes, int at_limit);
+bool limit_refuses(size_t bytes, bool small); /* true: the request must fail */
+void limit_fork_child(void);
+void limit_end(void);
+
+#endif

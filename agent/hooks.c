@@ -1,0 +1,407 @@
+/* libc's allocator from outside: what the process calls, in front of whatever it would have called. */
+#include "agent.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* --- the allocator behind: RTLD_NEXT, so that a preloaded jemalloc or tcmalloc keeps working --- */
+
+/* dlsym() itself may allocate (glibc before 2.34): from here. */
+static char early[16384] __attribute__((aligned(16)));
+static size_t early_used;
+static bool resolving;
+
+static void *early_alloc(size_t bytes) {
+  size_t need = (bytes + 31) & ~(size_t)15; /* 16 bytes before it hold its size */
+  size_t at = __atomic_fetch_add(&early_used, need, __ATOMIC_RELAXED);
+  if (bytes > sizeof early || at + need > sizeof early) return NULL;
+  memcpy(early + at, &bytes, sizeof bytes);
+  filter[filter_index((uintptr_t)early + at + 16)] = 255; /* free() and realloc() must take a second look */
+  return early + at + 16;
+}
+static inline bool is_early(const void *block) { return (uintptr_t)block - (uintptr_t)early < sizeof early; }
+
+static void resolve(void);
+static void *first_malloc(size_t bytes) {
+  if (resolving) return early_alloc(bytes);
+  resolve();
+  return next_malloc(bytes);
+}
+static void *first_calloc(size_t count, size_t each) {
+  if (resolving) return early_alloc(count * each);
+  resolve();
+  return next_calloc(count, each);
+}
+static void *(*next_realloc)(void *, size_t);
+static void *first_realloc(void *old, size_t bytes) {
+  if (resolving) return old ? NULL : early_alloc(bytes);
+  resolve();
+  return next_realloc(old, bytes);
+}
+static void (*next_free)(void *);
+static void first_free(void *block) {
+  if (resolving) return;
+  resolve();
+  next_free(block);
+}
+void *(*next_malloc)(size_t) = first_malloc;
+void *(*next_calloc)(size_t, size_t) = first_calloc;
+static void *(*next_realloc)(void *, size_t) = first_realloc;
+static void (*next_free)(void *) = first_free;
+static int (*next_posix_memalign)(void **, size_t, size_t);
+static void *(*next_aligned_alloc)(size_t, size_t);
+static void *(*next_memalign)(size_t, size_t);
+static void *(*next_valloc)(size_t);
+static void *(*next_pvalloc)(size_t);
+
+static void resolve(void) {
+  resolving = true;
+  void *m = dlsym(RTLD_NEXT, "malloc"), *c = dlsym(RTLD_NEXT, "calloc"), *r = dlsym(RTLD_NEXT, "realloc"), *f = dlsym(RTLD_NEXT, "free");
+  next_posix_memalign = (int (*)(void **, size_t, size_t))dlsym(RTLD_NEXT, "posix_memalign");
+  next_aligned_alloc = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "aligned_alloc");
+  next_memalign = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "memalign");
+  next_valloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "valloc");
+  next_pvalloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "pvalloc");
+  next_malloc = (void *(*)(size_t))m;
+  next_calloc = (void *(*)(size_t, size_t))c;
+  next_realloc = (void *(*)(void *, size_t))r;
+  next_free = (void (*)(void *))f;
+  resolving = false;
+}
+
+/* --- malloc and its family --- */
+
+/* Unsigned, because a request may be larger than what a signed number holds; it fails then and seeds the countdown again. */
+#define COUNT_DOWN(bytes) ((thread.countdown = (int64_t)((uint64_t)thread.countdown - (uint64_t)(bytes))) >= 0)
+
+#define SMALL_LIBC (64u << 10)
+/* A library that checks nothing would crash for a few bytes: in a Python process Python's own small requests are refused instead. */
+static bool refused_by_limit(size_t bytes) {
+  if (bytes < SMALL_LIBC && python_present()) return false;
+  return limit_refuses(bytes, bytes < SMALL_LIBC);
+}
+
+static COLD void refused(size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t here) {
+  thread.countdown = 0;
+  state_failed(bytes, kind, 0, caller, here);
+}
+
+static COLD void *slow_malloc(size_t bytes, uintptr_t caller, uintptr_t here) {
+  bool due = sample_due(bytes);
+  if (due && UNLIKELY(limit_set) && refused_by_limit(bytes)) {
+    state_failed(bytes, FAILURE_MALLOC, FAILURE_BY_LIMIT, caller, here);
+    return NULL;
+  }
+  void *block = next_malloc(bytes);
+  if (!block) refused(bytes, FAILURE_MALLOC, caller, here);
+  else if (due) state_note(block, bytes, KIND_HEAP, caller, here);
+  return block;
+}
+EXPORT void *malloc(size_t bytes) {
+  if (UNLIKELY(!COUNT_DOWN(bytes))) return slow_malloc(bytes, CALLER, STACK_HERE);
+  void *block = next_malloc(bytes);
+  if (UNLIKELY(!block)) refused(bytes, FAILURE_MALLOC, CALLER, STACK_HERE);
+  return block;
+}
+
+static size_t product(size_t count, size_t each) {
+  size_t bytes;
+  return __builtin_mul_overflow(count, each, &bytes) ? SIZE_MAX : bytes;
+}
+
+static COLD void *slow_calloc(size_t count, size_t each, uintptr_t caller, uintptr_t here) {
+  size_t bytes = product(count, each);
+  bool due = sample_due(bytes);
+  if (due && UNLIKELY(limit_set) && refused_by_limit(bytes)) {
+    state_failed(bytes, FAILURE_CALLOC, FAILURE_BY_LIMIT, caller, here);
+    return NULL;
+  }
+  /* musl's calloc calls malloc, which must not count it again. */
+  uint8_t inside = thread.inside;
+  thread.inside = 1;
+  void *block = next_calloc(count, each);
+  thread.inside = inside;
+  if (!block) refused(bytes, FAILURE_CALLOC, caller, here);
+  else if (due) state_note(block, bytes, KIND_HEAP, caller, here);
+  return block;
+}
+EXPORT void *calloc(size_t count, size_t each) {
+  if (UNLIKELY(!COUNT_DOWN(count * each))) return slow_calloc(count, each, CALLER, STACK_HERE);
+  void *block = next_calloc(count, each);
+  if (UNLIKELY(!block)) refused(product(count, each), FAILURE_CALLOC, CALLER, STACK_HERE);
+  return block;
+}
+
+static COLD void slow_free(void *block) {
+  if (is_early(block)) return;
+  state_forget(block);
+  next_free(block);
+}
+EXPORT void free(void *block) {
+  if (UNLIKELY(maybe_sampled(block))) {
+    slow_free(block);
+    return;
+  }
+  next_free(block);
+}
+EXPORT void free_sized(void *block, size_t bytes) {
+  (void)bytes;
+  free(block);
+}
+EXPORT void free_aligned_sized(void *block, size_t alignment, size_t bytes) {
+  (void)alignment;
+  (void)bytes;
+  free(block);
+}
+
+static COLD void *slow_realloc(void *old, size_t bytes, uintptr_t caller, uintptr_t here) {
+  if (is_early(old)) {
+    size_t had;
+    memcpy(&had, (char *)old - 16, sizeof had);
+    void *moved = malloc(bytes);
+    if (moved) memcpy(moved, old, had < bytes ? had : bytes);
+    return moved;
+  }
+  bool due = thread.countdown < 0 && sample_due(bytes);
+  if (due && UNLIKELY(limit_set) && refused_by_limit(bytes)) {
+    state_failed(bytes, FAILURE_REALLOC, FAILURE_BY_LIMIT, caller, here);
+    return NULL;
+  }
+  /*
+   * Forgotten before the call: as soon as it is freed another thread may be given its address. Whether the grown block
+   * is noted is decided anew, by its new size; keeping it because the old one was would count too much.
+   */
+  bool known = old && maybe_sampled(old);
+  struct coroner_live before = {0};
+  if (known) known = state_forget_copy(old, &before);
+  void *block = next_realloc(old, bytes);
+  if (block) {
+    if (due) state_note(block, bytes, KIND_HEAP, caller, here);
+  } else if (bytes) {
+    if (known) state_restore(&before);
+    refused(bytes, FAILURE_REALLOC, caller, here);
+  }
+  return block;
+}
+EXPORT void *realloc(void *old, size_t bytes) {
+  if (UNLIKELY(!COUNT_DOWN(bytes)) || UNLIKELY(maybe_sampled(old))) return slow_realloc(old, bytes, CALLER, STACK_HERE);
+  void *block = next_realloc(old, bytes);
+  if (UNLIKELY(!block) && bytes) refused(bytes, FAILURE_REALLOC, CALLER, STACK_HERE);
+  return block;
+}
+EXPORT void *reallocarray(void *old, size_t count, size_t each) {
+  size_t bytes = product(count, each);
+  if (bytes == SIZE_MAX) {
+    errno = ENOMEM;
+    refused(bytes, FAILURE_REALLOC, CALLER, STACK_HERE);
+    return NULL;
+  }
+  (void)COUNT_DOWN(bytes);
+  return slow_realloc(old, bytes, CALLER, STACK_HERE);
+}
+
+/* The aligned family is rare: no fast path of its own. The real function stands in the middle. */
+#define ALIGNED(bytes, call)                                                                          \
+  if (!next_malloc || next_malloc == first_malloc) resolve();                                         \
+  bool due = !COUNT_DOWN(bytes) && sample_due(bytes);                                                 \
+  if (due && UNLIKELY(limit_set) && refused_by_limit(bytes)) {                                        \
+    state_failed(bytes, FAILURE_ALIGNED, FAILURE_BY_LIMIT, CALLER, STACK_HERE);                       \
+    return NULL;                                                                                      \
+  }                                                                                                   \
+  /* musl: these call malloc, or each other */                                                        \
+  uint8_t inside = thread.inside;                                                                     \
+  thread.inside = 1;                                                                                  \
+  void *block = call;                                                                                 \
+  thread.inside = inside;                                                                             \
+  if (block) {                                                                                        \
+    if (due) state_note(block, bytes, KIND_HEAP, CALLER, STACK_HERE);                                 \
+  } else if (errno == ENOMEM) refused(bytes, FAILURE_ALIGNED, CALLER, STACK_HERE);                    \
+  return block
+
+EXPORT void *aligned_alloc(size_t alignment, size_t bytes) {
+  ALIGNED(bytes, next_aligned_alloc ? next_aligned_alloc(alignment, bytes) : NULL);
+}
+EXPORT void *memalign(size_t alignment, size_t bytes) { ALIGNED(bytes, next_memalign ? next_memalign(alignment, bytes) : NULL); }
+EXPORT void *valloc(size_t bytes) { ALIGNED(bytes, next_valloc ? next_valloc(bytes) : NULL); }
+EXPORT void *pvalloc(size_t bytes) { ALIGNED(bytes, next_pvalloc ? next_pvalloc(bytes) : NULL); }
+
+EXPORT int posix_memalign(void **out, size_t alignment, size_t bytes) {
+  if (next_malloc == first_malloc) resolve();
+  bool due = !COUNT_DOWN(bytes) && sample_due(bytes);
+  if (due && UNLIKELY(limit_set) && refused_by_limit(bytes)) {
+    int before = errno;
+    errno = ENOMEM;
+    state_failed(bytes, FAILURE_ALIGNED, FAILURE_BY_LIMIT, CALLER, STACK_HERE);
+    errno = before;
+    return ENOMEM;
+  }
+  uint8_t inside = thread.inside;
+  thread.inside = 1;
+  int error = next_posix_memalign(out, alignment, bytes);
+  thread.inside = inside;
+  if (!error) {
+    if (due) state_note(*out, bytes, KIND_HEAP, CALLER, STACK_HERE);
+  } else if (error == ENOMEM) {
+    int before = errno; /* posix_memalign() returns its error and leaves errno alone */
+    errno = error;
+    refused(bytes, FAILURE_ALIGNED, CALLER, STACK_HERE);
+    errno = before;
+  }
+  return error;
+}
+
+/* --- mappings --- */
+
+static bool is_on_tmpfs(int fd) {
+  struct statfs filesystem;
+  const unsigned long tmpfs = 0x01021994, hugetlbfs = 0x958458f6;
+  return !fstatfs(fd, &filesystem) &&
+         ((unsigned long)filesystem.f_type == tmpfs || (unsigned long)filesystem.f_type == hugetlbfs);
+}
+
+static COLD void note_mapping(void *start, size_t bytes, int protection, int flags, int fd, uintptr_t caller, uintptr_t here) {
+  int saved_errno = errno;
+  /* Address space that an allocator of its own takes in advance: no memory until it is touched. */
+  bool reserved = !(protection & PROT_WRITE) || flags & MAP_NORESERVE;
+  if (flags & MAP_FIXED) state_forget_range((uintptr_t)start, bytes);
+  bool anonymous = flags & MAP_ANONYMOUS, shared = flags & MAP_SHARED;
+  if ((anonymous || (shared && is_on_tmpfs(fd))) && sample_due(bytes))
+    state_note(start, bytes, (shared ? KIND_SHARED : KIND_MAPPING) | (reserved ? NOTE_RESERVED : 0), caller, here);
+  errno = saved_errno;
+}
+
+static inline void *map(void *address, size_t bytes, int protection, int flags, int fd, off_t offset, uintptr_t caller, uintptr_t here) {
+  bool counts = (flags & MAP_ANONYMOUS || flags & MAP_SHARED) && !(flags & MAP_STACK) && !thread.in_arena && !thread.inside;
+  if (counts && UNLIKELY(limit_set) && flags & MAP_ANONYMOUS && bytes >= SMALL_LIBC && protection & PROT_WRITE && !(flags & MAP_NORESERVE) && agent_ready &&
+      limit_refuses(bytes, false)) {
+    state_failed(bytes, FAILURE_MMAP, FAILURE_BY_LIMIT, caller, here);
+    return MAP_FAILED;
+  }
+#ifdef SYS_mmap
+  void *start = (void *)syscall(SYS_mmap, address, bytes, protection, flags, fd, offset);
+#else
+#error "an architecture without mmap"
+#endif
+  if (UNLIKELY(start == MAP_FAILED)) {
+    if (errno == ENOMEM) refused(bytes, FAILURE_MMAP, caller, here);
+  } else if (counts && (!COUNT_DOWN(bytes) || flags & MAP_FIXED)) note_mapping(start, bytes, protection, flags, fd, caller, here);
+  return start;
+}
+EXPORT void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset) {
+  return map(address, bytes, protection, flags, fd, offset, CALLER, STACK_HERE);
+}
+#ifdef __GLIBC__
+EXPORT void *mmap64(void *address, size_t bytes, int protection, int flags, int fd, off_t offset) {
+  return map(address, bytes, protection, flags, fd, offset, CALLER, STACK_HERE);
+}
+#endif
+
+EXPORT int munmap(void *start, size_t bytes) {
+  /* Before the call: afterwards another thread may be given the same address. */
+  state_forget_range((uintptr_t)start, bytes);
+  return (int)syscall(SYS_munmap, start, bytes);
+}
+
+EXPORT void *mremap(void *old, size_t old_bytes, size_t bytes, int flags, ...) {
+  void *target = NULL;
+  if (flags & MREMAP_FIXED) {
+    va_list more;
+    va_start(more, flags);
+    target = va_arg(more, void *);
+    va_end(more);
+  }
+  bool known = maybe_sampled(old);
+  struct coroner_live before = {0};
+  if (known) known = state_forget_copy(old, &before);
+  void *start = (void *)syscall(SYS_mremap, old, old_bytes, bytes, flags, target);
+  if (start == MAP_FAILED) {
+    if (known) state_restore(&before);
+    if (errno == ENOMEM) refused(bytes, FAILURE_MREMAP, CALLER, STACK_HERE);
+  } else if (known) {
+    /* The same mapping at another size: it stays noted. */
+    int saved_errno = errno;
+    state_note(start, bytes, before.kind, CALLER, STACK_HERE);
+    errno = saved_errno;
+  }
+  return start;
+}
+
+/* --- the process' ends that run no exit handlers --- */
+
+EXPORT _Noreturn void _exit(int code) {
+  state_end(STATE_EXITED, code);
+  limit_end();
+  state_discard_if_dull();
+  for (;;) syscall(SYS_exit_group, code);
+}
+EXPORT _Noreturn void _Exit(int code) { _exit(code); }
+
+/* exec replaces the program under the same pid: say so, and take it back where it fails. */
+#define EXECUTE(name, parameters, arguments)                                                      \
+  EXPORT int name parameters {                                                                    \
+    static int(*next) parameters;                                                                 \
+    if (!next) next = (int(*) parameters)dlsym(RTLD_NEXT, #name);                                 \
+    if (!next) return errno = ENOSYS, -1;                                                         \
+    state_end(STATE_EXECUTING, 0);                                                                \
+    int result = next arguments;                                                                  \
+    int error = errno;                                                                            \
+    state_end(STATE_RUNNING, 0);                                                                  \
+    errno = error;                                                                                \
+    return result;                                                                                \
+  }
+EXECUTE(execve, (const char *path, char *const argv[], char *const envp[]), (path, argv, envp))
+EXECUTE(execv, (const char *path, char *const argv[]), (path, argv))
+EXECUTE(execvp, (const char *name, char *const argv[]), (name, argv))
+EXECUTE(execvpe, (const char *name, char *const argv[], char *const envp[]), (name, argv, envp))
+EXECUTE(fexecve, (int fd, char *const argv[], char *const envp[]), (fd, argv, envp))
+
+/* --- the beginning and the end --- */
+
+static void at_exit(void) {
+  state_end(STATE_EXITING, 0);
+  limit_end();
+}
+
+static void fork_child(void) {
+  state_fork_child();
+  limit_fork_child();
+}
+
+/* `name=number,name=number`: the recorder writes it (src/record/agent.ts). */
+static uint64_t option(const char *options, const char *name, uint64_t otherwise) {
+  size_t length = strlen(name);
+  for (const char *at = options; at && *at; at = strchr(at, ','), at += at != NULL) {
+    if (!strncmp(at, name, length) && at[length] == '=') return strtoull(at + length + 1, NULL, 10);
+  }
+  return otherwise;
+}
+
+__attribute__((constructor)) static void start(void) {
+  thread.inside = 1;
+  if (next_malloc == first_malloc) resolve();
+  const char *folder = getenv("CORONER_AGENT_FOLDER");
+  const char *options = getenv("CORONER_AGENT_OPTIONS");
+  if (folder && *folder == '/') {
+    sampling_set_mean(option(options, "sample", sample_mean));
+    state_open(folder, (uint32_t)getppid());
+  }
+  if (file) {
+    python_start(option(options, "stacks", 1), option(options, "objects", 1));
+    uint64_t limit = option(options, "limit", 0);
+    if (limit) limit_open(limit, (int)option(options, "at-limit", 0));
+    pthread_atfork(state_fork_prepare, state_fork_parent, fork_child);
+    atexit(at_exit);
+    agent_ready = true;
+  }
+  thread.inside = 0;
+}
+
+__attribute__((destructor)) static void stop(void) { state_discard_if_dull(); }

@@ -1,0 +1,125 @@
+/* Who called in native code: return addresses, and the modules they lie in. */
+#include "agent.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Reads the own memory without a fault where there is none: a signal handler's stack may end anywhere. */
+static bool peek(uintptr_t address, void *out, size_t bytes) {
+  struct iovec local = {out, bytes}, remote = {(void *)address, bytes};
+  return syscall(SYS_process_vm_readv, (long)syscall(SYS_getpid), &local, 1L, &remote, 1L, 0L) == (long)bytes;
+}
+
+static const struct coroner_module *module_of(uint64_t address) {
+  for (uint32_t i = file->header.sections[SECTION_MODULES].used; i-- > 0;) {
+    const struct coroner_module *module = &file->modules[i];
+    if (address >= module->start && address < module->end) return module;
+  }
+  return NULL;
+}
+
+/* Does a call instruction stand before it? Tells return addresses from other words that point into code. */
+static bool is_return_address(uint64_t address) {
+  uint8_t before[8];
+  if (!module_of(address) || !peek(address - sizeof before, before, sizeof before)) return false;
+#if defined(__x86_64__)
+  if (before[3] == 0xe8) return true; /* call rel32 */
+  for (int length = 2; length <= 7; length++) /* call through a register or memory: ff /2 */
+    if (before[8 - length] == 0xff && (before[9 - length] & 0x38) == 0x10) return true;
+  return false;
+#elif defined(__aarch64__)
+  uint32_t instruction;
+  memcpy(&instruction, before + 4, 4);
+  return (instruction & 0xfc000000u) == 0x94000000u || (instruction & 0xfffffc1fu) == 0xd63f0000u; /* bl, blr */
+#else
+  return false;
+#endif
+}
+
+/*
+ * Unwinding takes the loader's lock and may allocate, frame pointers are mostly left out: so the first return address
+ * is sure, and further ones are found by scanning the words above it. Good enough to see behind `operator new`.
+ */
+void native_stack(struct caller_stack *out, uintptr_t caller, uintptr_t stack, bool deep) {
+  memset(out->native, 0, sizeof out->native);
+  out->native_count = 0;
+  if (!caller) return;
+  out->native[out->native_count++] = caller;
+  if (!deep || !stack || !file->header.sections[SECTION_MODULES].used) return;
+  uint64_t words[128];
+  size_t count = peek(stack, words, sizeof words) ? 128 : peek(stack, words, 32 * 8) ? 32 : 0;
+  bool past_caller = false;
+  for (size_t i = 0; i < count && out->native_count < NATIVE_DEPTH; i++) {
+    if (words[i] == caller) {
+      past_caller = true;
+      continue;
+    }
+    if (past_caller && words[i] != out->native[out->native_count - 1] && is_return_address(words[i])) out->native[out->native_count++] = words[i];
+  }
+}
+
+static void add_module(uint64_t start, uint64_t end, uint64_t offset, const char *path, size_t length) {
+  struct coroner_section_entry *section = &file->header.sections[SECTION_MODULES];
+  for (uint32_t i = section->used; i-- > 0;) {
+    const struct coroner_module *known = &file->modules[i];
+    if (known->start == start && known->end == end && known->file_offset == offset) return;
+  }
+  if (section->used >= MODULE_CAPACITY) return;
+  file->modules[section->used] = (struct coroner_module){start, end, offset, state_text(path, length), 0};
+  __atomic_store_n(&section->used, section->used + 1, __ATOMIC_RELEASE);
+}
+
+/* start-end perms offset dev inode path */
+static void read_line(const char *line, const char *end) {
+  uint64_t numbers[2] = {0};
+  const char *at = line;
+  for (int i = 0; i < 2; i++) {
+    for (; at < end; at++) {
+      int digit = *at >= '0' && *at <= '9' ? *at - '0' : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10 : -1;
+      if (digit < 0) break;
+      numbers[i] = numbers[i] << 4 | (uint64_t)digit;
+    }
+    at++;
+  }
+  if (at + 4 >= end || at[2] != 'x') return;
+  at += 5;
+  uint64_t offset = 0;
+  for (; at < end && *at != ' '; at++) offset = offset << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+  for (int fields = 0; fields < 2 && at < end; fields++) {
+    at++;
+    while (at < end && *at != ' ') at++;
+  }
+  while (at < end && *at == ' ') at++;
+  if (at < end) add_module(numbers[0], numbers[1], offset, at, (size_t)(end - at));
+}
+
+static uint64_t next_read_ns;
+
+/* dladdr() would take the loader's lock inside malloc(), which dlopen() calls with that lock held. */
+void native_know_modules(const struct caller_stack *stack) {
+  bool unknown = false;
+  for (uint32_t i = 0; i < stack->native_count; i++) unknown |= !module_of(stack->native[i]);
+  if (!unknown) return;
+  uint64_t now = monotonic_ns();
+  if (now < next_read_ns) return;
+  int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  static char buffer[8192];
+  size_t kept = 0;
+  for (;;) {
+    long got = syscall(SYS_read, fd, buffer + kept, sizeof buffer - kept);
+    if (got <= 0) break;
+    size_t have = kept + (size_t)got, line = 0;
+    for (size_t i = kept; i < have; i++)
+      if (buffer[i] == '\n') read_line(buffer + line, buffer + i), line = i + 1;
+    kept = have - line;
+    if (kept == sizeof buffer) kept = 0; /* no line is that long */
+    memmove(buffer, buffer + line, kept);
+  }
+  syscall(SYS_close, fd);
+  uint64_t cost = monotonic_ns() - now;
+  next_read_ns = now + (cost > 500000 ? cost * 100 : 50000000);
+}

@@ -1,0 +1,398 @@
+/*
+ * CPython from inside, without its C API: that may allocate, collect garbage or wait for the GIL, none of which an
+ * allocator may do. Only fields of the own thread's frames are read, at the offsets of its version.
+ */
+#include "agent.h"
+#include "offsets.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+
+static const struct python_layout *layout;
+static bool present, stacks_wanted, objects_wanted;
+static const void *code_type;
+static char *(*current_state)(void); /* of the thread that holds the GIL (to 3.11), or of this thread while attached (3.12 on) */
+static char **current_state_27;
+static char *(*own_state)(void);
+
+/* memcpy, not a cast: the compiler must not think it knows these types. */
+static inline uintptr_t word_at(const char *base, size_t offset) {
+  uintptr_t value;
+  memcpy(&value, base + offset, sizeof value);
+  return value;
+}
+static inline int32_t int_at(const char *base, size_t offset) {
+  int32_t value;
+  memcpy(&value, base + offset, sizeof value);
+  return value;
+}
+static inline bool looks_like_pointer(uintptr_t value) { return value > 4096 && (value & 7) == 0; }
+
+static bool verify_hooks(void);
+static uint32_t hook_checks;
+
+bool python_present(void) { return present; }
+
+/* Where its own thread is in Python; NULL: nowhere. */
+static const char *innermost_frame(void) {
+  char *state = current_state_27 ? *current_state_27 : current_state();
+  bool holds_gil = state && word_at(state, layout->state_thread_id) == (uintptr_t)pthread_self();
+  if (!holds_gil) {
+    state = own_state ? own_state() : NULL;
+    if (!state || word_at(state, layout->state_thread_id) != (uintptr_t)pthread_self()) return NULL;
+  } else if (objects_wanted && hook_checks < 8) {
+    hook_checks++;
+    verify_hooks();
+  }
+  uintptr_t frame = word_at(state, layout->state_frame);
+  if (layout->frame_indirect >= 0 && looks_like_pointer(frame)) frame = word_at((const char *)frame, (size_t)layout->frame_indirect);
+  return looks_like_pointer(frame) ? (const char *)frame : NULL;
+}
+
+uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut) {
+  if (!layout || !stacks_wanted) return 0;
+  uint32_t count = 0;
+  const char *frame = innermost_frame();
+  /* The bound is for a chain that is torn or circular: deeper recursion than this is cut anyway. */
+  for (uint32_t seen = 0; frame && seen < 4096; seen++) {
+    const char *code = (const char *)word_at(frame, layout->frame_code);
+    const bool of_c_stack = layout->frame_owner && (uint8_t)frame[layout->frame_owner] >= 3;
+    if (!of_c_stack && looks_like_pointer((uintptr_t)code) && (const void *)word_at(code, 8) == code_type) {
+      if (count == capacity) {
+        *cut = true;
+        break;
+      }
+      frames[count].code = code;
+      if (layout->last_unit) frames[count].last_instruction = int_at(frame, layout->frame_last) * layout->last_unit;
+      else frames[count].last_instruction = (int32_t)(word_at(frame, layout->frame_last) - ((uintptr_t)code + layout->code_adaptive));
+      count++;
+    }
+    uintptr_t back = word_at(frame, layout->frame_back);
+    frame = looks_like_pointer(back) ? (const char *)back : NULL;
+  }
+  return count;
+}
+
+/* A code object's address is used again after it is freed: what it is called belongs to its identity. */
+uint64_t python_frame_hash(const struct python_frame *frame) {
+  uint64_t key = (uint64_t)(uintptr_t)frame->code ^ (uint64_t)(uint32_t)frame->last_instruction << 44;
+  key ^= (word_at(frame->code, layout->code_name) << 5) + (uint64_t)(uint32_t)int_at(frame->code, layout->code_first_line) * 0xD6E8FEB86659FD93ull;
+  return key;
+}
+
+bool python_code_key(const char *code, struct coroner_code *key) {
+  key->address = (uint64_t)(uintptr_t)code;
+  key->file_address = word_at(code, layout->code_file);
+  key->name_address = word_at(code, layout->code_name);
+  key->first_line = int_at(code, layout->code_first_line);
+  return true;
+}
+
+/* A str as UTF-8 into the text section. */
+static uint32_t text_of(uintptr_t object) {
+  if (!looks_like_pointer(object)) return 0;
+  const char *base = (const char *)object;
+  size_t length = word_at(base, 16);
+  if (length > 4096) length = 4096;
+  if (layout->lines == LINES_LNOTAB_27) return state_text(base + layout->ascii_data, length);
+  uint32_t state = (uint32_t)int_at(base, 32);
+  uint32_t kind = state >> 2 & 7, compact = state >> 5 & 1, ascii = state >> 6 & 1;
+  if (!compact) return 0;
+  if (ascii) return state_text(base + layout->ascii_data, length);
+  char utf8[4096];
+  size_t out = 0;
+  const unsigned char *data = (const unsigned char *)base + layout->compact_data;
+  for (size_t i = 0; i < length && out + 4 <= sizeof utf8; i++) {
+    uint32_t c;
+    if (kind == 1) c = data[i];
+    else if (kind == 2) {
+      uint16_t half;
+      memcpy(&half, data + i * 2, 2);
+      c = half;
+    } else if (kind == 4) memcpy(&c, data + i * 4, 4);
+    else return 0;
+    if (c >= 0xd800 && c < 0xe000) c = 0xfffd; /* undecodable bytes of a file name are lone surrogates */
+    if (c < 0x80) utf8[out++] = (char)c;
+    else if (c < 0x800) utf8[out++] = (char)(0xc0 | c >> 6), utf8[out++] = (char)(0x80 | (c & 63));
+    else if (c < 0x10000)
+      utf8[out++] = (char)(0xe0 | c >> 12), utf8[out++] = (char)(0x80 | (c >> 6 & 63)), utf8[out++] = (char)(0x80 | (c & 63));
+    else
+      utf8[out++] = (char)(0xf0 | c >> 18), utf8[out++] = (char)(0x80 | (c >> 12 & 63)), utf8[out++] = (char)(0x80 | (c >> 6 & 63)),
+      utf8[out++] = (char)(0x80 | (c & 63));
+  }
+  return state_text(utf8, out);
+}
+
+void python_code_names(const char *code, struct coroner_code *entry) {
+  entry->file = text_of(word_at(code, layout->code_file));
+  entry->function = text_of(word_at(code, layout->code_name));
+}
+
+/* --- line tables --- */
+
+static int32_t line_lnotab(const uint8_t *table, size_t size, int32_t first, int32_t at, bool is_signed) {
+  int32_t line = first, address = 0;
+  for (size_t i = 0; i + 1 < size; i += 2) {
+    address += table[i];
+    if (address > at) break;
+    line += is_signed ? (int8_t)table[i + 1] : table[i + 1]; /* line numbers go backwards from 3.6 on */
+  }
+  return line;
+}
+
+/* 3.10: pairs of address and line steps; -128 is "no line". */
+static int32_t line_310(const uint8_t *table, size_t size, int32_t first, int32_t at) {
+  int32_t line = first, address = 0;
+  for (size_t i = 0; i + 1 < size; i += 2) {
+    int8_t step = (int8_t)table[i + 1];
+    if (step != -128) line += step;
+    address += table[i];
+    if (address > at) return step == -128 ? 0 : line;
+  }
+  return at < 0 ? first : 0;
+}
+
+static size_t read_varint(const uint8_t *table, size_t size, size_t i, uint32_t *value) {
+  uint32_t shift = 0;
+  *value = 0;
+  while (i < size) {
+    uint8_t byte = table[i++];
+    if (shift < 30) *value |= (uint32_t)(byte & 63) << shift;
+    shift += 6;
+    if (!(byte & 64)) break;
+  }
+  return i;
+}
+
+/* 3.11 on: Objects/locations.md */
+static int32_t line_311(const uint8_t *table, size_t size, int32_t first, int32_t at) {
+  int32_t line = first, address = 0;
+  for (size_t i = 0; i < size;) {
+    uint32_t kind = table[i] >> 3 & 15, units = (table[i] & 7) + 1u, value;
+    bool has_line = true;
+    i++;
+    if (kind == 15) has_line = false;
+    else if (kind >= 13) {
+      i = read_varint(table, size, i, &value);
+      line += value & 1 ? -(int32_t)(value >> 1) : (int32_t)(value >> 1);
+      for (int n = 0; kind == 14 && n < 3; n++) i = read_varint(table, size, i, &value);
+    } else if (kind >= 10) line += (int32_t)kind - 10, i += 2;
+    else i++;
+    address += (int32_t)units * 2;
+    if (at < address) return has_line ? line : 0;
+  }
+  return 0;
+}
+
+int32_t python_line(const char *code, int32_t last_instruction) {
+  uintptr_t object = word_at(code, layout->code_lines);
+  int32_t first = int_at(code, layout->code_first_line);
+  if (!looks_like_pointer(object)) return first;
+  const char *bytes = (const char *)object;
+  size_t size = word_at(bytes, 16);
+  if (size > (4u << 20)) return first;
+  const uint8_t *table = (const uint8_t *)bytes + (layout->lines == LINES_LNOTAB_27 ? 36 : 32);
+  switch (layout->lines) {
+    case LINES_LNOTAB_27: return line_lnotab(table, size, first, last_instruction, false);
+    case LINES_LNOTAB: return line_lnotab(table, size, first, last_instruction, true);
+    case LINES_310: return line_310(table, size, first, last_instruction);
+    case LINES_311: return line_311(table, size, first, last_instruction);
+  }
+  return first;
+}
+
+/* --- small objects --- */
+
+struct py_allocator {
+  void *context;
+  void *(*malloc)(void *, size_t);
+  void *(*calloc)(void *, size_t, size_t);
+  void *(*realloc)(void *, void *, size_t);
+  void (*free)(void *, void *);
+};
+struct py_arena_allocator {
+  void *context;
+  void *(*alloc)(void *, size_t);
+  void (*free)(void *, void *, size_t);
+};
+enum py_domain { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJ };
+
+#define SMALL_REQUEST 512u /* larger ones go to malloc() themselves, where they are seen */
+
+static void (*get_allocator)(int, struct py_allocator *);
+static void (*set_allocator)(int, const struct py_allocator *);
+static struct py_allocator raw_next, mem_next, obj_next;
+static struct py_arena_allocator arena_next;
+/*
+ * A diverted block is given back through PyMem_RawFree() and so through the process' own free(): it must come from the
+ * malloc() that belongs to it, which is not the one behind this library where another allocator is listed before it.
+ */
+static void *(*process_malloc)(size_t);
+
+static bool raw_unchanged(void) {
+  struct py_allocator now;
+  get_allocator(DOMAIN_RAW, &now);
+  return now.malloc == raw_next.malloc && now.free == raw_next.free;
+}
+
+/*
+ * A sampled small block comes from malloc() instead of pymalloc, whose free() and realloc() see an address that is not
+ * theirs and hand it on to free() and realloc(), which are hooked: so not one instruction is added to freeing.
+ */
+static COLD void *sampled_object(struct py_allocator *next, size_t bytes, bool zero, uintptr_t caller) {
+  (void)caller;
+  bool due = sample_due(bytes);
+  if (due && limit_set && limit_refuses(bytes, true)) {
+    state_failed(bytes, zero ? FAILURE_CALLOC : FAILURE_MALLOC, FAILURE_BY_LIMIT, 0, 0);
+    return NULL;
+  }
+  if (!due || !raw_unchanged()) return zero ? next->calloc(next->context, 1, bytes) : next->malloc(next->context, bytes);
+  thread.inside = 1;
+  void *block = process_malloc(bytes ? bytes : 1);
+  thread.inside = 0;
+  if (!block) return zero ? next->calloc(next->context, 1, bytes) : next->malloc(next->context, bytes);
+  if (zero) memset(block, 0, bytes);
+  state_note(block, bytes, KIND_OBJECT, 0, 0);
+  return block;
+}
+
+/* A list or dict that grows within pymalloc: its new block may be the sampled one. */
+static COLD void *sampled_regrowth(struct py_allocator *next, void *old, size_t bytes) {
+  bool due = sample_due(bytes);
+  if (due && limit_set && limit_refuses(bytes, true)) {
+    state_failed(bytes, FAILURE_REALLOC, FAILURE_BY_LIMIT, 0, 0);
+    return NULL;
+  }
+  void *grown = next->realloc(next->context, old, bytes);
+  if (!due || !grown || !raw_unchanged() || maybe_sampled(grown)) return grown;
+  thread.inside = 1;
+  void *block = process_malloc(bytes ? bytes : 1);
+  if (block) {
+    memcpy(block, grown, bytes);
+    next->free(next->context, grown);
+  }
+  thread.inside = 0;
+  if (!block) return grown;
+  state_note(block, bytes, KIND_OBJECT, 0, 0);
+  return block;
+}
+
+#define COUNT_DOWN(bytes) ((thread.countdown = (int64_t)((uint64_t)thread.countdown - (uint64_t)(bytes))) >= 0)
+
+#define DOMAIN_HOOKS(domain)                                                                                          \
+  static void *domain##_malloc(void *context, size_t bytes) {                                                         \
+    if (UNLIKELY(bytes > SMALL_REQUEST) || LIKELY(COUNT_DOWN(bytes))) return domain##_next.malloc(context, bytes);     \
+    return sampled_object(&domain##_next, bytes, false, CALLER);                                                      \
+  }                                                                                                                   \
+  static void *domain##_calloc(void *context, size_t count, size_t each) {                                            \
+    size_t bytes = count * each;                                                                                      \
+    if (UNLIKELY(count > SMALL_REQUEST || each > SMALL_REQUEST || bytes > SMALL_REQUEST) || LIKELY(COUNT_DOWN(bytes))) \
+      return domain##_next.calloc(context, count, each);                                                              \
+    return sampled_object(&domain##_next, bytes, true, CALLER);                                                       \
+  }                                                                                                                   \
+  static void *domain##_realloc(void *context, void *old, size_t bytes) {                                             \
+    if (UNLIKELY(bytes > SMALL_REQUEST) || LIKELY(COUNT_DOWN(bytes))) return domain##_next.realloc(context, old, bytes); \
+    if (!old) return sampled_object(&domain##_next, bytes, false, CALLER);                                            \
+    return sampled_regrowth(&domain##_next, old, bytes);                                                              \
+  }
+DOMAIN_HOOKS(obj)
+DOMAIN_HOOKS(mem)
+
+/* The objects in an arena are counted one by one. */
+static void *arena_alloc(void *context, size_t bytes) {
+  thread.in_arena++;
+  void *arena = arena_next.alloc(context, bytes);
+  thread.in_arena--;
+  return arena;
+}
+
+static void install(void) {
+  struct py_allocator obj = {obj_next.context, obj_malloc, obj_calloc, obj_realloc, obj_next.free};
+  struct py_allocator mem = {mem_next.context, mem_malloc, mem_calloc, mem_realloc, mem_next.free};
+  set_allocator(DOMAIN_OBJ, &obj);
+  set_allocator(DOMAIN_MEM, &mem);
+}
+
+/*
+ * 3.6 sets its allocators in Py_Main, after constructors have run; so do PYTHONMALLOC and -X dev later on. With the GIL
+ * held, see whether ours are still there: put them back in front of pymalloc, never into a debug layer.
+ */
+static bool verify_hooks(void) {
+  struct py_allocator obj, mem;
+  get_allocator(DOMAIN_OBJ, &obj);
+  get_allocator(DOMAIN_MEM, &mem);
+  bool there = obj.malloc == obj_malloc;
+  if (!there && obj.malloc == obj_next.malloc && (mem.malloc == mem_next.malloc || mem.malloc == obj_next.malloc) && raw_unchanged()) {
+    mem_next = mem; /* 3.6: the mem domain is malloc() before Py_Main */
+    install();
+    there = true;
+  }
+  if (file) {
+    file->header.python_flags &= ~(uint32_t)(PYTHON_OBJECTS | PYTHON_OTHER_ALLOCATOR);
+    file->header.python_flags |= there ? PYTHON_OBJECTS : PYTHON_OTHER_ALLOCATOR;
+  }
+  return there;
+}
+
+static uint32_t parse_version(const char *text) {
+  uint32_t numbers[3] = {0};
+  for (int i = 0; i < 3 && *text; i++) {
+    while (*text >= '0' && *text <= '9') numbers[i] = numbers[i] * 10 + (uint32_t)(*text++ - '0');
+    if (*text == '.') text++;
+    else break;
+  }
+  return numbers[0] << 24 | numbers[1] << 16 | numbers[2] << 8;
+}
+
+/* From the constructor: no Python code has run and there is one thread. */
+void python_start(bool want_stacks, bool want_objects) {
+  const char *(*get_version)(void) = (const char *(*)(void))dlsym(RTLD_DEFAULT, "Py_GetVersion");
+  code_type = dlsym(RTLD_DEFAULT, "PyCode_Type");
+  if (!get_version || !code_type || sizeof(void *) != 8) return;
+  const char *version_text = get_version();
+  uint32_t version = parse_version(version_text);
+  present = true;
+  bool free_threaded = strstr(version_text, "free-threading") != NULL;
+  uint32_t flags = 0;
+  for (size_t i = 0; i < sizeof python_layouts / sizeof *python_layouts; i++)
+    if (python_layouts[i].version == version >> 16 && !free_threaded) layout = &python_layouts[i];
+  if (layout && layout->lines == LINES_LNOTAB_27) {
+    current_state_27 = (char **)dlsym(RTLD_DEFAULT, "_PyThreadState_Current");
+    /* 2.7's PyGILState_GetThisThreadState() takes a lock of its own. */
+    if (!current_state_27) layout = NULL;
+  } else if (layout) {
+    current_state = (char *(*)(void))dlsym(RTLD_DEFAULT, "_PyThreadState_UncheckedGet");
+    if (!current_state) current_state = (char *(*)(void))dlsym(RTLD_DEFAULT, "PyThreadState_GetUnchecked"); /* 3.13 */
+    own_state = (char *(*)(void))dlsym(RTLD_DEFAULT, "PyGILState_GetThisThreadState");
+    if (!current_state) layout = NULL;
+  }
+  stacks_wanted = want_stacks;
+  flags |= layout ? PYTHON_STACKS : PYTHON_UNKNOWN_VERSION;
+  if (free_threaded) flags |= PYTHON_FREE_THREADED;
+
+  get_allocator = (void (*)(int, struct py_allocator *))dlsym(RTLD_DEFAULT, "PyMem_GetAllocator");
+  set_allocator = (void (*)(int, const struct py_allocator *))dlsym(RTLD_DEFAULT, "PyMem_SetAllocator");
+  process_malloc = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
+  /* Unknown versions keep their allocators as they are: their pymalloc may treat a foreign address otherwise. */
+  if (want_objects && layout && get_allocator && set_allocator && process_malloc) {
+    void (*get_arena)(struct py_arena_allocator *) = (void (*)(struct py_arena_allocator *))dlsym(RTLD_DEFAULT, "PyObject_GetArenaAllocator");
+    void (*set_arena)(const struct py_arena_allocator *) =
+        (void (*)(const struct py_arena_allocator *))dlsym(RTLD_DEFAULT, "PyObject_SetArenaAllocator");
+    get_allocator(DOMAIN_RAW, &raw_next);
+    get_allocator(DOMAIN_MEM, &mem_next);
+    get_allocator(DOMAIN_OBJ, &obj_next);
+    install();
+    if (get_arena && set_arena) {
+      get_arena(&arena_next);
+      struct py_arena_allocator arena = {arena_next.context, arena_alloc, arena_next.free};
+      set_arena(&arena);
+    }
+    objects_wanted = true;
+    flags |= PYTHON_OBJECTS;
+  }
+  if (file) {
+    file->header.python_version = version;
+    file->header.python_flags = flags;
+  }
+}
