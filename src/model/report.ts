@@ -231,6 +231,8 @@ export interface Allocation {
   readonly stack: readonly StackFrame[];
   /** The source line's text, where it was readable. */
   readonly text?: string;
+  /** The call paths that led to this line, largest first, where there is more than one; `stack` is the first of them. */
+  readonly paths?: readonly { readonly bytes: Bytes; readonly stack: readonly StackFrame[] }[];
 }
 export interface AllocationFailure {
   readonly bytes: Bytes;
