@@ -16,7 +16,11 @@ const compilers = process.argv.includes('--all')
       { compiler: 'gcc', arch: 'x64', libc: 'gnu' },
       { compiler: 'musl-gcc', arch: 'x64', libc: 'musl' },
       { compiler: 'aarch64-linux-gnu-gcc', arch: 'arm64', libc: 'gnu' },
-      { compiler: process.env.CORONER_MUSL_ARM64_CC ?? 'aarch64-linux-musl-gcc', arch: 'arm64', libc: 'musl' },
+      {
+        compiler: process.env.CORONER_MUSL_ARM64_CC ?? 'aarch64-linux-musl-gcc',
+        arch: 'arm64',
+        libc: 'musl',
+      },
     ]
   : [
       {
@@ -32,12 +36,18 @@ let failed = 0;
 for (const { compiler, arch, libc } of compilers) {
   const file = out + agentFileName(arch, libc);
   const unfinished = `${file}.${process.pid}`;
-  const { status, error } = spawnSync(compiler, [...agentFlags, '-o', unfinished, ...sources, '-ldl', '-lpthread'], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  const { status, error } = spawnSync(
+    compiler,
+    [...agentFlags, '-o', unfinished, ...sources, '-ldl', '-lpthread'],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
   if (error || status !== 0) {
     rmSync(unfinished, { force: true });
-    console.error(`agent: ${compiler} could not build ${agentFileName(arch, libc)}${error ? `: ${error.message}` : ''}`);
+    console.error(
+      `agent: ${compiler} could not build ${agentFileName(arch, libc)}${error ? `: ${error.message}` : ''}`,
+    );
     failed += 1;
   } else renameSync(unfinished, file);
 }

@@ -152,7 +152,11 @@ export interface AgentFile {
   readonly peakRssBytes: Bytes;
   readonly forkedLiveBytes: Bytes;
   readonly lastEventSinceStartMs: Ms;
-  readonly limit: { readonly bytes: Bytes; readonly hits: number; readonly usedBytes: Bytes } | null;
+  readonly limit: {
+    readonly bytes: Bytes;
+    readonly hits: number;
+    readonly usedBytes: Bytes;
+  } | null;
   readonly paths: readonly AgentPath[];
   readonly failures: readonly AgentFailure[];
   readonly failureCount: number;
@@ -175,30 +179,30 @@ export function parseAgentFile(bytes: Uint8Array): AgentReading {
   // The magic number is written last: without it the process ended while it made the file.
   if (latin1(bytes, 0, 8) !== magic) return { status: 'malformed', detail: 'no agent file' };
   const version = view.getUint32(header.version, true);
-  if (version !== 1) return { status: 'malformed', detail: `layout version ${version}, known is 1` };
+  if (version !== 1)
+    return { status: 'malformed', detail: `layout version ${version}, known is 1` };
 
   const u64 = (offset: number) => number64(view, offset);
   const i64 = (offset: number) => Number(view.getBigInt64(offset, true));
   const startedNs = u64(header.startedMonotonic);
-  const sinceStartMs = (ns: number) => (ns === 0 ? 0 : Math.max(0, Math.round((ns - startedNs) / 1e6)));
+  const sinceStartMs = (ns: number) =>
+    ns === 0 ? 0 : Math.max(0, Math.round((ns - startedNs) / 1e6));
 
   let truncated = false;
   const sections = {} as Record<SectionName, Section>;
   for (const [index, name] of sectionNames.entries()) {
     const at = header.sections + index * 16;
-    const [offset, stride, capacity, used] = [0, 4, 8, 12].map((field) => view.getUint32(at + field, true)) as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [offset, stride, capacity, used] = [0, 4, 8, 12].map((field) =>
+      view.getUint32(at + field, true),
+    ) as [number, number, number, number];
     if (stride < leastStride[name] || stride > 4096 || used > capacity)
       return { status: 'malformed', detail: `section ${name} contradicts itself` };
     const whole = Math.max(0, Math.min(used, Math.floor((bytes.length - offset) / stride)));
     if (whole < used) truncated = true;
     sections[name] = { offset, stride, count: whole };
   }
-  const at = (name: SectionName, index: number) => sections[name].offset + sections[name].stride * index;
+  const at = (name: SectionName, index: number) =>
+    sections[name].offset + sections[name].stride * index;
 
   const text = (offset: number): string | null => {
     if (offset === 0 || offset + 4 > sections.text.count) return null;
@@ -231,7 +235,10 @@ export function parseAgentFile(bytes: Uint8Array): AgentReading {
   };
   const pythonStack = (innermost: number): StackFrame[] => {
     const stack: StackFrame[] = [];
-    for (let node = innermost; node >= 1 && node <= sections.nodes.count && stack.length < maxPythonDepth; ) {
+    for (
+      let node = innermost;
+      node >= 1 && node <= sections.nodes.count && stack.length < maxPythonDepth;
+    ) {
       const place = at('nodes', node - 1);
       const found = frame(view.getUint32(place + 4, true));
       if (found) stack.push(found);
@@ -409,21 +416,31 @@ function notesOf(
   const notes: string[] = [];
   const { python } = file;
   if (python && python.freeThreaded)
-    notes.push(`Python ${python.version} without the GIL: its small objects and its stacks are not seen by the agent`);
+    notes.push(
+      `Python ${python.version} without the GIL: its small objects and its stacks are not seen by the agent`,
+    );
   else if (python && !python.stacks)
-    notes.push(`Python ${python.version} is not known to the agent: allocations have no Python lines`);
+    notes.push(
+      `Python ${python.version} is not known to the agent: allocations have no Python lines`,
+    );
   if (python && python.otherAllocator)
-    notes.push('PYTHONMALLOC, -X dev or a debug layer is in use: small objects are counted as malloc or not at all');
+    notes.push(
+      'PYTHONMALLOC, -X dev or a debug layer is in use: small objects are counted as malloc or not at all',
+    );
   if (seen.droppedLive > 0)
-    notes.push(`The table of live samples was full: ${seen.droppedLive} allocations were not noted`);
+    notes.push(
+      `The table of live samples was full: ${seen.droppedLive} allocations were not noted`,
+    );
   if (seen.droppedStacks > 0)
     notes.push(`A table of stacks was full: ${seen.droppedStacks} samples lack their line`);
-  if (seen.mixedPeak) notes.push('It ended while the peak was being copied: the peak mixes two close moments');
+  if (seen.mixedPeak)
+    notes.push('It ended while the peak was being copied: the peak mixes two close moments');
   if (file.sampleMeanBytes > seen.firstSampleMean && seen.firstSampleMean > 0)
     notes.push(
       `Sampling was thinned out as the heap grew: one sample in ${Math.round(file.sampleMeanBytes / 1024)} KiB at the end`,
     );
-  if (seen.truncated) notes.push('The file of the agent is cut short: what is missing is not counted');
+  if (seen.truncated)
+    notes.push('The file of the agent is cut short: what is missing is not counted');
   return notes;
 }
 
@@ -442,7 +459,16 @@ export function allocationsOf(
   when: Allocation['when'],
   { leastShare = 0.002, symbol = () => null }: AllocationOptions = {},
 ): readonly Allocation[] {
-  const lines = new Map<string, { frame: StackFrame | null; exact: number; estimated: number; samples: number; paths: Map<string, { bytes: number; stack: StackFrame[] }> }>();
+  const lines = new Map<
+    string,
+    {
+      frame: StackFrame | null;
+      exact: number;
+      estimated: number;
+      samples: number;
+      paths: Map<string, { bytes: number; stack: StackFrame[] }>;
+    }
+  >();
   let total = 0;
   for (const path of file.paths) {
     const { exactBytes, estimatedBytes, samples } = when === 'peak' ? path.peak : path.live;
@@ -457,7 +483,9 @@ export function allocationsOf(
     line.exact += exactBytes;
     line.estimated += estimatedBytes;
     line.samples += samples;
-    const stackKey = stack.map(({ file: name, line: number, function: called }) => `${name}:${number}:${called}`).join('\n');
+    const stackKey = stack
+      .map(({ file: name, line: number, function: called }) => `${name}:${number}:${called}`)
+      .join('\n');
     const known = line.paths.get(stackKey);
     if (known) known.bytes += bytes;
     else line.paths.set(stackKey, { bytes, stack });
@@ -476,7 +504,13 @@ export function allocationsOf(
       share: bytes / total,
       plusMinus: estimated === 0 ? 0 : estimated / Math.sqrt(Math.max(1, samples)) / bytes,
       stack: ways[0]?.stack ?? [],
-      ...(ways.length > 1 ? { paths: ways.slice(0, 50).map((way) => ({ bytes: Math.round(way.bytes), stack: way.stack })) } : {}),
+      ...(ways.length > 1
+        ? {
+            paths: ways
+              .slice(0, 50)
+              .map((way) => ({ bytes: Math.round(way.bytes), stack: way.stack })),
+          }
+        : {}),
     });
   }
   return found.sort((a, b) => b.bytes - a.bytes);
@@ -487,7 +521,8 @@ export function blamed(stack: readonly StackFrame[]): StackFrame | null {
   return stack.find(({ file }) => file !== null && !isLibrary(file)) ?? stack[0] ?? null;
 }
 const isLibrary = (file: string) =>
-  file.startsWith('<frozen') || /\/(?:site|dist)-packages\/|\/lib(?:64)?\/python\d(?:\.\d+)?\//.test(file);
+  file.startsWith('<frozen') ||
+  /\/(?:site|dist)-packages\/|\/lib(?:64)?\/python\d(?:\.\d+)?\//.test(file);
 
 /** Native callers worth a line: not the interpreter itself, not libc. */
 function nativeFrames(
@@ -498,7 +533,11 @@ function nativeFrames(
   const found: StackFrame[] = [];
   for (const frame of stack.length > 0 ? native.slice(0, 1) : native) {
     const name = frame.module === null ? null : baseName(frame.module);
-    if (python && (name === null || /^libpython|^libc[.-]|^ld-/.test(name) || frame.module === executable)) continue;
+    if (
+      python &&
+      (name === null || /^libpython|^libc[.-]|^ld-/.test(name) || frame.module === executable)
+    )
+      continue;
     found.push({ function: symbol(frame) ?? name ?? '?', file: frame.module, line: null });
   }
   return found;
@@ -528,7 +567,8 @@ export function failureOf(
 
 /** What refused it, as far as the figures at that moment tell; undefined: they do not. */
 export function limitOfFailure(failure: AgentFailure, file: AgentFile): Limit | undefined {
-  if (failure.byLimit) return { owner: 'budget', path: '--memory-limit', bytes: file.limit?.bytes ?? null };
+  if (failure.byLimit)
+    return { owner: 'budget', path: '--memory-limit', bytes: file.limit?.bytes ?? null };
   const { limitAsBytes, limitDataBytes, vmBytes, bytes } = failure;
   if (limitAsBytes !== null && vmBytes + bytes > limitAsBytes)
     return { owner: 'rlimit', path: 'RLIMIT_AS', bytes: limitAsBytes };
@@ -556,7 +596,8 @@ export function agentEvidence(
   const evidence: (FailedAllocation | MemoryLook)[] = [];
   const endMs = endedAt === undefined ? Number.NaN : Date.parse(endedAt);
   const withText = <Frame extends StackFrame | Allocation>(frame: Frame): Frame => {
-    const text = frame.file !== null && frame.line !== null ? sourceLine(frame.file, frame.line) : null;
+    const text =
+      frame.file !== null && frame.line !== null ? sourceLine(frame.file, frame.line) : null;
     return text === null ? frame : { ...frame, text };
   };
   for (const [index, failure] of file.failures.entries()) {
@@ -580,9 +621,10 @@ export function agentEvidence(
       ...(limit === undefined ? {} : { limit }),
     });
   }
-  const allocations = [...allocationsOf(file, 'peak', options), ...allocationsOf(file, 'death', options)].map(
-    (allocation) => ({ ...withText(allocation), stack: allocation.stack.map(withText) }),
-  );
+  const allocations = [
+    ...allocationsOf(file, 'peak', options),
+    ...allocationsOf(file, 'death', options),
+  ].map((allocation) => ({ ...withText(allocation), stack: allocation.stack.map(withText) }));
   if (allocations.length > 0 || file.failures.length > 0 || file.notes.length > 0)
     evidence.push({
       kind: 'memory-look',
@@ -600,8 +642,13 @@ export function agentEvidence(
   return evidence;
 }
 
-function quoteOf({ call, bytes, threadId, mainThread }: AgentFailure, { errno, stack }: AllocationFailure): string {
-  const where = stack[0] ? ` at ${stack[0].file ?? '?'}:${stack[0].line ?? '?'} in ${stack[0].function}` : '';
+function quoteOf(
+  { call, bytes, threadId, mainThread }: AgentFailure,
+  { errno, stack }: AllocationFailure,
+): string {
+  const where = stack[0]
+    ? ` at ${stack[0].file ?? '?'}:${stack[0].line ?? '?'} in ${stack[0].function}`
+    : '';
   return `${call} of ${bytes} bytes = ${errno}, thread ${threadId}${mainThread ? ' (main)' : ''}${where}`;
 }
 
