@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Report } from '../model/report.ts';
+import { pythonHook } from '../record/python-hook.ts';
 import { record, type Companion } from '../record/recorder.ts';
 import { endLike } from '../record/end.ts';
 import { newIncidentId, openIncident, pruneIncidents, storeRoot } from '../store/incidents.ts';
@@ -97,8 +98,8 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
 }
 
 /** Others that take part in a run. The order is that of preparation. */
-function companions(_options: RunOptions): readonly Companion[] {
-  return [];
+function companions(options: RunOptions): readonly Companion[] {
+  return [...(options.pythonHook ? [pythonHook()] : [])];
 }
 
 function prune(root: string): void {
