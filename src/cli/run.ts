@@ -99,7 +99,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
 
 /** Others that take part in a run. The order is that of preparation. */
 function companions(options: RunOptions): readonly Companion[] {
-  return [...(options.pythonHook ? [pythonHook()] : [])];
+  return options.pythonHook ? [pythonHook()] : [];
 }
 
 function prune(root: string): void {

@@ -239,6 +239,7 @@ export interface LastWordsLine {
   readonly stack: readonly StackFrame[];
   readonly vmBytes?: Bytes;
   readonly rssBytes?: Bytes;
+  readonly dataBytes?: Bytes;
   readonly maps?: number;
   /** 1 where the class derives from MemoryError, or it is OSError 12. */
   readonly memory?: 0 | 1;

@@ -62,8 +62,9 @@ export function parseIncident(
     (line) => typeof line.atMs === 'number',
   );
   const told = tell(start, events, samples);
+  addMomentsOfFailure(texts, told);
   const recorded = recordedEvidence(start, told, events);
-  const words = [...lastWords(texts, told), ...textEvidence(texts, told, withParsers)];
+  const words = [...lastWords(texts, told, withParsers), ...textEvidence(texts, told, withParsers)];
   const kernel = kernelEvidence(start, texts, told, withParsers);
   return {
     start,
@@ -223,6 +224,21 @@ function tell(
     }
   }
   return { processes, cgroups, commandPid, host, stalls: [...stalls.values()] };
+}
+
+/** What the hook read of a process at the moment of its MemoryError: no sample is as near. */
+function addMomentsOfFailure(texts: ReadonlyMap<string, string>, told: Told): void {
+  for (const [name, text] of texts) {
+    const pid = Number(/^python\/(\d+)\.ndjson$/.exec(name)?.[1]);
+    const peaks = told.processes.get(pid)?.peaks;
+    if (peaks === undefined) continue;
+    for (const line of wordsIn(text)) {
+      assign(peaks, 'rss', most(peaks.rss, line.rssBytes));
+      assign(peaks, 'vm', most(peaks.vm, line.vmBytes));
+      assign(peaks, 'data', most(peaks.data, line.dataBytes));
+      assign(peaks, 'maps', most(peaks.maps, line.maps));
+    }
+  }
 }
 
 function assign<T extends object, K extends keyof T>(
@@ -411,41 +427,69 @@ function stallEvidence(start: IncidentStart, stall: Numbered<StallSeen>): Stall 
   };
 }
 
-/** What the Python hook wrote: structured already. */
-function lastWords(texts: ReadonlyMap<string, string>, told: Told): readonly ProgramError[] {
+/**
+ * What the Python hook wrote. It is structured, but what its words mean (a size, whose memory) the parsers of tracebacks know:
+ * they are given the traceback that Python would have printed.
+ */
+function lastWords(
+  texts: ReadonlyMap<string, string>,
+  told: Told,
+  withParsers: readonly Parser[],
+): readonly ProgramError[] {
   const errors: ProgramError[] = [];
   for (const [name, text] of texts) {
-    if (!/^python\/\d+\.ndjson$/.test(name)) continue;
-    for (const line of parseLines<LastWordsLine>(
-      text,
-      (line) => line.what === 'exception' && typeof line.type === 'string',
-    )) {
+    const pid = Number(/^python\/(\d+)\.ndjson$/.exec(name)?.[1]);
+    if (!Number.isInteger(pid)) continue;
+    for (const line of wordsIn(text)) {
       const stack = Array.isArray(line.stack) ? line.stack : [];
+      const said = line.message ? `${line.type}: ${line.message}` : line.type;
+      const printed = [
+        'Traceback (most recent call last):',
+        ...stack
+          .toReversed()
+          .map(({ file, line, function: name }) => `  File "${file}", line ${line}, in ${name}`),
+        said,
+      ].join('\n');
+      const read = parseText(name, printed, withParsers)
+        .filter((fact) => fact.kind === 'program-error')
+        .at(-1);
       errors.push({
-        kind: 'program-error',
+        ...(read ?? {
+          kind: 'program-error',
+          language: 'python',
+          type: line.type,
+          message: line.message ?? '',
+          resource: line.memory === 1 ? 'memory' : 'none',
+        }),
+        // Raised out of a MemoryError, or a class of its own: the hook has seen the objects, the parser only the name.
+        ...(line.memory === 1 && (read === undefined || read.resource === 'none')
+          ? { resource: 'memory' as const }
+          : {}),
         origin: {
           source: 'python-hook',
           place: `${name}:${line.lineNumber}`,
           line: line.lineNumber,
-          quote: line.message ? `${line.type}: ${line.message}` : line.type,
+          quote: said,
         },
         ...(line.time === undefined
           ? {}
           : { when: { wall: new Date(line.time * 1000).toISOString() } }),
-        language: 'python',
-        type: line.type,
-        message: line.message ?? '',
-        resource: line.memory === 1 ? 'memory' : 'none',
         stack,
         fate: line.fate,
         ...(line.thread === undefined ? {} : { threadName: line.thread }),
-        pid: line.pid,
-        name: told.processes.get(line.pid)?.seen.name ?? 'python',
+        pid,
+        name: told.processes.get(pid)?.seen.name ?? 'python',
       });
     }
   }
   return errors;
 }
+
+const wordsIn = (text: string) =>
+  parseLines<LastWordsLine>(
+    text,
+    (line) => line.what === 'exception' && typeof line.type === 'string',
+  );
 
 const toLines = (text: string): Line[] =>
   text.split('\n').map((line, index) => ({ number: index + 1, text: line.replace(/\r$/, '') }));

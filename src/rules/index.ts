@@ -4,6 +4,11 @@ import { coreAllocFailureAbort } from './core-alloc-failure-abort.ts';
 import { coreAllocFailureSegfault } from './core-alloc-failure-segfault.ts';
 import { coreNotMemory } from './core-not-memory.ts';
 import { countedKill } from './counted-kill.ts';
+import { recordedCrash } from './recorded-crash.ts';
+import { refusingLimit } from './refusing-limit.ts';
+import { survivedRefusal } from './survived-refusal.ts';
+import { swapThrash } from './swap-thrash.ts';
+import { unwitnessedKill } from './unwitnessed-kill.ts';
 import type { Rule } from './define-rule.ts';
 import { jetsam } from './jetsam.ts';
 import { jobSchedulerLimit } from './job-scheduler-limit.ts';
@@ -34,6 +39,8 @@ export const rules: readonly Rule[] = [
   coreAllocFailureAbort,
   coreNotMemory,
   countedKill,
+  survivedRefusal,
+  swapThrash,
   userspaceOomDaemon,
   orchestratorEviction,
   jobSchedulerLimit,
@@ -42,6 +49,9 @@ export const rules: readonly Rule[] = [
   kernelKillToldByOthers,
   allocFailureException,
   allocFailureAbort,
+  refusingLimit,
+  recordedCrash,
+  unwitnessedKill,
   ...gpuOom,
   ...shmExhausted,
   ...languageHeapLimit,

@@ -1,0 +1,219 @@
+import type {
+  HostCounters,
+  KernelRefusal,
+  ProcessLimits,
+  ProgramError,
+} from '../model/evidence.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Limit, Reason, Remedy } from '../model/report.ts';
+import { formatBytes } from '../model/units.ts';
+import { defineRule, reason } from './define-rule.ts';
+import { atUsersLine, subjectOf } from './words.ts';
+
+/**
+ * Which limit stood behind a MemoryError or ENOMEM of a watched process (E1 to E5): the process knows only that it was refused, its
+ * limits and figures at that moment tell why.
+ */
+export const refusingLimit = defineRule({
+  id: 'refusing-limit',
+  title: 'The limit that refused an allocation',
+  needs: ['program-error', 'process-limits'],
+  uses: ['host-counters', 'kernel-refusal'],
+  judge: (facts) => {
+    const findings: Finding[] = [];
+    const errors = facts['program-error'].filter(({ resource }) => resource === 'memory');
+    for (const error of errors) {
+      const limits = facts['process-limits'].find(({ pid }) => pid === error.pid);
+      if (limits === undefined || findings.some(({ subject }) => subject.pid === error.pid))
+        continue;
+      const refusals = facts['kernel-refusal'].filter(({ pid }) => pid === error.pid);
+      const found = whichLimit(error, limits, refusals, facts['host-counters'][0]);
+      if (found === null) continue;
+      findings.push({
+        subject: subjectOf(error, error),
+        cause: 'alloc-failure-exception',
+        death: 'obvious',
+        variant: found.variant,
+        confidence: 'strong',
+        headline: `${limits.name} (pid ${limits.pid}) was refused memory${atUsersLine(error.stack)}: ${found.headline}`,
+        because: found.because,
+        victim: { pid: limits.pid, name: limits.name },
+        trigger: { pid: limits.pid, name: limits.name },
+        limit: found.limit,
+        request: { bytes: error.requestBytes ?? requestOf(refusals) },
+        stack: error.stack,
+        memory: limits.peakRssBytes === undefined ? {} : { peakRssBytes: limits.peakRssBytes },
+        ruledOut: [
+          {
+            cause: 'kernel-cgroup-oom',
+            because:
+              'a cgroup limit kills, it does not refuse: the process was told no and ended itself',
+          },
+        ],
+        remedies: found.remedies,
+      });
+    }
+    return findings;
+  },
+});
+
+interface Found {
+  readonly limit: Limit;
+  readonly variant: string;
+  readonly headline: string;
+  readonly because: readonly Reason[];
+  readonly remedies: readonly Remedy[];
+}
+
+/** What a full address space leaves free: an arena (1 MiB since 3.10), glibc's heaps, a thread's stack. */
+const slackBytes = 16 * 2 ** 20;
+const bitsOfAddressSpace = 2 ** 47;
+
+export function whichLimit(
+  error: Pick<ProgramError, 'requestBytes'>,
+  process: ProcessLimits,
+  refusals: readonly KernelRefusal[],
+  host: HostCounters | undefined,
+): Found | null {
+  const request = error.requestBytes ?? 0;
+  const { maxMapCount, peakMapCount } = process;
+  if (maxMapCount !== undefined && peakMapCount !== undefined && peakMapCount >= 0.98 * maxMapCount)
+    return {
+      limit: { owner: 'map-count', path: 'vm.max_map_count', bytes: null },
+      variant: 'max-map-count',
+      headline: `it had ${peakMapCount} memory mappings, and vm.max_map_count allows ${maxMapCount}`,
+      because: [
+        reason(
+          process,
+          `it held ${peakMapCount} mappings; vm.max_map_count is ${maxMapCount}: the next mmap fails however much memory is free (E5)`,
+        ),
+      ],
+      remedies: [
+        {
+          title: 'Allow more mappings, or make fewer',
+          detail:
+            'Many small mappings come from an allocator with a low mmap threshold, from guard pages, or from memory-mapping many files.',
+          command: 'sudo sysctl vm.max_map_count=262144',
+        },
+      ],
+    };
+  for (const [name, used, option] of [
+    ['RLIMIT_AS', process.peakVmBytes, 'ulimit -v'],
+    ['RLIMIT_DATA', process.peakDataBytes, 'ulimit -d'],
+  ] as const) {
+    const limit = process.limits.find(({ path }) => path === name);
+    if (limit?.bytes == null || used === undefined) continue;
+    // The kernel looks at the rlimit first: where overcommit refused, the rlimit had let it pass.
+    const overcommit = refusals.some(({ by }) => by === 'overcommit');
+    if (overcommit || used + Math.max(request, slackBytes) < limit.bytes) continue;
+    const what = name === 'RLIMIT_AS' ? 'address space' : 'data';
+    return {
+      limit: { owner: 'rlimit', path: name, bytes: limit.bytes },
+      variant: name === 'RLIMIT_AS' ? 'rlimit-as' : 'rlimit-data',
+      headline: `its limit of ${what} (${name}, ${option}) is ${formatBytes(limit.bytes)}`,
+      because: [
+        reason(
+          process,
+          `${name} was ${limit.bytes} bytes, and it had used ${used} of them${request > 0 ? ` when it asked for ${request} more` : ''} (${name === 'RLIMIT_AS' ? 'E1' : 'E2'})`,
+        ),
+      ],
+      remedies: [
+        {
+          title: `Raise the limit of ${what}`,
+          detail: `${name} counts ${name === 'RLIMIT_AS' ? 'everything that is mapped, touched or not' : 'private writable memory'}. It comes from ${option}, a batch system (h_vmem), LimitAS= of a unit or limits.conf.`,
+          command: `${option} unlimited`,
+        },
+      ],
+    };
+  }
+  const refused = refusals.find(({ by }) => by === 'overcommit');
+  const { totalBytes, swapTotalBytes = 0, overcommitMode, commitLimitBytes } = host ?? {};
+  if (overcommitMode === 2 && (refused !== undefined || tight(host)))
+    return {
+      limit: {
+        owner: 'overcommit',
+        path: 'vm.overcommit_memory=2',
+        bytes: commitLimitBytes ?? null,
+      },
+      variant: 'overcommit',
+      headline: `the machine promises no more than its commit limit${commitLimitBytes === undefined ? '' : ` of ${formatBytes(commitLimitBytes)}`}`,
+      because: [
+        ...(refused === undefined
+          ? []
+          : [
+              reason(
+                refused,
+                'the kernel refused the memory: all that is promised would exceed the commit limit (E3)',
+              ),
+            ]),
+        ...(host === undefined
+          ? []
+          : [
+              reason(
+                host,
+                `vm.overcommit_memory is 2, the commit limit ${commitLimitBytes ?? '?'} bytes`,
+              ),
+            ]),
+      ],
+      remedies: [
+        {
+          title: 'Let the kernel promise more',
+          detail:
+            'With vm.overcommit_memory=2 memory is refused long before it is used up. Mode 0 is the default.',
+          command: 'sudo sysctl vm.overcommit_memory=0',
+        },
+      ],
+    };
+  const asked = request > 0 ? request : (requestOf(refusals) ?? 0);
+  if (asked >= bitsOfAddressSpace)
+    return {
+      limit: { owner: 'address-space', bytes: bitsOfAddressSpace },
+      variant: 'address-space',
+      headline: 'no process can address so much',
+      because: [
+        reason(
+          process,
+          `${asked} bytes were asked for; a process has ${bitsOfAddressSpace} bytes of addresses`,
+        ),
+      ],
+      remedies: [],
+    };
+  const most = totalBytes === undefined ? undefined : totalBytes + swapTotalBytes;
+  if (overcommitMode !== 1 && most !== undefined && (refused !== undefined || asked > most))
+    return {
+      limit: { owner: 'overcommit', path: 'vm.overcommit_memory=0', bytes: most },
+      variant: 'overcommit',
+      headline: `the machine has ${formatBytes(most)} of RAM and swap together`,
+      because: [
+        ...(refused === undefined
+          ? []
+          : [
+              reason(refused, 'the kernel refused the memory as obviously more than there is (E4)'),
+            ]),
+        ...(host === undefined
+          ? []
+          : [
+              reason(
+                host,
+                `RAM and swap together are ${most} bytes${asked > most ? `, ${asked} were asked for at once` : ''}`,
+              ),
+            ]),
+      ],
+      remedies: [],
+    };
+  return null;
+}
+
+const tight = (host: HostCounters | undefined) =>
+  host?.commitLimitBytes !== undefined &&
+  host.peakCommittedBytes !== undefined &&
+  host.peakCommittedBytes > 0.9 * host.commitLimitBytes;
+
+/**
+ * What was asked for: one failed malloc leaves up to three lines, the smallest of which is the request rounded up to pages with the
+ * allocator's header.
+ */
+export function requestOf(refusals: readonly KernelRefusal[]): number | null {
+  const sizes = refusals.map(({ bytes }) => bytes).filter((bytes) => bytes !== undefined);
+  return sizes.length === 0 ? null : Math.min(...sizes);
+}

@@ -1,0 +1,45 @@
+import type { Finding } from '../model/finding.ts';
+import { formatBytes } from '../model/units.ts';
+import { defineRule, reason } from './define-rule.ts';
+import { nameOf, ofProcess, subjectOf, victimOf } from './recorded.ts';
+import { requestOf } from './refusing-limit.ts';
+
+/** Memory was refused, the program dealt with it and ended well (P8): no death, worth a word. */
+export const survivedRefusal = defineRule({
+  id: 'survived-refusal',
+  title: 'Memory was refused and the program went on',
+  needs: ['process-exit'],
+  uses: ['kernel-refusal', 'failed-allocation', 'program-error'],
+  judge: (facts) =>
+    facts['process-exit'].flatMap((exit): readonly Finding[] => {
+      if (exit.exitCode !== 0) return [];
+      const refusals = ofProcess(exit, facts['kernel-refusal']);
+      const failures = ofProcess(exit, facts['failed-allocation']);
+      // A thread that died of it is a death of its own, told by its exception.
+      const died = ofProcess(exit, facts['program-error']).some(
+        ({ fate, resource }) => resource === 'memory' && (fate === 'thread' || fate === 'uncaught'),
+      );
+      if (died || refusals.length + failures.length === 0) return [];
+      const request = failures[0]?.failure.bytes ?? requestOf(refusals);
+      return [
+        {
+          subject: subjectOf(exit),
+          cause: 'not-memory',
+          variant: 'survived',
+          death: 'none',
+          outOfMemory: false,
+          confidence: 'certain',
+          headline: `${nameOf(exit)} was refused ${request === null ? 'memory' : formatBytes(request)}, dealt with it and ended well`,
+          because: [
+            ...refusals.map((refusal) => reason(refusal, 'the kernel refused it memory')),
+            ...failures.map((failed) =>
+              reason(failed, `an allocation of ${failed.failure.bytes} bytes failed`),
+            ),
+            reason(exit, 'it exited with status 0'),
+          ],
+          request: { bytes: request },
+          victim: victimOf(exit),
+        },
+      ];
+    }),
+});
