@@ -59,14 +59,15 @@ export class Memory {
   /** Sum of writable mappings: no object can be larger. */
   readonly writableBytes: number;
   readonly statistics = { loads: 0, bytesRead: 0, evictions: 0, unreadableBytes: 0 };
+  // The next four are open to the census, whose inner loop cannot pay for a call a word.
   /** 1 GiB block of address space -> first entry of its chunks in `slots`; block 0 of `slots` is for what is not mapped. */
-  private readonly blocks = new Int32Array(2 ** (47 - chunkShift) / blockChunks);
+  readonly blocks = new Int32Array(2 ** (47 - chunkShift) / blockChunks);
   /** Chunk -> index in `words`: 0 not loaded, 1 nothing there. */
-  private readonly slots: Int32Array;
-  private readonly words: Uint32Array[] = [new Uint32Array(0), new Uint32Array(chunkBytes / 4)];
-  private readonly octets: Uint8Array[] = [new Uint8Array(0), new Uint8Array(chunkBytes)];
+  readonly slots: Int32Array;
+  private readonly blockNumbers: number[] = [0];
+  readonly words: Uint32Array[] = [new Uint32Array(0), new Uint32Array(chunkBytes / 4)];
+  readonly octets: Uint8Array[] = [new Uint8Array(0), new Uint8Array(chunkBytes)];
   private readonly slotDense: number[] = [0, 0];
-  private readonly used: Uint8Array;
   private hand = 2;
   private readonly maxChunks: number;
 
@@ -81,20 +82,26 @@ export class Memory {
       const last = Math.floor((end - 1) / (chunkBytes * blockChunks));
       for (let block = Math.floor(start / (chunkBytes * blockChunks)); block <= last; block++) {
         if (block >= this.blocks.length || blocks >= 65_536) break;
-        if (this.blocks[block] === 0) this.blocks[block] = blocks++ * blockChunks;
+        if (this.blocks[block] !== 0) continue;
+        this.blocks[block] = blocks++ * blockChunks;
+        this.blockNumbers.push(block);
       }
     }
     this.writableBytes = writableBytes;
     this.denseChunks = blocks * blockChunks;
     this.slots = new Int32Array(this.denseChunks);
     this.slots.fill(absent, 0, blockChunks);
-    this.used = new Uint8Array(this.maxChunks + 2);
   }
 
   /** Number of the chunk that holds `address`, counted over mapped address space only; 0 to 1023: nothing is mapped there. */
   denseChunk(address: number): number {
     const chunk = (address * perChunk) | 0;
     return this.blocks[chunk >>> 10]! + (chunk & 1023);
+  }
+
+  /** Inverse of `denseChunk`: number of the chunk in the whole address space. */
+  chunkOf(dense: number): number {
+    return (this.blockNumbers[dense >>> 10]! << 10) | (dense & 1023);
   }
 
   /** Whether reading at `address` costs nothing. */
@@ -201,7 +208,8 @@ export class Memory {
     }
   }
 
-  private load(chunk: number, dense: number): number {
+  /** Makes the chunk resident and returns its slot. */
+  load(chunk: number, dense: number): number {
     const start = chunk * chunkBytes;
     const end = start + chunkBytes;
     const { regions } = this;
@@ -236,11 +244,10 @@ export class Memory {
     this.statistics.loads += 1;
     this.slots[dense] = slot;
     this.slotDense[slot] = dense;
-    this.used[slot] = 1;
     return slot;
   }
 
-  /** A new chunk while there may be more, else the oldest one (second chance: not the one loaded last). */
+  /** A new chunk while there may be more, else the one that was loaded first. */
   private freeSlot(): number {
     if (this.words.length < this.maxChunks + 2) {
       const words = new Uint32Array(chunkBytes / 4);

@@ -1,0 +1,506 @@
+import type { Bytes, Ms } from '../model/units.ts';
+import { Graph } from './graph.ts';
+import type { Interpreter } from './interpreter.ts';
+import { addressLimit, chunkBytes, isPlausible, type Memory } from './memory.ts';
+import { sizeAndVisit } from './objects/traverse.ts';
+import { kinds, TypeTable, type TypeInfo } from './objects/types.ts';
+
+export interface CensusOptions {
+  /** `performance.now()` at which it must have ended, however far it got. */
+  readonly deadline: Ms;
+  /** Beyond this number, what one holder alone keeps gets no nodes of its own. Default 400,000. */
+  readonly softNodes?: number;
+  /** Beyond this number, shared objects count for whoever was seen first. Default 2,500,000. */
+  readonly maxNodes?: number;
+}
+
+/** Flags of a node: its children are counted into it; its children each get a node (they have names). */
+export const collapsing = 1;
+export const namespace = 2;
+
+/** Containers of this many items count what they alone hold as their own. */
+const manyItems = 256;
+/** Buffers of this size are nodes of their own, and are remembered as ranges of memory. */
+export const largeBytes = 32_768;
+
+const typeCacheMask = 8191;
+const validated = 0x8000_0000 | 0;
+const perChunk = 1 / chunkBytes;
+
+/**
+ * Counts a CPython's objects by following references.
+ *
+ * Memory is visited chunk by chunk: a reference into a chunk of 1 MiB that is loaded is followed at once, one into
+ * another chunk waits in that chunk's queue, so that a chunk is read a few times at most, however references are shuffled.
+ * An object whose reference count is 1 belongs to who refers to it; others become nodes of the graph.
+ * Addresses travel as two 32-bit halves: doubles would be boxed at every call.
+ */
+export class Census {
+  readonly python: Interpreter;
+  readonly memory: Memory;
+  readonly graph = new Graph();
+  readonly types: TypeTable;
+  /** Objects and bytes by type index. */
+  readonly typeCounts = new Float64Array(65_536);
+  readonly typeBytes = new Float64Array(65_536);
+  /** Ranges of large buffers: start, bytes, start, bytes, … */
+  readonly buffers: number[] = [];
+  readonly notes = new Set<string>();
+  /** Native memory that Python objects own outside of the heap: mmap, foreign buffers. */
+  externalBytes: Bytes = 0;
+  objectCount = 0;
+  invalidReferences = 0;
+  isComplete = true;
+  listsBeingSorted = 0;
+  /** Nothing is collapsed and references are counted: for telling garbage from what C code holds. */
+  countsReferences = false;
+  /** Called for each object, for tests that compare with what the process itself sees. */
+  trace: ((address: number, type: TypeInfo, bytes: Bytes) => void) | null = null;
+  readonly referenceCounts = new Map<number, number>();
+  private readonly deadline: Ms;
+  private readonly softNodes: number;
+  private readonly maxNodes: number;
+  private readonly hasWideCounts: boolean;
+  private readonly bits: (Uint32Array | null)[];
+  private readonly queues: (Int32Array | null)[];
+  private readonly queueLengths: Int32Array;
+  private readonly queuedInBlock: Int32Array;
+  private queued = 0;
+  private stackLow = new Int32Array(1 << 14);
+  private stackHigh = new Int32Array(1 << 14);
+  private stackOwner = new Int32Array(1 << 14);
+  private stackLength = 0;
+  private readonly cacheLow = new Int32Array(typeCacheMask + 1);
+  private readonly cacheHigh = new Int32Array(typeCacheMask + 1);
+  private readonly cacheType: (TypeInfo | null)[] = Array.from(
+    { length: typeCacheMask + 1 },
+    () => null,
+  );
+  private steps = 0;
+
+  constructor(python: Interpreter, { deadline, softNodes, maxNodes }: CensusOptions) {
+    this.python = python;
+    this.memory = python.memory;
+    this.types = new TypeTable(python);
+    this.deadline = deadline;
+    this.softNodes = softNodes ?? 400_000;
+    this.maxNodes = maxNodes ?? 2_500_000;
+    this.hasWideCounts = python.minor >= 12;
+    const { denseChunks } = this.memory;
+    this.bits = Array.from({ length: denseChunks }, () => null);
+    this.queues = Array.from({ length: denseChunks }, () => null);
+    this.queueLengths = new Int32Array(denseChunks);
+    this.queuedInBlock = new Int32Array(denseChunks >>> 10);
+  }
+
+  /** Whether the object at this address was counted. */
+  isVisited(address: number): boolean {
+    const bits = this.bits[this.memory.denseChunk(address)];
+    if (bits === null || bits === undefined) return false;
+    const bit = (address % chunkBytes) >>> 3;
+    return (bits[bit >>> 5]! & (1 << (bit & 31))) !== 0;
+  }
+
+  /** Follows a reference that may be anything: a word of an unknown struct. */
+  visit(address: number, owner: number): void {
+    if (address < 65_536 || address >= addressLimit || ((address | 0) & 7) !== 0) return;
+    this.arrive(address | 0, (address / 4_294_967_296) | 0, owner);
+  }
+
+  /** Follows every word from `start` to `end` but the one at `skip`. */
+  visitWords(start: number, end: number, owner: number, skip = 0): void {
+    const { memory } = this;
+    for (let at = start; at + 8 <= end; at += 8)
+      if (at !== skip) this.visit(memory.word(at), owner);
+  }
+
+  /** Follows `count` pointers of an array. */
+  visitArray(start: number, count: number, owner: number): void {
+    this.visitStrided(start, count, 8, owner);
+  }
+
+  /** Follows the pointers at `start`, `start + stride`, …: chunk by chunk, without a call a word. */
+  visitStrided(start: number, count: number, stride: number, owner: number): void {
+    const { memory } = this;
+    let left = count;
+    let at = start;
+    while (left > 0) {
+      const chunk = (at * perChunk) | 0;
+      const dense = memory.blocks[chunk >>> 10]! + (chunk & 1023);
+      const offset = at - chunk * chunkBytes;
+      const here = Math.min(left, Math.ceil((chunkBytes - offset) / stride));
+      const slot = memory.slots[dense]! || memory.load(chunk, dense);
+      if (slot === 1) {
+        // Not mapped: the array is no array.
+        left -= here;
+        at += here * stride;
+        continue;
+      }
+      let words = memory.words[slot]!;
+      let { loads } = memory.statistics;
+      let index = offset >>> 2;
+      const step = stride >>> 2;
+      for (let i = 0; i < here; i++, index += step) {
+        const low = words[index]! | 0;
+        const high = words[index + 1]! | 0;
+        if ((low | high) === 0) continue;
+        this.arrive(low, high, owner);
+        if (memory.statistics.loads !== loads) {
+          // A type had to be read: this chunk may have made room for it.
+          loads = memory.statistics.loads;
+          words = memory.words[memory.slots[dense]! || memory.load(chunk, dense)]!;
+          loads = memory.statistics.loads;
+        }
+      }
+      left -= here;
+      at += here * stride;
+    }
+  }
+
+  /** Follows the keys and values of a dict's table. */
+  visitEntries(start: number, count: number, width: number, keyAt: number, owner: number): void {
+    const { memory } = this;
+    for (let i = 0; i < count; i++) {
+      const entry = start + i * width + keyAt;
+      const chunk = (entry * perChunk) | 0;
+      const dense = memory.blocks[chunk >>> 10]! + (chunk & 1023);
+      const index = (entry - chunk * chunkBytes) >>> 2;
+      const words = memory.words[memory.slots[dense]! || memory.load(chunk, dense)]!;
+      if (index + 4 > words.length) {
+        const value = memory.word(entry + 8);
+        if (value !== 0) {
+          this.visit(memory.word(entry), owner);
+          this.visit(value, owner);
+        }
+        continue;
+      }
+      const low = words[index + 2]! | 0;
+      const high = words[index + 3]! | 0;
+      if ((low | high) === 0) continue;
+      const keyLow = words[index]! | 0;
+      const keyHigh = words[index + 1]! | 0;
+      this.arrive(keyLow, keyHigh, owner);
+      this.arrive(low, high, owner);
+    }
+  }
+
+  /** A root: gets a node of its own, however few refer to it. Returns it; 0: nothing is there, or it has no node. */
+  root(address: number, owner: number): number {
+    if (!isPlausible(address)) return 0;
+    const known = this.graph.find(address);
+    if (known !== 0) {
+      this.graph.edge(owner, known);
+      return known;
+    }
+    if (this.isVisited(address)) return 0;
+    const type = this.types.of(address);
+    if (type === null || type.isSingleton || !this.isAlive(address)) return 0;
+    this.markVisited(address);
+    const node = this.graph.node(address, type.index, owner);
+    this.graph.edge(owner, node);
+    if (type.isAtomic) this.count(address, type, sizeAndVisit(this, address, type, node), node);
+    else this.push(address | 0, (address / 4_294_967_296) | 0, node);
+    return node;
+  }
+
+  /** As `root`, but only for what nothing else was seen to hold. */
+  lateRoot(address: number, owner: number): number {
+    if (!isPlausible(address) || this.memory.denseChunk(address) < 1024) return 0;
+    return this.isVisited(address) ? 0 : this.root(address, owner);
+  }
+
+  /** An object of the collector's lists: a node without a holder. 0: already known, or none. */
+  seed(address: number): number {
+    const known = this.graph.find(address);
+    if (known !== 0) return known;
+    if (this.isVisited(address)) return 0;
+    const type = this.types.of(address);
+    if (type === null || !this.isAlive(address)) return 0;
+    this.markVisited(address);
+    const node = this.graph.node(address, type.index, 0);
+    this.push(address | 0, (address / 4_294_967_296) | 0, node);
+    return node;
+  }
+
+  isAlive(address: number): boolean {
+    return this.memory.u32(address) !== 0 && this.memory.u32(address + 4) === 0;
+  }
+
+  addBuffer(address: number, bytes: Bytes): void {
+    if (bytes >= largeBytes) this.buffers.push(address, bytes);
+  }
+
+  /** Marks a node: what it alone holds is counted into it where it has many items, or every child has a name. */
+  hasItems(node: number, count: number): void {
+    if (count >= manyItems && (this.graph.flags[node]! & namespace) === 0)
+      this.graph.flags[node]! |= collapsing;
+  }
+
+  isNamespace(node: number): void {
+    this.graph.flags[node] = (this.graph.flags[node]! & ~collapsing) | namespace;
+  }
+
+  /** Works until nothing waits, or the time is over. */
+  run(): void {
+    while (this.isComplete) {
+      while (this.stackLength > 0) {
+        const at = --this.stackLength;
+        const low = this.stackLow[at]!;
+        const high = this.stackHigh[at]!;
+        const owner = this.stackOwner[at]!;
+        const chunk = (high << 12) | (low >>> 20);
+        const dense = this.memory.blocks[chunk >>> 10]! + (chunk & 1023);
+        if (this.memory.slots[dense] === 0)
+          this.enqueue(dense, ((low & 0xf_ffff) >>> 3) | validated, owner);
+        else this.traverse(low, high, owner);
+        if ((++this.steps & 1023) === 0 && this.checkTime()) return;
+      }
+      if (this.queued === 0 || !this.drainNextQueue()) return;
+    }
+  }
+
+  /** Whether the time is over; the census then ends incomplete. */
+  checkTime(): boolean {
+    if (performance.now() < this.deadline) return false;
+    this.isComplete = false;
+    return true;
+  }
+
+  private nextDense = 0;
+
+  /** Takes the next chunk that something waits for, in the order of addresses, round and round. */
+  private drainNextQueue(): boolean {
+    const { queueLengths, queuedInBlock, memory } = this;
+    const size = queueLengths.length;
+    let dense = this.nextDense;
+    for (let looked = 0; looked <= size;) {
+      if (dense >= size) dense = 0;
+      if (queuedInBlock[dense >>> 10] === 0) {
+        const next = ((dense >>> 10) + 1) << 10;
+        looked += next - dense;
+        dense = next;
+        continue;
+      }
+      if (queueLengths[dense] !== 0) break;
+      dense += 1;
+      looked += 1;
+    }
+    const length = queueLengths[dense] ?? 0;
+    if (length === 0) return false;
+    this.nextDense = dense + 1;
+    const queue = this.queues[dense]!;
+    const chunk = memory.chunkOf(dense);
+    queueLengths[dense] = 0;
+    queuedInBlock[dense >>> 10]! -= length;
+    this.queued -= length;
+    this.queues[dense] = null;
+    const high = chunk >>> 12;
+    const base = chunk << 20;
+    for (let i = 0; i < length; i++) {
+      const entry = queue[2 * i]!;
+      const owner = queue[2 * i + 1]!;
+      if (memory.slots[dense] === 0) memory.load(chunk, dense);
+      const low = base | ((entry & 0x1_ffff) << 3);
+      if ((entry & validated) !== 0) this.traverse(low, high, owner);
+      else this.arrive(low, high, owner);
+      if ((++this.steps & 1023) === 0 && this.checkTime()) return false;
+    }
+    return true;
+  }
+
+  private enqueue(dense: number, entry: number, owner: number): void {
+    let queue = this.queues[dense];
+    const length = this.queueLengths[dense]!;
+    if (queue === null || queue === undefined) {
+      queue = new Int32Array(64);
+      this.queues[dense] = queue;
+    } else if (2 * length === queue.length) {
+      const larger = new Int32Array(queue.length * 2);
+      larger.set(queue);
+      this.queues[dense] = larger;
+      queue = larger;
+    }
+    queue[2 * length] = entry;
+    queue[2 * length + 1] = owner;
+    this.queueLengths[dense] = length + 1;
+    this.queuedInBlock[dense >>> 10]! += 1;
+    this.queued += 1;
+  }
+
+  private push(low: number, high: number, owner: number): void {
+    const at = this.stackLength++;
+    if (at === this.stackLow.length) {
+      this.stackLow = doubled(this.stackLow);
+      this.stackHigh = doubled(this.stackHigh);
+      this.stackOwner = doubled(this.stackOwner);
+    }
+    this.stackLow[at] = low;
+    this.stackHigh[at] = high;
+    this.stackOwner[at] = owner;
+  }
+
+  private markVisited(address: number): void {
+    const dense = this.memory.denseChunk(address);
+    const bits = (this.bits[dense] ??= new Uint32Array(chunkBytes / 8 / 32));
+    const bit = (address % chunkBytes) >>> 3;
+    bits[bit >>> 5]! |= 1 << (bit & 31);
+  }
+
+  /** A reference arrives at the object at (high, low). Nothing of the target is loaded here. */
+  private arrive(low: number, high: number, owner: number): void {
+    if ((low & 7) !== 0 || high < 0 || high >= 32_768) return;
+    const { memory } = this;
+    const chunk = (high << 12) | (low >>> 20);
+    const dense = memory.blocks[chunk >>> 10]! + (chunk & 1023);
+    if (dense < 1024) {
+      this.invalidReferences += 1;
+      return;
+    }
+    const bit = (low & 0xf_ffff) >>> 3;
+    let bits = this.bits[dense]!;
+    const mask = 1 << (bit & 31);
+    if (bits !== null && (bits[bit >>> 5]! & mask) !== 0) {
+      const node = this.graph.find(high * 4_294_967_296 + (low >>> 0));
+      if (node !== 0) {
+        this.graph.edge(owner, node);
+        if (this.countsReferences) this.countReference(node);
+      }
+      return;
+    }
+    const slot = memory.slots[dense]!;
+    if (slot === 0) {
+      this.enqueue(dense, bit, owner);
+      return;
+    }
+    const words = memory.words[slot]!;
+    const index = bit << 1;
+    const references = words[index]!;
+    if (references === 0 || words[index + 1] !== 0) {
+      this.invalidReferences += 1;
+      return;
+    }
+    const type = this.typeAt(words[index + 2]! | 0, words[index + 3]! | 0);
+    if (type === null) {
+      this.invalidReferences += 1;
+      return;
+    }
+    if (bits === null) {
+      bits = new Uint32Array(chunkBytes / 8 / 32);
+      this.bits[dense] = bits;
+    }
+    bits[bit >>> 5]! |= mask;
+    const { graph } = this;
+    const isSole = references === 1 && !this.countsReferences;
+    if (type.isAtomic) {
+      const size = this.atomicSize(low, high, type);
+      this.typeCounts[type.index]! += 1;
+      this.typeBytes[type.index]! += size;
+      this.objectCount += 1;
+      if (this.trace !== null) this.trace(high * 4_294_967_296 + (low >>> 0), type, size);
+      if (type.isSingleton) return;
+      let holder = owner;
+      if (
+        (!isSole && graph.count < this.maxNodes) ||
+        size >= largeBytes ||
+        (graph.flags[owner]! & namespace) !== 0
+      ) {
+        const address = high * 4_294_967_296 + (low >>> 0);
+        if (size >= largeBytes) this.buffers.push(address, size);
+        holder = graph.node(address, type.index, owner);
+        graph.edge(owner, holder);
+        if (this.countsReferences) this.countReference(holder);
+      }
+      graph.bytes[holder]! += size;
+      graph.objects[holder]! += 1;
+      return;
+    }
+    let holder = owner;
+    const isCollapsed =
+      isSole &&
+      ((graph.flags[owner]! & collapsing) !== 0 || graph.count > this.softNodes) &&
+      type.kind !== kinds.module &&
+      type.kind !== kinds.type &&
+      type.kind !== kinds.ndarray;
+    if (!isCollapsed && graph.count < this.maxNodes) {
+      holder = graph.node(high * 4_294_967_296 + (low >>> 0), type.index, owner);
+      graph.edge(owner, holder);
+      if (this.countsReferences) this.countReference(holder);
+    }
+    this.push(low, high, holder);
+  }
+
+  private countReference(node: number): void {
+    this.referenceCounts.set(node, (this.referenceCounts.get(node) ?? 0) + 1);
+  }
+
+  /** The type at (high, low), read where it is seen for the first time. null: no type. */
+  private typeAt(low: number, high: number): TypeInfo | null {
+    const at = (low >>> 4) & typeCacheMask;
+    if (this.cacheLow[at] === low && this.cacheHigh[at] === high && low !== 0)
+      return this.cacheType[at]!;
+    const index = this.types.indexOf((high >>> 0) * 4_294_967_296 + (low >>> 0));
+    const type = index < 0 ? null : this.types.types[index]!;
+    this.cacheLow[at] = low;
+    this.cacheHigh[at] = high;
+    this.cacheType[at] = type;
+    return type;
+  }
+
+  private atomicSize(low: number, high: number, type: TypeInfo): Bytes {
+    if (type.kind === kinds.plain) return type.basicBytes;
+    const { memory } = this;
+    const chunk = (high << 12) | (low >>> 20);
+    const dense = memory.blocks[chunk >>> 10]! + (chunk & 1023);
+    const slot = memory.slots[dense]!;
+    const index = (low & 0xf_ffff) >>> 2;
+    // The common cases without a call: small ints, short ASCII strings without other forms of themselves.
+    if (slot > 1 && index < (chunkBytes - 96) >>> 2) {
+      const words = memory.words[slot]!;
+      if (type.kind === kinds.integer && words[index + 5] === 0) {
+        const tag = words[index + 4]!;
+        if (this.hasWideCounts) return 24 + 4 * Math.max(1, tag >>> 3);
+        return 24 + 4 * (this.python.minor >= 11 ? Math.max(1, tag) : tag);
+      }
+      if (
+        type.kind === kinds.string &&
+        this.hasWideCounts &&
+        (words[index + 8]! & 96) === 96 &&
+        words[index + 5] === 0
+      )
+        return 41 + words[index + 4]!;
+    }
+    return sizeAndVisit(this, high * 4_294_967_296 + (low >>> 0), type, 0);
+  }
+
+  /** Counts a container and follows its references. */
+  private traverse(low: number, high: number, owner: number): void {
+    const address = high * 4_294_967_296 + (low >>> 0);
+    const { memory } = this;
+    const type = this.typeAt(memory.u32(address + 8) | 0, memory.u32(address + 12) | 0);
+    if (type === null) return;
+    this.count(address, type, sizeAndVisit(this, address, type, owner), owner);
+  }
+
+  private count(address: number, type: TypeInfo, bytes: Bytes, node: number): void {
+    let size = bytes;
+    // Nothing is larger than all that can be written: a struct in the middle of a change, or a broken image.
+    if (!(size >= 0 && size <= 2 * this.memory.writableBytes + 65_536)) {
+      size = type.basicBytes;
+      this.notes.add(
+        'some sizes made no sense (objects in the middle of a change) and were left out',
+      );
+    }
+    this.typeCounts[type.index]! += 1;
+    this.typeBytes[type.index]! += size;
+    this.objectCount += 1;
+    if (this.trace !== null) this.trace(address, type, size);
+    this.graph.bytes[node]! += size;
+    this.graph.objects[node]! += 1;
+  }
+}
+
+function doubled(from: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const to = new Int32Array(from.length * 2);
+  to.set(from);
+  return to;
+}

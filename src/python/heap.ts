@@ -1,0 +1,257 @@
+import type { HolderScope } from '../model/report.ts';
+import { Census, type CensusOptions } from './census.ts';
+import type { Interpreter } from './interpreter.ts';
+import { isPlausible, type Region } from './memory.ts';
+import type { Frame, PythonThread } from './stacks.ts';
+
+/** A name from which an object is reached. */
+export interface RootName {
+  readonly node: number;
+  readonly name: string;
+  readonly scope: HolderScope;
+  readonly frame: Frame | null;
+  /** Innermost call is 0. */
+  readonly depth: number;
+  readonly threadName: string | null;
+}
+
+export interface Heap {
+  readonly census: Census;
+  readonly names: readonly RootName[];
+  /** Nodes that stand for a group without a name. */
+  readonly groups: { readonly heldByC: number; readonly garbage: number };
+  /** Objects in the collector's lists. */
+  readonly collectedObjects: number;
+}
+
+/** Name of the values on a frame's evaluation stack, which have none in the program. */
+export const stackName = '(being built)';
+
+/**
+ * Counts the heap from its names on: locals of all calls, modules, then what only an evaluation stack or a C stack holds,
+ * then what is left in the collector's lists.
+ */
+export function readHeap(
+  python: Interpreter,
+  threads: readonly PythonThread[],
+  options: CensusOptions,
+  trace: Census['trace'] = null,
+): Heap {
+  const census = new Census(python, options);
+  census.trace = trace;
+  const names: RootName[] = [];
+  const nameOf = (
+    node: number,
+    name: string,
+    scope: HolderScope,
+    frame: Frame | null,
+    depth: number,
+    threadName: string | null,
+  ) => {
+    if (node !== 0) names.push({ node, name, scope, frame, depth, threadName });
+  };
+  const { memory, layout } = python;
+  for (const thread of threads) {
+    for (const [depth, frame] of thread.frames.entries())
+      localsOf(python, census, frame, (node, name, scope) =>
+        nameOf(node, name, scope, frame, depth, thread.name),
+      );
+    const dict = memory.word(thread.state + layout.thread.dict);
+    nameOf(census.root(dict, 0), '(thread locals)', 'attribute', null, 0, thread.name);
+    const exception = memory.word(thread.state + layout.thread.currentException);
+    nameOf(
+      census.root(exception, 0),
+      '(exception being raised)',
+      'stack',
+      thread.frames[0] ?? null,
+      0,
+      thread.name,
+    );
+  }
+  for (const interpreter of python.interpreters()) {
+    const { modules, sysdict, builtins } = layout.interpreter;
+    for (const field of [modules, sysdict, builtins]) {
+      const node = census.root(memory.word(interpreter + field), 0);
+      if (node !== 0) census.isNamespace(node);
+    }
+  }
+  census.run();
+  for (const thread of threads)
+    for (const [depth, frame] of thread.frames.entries()) {
+      census.root(frame.function, 0);
+      census.run();
+      if (!census.isComplete) break;
+      evaluationStack(python, census, frame, (node) =>
+        nameOf(node, stackName, 'stack', frame, depth, thread.name),
+      );
+    }
+  for (const thread of threads) nativeStack(census, thread, nameOf);
+  const groups = { heldByC: 0, garbage: 0 };
+  let collectedObjects = 0;
+  if (census.isComplete) {
+    const heldByC = census.graph.node(0, -1, 0);
+    const garbage = census.graph.node(0, -1, 0);
+    groups.heldByC = heldByC;
+    groups.garbage = garbage;
+    collectedObjects = collectorLists(python, census, heldByC, garbage);
+  }
+  return { census, names, groups, collectedObjects };
+}
+
+type Named = (node: number, name: string, scope: HolderScope) => void;
+
+function localsOf(python: Interpreter, census: Census, frame: Frame, named: Named): void {
+  const { memory } = python;
+  const { code, slots } = frame;
+  for (const [i, name] of code.names.entries()) {
+    const value = memory.word(slots + 8 * i);
+    if (!isPlausible(value)) continue;
+    // Cells and free variables: the variable's value is in the cell.
+    const isCell = (code.kinds[i]! & 0xc0) !== 0 && python.typeName(value) === 'cell';
+    if (isCell) {
+      const content = memory.word(value + 16);
+      const scope = (code.kinds[i]! & 0x80) === 0 ? 'local' : 'closure';
+      named(census.root(content, 0), name, scope);
+    }
+    const node = census.root(value, 0);
+    if (!isCell) named(node, name === '.0' ? '(iterator)' : name, 'local');
+  }
+  if (frame.localsDict !== 0 && frame.localsDict !== frame.globals) {
+    const node = census.root(frame.localsDict, 0);
+    if (node !== 0) census.isNamespace(node);
+  }
+}
+
+/** What nothing named holds and lies on an evaluation stack: a list that a comprehension builds, arguments of a call. */
+function evaluationStack(
+  python: Interpreter,
+  census: Census,
+  frame: Frame,
+  named: (node: number) => void,
+): void {
+  const start = frame.slots + 8 * frame.code.names.length;
+  for (let i = 0; i < frame.code.stackSize; i++) {
+    named(census.lateRoot(python.memory.word(start + 8 * i), 0));
+    census.run();
+  }
+}
+
+const maxStackBytes = 1 << 20;
+
+/** Words of a thread's own C stack that point to objects nothing else holds: what a C function works on. */
+function nativeStack(
+  census: Census,
+  thread: PythonThread,
+  nameOf: (
+    node: number,
+    name: string,
+    scope: HolderScope,
+    frame: Frame | null,
+    depth: number,
+    threadName: string | null,
+  ) => void,
+): void {
+  const { memory } = census;
+  const { native } = thread;
+  if (native === null || native.stackPointer === null || !census.isComplete) return;
+  const region: Region | null = memory.region(native.stackPointer);
+  if (region === null) return;
+  const frame = thread.frames[0] ?? null;
+  const end = Math.min(region.end, native.stackPointer + maxStackBytes);
+  const take = (word: number) => {
+    const node = census.lateRoot(word, 0);
+    nameOf(node, stackName, 'stack', frame, 0, thread.name);
+    if (node === 0)
+      pointerArray(census, word, (item) =>
+        nameOf(item, '(being sorted)', 'stack', frame, 0, thread.name),
+      );
+    census.run();
+  };
+  for (const word of native.registers) take(word);
+  for (
+    let at = Math.ceil(native.stackPointer / 8) * 8;
+    at + 8 <= end && census.isComplete;
+    at += 8
+  ) {
+    const word = memory.word(at);
+    if (isPlausible(word)) take(word);
+  }
+}
+
+/** A malloc block of object pointers that only the C stack knows: list.sort() keeps the items of its list in one. */
+function pointerArray(census: Census, address: number, named: (node: number) => void): void {
+  if (address % 16 !== 0 || !isPlausible(address)) return;
+  const { memory, types } = census;
+  if (memory.region(address - 8)?.writable !== true) return;
+  // glibc keeps the block's size before it, with flags in the low 3 bits.
+  const header = memory.word(address - 8);
+  const bytes = header - (header % 8);
+  if (bytes < 4096 || bytes % 16 !== 0 || bytes > memory.writableBytes) return;
+  if (memory.region(address + bytes - 32) === null) return;
+  const isObject = (word: number) =>
+    isPlausible(word) &&
+    memory.denseChunk(word) >= 1024 &&
+    types.of(word) !== null &&
+    census.isAlive(word);
+  const sample = Array.from({ length: 16 }, (_, i) => memory.word(address + 8 * i));
+  const filled = sample.filter((word) => word !== 0);
+  if (filled.length < 12 || !filled.every(isObject)) return;
+  if (census.isVisited(filled[0]!) && census.isVisited(filled.at(-1)!)) return;
+  const group = census.graph.node(0, -1, 0);
+  census.graph.edge(0, group);
+  census.graph.flags[group]! |= 1;
+  census.visitArray(address, Math.floor(bytes / 8) - 2, group);
+  census.addBuffer(address, bytes);
+  named(group);
+}
+
+const maxListed = 400_000_000;
+/** More left-overs than this are not told apart into garbage and held by C. */
+const maxSorted = 300_000;
+
+/** What only the collector knows: cycles that wait for it, and what C code holds. */
+function collectorLists(
+  python: Interpreter,
+  census: Census,
+  heldByC: number,
+  garbage: number,
+): number {
+  const { memory, layout, minor } = python;
+  const { headSize } = layout.gc;
+  const unseen: number[] = [];
+  let count = 0;
+  for (const head of python.collectorHeads()) {
+    let at = memory.word(head);
+    while (isPlausible(at - (at % 4)) && census.isComplete && count < maxListed) {
+      // The two low bits of a link are flags of the collector.
+      at -= at % 4;
+      if (at === head) break;
+      count += 1;
+      const object = at + headSize;
+      if (!census.isVisited(object) && unseen.length < maxSorted * 4) unseen.push(object);
+      at = memory.word(at);
+      if ((count & 8191) === 0 && census.checkTime()) break;
+    }
+  }
+  const { graph } = census;
+  graph.edge(0, heldByC);
+  graph.edge(0, garbage);
+  const isSorted = unseen.length <= maxSorted;
+  census.countsReferences = isSorted;
+  const nodes: number[] = [];
+  for (const object of unseen) {
+    // Seeds get no edge yet: who holds them is what we want to know.
+    const node = census.seed(object);
+    if (node !== 0) nodes.push(node);
+  }
+  census.run();
+  census.countsReferences = false;
+  for (const node of nodes) {
+    const references =
+      minor >= 12 ? memory.u32(graph.address[node]!) : memory.word(graph.address[node]!);
+    const inside = census.referenceCounts.get(node) ?? 0;
+    if (!isSorted || references > inside) graph.edge(heldByC, node);
+  }
+  for (const node of nodes) graph.lateEdges.push(garbage, node);
+  return count;
+}
