@@ -247,6 +247,10 @@ export interface Accounted {
   readonly pythonBytes: Bytes;
   readonly nativeBytes: Bytes;
   readonly unexplainedBytes: Bytes;
+  /** Finer, in words; `unexplainedBytes` is the allocators' rounding and free space among them. */
+  readonly parts?: readonly { readonly what: string; readonly bytes: Bytes }[];
+  /** Of Python's objects, what was allocated but never touched: not in the resident set. */
+  readonly untouchedBytes?: Bytes;
 }
 
 export type SourceStatus = 'read' | 'absent' | 'denied' | 'malformed' | 'truncated';

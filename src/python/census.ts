@@ -101,6 +101,15 @@ export class Census {
     return (bits[bit >>> 5]! & (1 << (bit & 31))) !== 0;
   }
 
+  /** Whether an object that was counted starts in the page of 4 KiB at this address. */
+  hasObjectsInPage(address: number): boolean {
+    const bits = this.bits[this.memory.denseChunk(address)];
+    if (bits === null || bits === undefined) return false;
+    const first = (address % chunkBytes) >>> 8;
+    for (let word = first; word < first + 16; word++) if (bits[word] !== 0) return true;
+    return false;
+  }
+
   /** Follows a reference that may be anything: a word of an unknown struct. */
   visit(address: number, owner: number): void {
     if (address < 65_536 || address >= addressLimit || ((address | 0) & 7) !== 0) return;

@@ -1,10 +1,14 @@
-import type { CoreFile } from '../elf/index.ts';
-import type { Thread } from '../model/report.ts';
-import { coreSource, openCoreProcess } from './core-process.ts';
+import type { Accounted, MemoryPicture, Thread, TypeTotal } from '../model/report.ts';
+import type { Bytes, Ms } from '../model/units.ts';
+import { openCoreProcess } from './core-process.ts';
 import { findRuntime, type Runtime } from './find-runtime.ts';
+import { readHeap, type Heap } from './heap.ts';
+import { holdersOf } from './holders.ts';
 import { Interpreter } from './interpreter.ts';
 import { isRefusal, openProcess, type Refusal } from './live-process.ts';
 import { Memory, type MemorySource } from './memory.ts';
+import { accountFor } from './native.ts';
+import { findSmells } from './smells/index.ts';
 import { readThreads, toThread, type PythonThread } from './stacks.ts';
 
 /** A CPython whose memory is open for reading. */
@@ -18,16 +22,7 @@ export interface Target {
 /** Opens a living process (a number) or a core (a path) and finds its CPython. */
 export function openTarget(target: number | string, maxChunks?: number): Target | Refusal {
   const source = typeof target === 'number' ? openProcess(target) : openCoreProcess(target);
-  return isRefusal(source) ? source : lookInto(source, maxChunks);
-}
-
-/** The Python stacks of a core that is open already; none where it was no Python, or one that cannot be read. */
-export function stacksOfCore(core: CoreFile): readonly Thread[] {
-  const target = lookInto(coreSource(core, () => {}));
-  return isRefusal(target) ? [] : stacksOf(target.python);
-}
-
-function lookInto(source: MemorySource, maxChunks?: number): Target | Refusal {
+  if (isRefusal(source)) return source;
   const memory = new Memory(source, maxChunks);
   const runtime = findRuntime(memory);
   if (isRefusal(runtime)) {
@@ -44,9 +39,90 @@ export function threadsOf(python: Interpreter): readonly PythonThread[] {
     .sort((a, b) => Number(b.name === 'MainThread') - Number(a.name === 'MainThread'));
 }
 
-export const stacksOf = (python: Interpreter): readonly Thread[] => threadsOf(python).map(toThread);
-
 export function versionText({ version }: Runtime): string {
   const { major, minor, patch } = version;
   return patch === null ? `${major}.${minor}` : `${major}.${minor}.${patch}`;
 }
+
+export interface LookOptions {
+  /** For everything that needs the process to stand still. */
+  readonly budgetMs: Ms;
+  /** Each step's result as it comes: the process may die, or coroner with it. */
+  readonly onStep?: (step: LookStep, picture: MemoryPicture) => void;
+  /** Nothing of the process is needed to stand still any more. */
+  readonly onRead?: () => void;
+  /** At most so many nodes, for little memory. */
+  readonly softNodes?: number;
+  readonly maxNodes?: number;
+}
+export type LookStep = 'stacks' | 'census' | 'holders';
+
+/** Looks at stacks, then counts the heap, then finds who holds it. Each step is given out as it comes. */
+export function look(target: Target, options: LookOptions): MemoryPicture {
+  const { python, runtime, source } = target;
+  const { budgetMs, onStep, onRead, softNodes, maxNodes } = options;
+  const deadline = performance.now() + budgetMs;
+  const threads = threadsOf(python);
+  let picture: MemoryPicture = {
+    lookedAt: new Date().toISOString(),
+    threads: threads.map(toThread),
+  };
+  onStep?.('stacks', picture);
+  if (runtime.version.major === 2) {
+    onRead?.();
+    return { ...picture, notes: ['Python 2.7: stacks only'] };
+  }
+  const heap = readHeap(python, threads, {
+    deadline,
+    ...(softNodes === undefined ? {} : { softNodes }),
+    ...(maxNodes === undefined ? {} : { maxNodes }),
+  });
+  const accounted = accountFor(source, heap);
+  picture = { ...picture, types: typesOf(heap), ...accounted, notes: notesOf(heap) };
+  onStep?.('census', picture);
+  const found = holdersOf(heap);
+  const smells = findSmells({ heap, found });
+  picture = { ...picture, holders: found.holders, smells };
+  onRead?.();
+  onStep?.('holders', picture);
+  return picture;
+}
+
+/** Stacks alone: a few milliseconds. */
+export const stacksOf = ({ python }: Target): readonly Thread[] => threadsOf(python).map(toThread);
+
+const maxTypes = 60;
+
+function typesOf({ census }: Heap): readonly TypeTotal[] {
+  // Types of the same name (a class made anew in each call) are one to a reader.
+  const totals = new Map<string, { count: number; bytes: Bytes }>();
+  for (const { name, index } of census.types.types) {
+    const count = census.typeCounts[index]!;
+    if (count === 0) continue;
+    const total = totals.get(name) ?? { count: 0, bytes: 0 };
+    total.count += count;
+    total.bytes += census.typeBytes[index]!;
+    totals.set(name, total);
+  }
+  return [...totals]
+    .map(([type, { count, bytes }]) => ({ type, count, bytes }))
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, maxTypes);
+}
+
+function notesOf({ census }: Heap): readonly string[] {
+  const notes = [...census.notes];
+  if (!census.isComplete)
+    notes.push(
+      `the time for the look was over after ${census.objectCount.toLocaleString('en')} objects: figures are lower bounds`,
+    );
+  if (census.listsBeingSorted > 0)
+    notes.push('a list was being sorted: its items count for the sort, not for the list');
+  if (census.externalBytes > 0)
+    notes.push(
+      `mmap objects map ${Math.round(census.externalBytes / 1024 ** 2).toLocaleString('en')} MiB besides`,
+    );
+  return notes;
+}
+
+export type { Accounted };
