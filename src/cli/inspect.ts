@@ -1,71 +1,127 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Inspection } from '../model/report.ts';
+import type { Inspection, MemoryPicture } from '../model/report.ts';
+import { formatDuration } from '../model/units.ts';
 import { isRefusal, readText, type Refusal } from '../python/live-process.ts';
-import { openTarget, stacksOf, versionText } from '../python/look.ts';
-import { pause, startGuard, type Paused } from '../python/pause.ts';
+import { look, openTarget, versionText, type Target } from '../python/look.ts';
+import { pause, startGuard, type Guard, type Paused } from '../python/pause.ts';
 import { renderInspection } from '../render/inspection.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Problem } from './problem.ts';
+import { terminalOptions } from './terminal-options.ts';
 
 interface Options {
   readonly json?: string | true;
   readonly color: boolean;
   readonly pause: boolean;
+  readonly budget: number;
+  readonly verbose?: true;
+  readonly stacks?: true;
 }
 
 export function configure(command: Command): void {
   command
     .argument('<target>', 'a process id, or a core file')
+    .option('--stacks', 'stacks only: stops the process for some milliseconds')
     .option('--json [file]', 'the result as JSON (format coroner/1), to a file or - (default)')
+    .option('--budget <seconds>', 'longest stop of the process', seconds, 10)
     .option('--no-pause', 'do not stop the process while it is read (figures may not fit together)')
+    .option('-v, --verbose', 'all stacks, types and holders')
     .option('--no-color', 'no colours')
+    .addHelpText(
+      'after',
+      '\nA living process is stopped while it is read, at most as long as the budget, and goes on\n' +
+        'afterwards, whatever becomes of coroner. Names, types and sizes are read, never values.',
+    )
     .action((target: string, options: Options) => inspect(target, options));
 }
 
-function inspect(target: string, options: Options): void {
-  const isPid = /^\d+$/.test(target);
-  if (!isPid) checkFile(target);
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0)
+    throw new Problem(`--budget: ${text} is not a number of seconds`);
+  return value;
+}
+
+function inspect(name: string, options: Options): void {
+  const pid = /^\d{1,10}$/.test(name) ? Number(name) : null;
+  if (pid === null) checkFile(name);
+  const guard = pid !== null && options.pause ? startGuard() : null;
+  let target: Target | null = null;
   let paused: Paused | null = null;
-  const guard = isPid && options.pause ? startGuard() : null;
   try {
-    if (guard !== null) paused = pause(Number(target), guard);
-    const opened = openTarget(isPid ? Number(target) : target);
+    const started = performance.now();
+    if (pid !== null && guard !== null) paused = stop(pid, guard);
+    const opened = openTarget(pid ?? name);
     if (isRefusal(opened)) throw problemOf(opened);
-    const { source, python, runtime } = opened;
-    const { pid } = source;
-    const inspection: Inspection = {
-      format: 'coroner/1',
-      process: {
-        pid,
-        name: source.kind === 'process' ? (readText(`/proc/${pid}/comm`)?.trim() ?? null) : null,
-        command: source.kind === 'process' ? commandOf(pid!) : null,
-        python: versionText(runtime),
-        place: isPid ? `/proc/${target}` : target,
+    target = opened;
+    let stoppedMs: number | null = null;
+    const memory = look(opened, {
+      budgetMs: options.budget * 1000,
+      stacksOnly: options.stacks === true,
+      onRead: () => {
+        if (paused !== null && !paused.wasStopped) stoppedMs = performance.now() - started;
+        paused?.resume();
       },
-      threads: stacksOf(python),
-      memory: {},
-    };
-    paused?.resume();
-    print(inspection, options);
+    });
+    print(inspectionOf(opened, name, memory, stoppedMs), options);
   } finally {
     paused?.resume();
     guard?.close();
+    target?.source.close();
   }
 }
 
-function print(inspection: Inspection, { json, color }: Options): void {
+/** Asks first: a process that may not be read must not be stopped either. */
+function stop(pid: number, guard: Guard): Paused | null {
+  const probe = openTarget(pid, 4);
+  if (isRefusal(probe)) throw problemOf(probe);
+  probe.source.close();
+  return pause(pid, guard);
+}
+
+function inspectionOf(
+  { source, runtime }: Target,
+  name: string,
+  picture: MemoryPicture,
+  stoppedMs: number | null,
+): Inspection {
+  const { pid } = source;
+  const { threads = [], ...memory } = picture;
+  const notes = [
+    ...(memory.notes ?? []),
+    ...(stoppedMs === null ? [] : [`it was stopped for ${formatDuration(stoppedMs)}`]),
+  ];
+  const isLiving = source.kind === 'process' && pid !== null;
+  return {
+    format: 'coroner/1',
+    process: {
+      pid,
+      name: isLiving
+        ? (readText(`/proc/${pid}/comm`)?.trimEnd() ?? null)
+        : (source.processName ?? null),
+      command: isLiving ? commandOf(pid) : (source.commandLine ?? null),
+      python: versionText(runtime),
+      place: isLiving ? `/proc/${pid}` : name,
+    },
+    threads,
+    memory: { ...memory, ...(notes.length === 0 ? {} : { notes }) },
+  };
+}
+
+function print(inspection: Inspection, { json, color, verbose }: Options): void {
   if (json !== undefined) {
     const text = `${JSON.stringify(inspection, null, 2)}\n`;
-    if (json === true || json === '-') process.stdout.write(text);
-    else writeFileSync(json, text);
-    if (json === true || json === '-') return;
+    if (json === true || json === '-') {
+      process.stdout.write(text);
+      return;
+    }
+    writeFileSync(json, text);
   }
-  const isTerminal = process.stdout.isTTY === true;
   process.stdout.write(
     renderInspection(inspection, {
-      columns: process.stdout.columns ?? 80,
-      colors: color && isTerminal && process.env['NO_COLOR'] === undefined,
+      ...terminalOptions(process.stdout, process.env, { color }),
+      verbose: verbose === true,
     }),
   );
 }

@@ -62,6 +62,8 @@ export class Census {
   private readonly maxNodes: number;
   private readonly hasWideCounts: boolean;
   private readonly bits: (Uint32Array | null)[];
+  /** One bit a page: memory out of line, and objects that are longer than a page. */
+  private readonly pages: Uint32Array;
   private readonly queues: (Int32Array | null)[];
   private readonly queueLengths: Int32Array;
   private readonly queuedInBlock: Int32Array;
@@ -88,6 +90,7 @@ export class Census {
     this.hasWideCounts = python.minor >= 12;
     const { denseChunks } = this.memory;
     this.bits = Array.from({ length: denseChunks }, () => null);
+    this.pages = new Uint32Array(denseChunks * 8);
     this.queues = Array.from({ length: denseChunks }, () => null);
     this.queueLengths = new Int32Array(denseChunks);
     this.queuedInBlock = new Int32Array(denseChunks >>> 10);
@@ -101,9 +104,12 @@ export class Census {
     return (bits[bit >>> 5]! & (1 << (bit & 31))) !== 0;
   }
 
-  /** Whether an object that was counted starts in the page of 4 KiB at this address. */
+  /** Whether something that was counted lies in the page of 4 KiB at this address. */
   hasObjectsInPage(address: number): boolean {
-    const bits = this.bits[this.memory.denseChunk(address)];
+    const dense = this.memory.denseChunk(address);
+    const page = (address % chunkBytes) >>> 12;
+    if ((this.pages[dense * 8 + (page >>> 5)]! & (1 << (page & 31))) !== 0) return true;
+    const bits = this.bits[dense];
     if (bits === null || bits === undefined) return false;
     const first = (address % chunkBytes) >>> 8;
     for (let word = first; word < first + 16; word++) if (bits[word] !== 0) return true;
@@ -235,8 +241,18 @@ export class Census {
     return this.memory.u32(address) !== 0 && this.memory.u32(address + 4) === 0;
   }
 
+  /** Memory that an object owns out of line. */
   addBuffer(address: number, bytes: Bytes): void {
     if (bytes >= largeBytes) this.buffers.push(address, bytes);
+    else this.markPages(address, bytes);
+  }
+
+  private markPages(address: number, bytes: Bytes): void {
+    if (!(address >= 0 && address + bytes < addressLimit)) return;
+    for (let at = address; at < address + bytes; at = (Math.floor(at / 4096) + 1) * 4096) {
+      const page = (at % chunkBytes) >>> 12;
+      this.pages[this.memory.denseChunk(at) * 8 + (page >>> 5)]! |= 1 << (page & 31);
+    }
   }
 
   /** Marks a node: what it alone holds is counted into it where it has many items, or every child has a name. */
@@ -406,6 +422,8 @@ export class Census {
       this.typeBytes[type.index]! += size;
       this.objectCount += 1;
       if (this.trace !== null) this.trace(high * 4_294_967_296 + (low >>> 0), type, size);
+      if (size > 2048 && size < largeBytes)
+        this.markPages(high * 4_294_967_296 + (low >>> 0), size);
       if (type.isSingleton) return;
       let holder = owner;
       if (
@@ -503,6 +521,7 @@ export class Census {
     this.typeBytes[type.index]! += size;
     this.objectCount += 1;
     if (this.trace !== null) this.trace(address, type, size);
+    if (size > 2048 && size < largeBytes && type.isAtomic) this.markPages(address, size);
     this.graph.bytes[node]! += size;
     this.graph.objects[node]! += 1;
   }

@@ -1,6 +1,6 @@
 import { openCore, x86Registers, type CoreFile } from '../elf/index.ts';
 import type { Refusal } from './live-process.ts';
-import { addressLimit, type MemorySource } from './memory.ts';
+import { addressLimit, type MemorySource, type Region } from './memory.ts';
 import { openFile } from './symbol-file.ts';
 
 export interface CoreSource extends MemorySource {
@@ -33,16 +33,7 @@ export function coreSource(core: CoreFile, close: () => void): CoreSource {
     kind: 'core',
     core,
     pid: core.process?.pid ?? null,
-    regions: core.regions
-      .filter(({ start, end }) => start < addressLimit && end > start)
-      .map(({ start, end, writable, path: mapped, fileOffset }) => ({
-        start,
-        end,
-        writable,
-        shared: false,
-        path: mapped ?? '',
-        offset: fileOffset,
-      })),
+    regions: regionsOf(core),
     read: (address, into) => core.readMemory(address, into),
     threads: () =>
       core.threads.map(({ id, stackPointer, registers }) => ({
@@ -51,7 +42,48 @@ export function coreSource(core: CoreFile, close: () => void): CoreSource {
         stackPointer: stackPointer || null,
         registers: [...registers].map(Number).filter((_, index) => index !== stackRegister),
       })),
+    ...(core.process === null
+      ? {}
+      : { processName: core.process.name, commandLine: core.process.commandLine }),
     filePath: (mapped) => mapped,
     close,
   };
+}
+
+/** What was dumped, and between it what was mapped from files (code, constants), which a dump may leave out. */
+function regionsOf(core: CoreFile): readonly Region[] {
+  const dumped = core.regions
+    .filter(({ start, end }) => start < addressLimit && end > start)
+    .map(({ start, end, writable, path, fileOffset }) => ({
+      start,
+      end,
+      writable,
+      shared: false,
+      path: path ?? '',
+      offset: fileOffset,
+    }));
+  const regions: Region[] = [...dumped];
+  let next = 0;
+  for (const { start, end, fileOffset, path } of core.files) {
+    if (start >= addressLimit) continue;
+    let at = start;
+    while (next > 0 && dumped[next - 1]!.end > start) next -= 1;
+    while (next < dumped.length && dumped[next]!.end <= start) next += 1;
+    for (let i = next; at < end; i++) {
+      const region = dumped[i];
+      const gapEnd = Math.min(end, region?.start ?? end);
+      if (gapEnd > at)
+        regions.push({
+          start: at,
+          end: gapEnd,
+          writable: false,
+          shared: false,
+          path,
+          offset: fileOffset + (at - start),
+        });
+      if (region === undefined || region.start >= end) break;
+      at = Math.max(at, region.end);
+    }
+  }
+  return regions.sort((a, b) => a.start - b.start);
 }

@@ -93,7 +93,8 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
     if (retained[node]! < least) continue;
     const type = typeOf(node);
     if (type === null) continue;
-    if (type.kind !== kinds.generator && type.kind !== kinds.frame && type.kind !== kinds.function) continue;
+    if (type.kind !== kinds.generator && type.kind !== kinds.frame && type.kind !== kinds.function)
+      continue;
     nameParts(partsOf(census, graph.address[node]!, type), '', null);
   }
   // Attributes of what has a name.
@@ -113,7 +114,8 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
       const node = graph.find(address);
       if (node === 0 || retained[node]! < least) continue;
       const type = typeOf(node);
-      if (type?.kind === kinds.module || type?.kind === kinds.type || type?.kind === kinds.function) continue;
+      if (type?.kind === kinds.module || type?.kind === kinds.type || type?.kind === kinds.function)
+        continue;
       addName(node, {
         name: `${place === undefined ? prefix : ''}${name}`,
         scope,
@@ -240,7 +242,11 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
     firstChild ??= childLists();
     let best = 0;
     let seen = 0;
-    for (let at = firstChild.head[node]!; at !== 0 && seen < 100_000; at = firstChild.next[at]!, seen++)
+    for (
+      let at = firstChild.head[node]!;
+      at !== 0 && seen < 100_000;
+      at = firstChild.next[at]!, seen++
+    )
       if (best === 0 || retained[at]! > retained[best]!) best = at;
     return best;
   }
@@ -252,13 +258,17 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
       const type = describe.typeOf(item);
       if (type === null || type.isSingleton) continue;
       const node = graph.find(item);
-      const bytes = Math.max(node === 0 ? 0 : retained[node]!, describe.sizeOf(item) + itemsOf(item));
+      const bytes = Math.max(
+        node === 0 ? 0 : retained[node]!,
+        describe.sizeOf(item) + itemsOf(item),
+      );
       const group = groups.get(type.name);
       if (group === undefined) groups.set(type.name, { bytes, item });
       else group.bytes += bytes;
     }
     let best: { bytes: number; item: number } | null = null;
-    for (const group of groups.values()) if (best === null || group.bytes > best.bytes) best = group;
+    for (const group of groups.values())
+      if (best === null || group.bytes > best.bytes) best = group;
     return best?.item ?? 0;
   }
 
@@ -290,7 +300,8 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
       leads.set(node, list);
       const key = list.join(',');
       const group = groups.get(key);
-      if (group === undefined) groups.set(key, { bytes: residual[node]!, holders: list, sample: node });
+      if (group === undefined)
+        groups.set(key, { bytes: residual[node]!, holders: list, sample: node });
       else groups.set(key, { ...group, bytes: group.bytes + residual[node]! });
       residual[node] = 0;
     }
@@ -351,7 +362,12 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
       if (bytes >= Math.max(least, total * 0.02) && graph.address[node] !== 0) {
         const object = graph.address[node]!;
         const type = typeOf(node);
-        const isCode = type !== null && (type.kind === kinds.module || type.kind === kinds.type || type.kind === kinds.function || type.kind === kinds.code);
+        const isCode =
+          type !== null &&
+          (type.kind === kinds.module ||
+            type.kind === kinds.type ||
+            type.kind === kinds.function ||
+            type.kind === kinds.code);
         if (!isCode && !isModules(object)) {
           const path = [unnamedPath(node), ...pathBelow(node)].join(' -> ');
           rows.push({
@@ -377,7 +393,13 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
       else other += bytes;
     }
     add('(imported modules: code, classes, texts)', 'global', 'module', imported, 0);
-    add('(held by C code only)', 'native', 'objects', other + (heldByC === 0 ? 0 : residual[heldByC]!), 0);
+    add(
+      '(held by C code only)',
+      'native',
+      'objects',
+      other + (heldByC === 0 ? 0 : residual[heldByC]!),
+      0,
+    );
     return rows;
   }
 
@@ -412,8 +434,6 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
   }
 }
 
-
-
 /** More nodes than this: shared objects were given to who was seen first. */
 const maxReliableNodes = 2_500_000;
 
@@ -427,7 +447,8 @@ const placeOf = ({ function: name, file, line }: Name) => ({ function: name, fil
 
 function nameWithPlace({ name, function: call, file, line }: Name): string {
   const base = file?.replace(/^.*\//, '');
-  if (call !== null) return `${name} in ${call}()${base === undefined ? '' : ` at ${base}:${line}`}`;
+  if (call !== null)
+    return `${name} in ${call}()${base === undefined ? '' : ` at ${base}:${line}`}`;
   return base === undefined ? name : `${name} in ${base}`;
 }
 
@@ -441,7 +462,11 @@ function nameGlobals(
   const { census } = heap;
   const { python, memory, graph, types } = census;
   for (const interpreter of python.interpreters()) {
-    for (const { name: moduleName, address } of namedEntries(census, python.modules(interpreter), 'global')) {
+    for (const { name: moduleName, address } of namedEntries(
+      census,
+      python.modules(interpreter),
+      'global',
+    )) {
       if (types.of(address)?.kind !== kinds.module) continue;
       const dict = memory.word(address + 16);
       if (!isPlausible(dict)) continue;

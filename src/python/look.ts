@@ -1,4 +1,4 @@
-import type { Accounted, MemoryPicture, Thread, TypeTotal } from '../model/report.ts';
+import type { MemoryPicture, TypeTotal } from '../model/report.ts';
 import type { Bytes, Ms } from '../model/units.ts';
 import { openCoreProcess } from './core-process.ts';
 import { findRuntime, type Runtime } from './find-runtime.ts';
@@ -51,6 +51,7 @@ export interface LookOptions {
   readonly onStep?: (step: LookStep, picture: MemoryPicture) => void;
   /** Nothing of the process is needed to stand still any more. */
   readonly onRead?: () => void;
+  readonly stacksOnly?: boolean;
   /** At most so many nodes, for little memory. */
   readonly softNodes?: number;
   readonly maxNodes?: number;
@@ -68,9 +69,12 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
     threads: threads.map(toThread),
   };
   onStep?.('stacks', picture);
-  if (runtime.version.major === 2) {
+  const isPython2 = runtime.version.major === 2;
+  if (isPython2 || options.stacksOnly === true) {
     onRead?.();
-    return { ...picture, notes: ['Python 2.7: stacks only'] };
+    return isPython2
+      ? { ...picture, notes: ['of Python 2.7 only the stacks can be read'] }
+      : picture;
   }
   const heap = readHeap(python, threads, {
     deadline,
@@ -87,9 +91,6 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
   onStep?.('holders', picture);
   return picture;
 }
-
-/** Stacks alone: a few milliseconds. */
-export const stacksOf = ({ python }: Target): readonly Thread[] => threadsOf(python).map(toThread);
 
 const maxTypes = 60;
 
@@ -124,5 +125,3 @@ function notesOf({ census }: Heap): readonly string[] {
     );
   return notes;
 }
-
-export type { Accounted };

@@ -32,6 +32,9 @@ export interface MemorySource {
   /** The mapped file as seen from here (`/proc/PID/root/...`), to look for symbols that are not in memory. */
   readonly filePath: (path: string) => string;
   readonly close: () => void;
+  /** What a core says about itself. */
+  readonly processName?: string;
+  readonly commandLine?: string;
 }
 
 /** User space ends below 2^47 on x86-64 and (by default) on aarch64. */

@@ -39,7 +39,8 @@ export function namedEntries(census: Census, dict: number, scope: HolderScope): 
   python.eachEntry(
     dict,
     (key, address) => {
-      if (python.typeName(key) === 'str') parts.push({ name: python.string(key, 128), address, scope });
+      if (python.typeName(key) === 'str')
+        parts.push({ name: python.string(key, 128), address, scope });
     },
     maxParts,
   );

@@ -18,7 +18,9 @@ export function accountFor(source: MemorySource, heap: Heap): { readonly account
   const { census } = heap;
   const stacks = new Set<Area>();
   for (const { stackPointer } of source.threads()) {
-    const area = areas.find(({ start, end }) => stackPointer !== null && stackPointer >= start && stackPointer < end);
+    const area = areas.find(
+      ({ start, end }) => stackPointer !== null && stackPointer >= start && stackPointer < end,
+    );
     if (area !== undefined) stacks.add(area);
   }
   let rssBytes = 0;
@@ -39,7 +41,13 @@ export function accountFor(source: MemorySource, heap: Heap): { readonly account
       fileBytes += area.rssBytes;
     } else if (area.isShared) sharedBytes += area.rssBytes;
     else if (area.rssBytes > 0 && area.isWritable) {
-      const counted = countPages(area, pages, (address) => census.hasObjectsInPage(address), ranges, census.python.minor >= 10 ? 1 << 20 : 1 << 18);
+      const counted = countPages(
+        area,
+        pages,
+        (address) => census.hasObjectsInPage(address),
+        ranges,
+        census.python.minor >= 10 ? 1 << 20 : 1 << 18,
+      );
       pythonPages += counted.python;
       arenaFreePages += counted.arenaFree;
       nativePages += counted.native;
@@ -134,7 +142,9 @@ function openPages(pid: number): Pages | null {
     return {
       read: (page, into) => {
         try {
-          return readSync(descriptor, new Uint8Array(into.buffer), 0, into.byteLength, page * 8) / 8;
+          return (
+            readSync(descriptor, new Uint8Array(into.buffer), 0, into.byteLength, page * 8) / 8
+          );
         } catch {
           return 0;
         }

@@ -1,71 +1,235 @@
-import pc from 'picocolors';
-import type { Inspection, StackFrame, Thread } from '../model/report.ts';
+/** What `coroner inspect` shows in a terminal: who holds the memory first, then the rest. Pure. */
+import type {
+  Accounted,
+  Holder,
+  Inspection,
+  MemoryPicture,
+  Smell,
+  StackFrame,
+  Thread,
+  TypeTotal,
+} from '../model/report.ts';
+import { formatBytes } from '../model/units.ts';
+import { displayWidth, hanging, inked, squeezed, type Line, type Span } from './terminal/layout.ts';
+import { placeOf } from './words.ts';
 
-interface Options {
+export interface InspectionOptions {
   readonly columns: number;
-  readonly colors: boolean;
+  readonly color: boolean;
+  readonly unicode: boolean;
+  readonly hyperlinks: boolean;
+  /** Everything there is, instead of the largest. */
+  readonly verbose?: boolean;
 }
 
-type Colors = ReturnType<typeof pc.createColors>;
+export function renderInspection(inspection: Inspection, options: InspectionOptions): string {
+  const width = Math.max(40, Math.min(options.columns, 120));
+  const isVerbose = options.verbose === true;
+  const { memory, threads } = inspection;
+  const lines: Line[] = [
+    ...title(inspection, width),
+    ...threadsPart(threads, width, isVerbose),
+    ...holdersPart(memory, width, isVerbose),
+    ...typesPart(memory.types ?? [], width, isVerbose),
+    ...smellsPart(memory.smells ?? [], width),
+    ...accountedPart(memory.accounted, width),
+    ...notesPart(memory.notes ?? [], width),
+  ];
+  return inked(lines, options);
+}
 
-/** What `coroner inspect` shows in a terminal. */
-export function renderInspection(inspection: Inspection, { columns, colors }: Options): string {
-  const paint = pc.createColors(colors);
-  const width = Math.max(60, Math.min(columns, 110));
-  const { process, threads } = inspection;
-  const title = [
-    process.name ?? 'process',
+const bold = (text: string): Span => ({ text, style: ['bold'] });
+const dim = (text: string): Span => ({ text, style: ['dim'] });
+const plain = (text: string): Span => ({ text });
+
+const sizeColumns = 9;
+const size = (bytes: number): string => formatBytes(bytes).padStart(sizeColumns);
+
+function title({ process, memory }: Inspection, width: number): readonly Line[] {
+  const { accounted } = memory;
+  const words = [
     process.pid === null ? '' : `(pid ${process.pid})`,
     process.python === null ? '' : `CPython ${process.python}`,
+    accounted === undefined ? '' : `${formatBytes(accounted.rssBytes)} resident`,
+  ].filter((word) => word !== '');
+  return [
+    [bold(process.name ?? process.place), plain(`  ${words.join('  ')}`)],
+    ...(process.command === null ? [] : [[dim(squeezed(process.command, width))]]),
+    [],
   ];
-  const lines = [paint.bold(title.filter(Boolean).map(printable).join(' '))];
-  if (process.command !== null) lines.push(paint.dim(clip(printable(process.command), width)));
-  lines.push('', ...threads.flatMap((thread) => renderThread(thread, width, paint)));
-  return `${lines.join('\n')}\n`;
 }
 
-const shownFrames = 25;
+const shownFrames = 12;
 
-function renderThread(thread: Thread, width: number, paint: Colors): readonly string[] {
-  const marks = [
-    thread.holdsGil ? 'holds the GIL' : '',
-    thread.collectingGarbage === true ? 'collecting garbage' : '',
-  ].filter(Boolean);
-  const name = thread.name === null ? '' : ` ${printable(thread.name)}`;
-  const head = `${paint.bold(`Thread ${thread.id}${name}`)}${marks.length === 0 ? '' : paint.yellow(`  ${marks.join(', ')}`)}`;
-  const { stack } = thread;
+function threadsPart(
+  threads: readonly Thread[],
+  width: number,
+  isVerbose: boolean,
+): readonly Line[] {
+  if (threads.length === 0) return [];
+  const lines: Line[] = [[bold('What it is doing'), dim('  (innermost call first)')]];
+  // Threads that wait at the same place are one to a reader.
+  const groups = new Map<string, Thread[]>();
+  for (const thread of threads) {
+    const key = thread.holdsGil ? `${thread.id}` : JSON.stringify(thread.stack);
+    groups.set(key, [...(groups.get(key) ?? []), thread]);
+  }
+  for (const [first, ...others] of groups.values()) {
+    const thread = first!;
+    const marks = [
+      thread.holdsGil ? 'holds the GIL' : '',
+      thread.collectingGarbage === true ? 'collecting garbage' : '',
+    ].filter((mark) => mark !== '');
+    const name = thread.name === null ? `thread ${thread.id}` : thread.name;
+    const ids = thread.name === null ? '' : `  ${thread.id}`;
+    const same = others.length === 0 ? '' : `  and ${others.length} more at the same place`;
+    lines.push([
+      plain('  '),
+      { text: name, style: ['cyan'] },
+      dim(ids + same),
+      ...(marks.length === 0
+        ? []
+        : [{ text: `  ${marks.join(', ')}`, style: ['yellow'] as const }]),
+    ]);
+    lines.push(...stackLines(thread.stack, width, isVerbose));
+  }
+  return [...lines, []];
+}
+
+function stackLines(
+  stack: readonly StackFrame[],
+  width: number,
+  isVerbose: boolean,
+): readonly Line[] {
+  if (stack.length === 0) return [[dim('      no Python code')]];
   const hidden = stack.length - shownFrames;
-  const frames =
-    hidden <= 5
-      ? stack.map((frame) => renderFrame(frame, width, paint))
+  const lines = (frames: readonly StackFrame[]) => frames.map((frame) => frameLine(frame, width));
+  if (isVerbose || hidden <= 2) return lines(stack);
+  return [
+    ...lines(stack.slice(0, shownFrames - 3)),
+    [dim(`      ... ${grouped(hidden)} more calls ...`)],
+    ...lines(stack.slice(-3)),
+  ];
+}
+
+function frameLine(frame: StackFrame, width: number): Line {
+  const room = width - 6;
+  const place = placeOf(frame);
+  const name = squeezed(`${frame.function}()`, Math.max(12, Math.min(room - 20, 44)));
+  const left = Math.max(12, room - displayWidth(name) - 2);
+  return [plain(`      ${name}  `), dim(squeezed(place, left))];
+}
+
+const shownHolders = 12;
+
+function holdersPart(memory: MemoryPicture, width: number, isVerbose: boolean): readonly Line[] {
+  const holders = memory.holders ?? [];
+  const [largest] = holders;
+  if (largest === undefined) return [];
+  const lines: Line[] = [[bold('What holds the memory'), dim('  (what would be freed with each)')]];
+  const shown = isVerbose
+    ? holders
+    : holders
+        .filter(({ retainedBytes }) => retainedBytes >= largest.retainedBytes * 0.003)
+        .slice(0, shownHolders);
+  for (const holder of shown) lines.push(...holderLines(holder, largest.retainedBytes, width));
+  const rest = holders.length - shown.length;
+  if (rest > 0) lines.push([dim(`  ${' '.repeat(sizeColumns)}  ${rest} smaller ones: --verbose`)]);
+  return [...lines, []];
+}
+
+const barColumns = 8;
+
+function holderLines(holder: Holder, most: number, width: number): readonly Line[] {
+  const filled = Math.max(1, Math.round((holder.retainedBytes / most) * barColumns));
+  const bar = '#'.repeat(filled).padEnd(barColumns);
+  const indent = 2 + sizeColumns + 2 + barColumns + 2;
+  const isNamed = !holder.name.startsWith('(');
+  const amount = `${holder.estimate ? '~' : ''}${formatBytes(holder.retainedBytes)}`;
+  const where = holderPlace(holder);
+  const head = `  ${amount.padStart(sizeColumns)}  `;
+  const lines: Line[] = [];
+  const name: Line = [
+    isNamed ? { text: holder.name, style: ['bold'] } : plain(holder.name),
+    ...(where === ''
+      ? []
       : [
-          ...stack.slice(0, shownFrames - 5).map((frame) => renderFrame(frame, width, paint)),
-          paint.dim(`    … ${hidden.toLocaleString('en')} more calls …`),
-          ...stack.slice(-5).map((frame) => renderFrame(frame, width, paint)),
-        ];
-  return [head, ...(frames.length === 0 ? [paint.dim('    (no Python code)')] : frames), ''];
+          dim(`  ${squeezed(where, Math.max(16, width - indent - displayWidth(holder.name) - 2))}`),
+        ]),
+  ];
+  lines.push(...hanging([plain(head), { text: `${bar}  `, style: ['red'] }], name, width));
+  const below = holder.path.split(' -> ').slice(1).join(' -> ');
+  const blank: Line = [plain(' '.repeat(indent))];
+  if (below !== '') lines.push(...hanging(blank, [plain(below)], width));
+  if (holder.alsoHeldBy.length > 0)
+    lines.push(
+      ...hanging(blank, [dim(`also: ${holder.alsoHeldBy.slice(0, 3).join('; ')}`)], width),
+    );
+  return lines;
 }
 
-function renderFrame(frame: StackFrame, width: number, paint: Colors): string {
-  const place = `${shortPath(printable(frame.file ?? '?'), Math.floor(width * 0.5))}:${frame.line ?? '?'}`;
-  const name = clip(printable(frame.function), Math.max(16, width - place.length - 8));
-  return `    ${name}  ${paint.dim(place)}`;
+function holderPlace({ scope, function: call, file, line, name }: Holder): string {
+  const place = placeOf({ file, line });
+  if (call !== null) return `${name.startsWith('(') ? 'in' : 'of'} ${call}() at ${place}`;
+  if (scope === 'global' && file !== null) return `global of ${place}`;
+  if (scope === 'attribute' && file !== null) return place;
+  return '';
 }
 
-/** The end of a path, where it is too long. */
-export function shortPath(path: string, length: number): string {
-  if (path.length <= length) return path;
-  const parts = path.split('/');
-  let short = parts.pop() ?? path;
-  while (parts.length > 0 && short.length + parts.at(-1)!.length + 3 <= length)
-    short = `${parts.pop()!}/${short}`;
-  return `…/${short}`;
+const shownTypes = 10;
+
+function typesPart(
+  types: readonly TypeTotal[],
+  width: number,
+  isVerbose: boolean,
+): readonly Line[] {
+  if (types.length === 0) return [];
+  const shown = types.slice(0, isVerbose ? types.length : shownTypes);
+  return [
+    [bold('Objects by type')],
+    ...shown.map(({ type, count, bytes }): Line => [
+      plain(`  ${size(bytes)}  ${grouped(count).padStart(12)}  `),
+      plain(squeezed(type, Math.max(12, width - 27))),
+    ]),
+    [],
+  ];
 }
 
-export const clip = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, Math.max(1, length - 1))}…`;
+function smellsPart(smells: readonly Smell[], width: number): readonly Line[] {
+  if (smells.length === 0) return [];
+  const indent = 2 + sizeColumns + 2;
+  return [
+    [bold('What could be saved')],
+    ...smells
+      .slice(0, 8)
+      .flatMap(({ id, savesBytes, says }) => [
+        ...hanging([{ text: `  ${size(savesBytes)}  `, style: ['green'] }], [plain(says)], width),
+        [dim(`${' '.repeat(indent)}${id}`)],
+      ]),
+    [],
+  ];
+}
 
-/** Text from outside without anything that a terminal would obey. */
-export const printable = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\uFFFD');
+function accountedPart(accounted: Accounted | undefined, width: number): readonly Line[] {
+  if (accounted === undefined) return [];
+  const { rssBytes, parts = [], untouchedBytes } = accounted;
+  return [
+    [bold('Where the resident memory is'), dim(`  (${formatBytes(rssBytes)} in all)`)],
+    ...parts.flatMap(({ what, bytes }) =>
+      hanging([plain(`  ${size(bytes)}  `)], [plain(what)], width),
+    ),
+    ...(untouchedBytes === undefined
+      ? []
+      : hanging(
+          [plain(`  ${size(untouchedBytes)}  `)],
+          [dim('allocated by Python, never touched or swapped out: not resident')],
+          width,
+        )),
+    [],
+  ];
+}
+
+const notesPart = (notes: readonly string[], width: number): readonly Line[] =>
+  notes.flatMap((note) => hanging([dim('Note: ')], [dim(note)], width));
+
+const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');

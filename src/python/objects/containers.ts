@@ -86,6 +86,7 @@ export function visitDeque(census: Census, deque: number, owner: number): Bytes 
   while (left > 0 && isPlausible(block) && index < dequeItems && blocks <= most) {
     const here = Math.min(left, dequeItems - index);
     census.visitArray(block + 8 + 8 * index, here, owner);
+    census.addBuffer(block, dequeBlockBytes);
     left -= here;
     index = 0;
     if (left > 0) {
@@ -125,6 +126,7 @@ export function visitInlineValues(
     const usable = Math.min(memory.word(cachedKeys + 16) + count, 256);
     // The prefix of insertion order lies before the values, its length in the byte before them.
     bytes = usable * 8 + memory.u8(values - 1);
+    census.addBuffer(values - memory.u8(values - 1), bytes);
   }
   return bytes;
 }
