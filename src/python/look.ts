@@ -1,6 +1,7 @@
-import type { MemoryPicture, TypeTotal } from '../model/report.ts';
+import type { CoreFile } from '../elf/index.ts';
+import type { MemoryPicture, Thread, TypeTotal } from '../model/report.ts';
 import type { Bytes, Ms } from '../model/units.ts';
-import { openCoreProcess } from './core-process.ts';
+import { coreSource, openCoreProcess } from './core-process.ts';
 import { findRuntime, type Runtime } from './find-runtime.ts';
 import { readHeap, type Heap } from './heap.ts';
 import { holdersOf } from './holders.ts';
@@ -22,7 +23,16 @@ export interface Target {
 /** Opens a living process (a number) or a core (a path) and finds its CPython. */
 export function openTarget(target: number | string, maxChunks?: number): Target | Refusal {
   const source = typeof target === 'number' ? openProcess(target) : openCoreProcess(target);
-  if (isRefusal(source)) return source;
+  return isRefusal(source) ? source : lookInto(source, maxChunks);
+}
+
+/** The Python stacks of a core that is open already; none where it was no Python, or one that cannot be read. */
+export function stacksOfCore(core: CoreFile): readonly Thread[] {
+  const target = lookInto(coreSource(core, () => {}));
+  return isRefusal(target) ? [] : threadsOf(target.python).map(toThread);
+}
+
+function lookInto(source: MemorySource, maxChunks?: number): Target | Refusal {
   const memory = new Memory(source, maxChunks);
   const runtime = findRuntime(memory);
   if (isRefusal(runtime)) {
