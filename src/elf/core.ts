@@ -600,7 +600,8 @@ function backingFiles(
     if (file === null) return null;
     const expected = buildIdAt(base);
     const read = readElf(file.readAt, file.size);
-    const usable = expected === null || ('elf' in read && read.elf.buildId === expected);
+    // A hostile core may name any file: nothing but ELF objects is taken for its memory.
+    const usable = 'elf' in read && (expected === null || read.elf.buildId === expected);
     opened.set(path, usable ? file.readAt : null);
     return opened.get(path) ?? null;
   };

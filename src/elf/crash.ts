@@ -8,7 +8,7 @@ import { loadedObject } from './dynamic.ts';
 import { regionAt, wordsOf, type MemoryRegion, type Words } from './memory-reader.ts';
 import { findSignalFrame } from './signal-frame.ts';
 import { dynamicTlsAddress, errnoAddress } from './thread-local.ts';
-import { memoryOperand, type MemoryOperand, type Register } from './x86-operand.ts';
+import { memoryOperands, type MemoryOperand, type Register } from './x86-operand.ts';
 
 export type Registers = Readonly<Record<Register | 'rip', bigint>>;
 
@@ -91,9 +91,12 @@ export function crashFacts(core: CoreFile): CrashFacts {
         : (signalInfo?.address ?? null);
   const executes =
     faultAddress !== null && Number(faultAddress) === instructionPointer && signal === 11;
-  const decoded =
-    isFault && !executes && registers !== null ? readInstruction(words, instructionPointer) : null;
-  const operand = decoded !== null && agrees(decoded, registers!, faultAddress) ? decoded : null;
+  const operand =
+    isFault && !executes && registers !== null
+      ? (readInstruction(words, instructionPointer).find((decoded) =>
+          agrees(decoded, registers, faultAddress),
+        ) ?? null)
+      : null;
 
   const errno = readErrno(core, words);
 
@@ -145,11 +148,13 @@ function registersOf(core: CoreFile, values: BigUint64Array): Registers | null {
   ) as unknown as Registers;
 }
 
-function readInstruction(words: Words, address: number): MemoryOperand | null {
+function readInstruction(words: Words, address: number): readonly MemoryOperand[] {
   // The last instruction of a mapping may have fewer than 15 bytes behind it.
-  for (const length of [15, 8, 4, 2])
-    if (words.bytes(address, length) !== null) return memoryOperand(words.bytes(address, length)!);
-  return null;
+  for (const length of [15, 8, 4, 2]) {
+    const code = words.bytes(address, length);
+    if (code !== null) return memoryOperands(code);
+  }
+  return [];
 }
 
 /** Whether the decoded operand explains the fault address: else one of the two was misunderstood. */

@@ -26,4 +26,4 @@ export {
 } from './memory-reader.ts';
 export { readAtBytes, readBytes, type ElfProblem, type ReadAt } from './read-at.ts';
 export { crashFacts, objectAt, type CrashFacts } from './crash.ts';
-export { formatOperand, memoryOperand, type MemoryOperand } from './x86-operand.ts';
+export { formatOperand, memoryOperands, type MemoryOperand } from './x86-operand.ts';

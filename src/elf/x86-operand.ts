@@ -34,8 +34,34 @@ export interface MemoryOperand {
   readonly access: 'read' | 'write' | 'both';
 }
 
-/** The memory operand of the instruction that begins `code`; null where it has none or is not known. */
-export function memoryOperand(code: Uint8Array): MemoryOperand | null {
+/**
+ * The memory operands of the instruction that begins `code`: two for string moves and for `call *mem`, none where it
+ * touches no memory or is not known.
+ */
+export function memoryOperands(code: Uint8Array): readonly MemoryOperand[] {
+  const first = firstOperand(code);
+  if (first === null) return [];
+  const opcode = code[prefixBytes(code)];
+  const second =
+    opcode === 0xa4 || opcode === 0xa5 || opcode === 0xa6 || opcode === 0xa7
+      ? { ...at('rsi', 0, 'read'), segment: first.segment }
+      : opcode === 0xff && first.base !== 'rsp'
+        ? { ...stack(-8, 'write'), segment: null }
+        : null;
+  return second === null ? [first] : [first, second];
+}
+
+/** Legacy prefixes and REX before a one-byte opcode. */
+function prefixBytes(code: Uint8Array): number {
+  let count = 0;
+  while (count < 14 && legacyPrefixes.has(code[count] ?? 0)) count += 1;
+  const byte = code[count] ?? 0;
+  return byte >= 0x40 && byte <= 0x4f ? count + 1 : count;
+}
+
+const legacyPrefixes = new Set([0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65]);
+
+function firstOperand(code: Uint8Array): MemoryOperand | null {
   let at = 0;
   let segment: 'fs' | 'gs' | null = null;
   let mandatory: number | null = null;
@@ -97,7 +123,7 @@ export function memoryOperand(code: Uint8Array): MemoryOperand | null {
   }
   if (opcode < 0) return null;
   if (map === 1) {
-    const implied = impliedOperand(opcode, mandatory);
+    const implied = impliedOperand(opcode);
     if (implied !== undefined) return implied === null ? null : { ...implied, segment };
   }
   if (!hasModRm(map, opcode)) return null;
@@ -177,10 +203,7 @@ const at = (
 const stack = (displacement: number, access: 'read' | 'write') => at('rsp', displacement, access);
 
 /** One-byte opcodes without ModRM that touch memory; null: this one touches none; undefined: look at its ModRM. */
-function impliedOperand(
-  opcode: number,
-  mandatory: number | null,
-): Omit<MemoryOperand, 'segment'> | null | undefined {
+function impliedOperand(opcode: number): Omit<MemoryOperand, 'segment'> | null | undefined {
   if (opcode >= 0x50 && opcode <= 0x57) return stack(-8, 'write');
   if (opcode >= 0x58 && opcode <= 0x5f) return stack(0, 'read');
   switch (opcode) {
@@ -207,14 +230,14 @@ function impliedOperand(
     // movs and cmps have two operands: which one faulted is told by the fault address.
     case 0xa4:
     case 0xa5:
-      return at('rdi', 0, 'both');
+      return at('rdi', 0, 'write');
     case 0xa6:
     case 0xa7:
       return at('rdi', 0, 'read');
     case 0xd7:
       return at('rbx', 0, 'read');
     case 0x90:
-      return mandatory === 0x66 ? null : null;
+      return null;
     default:
       return undefined;
   }
