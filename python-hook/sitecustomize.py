@@ -142,7 +142,9 @@ def _coroner_install(this_module):
         try:
             memory = is_memory(kind, value)
             module = getattr(kind, "__module__", None)
-            name = kind.__name__ if module in (None, "builtins", "exceptions", "__main__") else module + "." + kind.__name__
+            name = getattr(kind, "__qualname__", kind.__name__)
+            if module not in (None, "builtins", "exceptions", "__main__"):
+                name = module + "." + name
             head = '{"what":"exception","fate":"' + fate + '","pid":' + str(getpid()) + ',"python":"' + version + '"'
             if time is not None:
                 head += ',"time":' + str(round(time(), 3))

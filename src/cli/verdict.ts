@@ -1,7 +1,7 @@
 import { writeSync, writeFileSync } from 'node:fs';
 import { diagnose } from '../diagnose/diagnose.ts';
 import type { Recording } from '../model/recording.ts';
-import type { Report } from '../model/report.ts';
+import type { Incident, Report } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
 import { parseIncident } from '../parsers/recording.ts';
 import { renderJson } from '../render/json.ts';
@@ -46,7 +46,8 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
       renderTerminal(report, {
         ...terminal,
         verbose: false,
-        quiet: options.quiet === true,
+        // That it was not memory is one line: whoever asked for a wrapper did not ask for a page on every ValueError.
+        quiet: options.quiet === true || report.incidents.every(isNotMemory),
         recording,
       }),
     );
@@ -56,6 +57,8 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
   if (options.json === true || options.json === '-') writeAll(1, json);
   else writeFileSync(options.json, json);
 }
+
+const isNotMemory = ({ outOfMemory }: Incident) => outOfMemory === false;
 
 /** One line on a run that ended well. */
 function goodEnd({ processes, cgroups, durationMs }: Recording): string {

@@ -31,7 +31,8 @@ import type {
 import type { Limit, SourceReport } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { parsers } from './index.ts';
-import type { Line, Parser } from './parser.ts';
+import { linesOf, parseInput } from './parse.ts';
+import type { Parser } from './parser.ts';
 
 /** An incident folder understood. */
 export interface ParsedIncident {
@@ -491,23 +492,11 @@ const wordsIn = (text: string) =>
     (line) => line.what === 'exception' && typeof line.type === 'string',
   );
 
-const toLines = (text: string): Line[] =>
-  text.split('\n').map((line, index) => ({ number: index + 1, text: line.replace(/\r$/, '') }));
-
-function parseText(
+const parseText = (
   name: string,
   text: string,
   withParsers: readonly Parser[],
-): readonly Evidence[] {
-  const lines = toLines(text);
-  const evidence: Evidence[] = [];
-  for (const parser of withParsers) {
-    if (parser.needles.length > 0 && !parser.needles.some((needle) => text.includes(needle)))
-      continue;
-    evidence.push(...parser.parse({ name, lines }));
-  }
-  return evidence;
-}
+): readonly Evidence[] => parseInput({ name, lines: linesOf(text) }, withParsers);
 
 /** The command's own words: the tail of its stderr, and the dump that faulthandler wrote beside it. */
 function textEvidence(

@@ -3,17 +3,22 @@ import type { Finding } from '../model/finding.ts';
 import type { Remedy, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { defineRule, reason } from './define-rule.ts';
+import { limitOf } from './refusing-limit.ts';
 import { atUsersLine, groupRepeated, statedRlimit, subjectOf } from './words.ts';
 
 export const allocFailureException = defineRule({
   id: 'alloc-failure-exception',
   title: 'An allocation failed and the program raised an exception (P1 to P8, P14)',
   needs: ['program-error'],
-  uses: ['stated-limit'],
-  judge: ({ 'program-error': errors, 'stated-limit': limits }) =>
-    groupRepeated(errors.filter(({ resource }) => resource === 'memory')).map((group) =>
-      judge(group, limits),
-    ),
+  uses: ['stated-limit', 'process-limits', 'host-counters', 'kernel-refusal'],
+  judge: ({ 'program-error': errors, 'stated-limit': limits, ...watched }) =>
+    groupRepeated(errors.filter(({ resource }) => resource === 'memory')).map((group) => {
+      const finding = judge(group, limits);
+      // A watched process has told its limits: the rule about them knows which it was.
+      return limitOf(group[0], watched) === null
+        ? finding
+        : { ...finding, unknown: (finding.unknown ?? []).filter((one) => one !== whoseLimit) };
+    }),
 });
 
 function judge(

@@ -79,7 +79,7 @@ export const kernelRefusal = defineRule({
   id: 'kernel-refusal',
   title: 'The kernel refused memory to a process',
   needs: ['kernel-refusal'],
-  uses: ['kernel-segfault'],
+  uses: ['kernel-segfault', 'process-exit'],
   judge: (facts) => {
     const crashed = new Set(
       facts['kernel-segfault'].flatMap((crash) =>
@@ -89,6 +89,9 @@ export const kernelRefusal = defineRule({
     const groups: KernelRefusal[][] = [];
     for (const refusal of facts['kernel-refusal']) {
       if (crashed.has(refusal)) continue;
+      // Where its parent has told how it ended, the rules about recordings know whether it died of it.
+      const exit = facts['process-exit'].find(({ pid }) => pid === refusal.pid);
+      if (exit !== undefined && (exit.signal !== null || exit.exitCode === 0)) continue;
       const group = groups.find(([first]) => first !== undefined && sameProcess(first, refusal));
       if (group === undefined) groups.push([refusal]);
       else group.push(refusal);
@@ -233,18 +236,17 @@ const sameProcess = (a: KernelRefusal, b: KernelRefusal): boolean => {
 };
 
 /**
- * What the program had asked for. A failed malloc is tried up to three times (mmap, heap, a new arena), each a little
- * larger: the smallest, minus the page that the header costs, is the size asked for.
+ * What the program had asked for, within a page. A failed malloc is tried up to three times: first by mmap (the request and the header,
+ * rounded up to pages), then by growing the heap, whose free end may make it smaller than the request (seen: 155,648 bytes),
+ * then in a new arena. So it is the first, minus the page.
  */
-function requestOf(refusals: readonly KernelRefusal[]): number | null {
+export function requestOf(refusals: readonly KernelRefusal[]): number | null {
   const sizes = refusals.flatMap(({ bytes, by }) =>
     bytes === undefined || by !== 'overcommit' ? [] : [bytes],
   );
   if (sizes.length === 0) return null;
-  const smallest = Math.min(...sizes);
-  return new Set(sizes).size > 1 && smallest > stackPageBytes
-    ? smallest - stackPageBytes
-    : smallest;
+  const first = sizes[0] as number;
+  return new Set(sizes).size > 1 && first > stackPageBytes ? first - stackPageBytes : first;
 }
 
 const isNull = ({ trap, faultAddress }: KernelSegfault): boolean =>

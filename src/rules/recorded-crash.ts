@@ -1,10 +1,10 @@
-import type { ProcessExit, ProgramAbort } from '../model/evidence.ts';
+import type { ProcessExit } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
-import type { Limit, Reason, StackFrame, Unknown } from '../model/report.ts';
+import type { Limit, StackFrame, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
-import { defineRule, reason } from './define-rule.ts';
+import { defineRule, reason, type RuleContext } from './define-rule.ts';
 import { kernelLogRead, nameOf, ofProcess, subjectOf, victimOf } from './recorded.ts';
-import { requestOf } from './refusing-limit.ts';
+import { requestOf } from './kernel-crash.ts';
 import { atUsersLine } from './words.ts';
 
 const crashes = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGTRAP', 'SIGFPE', 'SIGSYS']);
@@ -79,7 +79,7 @@ export const recordedCrash = defineRule({
             ],
             request: { bytes: request },
             trigger: { pid: exit.pid, name: exit.name },
-            ...limitOfRefusal(exit, refusals.length > 0, failures.at(-1)?.limit),
+            ...limitOfRefusal(refusals.length > 0, failures.at(-1)?.limit),
             remedies: [
               {
                 title: 'Check what the allocation gave',
@@ -146,7 +146,8 @@ export const recordedCrash = defineRule({
           ...base,
           cause: 'not-memory',
           variant: overflow ? 'stack-overflow' : 'crash',
-          confidence: read && addressSpace === undefined ? 'strong' : 'likely',
+          // A request beyond the address space is refused without a line: only the agent would have seen it.
+          confidence: overflow || (read && agentWatched(context)) ? 'strong' : 'likely',
           headline: overflow
             ? `${nameOf(exit)} ran out of stack${atUsersLine(stack)}: a recursion too deep, not memory`
             : `${nameOf(exit)} crashed by ${exit.signal}${atUsersLine(stack)}; no allocation had failed`,
@@ -163,6 +164,9 @@ export const recordedCrash = defineRule({
     }),
 });
 
+const agentWatched = ({ sources }: RuleContext): boolean =>
+  sources.some(({ id, status }) => id === 'agent' && status === 'read');
+
 const failedInside: Unknown = {
   what: 'which allocation was refused',
   why: 'RLIMIT_AS refuses without a word in the kernel log',
@@ -174,13 +178,8 @@ const kernelWords: Unknown = {
   command: 'sudo dmesg -T | grep -E "segfault|not enough memory"',
 };
 
-function limitOfRefusal(
-  exit: ProcessExit,
-  overcommit: boolean,
-  limit: Limit | undefined,
-): { readonly limit?: Limit } {
+function limitOfRefusal(overcommit: boolean, limit: Limit | undefined): { readonly limit?: Limit } {
   if (limit !== undefined) return { limit };
-  void exit;
   return overcommit ? { limit: { owner: 'overcommit', bytes: null } } : {};
 }
 
@@ -199,5 +198,3 @@ export function looksLikeRecursion(stack: readonly StackFrame[]): boolean {
   const places = new Set(stack.slice(0, 60).map(({ file, function: name }) => `${file}:${name}`));
   return places.size <= 6;
 }
-
-export type { ProgramAbort, Reason };

@@ -8,6 +8,8 @@ import type { Finding } from '../model/finding.ts';
 import type { Limit, Reason, Remedy } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { defineRule, reason } from './define-rule.ts';
+import { requestOf } from './kernel-crash.ts';
+import { kernelLogRead } from './recorded.ts';
 import { atUsersLine, subjectOf } from './words.ts';
 
 /**
@@ -19,7 +21,7 @@ export const refusingLimit = defineRule({
   title: 'The limit that refused an allocation',
   needs: ['program-error', 'process-limits'],
   uses: ['host-counters', 'kernel-refusal'],
-  judge: (facts) => {
+  judge: (facts, context) => {
     const findings: Finding[] = [];
     const errors = facts['program-error'].filter(({ resource }) => resource === 'memory');
     for (const error of errors) {
@@ -27,7 +29,7 @@ export const refusingLimit = defineRule({
       if (limits === undefined || findings.some(({ subject }) => subject.pid === error.pid))
         continue;
       const refusals = facts['kernel-refusal'].filter(({ pid }) => pid === error.pid);
-      const found = whichLimit(error, limits, refusals, facts['host-counters'][0]);
+      const found = limitOf(error, facts) ?? (kernelLogRead(context) ? elimination(limits) : null);
       if (found === null) continue;
       findings.push({
         subject: subjectOf(error, error),
@@ -56,6 +58,39 @@ export const refusingLimit = defineRule({
     return findings;
   },
 });
+
+/** The limit behind a failure of a watched process; null: it was not watched, or none of them explains it. */
+export function limitOf(
+  error: ProgramError,
+  facts: {
+    readonly 'process-limits': readonly ProcessLimits[];
+    readonly 'host-counters': readonly HostCounters[];
+    readonly 'kernel-refusal': readonly KernelRefusal[];
+  },
+): Found | null {
+  const process = facts['process-limits'].find(({ pid }) => pid === error.pid);
+  if (process === undefined) return null;
+  const refusals = facts['kernel-refusal'].filter(({ pid }) => pid === error.pid);
+  return whichLimit(error, process, refusals, facts['host-counters'][0]);
+}
+
+/** No rlimit, few mappings, and the kernel log has no refusal by overcommit: only the size itself is left. */
+function elimination(process: ProcessLimits): Found | null {
+  if (process.limits.some(({ path }) => path === 'RLIMIT_AS' || path === 'RLIMIT_DATA'))
+    return null;
+  return {
+    limit: { owner: 'address-space', bytes: null },
+    variant: 'address-space',
+    headline: 'it asked for more than a process can address',
+    because: [
+      reason(
+        process,
+        'it had no limit of address space or data, and the kernel log, which names what overcommit refuses, is silent: the request was beyond the address space itself',
+      ),
+    ],
+    remedies: [],
+  };
+}
 
 interface Found {
   readonly limit: Limit;
@@ -208,12 +243,3 @@ const tight = (host: HostCounters | undefined) =>
   host?.commitLimitBytes !== undefined &&
   host.peakCommittedBytes !== undefined &&
   host.peakCommittedBytes > 0.9 * host.commitLimitBytes;
-
-/**
- * What was asked for: one failed malloc leaves up to three lines, the smallest of which is the request rounded up to pages with the
- * allocator's header.
- */
-export function requestOf(refusals: readonly KernelRefusal[]): number | null {
-  const sizes = refusals.map(({ bytes }) => bytes).filter((bytes) => bytes !== undefined);
-  return sizes.length === 0 ? null : Math.min(...sizes);
-}

@@ -2,7 +2,7 @@ import type { Finding } from '../model/finding.ts';
 import { formatBytes } from '../model/units.ts';
 import { defineRule, reason } from './define-rule.ts';
 import { nameOf, ofProcess, subjectOf, victimOf } from './recorded.ts';
-import { requestOf } from './refusing-limit.ts';
+import { requestOf } from './kernel-crash.ts';
 
 /** Memory was refused, the program dealt with it and ended well (P8): no death, worth a word. */
 export const survivedRefusal = defineRule({

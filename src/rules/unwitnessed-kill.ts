@@ -38,6 +38,10 @@ export const unwitnessedKill = defineRule({
       if (!bySignal && !byShell) return [];
       if (facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit))) return [];
       if (facts['killer-record'].some(({ victim }) => isSame(victim?.pid, exit))) return [];
+      // Programs kill their helpers every day: worth a word only where the command itself did not end well.
+      const command = facts['process-exit'].find(({ role }) => role === 'command');
+      if (exit.role === 'descendant' && (command?.exitCode === 0 || command?.signal === 'SIGKILL'))
+        return [];
       // Its own child was killed: that is the incident, and 137 is how the shell handed it on.
       if (byShell && facts['process-exit'].some((other) => other.signal === 'SIGKILL')) return [];
       // Somebody lost patience with a process that had long stopped working: the stall is the verdict.
