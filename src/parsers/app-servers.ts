@@ -17,6 +17,7 @@ const wordings: readonly NoticeWording[] = [
   {
     by: 'gunicorn',
     needle: 'was terminated due to signal',
+    guessesMemory: true,
     pattern: /Worker with pid (?<pid>\d{1,9}) was terminated due to signal (?<signal>\d{1,2})/,
   },
   {
@@ -34,6 +35,7 @@ const wordings: readonly NoticeWording[] = [
   {
     by: 'uWSGI',
     needle: 'DAMN ! ',
+    guessesMemory: true,
     pattern:
       /DAMN ! (?<name>worker \d{1,4}) \(pid: (?<pid>\d{1,9})\) died(?: :|, killed by signal (?<signal>\d{1,2}))/,
   },
@@ -55,13 +57,14 @@ const wordings: readonly NoticeWording[] = [
   {
     by: 'celery',
     needle: "exited with 'signal",
-    guessesMemory: false,
+    guessesMemory: true,
     pattern:
       /Process '(?<name>[\w-]{1,60})' pid:(?<pid>\d{1,9}) exited with 'signal \d{1,2} \((?<signal>SIG[A-Z]+)\)'/,
   },
   {
     by: 'celery',
     needle: 'Worker exited prematurely',
+    guessesMemory: true,
     pattern: /Worker exited prematurely: signal \d{1,2} \((?<signal>SIG[A-Z]+)\)/,
     unless: ({ input }) => input.lines.some(({ text }) => text.includes("exited with 'signal")),
   },

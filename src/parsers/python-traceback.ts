@@ -339,7 +339,7 @@ const outer = (chain: readonly Raised[]): readonly StackFrame[] =>
 
 /** Exceptions of pools, guards and shells: their own parsers read them. */
 const elsewhere =
-  /BrokenProcessPool|TerminatedWorkerError|KilledWorker|WorkerLostError|ray\.exceptions|WorkerCrashedError|CalledProcessError.{0,4000}died with|ChildFailedError|ProcessExitedException|ProcessRaisedException|DataLoader worker|AirflowException.{0,200}Negsignal|ChildProcessCrash|NannyError|^java\.|^org\.apache\.spark\.|Py4J|MicroPython/;
+  /BrokenProcessPool|TerminatedWorkerError|KilledWorker|WorkerLostError|ray\.exceptions|WorkerCrashedError|CalledProcessError.{0,4000}died with|ChildFailedError|ProcessExitedException|ProcessRaisedException|DataLoader worker|AirflowException.{0,200}Negsignal|ChildProcessCrash|NannyError|^java\.|^org\.apache\.spark\.|Py4J/;
 
 function meaningOfRaised(one: Raised): Meaning | undefined {
   const frames = one.frames.map(({ file, text }) => `${file ?? ''} ${text ?? ''}`).join(' ');

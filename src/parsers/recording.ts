@@ -400,7 +400,7 @@ function quoteOf(version: 1 | 2, last: CgroupSample): string {
 }
 
 function stallEvidence(start: IncidentStart, stall: Numbered<StallSeen>): Stall {
-  const { begunMs, atMs, lineNumber, what: _, against: __, ...facts } = stall;
+  const { begunMs, atMs, lineNumber, what: _ignored, against: __, ...facts } = stall;
   return {
     kind: 'stall',
     origin: {
@@ -595,7 +595,7 @@ function sourcesOf(
   ];
   for (const event of events) {
     if (event.what === 'source') {
-      const { atMs: _, what: __, lineNumber: ___, ...source } = event;
+      const { atMs: _ignored, what: __, lineNumber: ___, ...source } = event;
       sources.push(source);
     }
     if (event.what === 'cgroup' && event.unreadable !== undefined)

@@ -4,15 +4,14 @@ import { coreAllocFailureAbort } from './core-alloc-failure-abort.ts';
 import { coreAllocFailureSegfault } from './core-alloc-failure-segfault.ts';
 import { coreNotMemory } from './core-not-memory.ts';
 import { countedKill } from './counted-kill.ts';
-import { recordedCrash } from './recorded-crash.ts';
-import { refusingLimit } from './refusing-limit.ts';
-import { survivedRefusal } from './survived-refusal.ts';
-import { swapThrash } from './swap-thrash.ts';
-import { unwitnessedKill } from './unwitnessed-kill.ts';
 import type { Rule } from './define-rule.ts';
 import { jetsam } from './jetsam.ts';
 import { jobSchedulerLimit } from './job-scheduler-limit.ts';
+import { kernelAllocFailureSegfault, kernelRefusal, kernelSegfault } from './kernel-crash.ts';
 import { kernelKillToldByOthers } from './kernel-kill-told-by-others.ts';
+import { kernelLookAlike } from './kernel-notice.ts';
+import { kernelOomKill } from './kernel-oom-kill.ts';
+import { kernelOomWithoutKill } from './kernel-oom-without-kill.ts';
 import {
   killedForOtherReason,
   misleadingWords,
@@ -22,13 +21,15 @@ import {
 import { orchestratorEviction } from './orchestrator-eviction.ts';
 import { gpuOom, languageHeapLimit, shmExhausted } from './other-resources.ts';
 import { platformLimit } from './platform-limit.ts';
+import { recordedCrash } from './recorded-crash.ts';
+import { refusingLimit } from './refusing-limit.ts';
+import { slowDeathMetrics } from './slow-death-metrics.ts';
 import { standingCgroup } from './standing-cgroup.ts';
+import { survivedRefusal } from './survived-refusal.ts';
+import { swapThrash } from './swap-thrash.ts';
 import { undeterminedKill } from './undetermined-kill.ts';
+import { unwitnessedKill } from './unwitnessed-kill.ts';
 import { userspaceOomDaemon } from './userspace-oom-daemon.ts';
-import { kernelAllocFailureSegfault, kernelRefusal, kernelSegfault } from './kernel-crash.ts';
-import { kernelLookAlike } from './kernel-notice.ts';
-import { kernelOomKill } from './kernel-oom-kill.ts';
-import { kernelOomWithoutKill } from './kernel-oom-without-kill.ts';
 
 /** Every rule, the most specific explanation of a death first: of equally sure findings the earlier wins. */
 export const rules: readonly Rule[] = [
@@ -59,6 +60,7 @@ export const rules: readonly Rule[] = [
   notMemoryWords,
   misleadingWords,
   killedForOtherReason,
+  slowDeathMetrics,
   undeterminedKill,
   kernelRefusal,
   kernelSegfault,

@@ -1,0 +1,60 @@
+/**
+ * Python's faulthandler: `Fatal Python error: Segmentation fault` with every thread's stack (P11), and its `Timeout`.
+ * The words tell where it crashed, not why.
+ */
+import type { DeathNotice } from '../model/evidence.ts';
+import type { StackFrame } from '../model/report.ts';
+import type { Input, Parser } from './parser.ts';
+import { lineAt, originOf, wholeText } from './words/lines.ts';
+
+const id = 'faulthandler';
+
+const signals: Readonly<Record<string, string>> = {
+  'Segmentation fault': 'SIGSEGV',
+  Aborted: 'SIGABRT',
+  'Bus error': 'SIGBUS',
+  'Illegal instruction': 'SIGILL',
+  'Floating point exception': 'SIGFPE',
+  // Windows: `Windows fatal exception: access violation`
+  'access violation': 'SIGSEGV',
+  'stack overflow': 'SIGSEGV',
+};
+
+export const faulthandler: Parser = {
+  id,
+  title: "faulthandler's dump of a crash",
+  needles: ['Fatal Python error: ', 'fatal exception: '],
+  parse,
+};
+
+function* parse(input: Input): Iterable<DeathNotice> {
+  if (!/Fatal Python error: |fatal exception: /.test(wholeText(input))) return;
+  for (const [at, { text }] of input.lines.entries()) {
+    if (!text.includes('atal ')) continue;
+    const match =
+      /(?:Fatal Python error: |Windows fatal exception: )(Segmentation fault|Aborted|Bus error|Illegal instruction|Floating point exception|access violation|stack overflow)/.exec(
+        text.slice(0, 2000),
+      );
+    if (match === null) continue;
+    yield {
+      kind: 'death-notice',
+      origin: originOf(input, id, at),
+      by: 'faulthandler',
+      signal: signals[match[1]!]!,
+      stack: stackAfter(input, at),
+    };
+  }
+}
+
+/** The current thread's frames, innermost first as they are printed. */
+function stackAfter(input: Input, at: number): readonly StackFrame[] {
+  const frames: StackFrame[] = [];
+  for (let next = at + 1; next < Math.min(at + 400, input.lines.length); next += 1) {
+    const text = lineAt(input, next);
+    const match = /File "([^"]{1,1000})", line (\d{1,9}) in (.{1,200})$/.exec(text.trimEnd());
+    if (match !== null)
+      frames.push({ function: match[3]!.trim(), file: match[1]!, line: Number(match[2]) });
+    else if (frames.length > 0) break;
+  }
+  return frames;
+}

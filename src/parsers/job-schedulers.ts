@@ -1,0 +1,361 @@
+/** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR (U13); and at their time limit. */
+import type { Evidence } from '../model/evidence.ts';
+import type { Input, Parser } from './parser.ts';
+import { wholeText, type Found } from './words/lines.ts';
+import { readKillers, type KillerWording } from './words/killers.ts';
+import { readNotices, type NoticeWording } from './words/notices.ts';
+import { integer, sizeBytes } from './words/sizes.ts';
+import type { KillerRecord } from '../model/evidence.ts';
+
+const id = 'job-schedulers';
+const job = { cause: 'job-scheduler-limit', owner: 'scheduler' } as const;
+
+const kills: readonly KillerWording[] = [
+  // Slurm
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'Detected ',
+    pattern:
+      /Detected \d{1,9} oom[-_ ]kill event(?:\(s\)|s)? in (?:[Ss]tep[Ii]d ?= ?|[Ss]tep )(?<subject>[\w.+[\]-]{1,60}?)(?: cgroup)?\./,
+    says: 'slurmstepd counted OOM kills in the cgroup of the step',
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'memory limit',
+    pattern:
+      /(?:slurmstepd: )?(?:error: )?(?:Step|Job) (?<subject>[\d._a-z]{1,40}) exceeded (?:virtual )?memory limit \((?<used>\d{1,16}) > (?<limit>\d{1,16})\)(?:, being killed)?/,
+    says: 'Slurm polled the memory of the job above its limit and killed it',
+    refine: kilobytes,
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'memory limit at some point',
+    pattern: /(?:error: )?Exceeded (?:step|job|virtual)? ?memory limit at some point/,
+    says: 'Slurm tells that the job was over its memory limit',
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'OUT_OF_ME',
+    pattern:
+      /(?:^|[\s|])(?<subject>\d{1,12}(?:_\d{1,9})?(?:\.\w{1,20})?)?[^\n]{0,200}?\bOUT_OF_ME(?:MORY|M\+|\+|MO\+)?/,
+    says: 'the accounting of Slurm has the state OUT_OF_MEMORY',
+    refine: sacct,
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'Out Of Memory',
+    pattern: /srun: error: (?<cgroup>[\w.-]{1,80}): tasks? [\d,-]{1,80}: Out Of Memory/,
+    says: 'srun tells that tasks were out of memory',
+    refine: (_, { victim: __, ...record }) => record,
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'Out Of Memory',
+    pattern:
+      /(?:Slurm )?(?:Job_id=(?<subject>\d{1,12})|job (?<cgroup>\d{1,12})).{0,120}(?:Failed|Ended).{0,80}(?:OUT_OF_MEMORY|Out Of Memory)/i,
+    says: 'Slurm mailed that the job was out of memory',
+    refine: (_, { victim: __, ...record }) => record,
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'cgroup out-of-memory handler',
+    pattern: /Some of your processes may have been killed by the cgroup out-of-memory handler/,
+    says: 'slurmstepd tells of kills at the limit of the job',
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'Out of memory',
+    pattern: /State: (?:OUT_OF_MEMORY|Out of memory) \(exit code .{1,20}\)/,
+    says: 'seff tells that the job was out of memory',
+  },
+  // PBS / Torque
+  {
+    ...job,
+    by: 'pbs',
+    needle: 'exceeded limit',
+    pattern:
+      /(?:PBS: job killed: |job killed: )?(?<signal>p?v?mem|vmem|mem|pmem) (?<used>\d{1,16}(?:[kmg]?b)?) exceeded limit (?<limit>\d{1,16}(?:[kmg]?b)?)/,
+    says: 'PBS polled the memory of the job above its limit and killed it',
+    refine: dropSignal,
+  },
+  {
+    ...job,
+    by: 'pbs',
+    needle: 'Cgroup mem',
+    pattern: /Cgroup mem(?:sw)? limit exceeded: .{0,200}/,
+    says: 'the cgroup hook of PBS saw the limit exceeded',
+  },
+  {
+    ...job,
+    by: 'pbs',
+    needle: 'exceeded MEM usage hard limit',
+    pattern:
+      /job (?<subject>\S{1,60}) exceeded MEM usage (?:hard|soft) limit \((?<used>\d{1,16}) > (?<limit>\d{1,16})\)/,
+    says: 'the batch system saw the memory limit exceeded',
+    refine: megabytes,
+  },
+  // LSF
+  {
+    ...job,
+    by: 'lsf',
+    needle: 'TERM_MEMLIMIT',
+    pattern: /TERM_MEMLIMIT: job killed after reaching LSF memory usage limit/,
+    says: 'LSF killed the job at its memory limit',
+    refine: lsfLimit,
+  },
+  {
+    ...job,
+    by: 'lsf',
+    needle: 'TERM_SWAP',
+    pattern: /TERM_SWAP: job killed after reaching LSF swap usage limit/,
+    says: 'LSF killed the job at its swap limit',
+    refine: lsfLimit,
+  },
+  // SGE / UGE
+  {
+    ...job,
+    by: 'sge',
+    needle: 'exceeds job hard limit',
+    pattern:
+      /job (?<subject>[\d.]{1,40}) exceeds job (?:master )?hard limit "(?:h_vmem|h_rss|mem_free|h_data)" of queue.{0,120}? \((?<used>[\d.]{1,20}[KMGkmg]?) > limit: ?(?<limit>[\d.]{1,20}[KMGkmg]?)\)/,
+    says: 'SGE saw the job above its hard memory limit',
+  },
+  {
+    ...job,
+    by: 'sge',
+    needle: 'h_vmem',
+    pattern:
+      /(?:killed|exceed\w{0,4}|over).{0,80}\bh_vmem\b|\bh_vmem\b.{0,60}(?:exceeded|limit reached|killed)/,
+    says: 'the text says that the job was over h_vmem',
+  },
+  // HTCondor
+  {
+    ...job,
+    by: 'htcondor',
+    needle: 'request_memory',
+    pattern:
+      /(?:[Jj]ob )?(?:(?:has gone over|exceeded|used more than).{0,40})?(?:cgroup )?memory (?:limit of (?<limit>\d{1,9} megabytes)|usage exceeded request_memory).{0,120}/,
+    says: 'HTCondor held or removed the job for its memory',
+  },
+  {
+    ...job,
+    by: 'htcondor',
+    needle: 'gone over',
+    pattern:
+      /Job has gone over (?:cgroup )?memory limit of (?<limit>\d{1,9}) megabytes(?:\. (?:Last measured|Peak) usage: (?<used>\d{1,9}) megabytes)?/,
+    says: 'HTCondor held the job for its memory',
+    refine: megabytes,
+  },
+  {
+    ...job,
+    by: 'htcondor',
+    needle: 'Error from',
+    pattern:
+      /Error from .{1,80}: (?:Docker job|Job) has (?:gone over|exhausted) (?:its )?memory (?:limit|usage).{0,60}?(?:of (?<limit>\d{1,9}) (?:Mb|megabytes))?/i,
+    says: 'HTCondor held the job for its memory',
+    refine: megabytes,
+  },
+  // YARN, Spark on YARN
+  {
+    ...job,
+    by: 'yarn',
+    needle: 'beyond ',
+    span: 5,
+    pattern:
+      /Container \[pid=(?<pid>\d{1,9}),container(?:ID|Id)=(?<subject>container_\w{1,60})\] is running (?:\d{1,16}B )?beyond (?:the '?)?(?:physical|PHYSICAL|virtual|VIRTUAL)'? memory limits?\. Current usage: (?<used>[\d.]{1,12} ?[KMGT]?B) of (?<limit>[\d.]{1,12} ?[KMGT]?B) physical memory used(?:; (?<signal>[\d.]{1,12} ?[KMGT]?B) of (?<code>[\d.]{1,12} ?[KMGT]?B) virtual memory used)?/,
+    says: 'the node manager of YARN killed the container because it was over its memory limit',
+    refine: yarnLimit,
+  },
+  {
+    ...job,
+    by: 'yarn',
+    needle: 'exceeding ',
+    pattern:
+      /Container killed by YARN for exceeding (?:physical |virtual )?memory limits\.? ?(?:(?<used>[\d.]{1,12} ?[KMGT]?B) of (?<limit>[\d.]{1,12} ?[KMGT]?B) (?:physical|virtual) memory used)?/,
+    says: 'YARN killed the container because it was over its memory limit',
+  },
+  {
+    ...job,
+    by: 'yarn',
+    needle: 'beyond ',
+    span: 4,
+    pattern:
+      /[Cc]ontainer (?<subject>container_\w{1,60}) is running beyond (?:physical|virtual) memory limits/,
+    says: 'YARN killed the container because it was over its memory limit',
+  },
+  // Others
+  {
+    ...job,
+    by: 'flux',
+    needle: 'oom',
+    pattern: /flux-job: .{0,80}oom[-_ ]kill.{0,60}/i,
+    says: 'Flux tells of an OOM kill in the job',
+  },
+  {
+    ...job,
+    by: 'cromwell',
+    needle: 'memory retry',
+    pattern: /job exited with (?:return )?code.{0,60}(?:OutOfMemory|memory retry)/,
+    says: 'the workflow engine tells of a lack of memory',
+  },
+  {
+    ...job,
+    by: 'snakemake',
+    needle: 'SLURM status is',
+    pattern: /SLURM status is: 'OUT_OF_MEMORY'/,
+    says: 'Snakemake tells what Slurm gave as the state',
+  },
+];
+
+function dropSignal(_: Found, { signal: __, ...record }: KillerRecord): KillerRecord {
+  return record;
+}
+/** Slurm's poll counts in kB, `(8391248 > 8388608)`. */
+function kilobytes({ groups }: Found, record: KillerRecord): KillerRecord {
+  return scaled(record, groups, 1024);
+}
+function megabytes({ groups }: Found, record: KillerRecord): KillerRecord {
+  return scaled(record, groups, 1024 ** 2);
+}
+function scaled(record: KillerRecord, groups: Found['groups'], unit: number): KillerRecord {
+  const used = integer(groups['used']);
+  const limit = integer(groups['limit']);
+  return {
+    ...record,
+    ...(used === undefined ? {} : { usedBytes: used * unit }),
+    ...(limit === undefined ? {} : { limit: { owner: 'scheduler', bytes: limit * unit } }),
+  };
+}
+
+/** A `sacct` row: the words of the state may be cut to a column (`OUT_OF_ME+`); ReqMem and MaxRSS stand in the same row. */
+function sacct({ passage, groups, match }: Found, record: KillerRecord): KillerRecord | undefined {
+  if (groups['subject'] === undefined && !/[Ss]tate|STATE|sacct|slurm|Slurm|0:125/.test(passage))
+    return undefined;
+  const sizes = [
+    ...passage
+      .slice(match.index, match.index + 400)
+      .matchAll(/\b(\d[\d.]{0,12})([KMGT])([nc]?)\b/g),
+  ];
+  const request = sizes.find(([, , unit]) => unit === 'G' || unit === 'M');
+  return {
+    ...record,
+    ...(request === undefined || request[3] === 'c'
+      ? {}
+      : { limit: { owner: 'scheduler', bytes: sizeBytes(`${request[1]}${request[2]}`)! } }),
+  };
+}
+
+/** `MEMLIMIT` and, on the next line, `4 G`; in the mail `Max Memory : 4096 MB`, `Total Requested Memory : 4000.00 MB`. */
+function lsfLimit({ input }: Found, record: KillerRecord): KillerRecord {
+  const whole = wholeText(input).slice(0, 1_000_000);
+  const limit =
+    /MEMLIMIT\s{0,20}\n\s{0,20}([\d.]{1,12} ?[KMGT])/.exec(whole) ??
+    /Total Requested Memory ?:\s{0,20}([\d.]{1,12} [KMG]B)/.exec(whole);
+  const peak = /Max Memory ?:\s{0,20}([\d.]{1,12} [KMGT]?B)/.exec(whole);
+  const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
+  const used = peak === null ? undefined : sizeBytes(peak[1]!);
+  return {
+    ...record,
+    ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
+    ...(used === undefined ? {} : { usedBytes: used }),
+  };
+}
+
+/** Killed for virtual memory (`yarn.nodemanager.vmem-check-enabled`): then that is the limit. */
+function yarnLimit(
+  { groups, match }: Found,
+  { signal: _ignored, exitCode: __, ...record }: KillerRecord,
+): KillerRecord {
+  const virtual = groups['code'] === undefined ? undefined : sizeBytes(groups['code']);
+  return /virtual'? memory limit/i.test(match[0].slice(0, 200)) && virtual !== undefined
+    ? { ...record, variant: 'virtual-memory', limit: { owner: 'scheduler', bytes: virtual } }
+    : record;
+}
+
+const endings: readonly NoticeWording[] = [
+  {
+    by: 'slurm',
+    needle: 'DUE TO TIME LIMIT',
+    signal: 'SIGKILL',
+    otherReason: 'its time limit',
+    pattern: /CANCELLED AT \S{1,40} DUE TO TIME LIMIT/,
+  },
+  {
+    by: 'slurm',
+    needle: 'DUE TO PREEMPTION',
+    signal: 'SIGKILL',
+    otherReason: 'preemption by another job',
+    pattern: /CANCELLED AT \S{1,40} DUE TO (?:PREEMPTION|NODE FAILURE)/,
+  },
+  {
+    by: 'slurm',
+    needle: 'DUE TO NODE FAILURE',
+    signal: 'SIGKILL',
+    otherReason: 'the failure of the node',
+    pattern: /CANCELLED AT \S{1,40} DUE TO NODE FAILURE/,
+  },
+  {
+    by: 'slurm',
+    needle: 'CANCELLED by',
+    signal: 'SIGKILL',
+    otherReason: 'it was cancelled (scancel)',
+    pattern: /\bCANCELLED by \d{1,10}/,
+  },
+  {
+    by: 'slurm',
+    needle: '*** JOB',
+    signal: 'SIGKILL',
+    otherReason: 'it was cancelled',
+    pattern: /\*{3} (?:JOB|STEP) \S{1,40} ON \S{1,80} CANCELLED AT \S{1,40} \*{3}/,
+  },
+  {
+    by: 'pbs',
+    needle: 'walltime',
+    signal: 'SIGKILL',
+    otherReason: 'its time limit (walltime)',
+    pattern: /(?:PBS: )?job killed: (?:walltime|cput|ncpus) \S{1,30} exceeded limit \S{1,30}/,
+  },
+  {
+    by: 'lsf',
+    needle: 'TERM_RUNLIMIT',
+    signal: 'SIGKILL',
+    otherReason: 'its time limit (run limit)',
+    pattern: /TERM_RUNLIMIT: job killed after reaching LSF run time limit/,
+  },
+  {
+    by: 'lsf',
+    needle: 'TERM_OWNER',
+    signal: 'SIGKILL',
+    otherReason: 'its owner killed it',
+    pattern: /TERM_OWNER: job killed by owner/,
+  },
+  {
+    by: 'sge',
+    needle: 'h_rt',
+    signal: 'SIGKILL',
+    otherReason: 'its time limit (h_rt)',
+    pattern: /exceed\w{0,4} job hard limit "h_rt"|exceeded hard wallclock time/,
+  },
+];
+
+export const jobSchedulers: Parser = {
+  id,
+  title: 'Slurm, PBS, LSF, SGE, HTCondor, YARN: jobs ended at a memory limit, or at another one',
+  needles: [...new Set([...kills, ...endings].map(({ needle }) => needle))],
+  parse,
+};
+
+function* parse(input: Input): Iterable<Evidence> {
+  const records = [...readKillers(input, id, kills)];
+  yield* records;
+  // A job that ran out of memory is often cancelled in the same breath.
+  if (records.length === 0) yield* readNotices(input, id, endings);
+}

@@ -1,0 +1,202 @@
+/**
+ * macOS and iOS (U18): the kernel's lines of both eras in the unified log (10.13 to 15.3 `low swap: …`, 15.4 and later
+ * `memorystatus: …`) in whatever style, JetsamEvent `.ips` reports, `zsh: killed`.
+ */
+import type { DeathNotice, Evidence, KillerRecord } from '../model/evidence.ts';
+import type { Input, Parser } from './parser.ts';
+import { jsonValues } from './words/json.ts';
+import { originOf, wholeText } from './words/lines.ts';
+import { readKillers, type KillerWording } from './words/killers.ts';
+
+const id = 'macos';
+const jetsam = { by: 'jetsam', cause: 'jetsam', owner: 'host' } as const;
+
+const kills: readonly KillerWording[] = [
+  {
+    ...jetsam,
+    variant: 'low-swap',
+    needle: 'killing largest compressed process',
+    pattern:
+      /(?:low swap|memorystatus): killing largest compressed process (?:with pid (?<pid>\d{1,9}) \((?<name>.{1,64}?)\) and size (?<used>\d{1,12} MB)|(?<subject>[^\s[…][^[…]{0,63}?) ?(?:\[(?<uid>\d{1,9})\]|…|\.{3}|\[(?:…|\.{3})\]) ?(?<limit>[\d,]{1,12} MB))/,
+    says: 'the kernel of macOS was out of swap and compressor space and names the process that it killed; the size is the uncompressed size of its compressed pages, not its RSS',
+    refine: ({ groups }, { subject, limit, ...record }) => {
+      if (groups['pid'] !== undefined) return record;
+      const pid = groups['uid'];
+      return {
+        ...record,
+        victim: {
+          ...(pid === undefined ? {} : { pid: Number(pid) }),
+          ...(subject === undefined ? {} : { name: subject.trim() }),
+        },
+        ...(limit?.bytes == null ? {} : { usedBytes: limit.bytes }),
+      };
+    },
+  },
+  {
+    ...jetsam,
+    variant: 'per-process-limit',
+    needle: 'exceeded mem limit',
+    pattern:
+      /(?:memorystatus|EXC_RESOURCE ?->)[: ]{0,2}\s?(?<name>[^[]{1,64}?) ?\[(?<pid>\d{1,9})\] exceeded mem limit: (?:Active|Inactive)Hard (?<limit>\d{1,9} MB) \(fatal\)/,
+    says: 'the kernel killed the process at its own memory limit',
+  },
+  {
+    ...jetsam,
+    variant: 'jetsam',
+    needle: 'memorystatus: killing_',
+    pattern:
+      /memorystatus: killing_(?:idle|top|highwater|specific|vnode)\w{0,12}_?process pid (?<pid>\d{1,9}) \[(?<name>.{1,64}?)\] \((?<code>[\w-]{1,40}).{0,120}?\)(?: (?<used>\d{1,15}KB))?/,
+    says: 'the kernel names the process that memorystatus killed',
+  },
+  {
+    ...jetsam,
+    variant: 'swap-exhaustion',
+    needle: 'due to swap exhaustion',
+    pattern: /memorystatus: killing (?<name>.{1,64}?) \[(?<pid>\d{1,9})\] due to swap exhaustion/,
+    says: 'the kernel killed the process because swap was exhausted',
+  },
+  {
+    ...jetsam,
+    death: 'slow',
+    variant: 'suspended',
+    needle: 'due to swap exhaustion',
+    pattern:
+      /memorystatus: (?:throttling|suspending) (?<name>.{1,64}?) \[(?<pid>\d{1,9})\] due to swap exhaustion/,
+    says: 'the kernel suspended the process because swap was exhausted',
+  },
+  {
+    ...jetsam,
+    variant: 'low-swap',
+    needle: 'low swap: killing',
+    pattern: /low swap: killing pid (?<pid>\d{1,9}) \((?<name>.{1,64}?)\)/,
+    says: 'the kernel killed the process because swap was exhausted',
+  },
+  {
+    ...jetsam,
+    death: 'slow',
+    variant: 'suspended',
+    needle: 'low swap: ',
+    pattern: /low swap: (?:throttling|suspending) pid (?<pid>\d{1,9}) \((?<name>.{1,64}?)\)/,
+    says: 'the kernel suspended the process because swap was exhausted',
+  },
+];
+
+export const macos: Parser = {
+  id,
+  title: 'macOS and iOS: jetsam in the unified log and in JetsamEvent reports',
+  needles: [
+    ...new Set(kills.map(({ needle }) => needle)),
+    'JetsamEvent',
+    'largestProcess',
+    '"bug_type"',
+    'sent by kernel',
+  ],
+  parse,
+};
+
+function* parse(input: Input): Iterable<Evidence> {
+  // `log show` prints its own predicate, with the words that were asked for
+  for (const record of readKillers(input, id, kills))
+    if (!/CONTAINS|predicate|evaluation result|Filtering the log/.test(record.origin.quote ?? ''))
+      yield record;
+  const whole = wholeText(input);
+  if (whole.includes('largestProcess') || (whole.includes('bug_type') && whole.includes('298')))
+    yield* jetsamReport(input);
+  if (/"bug_type" ?: ?"?309/.test(whole)) yield* crashReport(input);
+  yield* sentByKernel(input);
+}
+
+type Json = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Only a process with a `reason` is a victim; `largestProcess` is not one by itself. */
+function* jetsamReport(input: Input): Iterable<KillerRecord> {
+  for (const { value, from, to } of jsonValues(input)) {
+    if (!isObject(value) || !Array.isArray(value['processes'])) continue;
+    const status = value['memoryStatus'];
+    const pageSize =
+      isObject(status) && typeof status['pageSize'] === 'number' ? status['pageSize'] : undefined;
+    const date =
+      typeof value['date'] === 'string'
+        ? Date.parse(value['date'].replace(/(\.\d+)? ([+-]\d{4})$/, '$1$2'))
+        : Number.NaN;
+    for (const one of value['processes']) {
+      if (!isObject(one) || typeof one['reason'] !== 'string') continue;
+      const pages = one['rpages'];
+      const name = typeof one['name'] === 'string' ? one['name'] : undefined;
+      const line = input.lines.findIndex(
+        (text, at) => at >= from && at <= to && text.text.includes(one['reason'] as string),
+      );
+      yield {
+        kind: 'killer-record',
+        origin: originOf(input, id, Math.max(line, from), Math.max(line, from), one['reason']),
+        ...(Number.isNaN(date) ? {} : { when: { wall: new Date(date).toISOString() } }),
+        by: 'jetsam',
+        cause: 'jetsam',
+        variant: one['reason'],
+        says: `the JetsamEvent report gives ${one['reason']} as the reason of its death`,
+        victim: {
+          ...(typeof one['pid'] === 'number' ? { pid: one['pid'] } : {}),
+          ...(name === undefined ? {} : { name }),
+        },
+        ...(typeof pages === 'number' && pageSize !== undefined
+          ? { usedBytes: pages * pageSize }
+          : {}),
+        witness: 'direct',
+      };
+    }
+  }
+}
+
+/** A user's crash report (bug_type 309): a termination by JETSAM is one; a signal is only told. */
+function* crashReport(input: Input): Iterable<Evidence> {
+  for (const { value, from } of jsonValues(input)) {
+    if (!isObject(value) || !isObject(value['termination'])) continue;
+    const pid = typeof value['pid'] === 'number' ? { pid: value['pid'] } : {};
+    const name = typeof value['procName'] === 'string' ? { name: value['procName'] } : {};
+    const exception = isObject(value['exception']) ? value['exception'] : {};
+    if (value['termination']['namespace'] === 'JETSAM')
+      yield {
+        kind: 'killer-record',
+        origin: originOf(input, id, from, from, 'JETSAM'),
+        by: 'jetsam',
+        cause: 'jetsam',
+        says: 'the crash report gives JETSAM as the namespace of the termination',
+        victim: { ...pid, ...name },
+        witness: 'direct',
+      };
+    else if (typeof exception['signal'] === 'string')
+      yield {
+        kind: 'death-notice',
+        origin: originOf(input, id, from, from, 'signal'),
+        by: 'crash report',
+        ...pid,
+        ...name,
+        signal: exception['signal'],
+      };
+  }
+}
+
+/** launchd: `exited due to SIGKILL | sent by kernel[0]` fits jetsam and proves nothing alone. */
+function* sentByKernel(input: Input): Iterable<DeathNotice> {
+  for (const [at, { text }] of input.lines.entries()) {
+    if (!text.includes('sent by')) continue;
+    const match =
+      /(?:\[?([\w.-]{1,80}) ?\[(\d{1,9})\].{0,40}?)?exited due to SIGKILL \| sent by (\w{1,40})(?:\[(\d{1,9})\])?/.exec(
+        text.slice(0, 4096),
+      );
+    if (match === null) continue;
+    yield {
+      kind: 'death-notice',
+      origin: originOf(input, id, at, at, 'exited due to'),
+      by: 'launchd',
+      ...(match[2] === undefined ? {} : { pid: Number(match[2]) }),
+      ...(match[1] === undefined ? {} : { name: match[1] }),
+      signal: 'SIGKILL',
+      ...(match[3] === 'kernel'
+        ? { guessesMemory: true }
+        : { otherReason: `the signal was sent by ${match[3]}` }),
+    };
+  }
+}

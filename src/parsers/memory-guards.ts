@@ -1,0 +1,199 @@
+/**
+ * Guards in user space that end processes before the kernel must: earlyoom (five generations of its line), nohang,
+ * oomd, dask's nanny, ray's monitor, Android's lmkd, Talos (U1, U2, U4, U9, U10, U17). systemd-oomd has a file of its own.
+ */
+import type { KillerRecord } from '../model/evidence.ts';
+import { lineAt } from './words/lines.ts';
+import { killerParser, type KillerWording } from './words/killers.ts';
+import { integer, sizeBytes } from './words/sizes.ts';
+
+const guard = { cause: 'userspace-oom-daemon', owner: 'daemon' } as const;
+
+const wordings: readonly KillerWording[] = [
+  // earlyoom 1.3 to 1.9: `sending SIGTERM to process 200 uid 0 "python3": badness 1208, VmRSS 289 MiB`
+  {
+    ...guard,
+    by: 'earlyoom',
+    needle: 'to process ',
+    pattern:
+      /[Ss]ending (?<signal>SIG(?:TERM|KILL)) to process (?<pid>\d{1,9})(?: uid (?<uid>\d{1,10}))? "(?<name>[^"]{0,64})": (?:badness|oom_score) -?\d{1,6}(?:, oom_score_adj -?\d{1,5})?(?:, VmRSS (?<used>\d{1,12} ?[KMG]iB))?/,
+    says: 'earlyoom names the process that it ended because memory and swap were below its thresholds',
+  },
+  // 1.0 to 1.2: `Killing process: python3, pid: 200, badness: 800, VmRSS: 289 MiB`, `Killing process 200 python3`
+  {
+    ...guard,
+    by: 'earlyoom',
+    needle: 'illing process',
+    pattern:
+      /(?:^|earlyoom(?:\[\d{1,9}\])?: )Killing process:? (?:(?<pid>\d{1,9}) (?<name>[^\s,]{1,64})|(?<subject>[^\s,]{1,64}), pid: (?<uid>\d{1,9}))/,
+    says: 'earlyoom (an early version) names the process that it killed',
+    refine: (found, record) => {
+      const { subject, uid } = found.groups;
+      const { subject: _ignored, ...rest } = record;
+      return subject === undefined
+        ? record
+        : { ...rest, victim: { pid: integer(uid)!, name: subject } };
+    },
+  },
+  // nohang: the corrective action is many lines
+  {
+    ...guard,
+    by: 'nohang',
+    needle: 'corrective action',
+    pattern: /Implementing a corrective action:/,
+    span: 1,
+    says: 'nohang names its victim',
+    refine: nohangVictim,
+  },
+  // oomd (Meta), to the kernel log: averages, cgroup, bytes, rules
+  {
+    ...guard,
+    by: 'oomd',
+    needle: 'oomd kill: ',
+    pattern:
+      /oomd kill: [\d.]{1,12} [\d.]{1,12} [\d.]{1,12} (?<subject>\S{1,400}) (?<used>\d{1,18}) ruleset:\[.{0,200}?\]/,
+    says: 'oomd names the cgroup that it killed and the rule that fired',
+  },
+  {
+    ...guard,
+    by: 'dask nanny',
+    needle: 'memory budget',
+    pattern:
+      /Worker (?<subject>\S{1,120}) \(pid=(?<pid>\d{1,9})\) exceeded (?<code>\d{1,3})% memory budget\. Restarting/,
+    says: "dask's nanny ended the worker because it was over its memory budget",
+    refine: (found, { exitCode: _ignored, ...record }) => ({
+      ...record,
+      ...daskLimit(
+        found.input.lines
+          .slice(Math.max(0, found.index - 40), found.index + 5)
+          .map(({ text }) => text),
+      ),
+    }),
+  },
+  {
+    ...guard,
+    by: 'dask nanny',
+    needle: 'memory budget',
+    pattern: /Worker exceeded (?<code>\d{1,3})% memory budget\. Restarting/,
+    says: "dask's nanny ended the worker because it was over its memory budget",
+    refine: (found, { exitCode: _ignored, ...record }) => ({
+      ...record,
+      ...daskLimit(
+        found.input.lines
+          .slice(Math.max(0, found.index - 40), found.index + 5)
+          .map(({ text }) => text),
+      ),
+    }),
+  },
+  {
+    ...guard,
+    by: 'ray',
+    needle: 'was killed due to the node running low on memory',
+    pattern:
+      /(?:Task|Actor|[Ww]orker|\d{1,6} worker\(s\)).{0,80}was killed due to the node running low on memory\.? ?(?:Memory on the node \(IP: .{0,60}?\) was (?<used>[\d.]{1,12} ?[KMGT]?i?B) \/ (?<limit>[\d.]{1,12} ?[KMGT]?i?B))?/,
+    span: 6,
+    says: "ray's memory monitor ended the task because the node was over its threshold",
+    refine: (found, record) => {
+      const pid = /(?:Worker PID|pid)[:= ]{1,3}(\d{1,9})/.exec(
+        found.passage.slice(found.match.index),
+      );
+      return pid === null
+        ? record
+        : { ...record, victim: { ...record.victim, pid: Number(pid[1]) } };
+    },
+  },
+  {
+    ...guard,
+    by: 'ray',
+    needle: 'killed due to memory pressure (OOM)',
+    pattern: /(?<code>\d{1,6}) Workers \(tasks \/ actors\) killed due to memory pressure \(OOM\)/,
+    says: "ray's memory monitor counts the workers that it ended",
+    refine: (_, { exitCode: _ignored, ...record }) => record,
+  },
+  {
+    ...guard,
+    by: 'lmkd',
+    needle: 'to free',
+    pattern:
+      /(?:lowmemorykiller|lmkd)(?: ?\( ?\d{1,9}\)|\[\d{1,9}\])?: Kill(?:ing)? '?(?<name>[\w.:/-]{1,120})'? \((?<pid>\d{1,9})\), (?:uid (?<uid>\d{1,9}),)?.{0,60}?(?:adj|oom_score_adj) -?\d{1,5},? to free (?<used>\d{1,12}kB)/,
+    says: "Android's low memory killer names its victim",
+  },
+  {
+    ...guard,
+    by: 'lmkd',
+    needle: 'lowmemorykiller',
+    pattern: /lowmemorykiller: Killing '(?<name>[^']{1,80})' \((?<pid>\d{1,9})\),? adj -?\d{1,5}/,
+    says: "Android's low memory killer names its victim",
+  },
+  {
+    ...guard,
+    by: 'Talos',
+    needle: 'Sending SIGKILL to cgroup',
+    pattern: /Sending SIGKILL to cgroup .{0,40}?(?<subject>\/?[\w./-]{1,300})/,
+    says: "Talos' OOM controller killed the cgroup",
+  },
+  {
+    ...guard,
+    by: 'LXD/Proxmox watchdog',
+    needle: 'memory-watchdog',
+    pattern: /memory-watchdog.{0,80}(?:killed|killing) (?:process |pid )?(?<pid>\d{1,9})/i,
+    says: 'a memory watchdog names its victim',
+  },
+];
+
+/** The block that follows `Implementing a corrective action:`. */
+function nohangVictim(
+  {
+    input,
+    index,
+  }: {
+    readonly input: { readonly lines: readonly { readonly text: string }[] };
+    readonly index: number;
+  },
+  record: KillerRecord,
+): KillerRecord | undefined {
+  const block = Array.from({ length: 60 }, (_, line) => lineAt(input as never, index + line)).join(
+    '\n',
+  );
+  const signal = /Sending (SIG\w{3,4}) to the victim/.exec(block);
+  const who =
+    /(?:PID|Pid):? {1,12}(\d{1,9})(?:[\s\S]{0,400}?\b(?:Name|name):? {1,12}'?([^\n']{1,64}))?/.exec(
+      block,
+    ) ?? /Name: {1,12}([^\n]{1,64})[\s\S]{0,200}?PID: {1,12}(\d{1,9})/.exec(block);
+  const before = Array.from({ length: 40 }, (_, line) => lineAt(input as never, index - line)).join(
+    '\n',
+  );
+  const listed = /PID: (\d{1,9}), name: ([^,\n]{1,64}), badness/.exec(`${before}\n${block}`);
+  const pid = who === null ? listed?.[1] : who[1];
+  const name = listed?.[2] ?? who?.[2];
+  if (signal === null && pid === undefined) return undefined;
+  const rss = /VmRSS:? {1,12}(\d{1,12} ?[kMG]i?B)/.exec(block);
+  const used = rss === null ? undefined : sizeBytes(rss[1]!);
+  return {
+    ...record,
+    ...(signal === null ? {} : { signal: signal[1]! }),
+    ...(pid === undefined
+      ? {}
+      : { victim: { pid: Number(pid), ...(name === undefined ? {} : { name: name.trim() }) } }),
+    ...(used === undefined ? {} : { usedBytes: used }),
+  };
+}
+
+/** `Worker memory limit: 238.42 MiB`, from the worker's own warnings before. */
+function daskLimit(lines: readonly string[]): Pick<KillerRecord, 'limit' | 'usedBytes'> {
+  const text = lines.join('\n').slice(-20_000);
+  const limit = [...text.matchAll(/Worker memory limit: ([\d.]{1,12} [KMGT]iB)/g)].at(-1);
+  const used = [...text.matchAll(/Process memory: ([\d.]{1,12} [KMGT]iB)/g)].at(-1);
+  const bytes = limit === undefined ? undefined : sizeBytes(limit[1]!);
+  const usedBytes = used === undefined ? undefined : sizeBytes(used[1]!);
+  return {
+    ...(bytes === undefined ? {} : { limit: { owner: 'daemon', path: 'memory_limit', bytes } }),
+    ...(usedBytes === undefined ? {} : { usedBytes }),
+  };
+}
+
+export const memoryGuards = killerParser(
+  'memory-guards',
+  'earlyoom, nohang, oomd, dask nanny, ray memory monitor, lmkd: who was ended to save memory',
+  wordings,
+);

@@ -1,0 +1,391 @@
+/**
+ * Figures that people paste: PSI, memory.current against memory.max, memory.events, vmstat, sar, free, top, `time -v`,
+ * docker stats (S1 to S5). Each is read for what it says on its own; whether anybody died of it is judged elsewhere.
+ */
+import type { Evidence, KillerRecord, MetricsWindow } from '../model/evidence.ts';
+import type { Input, Parser } from './parser.ts';
+import { clean, lineAt, originOf, wholeText } from './words/lines.ts';
+import { sizeBytes } from './words/sizes.ts';
+
+const id = 'metrics';
+
+export const metrics: Parser = {
+  id,
+  title: 'Figures over time: PSI, cgroup counters, vmstat, sar, free, top, time -v, docker stats',
+  needles: [
+    'avg10=',
+    'oom_kill ',
+    'memory.current',
+    'memory.usage_in_bytes',
+    'swpd',
+    'pswpin/s',
+    'majflt/s',
+    'Maximum resident set size',
+    'buff/cache',
+    'buffers/cache',
+    'kswapd',
+    'iB / ',
+    'under_oom 1',
+  ],
+  parse,
+};
+
+function* parse(input: Input): Iterable<Evidence> {
+  const whole = wholeText(input);
+  if (whole.includes('avg10=')) yield* pressure(input);
+  yield* cgroupFiles(input);
+  if (/\boom_kill\b/.test(whole)) yield* events(input);
+  if (/\bsi\s+so\b/.test(whole)) yield* vmstat(input);
+  if (/pswpin\/s|majflt\/s/.test(whole)) yield* sar(input);
+  if (/^\s*Mem:/m.test(whole)) yield* free(input);
+  if (whole.includes('kswapd')) yield* kswapd(input);
+  if (whole.includes('Maximum resident set size')) yield* timeVerbose(input);
+  if (/\d[KMG]i?B \/ \d/.test(whole)) yield* dockerStats(input);
+}
+
+const window = (
+  input: Input,
+  from: number,
+  to: number,
+  rest: Omit<MetricsWindow, 'kind' | 'origin'>,
+): MetricsWindow => ({ kind: 'metrics', origin: originOf(input, id, from, to), ...rest });
+
+// PSI ----------------------------------------------------------------------------------------------------------
+
+/** The lab's border: above it, together with a full cgroup, work stands still (two samples in a row). */
+const thrashingFull = 10;
+
+function* pressure(input: Input): Iterable<MetricsWindow> {
+  let last: MetricsWindow | undefined;
+  for (let at = 0; at < input.lines.length; at += 1) {
+    const text = lineAt(input, at);
+    if (!text.includes('avg10=')) continue;
+    // `cpu.pressure`, `io.pressure` have the same shape
+    const about = resourceOf(input, at);
+    if (about !== 'memory') continue;
+    const next = lineAt(input, at + 1);
+    const both =
+      /\bfull\b/.test(text) ||
+      /\b(?:some|cpu|io)\b/.test(next) ||
+      !/\bfull\b.{0,12}avg10=/.test(next)
+        ? text
+        : `${text} ${next}`;
+    const full = /\bfull\b[^=]{0,20}avg10=(\d{1,16}(?:\.\d{1,4})?)/.exec(both);
+    const some = /\bsome\b[^=]{0,20}avg10=(\d{1,16}(?:\.\d{1,4})?)/.exec(both);
+    const fullAvg = full === null ? undefined : Number(full[1]);
+    const someAvg = some === null ? undefined : Number(some[1]);
+    // More than 100 % cannot be (a kernel bug of 6.0-rc).
+    if ([fullAvg, someAvg].some((value) => value !== undefined && value > 100)) continue;
+    const thrashing =
+      fullAvg !== undefined ? fullAvg > thrashingFull : someAvg !== undefined && someAvg > 60;
+    const fact = window(input, at, both === text ? at : at + 1, {
+      tool: 'PSI',
+      ...(fullAvg === undefined ? {} : { psiMemoryFullAvg10: fullAvg }),
+      ...(someAvg === undefined ? {} : { psiMemorySomeAvg10: someAvg }),
+      samples: 1,
+      reading: thrashing ? 'thrashing' : (someAvg ?? 0) > 10 ? 'high' : 'calm',
+      says:
+        fullAvg === undefined
+          ? `some tasks waited for memory ${someAvg} % of the time`
+          : `all tasks at once waited for memory ${fullAvg} % of the time (last 10 s)`,
+    });
+    if (last === undefined || last.reading !== fact.reading || fact.reading === 'thrashing')
+      yield fact;
+    last = fact;
+  }
+}
+
+/** Which resource a line of PSI is about: its own words, else the file that was named above it. */
+function resourceOf(input: Input, at: number): 'memory' | 'other' | undefined {
+  for (let back = 0; back <= 4; back += 1) {
+    const text = lineAt(input, at - back);
+    const before = back === 0 ? text.slice(0, text.indexOf('avg10=')) : text;
+    const named = [
+      ...before.matchAll(/\b(memory|mem|cpu|io|irq)(?:\.pressure|\b)|pressure\/(memory|cpu|io)/gi),
+    ].at(-1);
+    if (named !== undefined) return /mem/i.test(named[0]) ? 'memory' : 'other';
+    if (back > 0 && text.trim() === '') break;
+  }
+  return undefined;
+}
+
+// Files of a cgroup ----------------------------------------------------------------------------------------------
+
+/** `memory.current 2132377600` and `memory.max 2147483648`, on one line or the value on the next. */
+function* cgroupFiles(input: Input): Iterable<MetricsWindow> {
+  const whole = wholeText(input);
+  if (!/memory\.(?:current|usage_in_bytes|max_usage_in_bytes|peak)/.test(whole)) return;
+  const read = (name: string): { readonly bytes: number; readonly at: number } | undefined => {
+    for (const [at, { text }] of input.lines.entries()) {
+      if (!text.includes(name)) continue;
+      const here = new RegExp(
+        `${name.replace('.', String.raw`\.`)}["'\`)]{0,2}\\s{0,12}[:=]?\\s{0,12}(\\d{4,16})\\b`,
+      ).exec(clean(text));
+      const next = /^\s*(\d{4,16})\s*$/.exec(lineAt(input, at + 1));
+      const match = here ?? (text.trimEnd().endsWith(name) ? next : null);
+      if (match !== null) return { bytes: Number(match[1]), at };
+    }
+    return undefined;
+  };
+  const used =
+    read('memory.current') ??
+    read('memory.usage_in_bytes') ??
+    read('memory.max_usage_in_bytes') ??
+    read('memory.peak');
+  const limit = read('memory.max') ?? read('memory.limit_in_bytes');
+  if (used === undefined) return;
+  const full = limit !== undefined && used.bytes >= limit.bytes * 0.95;
+  yield window(
+    input,
+    Math.min(used.at, limit?.at ?? used.at),
+    Math.max(used.at, limit?.at ?? used.at),
+    {
+      tool: 'cgroup files',
+      usedBytes: used.bytes,
+      ...(limit === undefined || limit.bytes > 2 ** 60 ? {} : { limitBytes: limit.bytes }),
+      samples: 1,
+      reading: full ? 'full' : 'calm',
+      says: full
+        ? `the cgroup held ${((used.bytes / limit.bytes) * 100).toFixed(1)} % of its limit (page cache counts as well)`
+        : 'the cgroup was below its limit',
+    },
+  );
+}
+
+/** `oom_kill 1` of memory.events and memory.oom_control: totals since the cgroup was made, in it or (v2) below it. */
+function* events(input: Input): Iterable<KillerRecord | MetricsWindow> {
+  for (let at = 0; at < input.lines.length; at += 1) {
+    const text = lineAt(input, at);
+    const match =
+      /(?:^|[\s`"'(:,])(?:memory\.events(?:\.local)?[^\n]{0,60}?)?\boom_kill["'`]?[ :=]{1,3}(\d{1,12})\b/.exec(
+        text,
+      );
+    if (match === null || /oom_kill_disable \d+$/.test(text.trim())) continue;
+    const count = Number(match[1]);
+    // /proc/vmstat has the same word for the whole host
+    if (/vmstat/.test(`${text} ${lineAt(input, at - 1)}`) || count === 0) continue;
+    yield {
+      kind: 'killer-record',
+      origin: originOf(input, id, at),
+      by: 'cgroup counter',
+      cause: 'kernel-cgroup-oom',
+      says: `the counter of the cgroup shows ${count} kill${count === 1 ? '' : 's'} by the OOM killer since the cgroup was made`,
+      witness: 'indirect',
+      signal: 'SIGKILL',
+    };
+  }
+  for (const [at, { text }] of input.lines.entries())
+    if (/\bunder_oom 1\b/.test(text))
+      yield window(input, at, at, {
+        tool: 'memory.oom_control',
+        samples: 1,
+        reading: 'thrashing',
+        says: 'the cgroup is out of memory and its OOM killer is switched off: its tasks wait for ever (K14)',
+      });
+}
+
+// vmstat, sar, free, top ------------------------------------------------------------------------------------------
+
+function* vmstat(input: Input): Iterable<MetricsWindow> {
+  for (let at = 0; at < input.lines.length; at += 1) {
+    const names = lineAt(input, at).trim().split(/\s+/);
+    const si = names.indexOf('si');
+    const so = names.indexOf('so');
+    if (si === -1 || so !== si + 1 || !names.includes('free')) continue;
+    const wa = names.indexOf('wa');
+    const rows: number[][] = [];
+    let last = at;
+    for (let next = at + 1; next < Math.min(at + 2000, input.lines.length); next += 1) {
+      const row = lineAt(input, next).trim().split(/\s+/).map(Number);
+      if (row.length < names.length - 1 || row.slice(0, so + 1).some(Number.isNaN)) {
+        if (/procs|\bsi\b/.test(lineAt(input, next))) continue;
+        break;
+      }
+      rows.push(row);
+      last = next;
+    }
+    // The first row is the average since boot, unless it is the only one.
+    const samples = rows.length > 1 ? rows.slice(1) : rows;
+    if (samples.length === 0) continue;
+    // KiB/s: both directions at once, or in and waiting for the disk
+    const hot = samples.filter(
+      (row) =>
+        (row[si]! > 1000 && row[so]! > 1000) ||
+        (row[si]! > 2000 && wa !== -1 && (row[wa] ?? 0) > 25),
+    );
+    const mean = (column: number): number =>
+      samples.reduce((sum, row) => sum + (row[column] ?? 0), 0) / samples.length;
+    yield window(input, at, last, {
+      tool: 'vmstat',
+      swapInPagesPerSecond: Math.round(mean(si) / 4),
+      swapOutPagesPerSecond: Math.round(mean(so) / 4),
+      ...(wa === -1 ? {} : { ioWaitPercent: Math.round(mean(wa)) }),
+      samples: samples.length,
+      reading:
+        hot.length >= 2 || (hot.length === 1 && samples.length === 1)
+          ? 'thrashing'
+          : mean(si) + mean(so) > 200
+            ? 'high'
+            : 'calm',
+      says: `vmstat shows ${Math.round(mean(si))} KiB/s read from swap and ${Math.round(mean(so))} KiB/s written to it, on the average of ${samples.length} samples`,
+    });
+    at = last;
+  }
+}
+
+function* sar(input: Input): Iterable<MetricsWindow> {
+  for (let at = 0; at < input.lines.length; at += 1) {
+    const names = lineAt(input, at).trim().split(/\s+/);
+    const column = names.includes('pswpin/s') ? 'pswpin/s' : 'majflt/s';
+    const index = names.indexOf(column);
+    if (index === -1) continue;
+    const fromEnd = names.length - index;
+    const out = names.includes('pswpout/s') ? names.length - names.indexOf('pswpout/s') : undefined;
+    const values: { readonly in: number; readonly out: number }[] = [];
+    let last = at;
+    for (let next = at + 1; next < Math.min(at + 3000, input.lines.length); next += 1) {
+      const cells = lineAt(input, next).trim().split(/\s+/);
+      const value = Number(cells.at(-fromEnd)?.replace(',', '.'));
+      if (cells.length < fromEnd || Number.isNaN(value)) break;
+      if (!cells[0]!.startsWith('Average'))
+        values.push({
+          in: value,
+          out: out === undefined ? 0 : Number(cells.at(-out)?.replace(',', '.')),
+        });
+      last = next;
+    }
+    if (values.length === 0) continue;
+    const swap = column === 'pswpin/s';
+    // pages a second; major faults alone are a false friend: a cold mapped file makes thousands
+    const hot = swap ? values.filter((row) => row.in > 250 && row.out > 250) : [];
+    const mean = values.reduce((sum, row) => sum + row.in, 0) / values.length;
+    yield window(input, at, last, {
+      tool: 'sar',
+      ...(swap
+        ? {
+            swapInPagesPerSecond: Math.round(mean),
+            swapOutPagesPerSecond: Math.round(
+              values.reduce((sum, row) => sum + row.out, 0) / values.length,
+            ),
+          }
+        : { majorFaultsPerSecond: Math.round(mean) }),
+      samples: values.length,
+      reading: hot.length >= 2 ? 'thrashing' : mean > 100 ? 'high' : 'calm',
+      says: swap
+        ? `sar shows ${Math.round(mean)} pages a second read from swap`
+        : `sar shows ${Math.round(mean)} major faults a second`,
+    });
+    at = last;
+  }
+}
+
+function* free(input: Input): Iterable<MetricsWindow> {
+  for (let at = 0; at < input.lines.length; at += 1) {
+    const text = lineAt(input, at);
+    if (!/^\s*Mem:/.test(text)) continue;
+    const header = lineAt(input, at - 1)
+      .trim()
+      .split(/\s+/);
+    const cells = text.trim().split(/\s+/).slice(1);
+    const scale = /[KMGT]i?B?$/i.test(cells[0] ?? '') ? undefined : 'KiB';
+    const value = (name: string): number | undefined => {
+      const cell = cells[header.indexOf(name)];
+      return cell === undefined || header.indexOf(name) === -1
+        ? undefined
+        : sizeBytes(scale === undefined ? cell : `${cell} ${scale}`);
+    };
+    const total = value('total');
+    const available = value('available');
+    if (total === undefined || total === 0) continue;
+    const swap =
+      /^\s*Swap:\s+(\S+)\s+(\S+)/.exec(lineAt(input, at + 1)) ??
+      /^\s*Swap:\s+(\S+)\s+(\S+)/.exec(lineAt(input, at + 2));
+    const swapSize = (cell: string | undefined): number | undefined =>
+      cell === undefined ? undefined : sizeBytes(scale === undefined ? cell : `${cell} ${scale}`);
+    const swapTotal = swapSize(swap?.[1]);
+    const swapUsed = swapSize(swap?.[2]);
+    const low = available !== undefined && available < total * 0.03;
+    const swapFull =
+      swapTotal !== undefined &&
+      swapTotal > 0 &&
+      swapUsed !== undefined &&
+      swapUsed > swapTotal * 0.9;
+    yield window(input, Math.max(0, at - 1), at + (swap === null ? 0 : 1), {
+      tool: 'free',
+      totalBytes: total,
+      ...(available === undefined ? {} : { availableBytes: available }),
+      ...(swapTotal === undefined ? {} : { swapTotalBytes: swapTotal }),
+      ...(swapUsed === undefined ? {} : { swapUsedBytes: swapUsed }),
+      samples: 1,
+      reading: low ? 'full' : swapFull ? 'high' : 'calm',
+      says: low
+        ? 'free shows less than 3 % of the memory available'
+        : 'free shows memory available',
+    });
+  }
+}
+
+/** kswapd near the top of `top`: the machine is looking for pages instead of working. */
+function* kswapd(input: Input): Iterable<MetricsWindow> {
+  for (const [at, { text }] of input.lines.entries()) {
+    if (!text.includes('kswapd')) continue;
+    const row =
+      /^\s*\d{1,9}\s+\S{1,32}\s+.{0,60}?\s([\d.]{2,6})\s+[\d.]{1,5}\s+[\d:.]{4,12}\s+\[?kswapd\d/.exec(
+        clean(text.slice(0, 400)),
+      );
+    const words = /kswapd\d?.{0,40}?(\d{2,3}(?:\.\d)?) ?%/.exec(text.slice(0, 400));
+    const percent = Number(row?.[1] ?? words?.[1]);
+    if (!(percent >= 40)) continue;
+    yield window(input, at, at, {
+      tool: 'top',
+      samples: 1,
+      reading: 'thrashing',
+      says: `kswapd used ${percent} % of a CPU: the kernel was busy looking for free pages`,
+    });
+    return;
+  }
+}
+
+// Peaks ----------------------------------------------------------------------------------------------------------
+
+function* timeVerbose(input: Input): Iterable<MetricsWindow> {
+  for (let at = 0; at < input.lines.length; at += 1) {
+    const match = /Maximum resident set size \(kbytes\): (\d{1,15})/.exec(lineAt(input, at));
+    const mac = /^\s*(\d{4,18})\s+maximum resident set size/.exec(lineAt(input, at));
+    if (match === null && mac === null) continue;
+    const bytes = match === null ? Number(mac![1]) : Number(match[1]) * 1024;
+    yield window(input, at, at, {
+      tool: 'time',
+      peakRssBytes: bytes,
+      samples: 1,
+      reading: 'calm',
+      says: `time shows a peak of ${bytes} bytes resident`,
+    });
+  }
+}
+
+/** `59.75MiB / 64MiB  93.36%`: the last row that has a limit. */
+function* dockerStats(input: Input): Iterable<MetricsWindow> {
+  let peak: { readonly used: number; readonly limit: number; readonly at: number } | undefined;
+  for (let at = 0; at < input.lines.length; at += 1) {
+    const match =
+      /(\d[\d.]{0,10} ?[KMG]?i?B) \/ (\d[\d.]{0,10} ?[KMG]i?B)\s{1,12}(\d{1,3}\.\d{1,2})%/.exec(
+        lineAt(input, at),
+      );
+    if (match === null) continue;
+    const used = sizeBytes(match[1]!);
+    const limit = sizeBytes(match[2]!);
+    if (used === undefined || limit === undefined || limit === 0) continue;
+    if (peak === undefined || used / limit > peak.used / peak.limit) peak = { used, limit, at };
+  }
+  if (peak === undefined) return;
+  const share = (peak.used / peak.limit) * 100;
+  yield window(input, peak.at, peak.at, {
+    tool: 'docker stats',
+    usedBytes: peak.used,
+    limitBytes: peak.limit,
+    samples: 1,
+    reading: share > 90 ? 'full' : share > 75 ? 'high' : 'calm',
+    says: `docker stats shows ${share.toFixed(0)} % of the limit in use`,
+  });
+}

@@ -1,0 +1,254 @@
+/** Memory limits that a text names: options, settings, prose. Evidence about a limit, never about a death. */
+import type { StatedLimit } from '../model/evidence.ts';
+import type { LimitOwner } from '../model/report.ts';
+import type { Parser } from './parser.ts';
+import { readPhrases, wholeText, type Phrase } from './words/lines.ts';
+import { quantityBytes, sizeBytes } from './words/sizes.ts';
+
+const id = 'stated-limits';
+const maxProse = 65_536;
+
+interface Wording {
+  readonly of: string;
+  readonly owner: LimitOwner;
+  readonly path?: string;
+  readonly needle: string;
+  readonly pattern: RegExp;
+  readonly size: (text: string) => number | undefined;
+  readonly prose?: boolean;
+}
+
+const kib = (text: string): number | undefined =>
+  /^\d{1,16}$/.test(text) ? Number(text) * 1024 : undefined;
+const bytes = (text: string): number | undefined => sizeBytes(text);
+/** Slurm counts in MiB where no unit is given. */
+const slurm = (text: string): number | undefined =>
+  sizeBytes(/[KMGT]$/i.test(text) ? text : `${text}M`);
+
+const wordings: readonly Wording[] = [
+  // `ulimit -n 100 -u 35 -d 200000`: bash takes several options in one call
+  {
+    of: 'RLIMIT_AS',
+    owner: 'rlimit',
+    path: 'RLIMIT_AS',
+    needle: 'ulimit',
+    pattern: /ulimit (?:-[A-Za-z]+ \w{1,20} ){0,8}-S?H?v (?<size>\d{1,16})/,
+    size: kib,
+  },
+  // both in KiB: bash(1), dash(1)
+  {
+    of: 'RLIMIT_DATA',
+    owner: 'rlimit',
+    path: 'RLIMIT_DATA',
+    needle: 'ulimit',
+    pattern: /ulimit (?:-[A-Za-z]+ \w{1,20} ){0,8}-S?H?d (?<size>\d{1,16})/,
+    size: kib,
+  },
+  {
+    of: 'RLIMIT_AS',
+    owner: 'rlimit',
+    path: 'RLIMIT_AS',
+    needle: 'address space',
+    pattern: /Max address space {1,20}(?<size>\d{1,20}) {1,20}\S{1,20} {1,20}bytes/,
+    size: bytes,
+  },
+  {
+    of: 'RLIMIT_DATA',
+    owner: 'rlimit',
+    path: 'RLIMIT_DATA',
+    needle: 'data size',
+    pattern: /Max data size {1,20}(?<size>\d{1,20}) {1,20}\S{1,20} {1,20}bytes/,
+    size: bytes,
+  },
+  {
+    of: 'RLIMIT_AS',
+    owner: 'rlimit',
+    path: 'RLIMIT_AS',
+    needle: 'virtual memory',
+    pattern: /virtual memory \(kbytes, -v\) (?<size>\d{1,16})\b/,
+    size: kib,
+  },
+  {
+    of: 'RLIMIT_AS',
+    owner: 'rlimit',
+    path: 'RLIMIT_AS',
+    needle: 'RLIMIT_AS',
+    pattern: /setrlimit\((?:resource\.)?RLIMIT_AS, ?\((?<size>\d{6,19})\b/,
+    size: bytes,
+  },
+  {
+    of: 'RLIMIT_AS',
+    owner: 'rlimit',
+    path: 'RLIMIT_AS',
+    needle: 'LimitAS',
+    pattern: /LimitAS=(?<size>\d[\w.]{0,16})/,
+    size: bytes,
+  },
+  // Containers
+  {
+    of: 'container',
+    owner: 'cgroup',
+    needle: 'mem_limit',
+    pattern: /mem_limit["']?[:=]? {0,3}["']?(?<size>\d[\d.]{0,12} ?[bkmgBKMG]?i?b?)\b/,
+    size: bytes,
+  },
+  {
+    of: 'container',
+    owner: 'cgroup',
+    needle: '--memory',
+    pattern: /--memory[= ]["']?(?<size>\d[\d.]{0,12}[bkmgBKMG]?i?)\b/,
+    size: bytes,
+  },
+  {
+    of: 'container',
+    owner: 'cgroup',
+    needle: ' -m',
+    pattern: /(?:docker|podman|nerdctl) run .{0,400}?-m[= ]?(?<size>\d[\d.]{0,12}[bkmgBKMG])\b/,
+    size: bytes,
+  },
+  {
+    of: 'container',
+    owner: 'cgroup',
+    needle: 'memory',
+    pattern:
+      /limits: ?\{? ?(?:cpus?: ?["']?[\w.]{1,12}["']?,? ){0,1}memory: ?["']?(?<size>\d[\d.]{0,12}[KMGT]i?[bB]?)["']?/,
+    size: (text) => quantityBytes(text) ?? sizeBytes(text),
+  },
+  {
+    of: 'container',
+    owner: 'cgroup',
+    needle: 'memory',
+    pattern:
+      /\b[Ll]imits?["']?: {0,4}.{0,60}\bmemory["']?[:=] {0,20}["']?(?<size>\d[\d.]{0,12}[KMGT]i?[bB]?)\b/,
+    size: (text) => quantityBytes(text) ?? sizeBytes(text),
+  },
+  // Prose: a size and a word for limit, both in one sentence
+  {
+    of: 'container',
+    owner: 'cgroup',
+    needle: 'i',
+    pattern:
+      /(?:\b(?:memory )?limit(?:ed)?\b|限制|メモリ制限|제한|лимит|límite|limite|Limit)[^\d\n.;]{0,30}?(?<size>\d[\d.]{0,8} ?(?:[KMGT]i?B?|[KMGT]i))\b/,
+    size: proseSize,
+    prose: true,
+  },
+  {
+    of: 'container',
+    owner: 'cgroup',
+    needle: 'limit',
+    pattern:
+      /(?<size>\d[\d.]{0,8} ?(?:[MGT]i?B|[MGT]i|[MG]))\b(?: memory| RAM| container| of memory)?[ -](?:memory |RAM |container |cgroup )?limit\b/,
+    size: proseSize,
+    prose: true,
+  },
+  // Units
+  {
+    of: 'unit',
+    owner: 'cgroup',
+    needle: 'MemoryMax',
+    pattern: /\bMemoryMax ?[=:]? ?(?<size>\d[\d.]{0,16}[KMGT]?)\b/,
+    size: bytes,
+  },
+  {
+    of: 'unit',
+    owner: 'cgroup',
+    needle: 'MemoryMax',
+    pattern: /(?<size>\d[\d.]{0,12}[KMGT])i?B? MemoryMax/,
+    size: bytes,
+  },
+  {
+    of: 'unit',
+    owner: 'cgroup',
+    needle: 'MemoryLimit',
+    pattern: /\bMemoryLimit ?= ?(?<size>\d[\d.]{0,16}[KMGT]?)\b/,
+    size: bytes,
+  },
+  {
+    of: 'high',
+    owner: 'cgroup',
+    path: 'memory.high',
+    needle: 'MemoryHigh',
+    pattern: /\bMemoryHigh ?[=:]? ?(?<size>\d[\d.]{0,16}[KMGT]?)\b/,
+    size: bytes,
+  },
+  {
+    of: 'container',
+    owner: 'cgroup',
+    needle: 'memory.max',
+    pattern: /(?:^|\s|\/)memory\.max["']?(?: ?[:=] ?| {1,12})(?<size>\d{5,19})\b/,
+    size: bytes,
+  },
+  {
+    of: 'container',
+    owner: 'cgroup',
+    needle: 'memory.limit_in_bytes',
+    pattern: /memory\.limit_in_bytes["']?(?: ?[:=] ?| {1,12})(?<size>\d{5,15})\b/,
+    size: bytes,
+  },
+  // Jobs
+  {
+    of: 'job',
+    owner: 'scheduler',
+    needle: '--mem',
+    pattern: /(?:#SBATCH|srun|sbatch|salloc)\b.{0,300}?--mem(?:=| )(?<size>\d{1,9}[KMGT]?)B?\b/,
+    size: slurm,
+  },
+  {
+    of: 'job',
+    owner: 'scheduler',
+    needle: 'mem=',
+    pattern: /(?:#PBS -l|qsub).{0,200}?\b(?:p?v?mem)=(?<size>\d{1,9}[kmgKMG]b?)\b/,
+    size: bytes,
+  },
+  {
+    of: 'job',
+    owner: 'scheduler',
+    needle: 'h_vmem',
+    pattern: /h_vmem=(?<size>\d[\d.]{0,9}[KMGkmg])\b/,
+    size: bytes,
+  },
+];
+
+/** In prose a bare `G` or `M` may be anything: a unit of bytes is wanted. */
+function proseSize(text: string): number | undefined {
+  return /[KMGT](?:i?B|i)$/.test(text.trim()) ? sizeBytes(text) : undefined;
+}
+
+export const statedLimits: Parser = {
+  id,
+  title: 'Memory limits that a text names',
+  needles: [
+    'ulimit',
+    'mem_limit',
+    '--memory',
+    'MemoryMax',
+    'MemoryHigh',
+    'memory.max',
+    'Max address space',
+  ],
+  parse: (input) =>
+    readPhrases<StatedLimit>(
+      input,
+      id,
+      // Sentences are read in what a person pastes, not in logs of megabytes.
+      (wholeText(input).length > maxProse
+        ? wordings.filter(({ prose }) => prose !== true)
+        : wordings
+      ).map(({ of, owner, path, needle, pattern, size }): Phrase<StatedLimit> => ({
+        needle,
+        pattern,
+        span: 3,
+        make: ({ origin, groups }) => {
+          const value = groups['size'] === undefined ? undefined : size(groups['size']);
+          return value === undefined || value <= 0
+            ? undefined
+            : {
+                kind: 'stated-limit',
+                origin,
+                of,
+                limit: { owner, ...(path === undefined ? {} : { path }), bytes: value },
+              };
+        },
+      })),
+    ),
+};

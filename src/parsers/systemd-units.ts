@@ -1,0 +1,166 @@
+/**
+ * What systemd says of units: `Failed with result 'oom-kill'`, `A process of this unit has been killed by the OOM
+ * killer`, in the journal as text or JSON, in `systemctl status` and `systemctl show` (U5); and units ended for another reason.
+ */
+import type { DeathNotice, Evidence, KillerRecord } from '../model/evidence.ts';
+import type { Input, Parser } from './parser.ts';
+import { readKillers, type KillerWording } from './words/killers.ts';
+import { wholeText } from './words/lines.ts';
+import { readNotices, type NoticeWording } from './words/notices.ts';
+
+const id = 'systemd-units';
+const systemd = {
+  by: 'systemd',
+  cause: 'kernel-cgroup-oom',
+  owner: 'cgroup',
+  witness: 'indirect',
+} as const;
+
+const kills: readonly KillerWording[] = [
+  {
+    ...systemd,
+    needle: 'has been killed by the OOM killer',
+    pattern:
+      /(?:(?<subject>[^\s:"]{1,300}): )?A process of this unit has been killed by the OOM killer/,
+    says: 'systemd saw the count of OOM kills rise in the unit',
+  },
+  {
+    ...systemd,
+    needle: 'oom-kill',
+    pattern:
+      /(?:(?<subject>[^\s:"]{1,300}): )?(?:Failed with result 'oom-kill'|Main process exited, code=killed.{0,80}result 'oom-kill')/,
+    says: "the unit failed with the result 'oom-kill'",
+  },
+  {
+    ...systemd,
+    needle: 'Result: oom-kill',
+    pattern: /Active: (?:failed|inactive).{0,20}\(Result: oom-kill\)/,
+    says: "systemctl says that the unit failed with the result 'oom-kill'",
+  },
+  {
+    ...systemd,
+    needle: 'Result=oom-kill',
+    pattern: /^Result=oom-kill/,
+    says: "systemctl says that the unit failed with the result 'oom-kill'",
+  },
+  {
+    ...systemd,
+    needle: 'oom-kill',
+    pattern:
+      /(?:(?<subject>[\w@\\.:-]{1,200}\.(?:service|scope|slice))\S{0,3} .{0,80})?(?:Result|result|RESULT)["' =:]{1,4}oom-kill/,
+    says: "the unit failed with the result 'oom-kill'",
+  },
+];
+
+const endings: readonly NoticeWording[] = [
+  {
+    by: 'systemd',
+    needle: "Failed with result 'timeout'",
+    signal: 'SIGKILL',
+    otherReason: 'it did not stop in time (systemd stop timeout)',
+    pattern: /(?:(?<name>[^\s:"`]{1,200}): )?Failed with result 'timeout'/,
+  },
+  {
+    by: 'systemd',
+    needle: 'Result: timeout',
+    signal: 'SIGKILL',
+    otherReason: 'it did not start or stop in time (systemd timeout)',
+    pattern: /Active: failed \(Result: timeout\)/,
+  },
+  {
+    by: 'systemd',
+    needle: "Failed with result 'watchdog'",
+    signal: 'SIGABRT',
+    otherReason: 'it missed its watchdog',
+    pattern: /(?:(?<name>[^\s:"`]{1,200}): )?Failed with result 'watchdog'/,
+  },
+  {
+    by: 'systemd',
+    needle: 'timed out. Killing',
+    signal: 'SIGKILL',
+    otherReason: 'it did not stop in time (systemd stop timeout)',
+    pattern:
+      /(?:(?<name>[^\s:"`]{1,200}): )?(?:State '[\w-]{1,30}' timed out|Processes still around after .{0,40}|start operation timed out|Stopping timed out)\. Killing/,
+  },
+  {
+    by: 'systemd',
+    needle: 'with signal SIGKILL',
+    signal: 'SIGKILL',
+    otherReason: 'systemd killed it while stopping the unit',
+    pattern:
+      /(?:(?<name>[^\s:"`]{1,200}): )?Killing process (?<pid>\d{1,9}) \(.{1,40}\) with signal SIGKILL/,
+  },
+  {
+    by: 'systemd',
+    needle: 'status=9/KILL',
+    signal: 'SIGKILL',
+    pattern: /(?:(?<name>[^\s:"`]{1,200}): )?Main process exited, code=killed, status=9\/KILL/,
+    unless: ({ input }) =>
+      /result 'oom-kill'|Result: oom-kill|systemd-oomd killed|killed by the OOM killer/.test(
+        wholeText(input),
+      ),
+  },
+  {
+    by: 'systemd',
+    needle: 'signal=KILL',
+    signal: 'SIGKILL',
+    pattern: /Main PID: (?<pid>\d{1,9}) \(code=killed, signal=KILL\)/,
+    unless: ({ input }) =>
+      /result 'oom-kill'|Result: oom-kill|systemd-oomd killed|killed by the OOM killer/.test(
+        wholeText(input),
+      ),
+  },
+];
+
+export const systemdUnits: Parser = {
+  id,
+  title: 'systemd: units that failed with oom-kill, and units ended for other reasons',
+  needles: [
+    'oom-kill',
+    'killed by the OOM killer',
+    ...new Set(endings.map(({ needle }) => needle)),
+  ],
+  parse,
+};
+
+function* parse(input: Input): Iterable<Evidence> {
+  const whole = wholeText(input);
+  // The same result is written after a kill by systemd-oomd: then it is the daemon's.
+  const byOomd =
+    /systemd-oomd(?:\[\d+\])?: .{0,200}Killed|systemd-oomd killed|for killing due to memory/.test(
+      whole,
+    );
+  const seen = new Set<string>();
+  for (const record of readKillers(input, id, kills)) {
+    // `kernel: oom-kill:constraint=` is the kernel's own line
+    if (/oom-kill:constraint/.test(record.origin.quote ?? '')) continue;
+    const fact = byOomd ? daemons(record) : withPeak(record, input);
+    const key = `${fact.subject ?? ''} ${fact.says}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    yield fact;
+  }
+  const notices: DeathNotice[] = [...readNotices(input, id, endings)];
+  const because = notices.find(({ otherReason }) => otherReason !== undefined)?.otherReason;
+  for (const notice of notices)
+    yield because !== undefined && notice.otherReason === undefined
+      ? { ...notice, otherReason: because }
+      : notice;
+}
+
+const daemons = (record: KillerRecord): KillerRecord => ({
+  ...record,
+  by: 'systemd-oomd',
+  cause: 'userspace-oom-daemon',
+});
+
+/** `16.0G memory peak`, in the line that v253 and later write beside the result. */
+function withPeak(record: KillerRecord, input: Input): KillerRecord {
+  const peak = /(?:(\d[\d.]*)([KMGT]) memory peak|Memory peak: (\d[\d.]*)([KMGT]))/.exec(
+    wholeText(input),
+  );
+  if (peak === null) return record;
+  const number = Number(peak[1] ?? peak[3]);
+  const power = 'KMGT'.indexOf((peak[2] ?? peak[4])!) + 1;
+  return { ...record, usedBytes: Math.round(number * 1024 ** power) };
+}
