@@ -16,9 +16,9 @@ for f in /tools/lib/*; do [ -e /lib/x86_64-linux-gnu/${f##*/} ] || ln -s $f /lib
 ln -s /tools/bin/node /usr/bin/node
 printf '#!/bin/sh\nexec /tools/bin/node /coroner/bin/coroner.js "$@"\n' > /bin/coroner
 chmod +x /bin/coroner
-# in CGROUP COMMAND...: enters a cgroup below the root and becomes the command
-printf '#!/bin/sh\necho $$ > /sys/fs/cgroup/$1/cgroup.procs || exit 126\nshift\nexec "$@"\n' > /bin/in
-chmod +x /bin/in
+# within CGROUP COMMAND...: enters a cgroup below the root and becomes the command
+printf '#!/bin/sh\necho $$ > /sys/fs/cgroup/$1/cgroup.procs || exit 126\nshift\nexec "$@"\n' > /bin/within
+chmod +x /bin/within
 J=$(sed -n 's/.*job=\([^ ]*\).*/\1/p' /proc/cmdline)
 echo "VM boot-done uptime=$(cut -d' ' -f1 /proc/uptime) job=$J kernel=$(uname -r)"
 for j in $(echo $J | tr , ' '); do

@@ -52,6 +52,8 @@ export const judge = (
       faults.push(`limit owner ${limit?.owner ?? 'not said'}, not ${expected.limitOwner}`);
     if (expected.limitBytes !== undefined && limit?.bytes !== expected.limitBytes)
       faults.push(`limit of ${limit?.bytes ?? 'unsaid'} bytes, not ${expected.limitBytes}`);
+    if (expected.path && limit?.path !== expected.path)
+      faults.push(`limit's path ${limit?.path ?? 'not said'}, not ${expected.path}`);
     if (expected.limitPath && ours?.cgroup) {
       const wanted =
         expected.limitPath === 'own' ? ours.cgroup : `/${ours.cgroup.split('/')[1] ?? ''}`;

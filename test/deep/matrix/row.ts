@@ -10,6 +10,8 @@ export interface Expected {
   readonly limitOwner?: LimitOwner;
   /** The limit's path is that of this cgroup: the row's own, or the one above it. */
   readonly limitPath?: 'own' | 'parent';
+  /** The limit's path as such. */
+  readonly path?: string;
   readonly limitBytes?: number;
   readonly variant?: string;
   readonly atLeast?: Confidence;

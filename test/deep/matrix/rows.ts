@@ -315,7 +315,6 @@ const limits: readonly Row[] = [
     live: { cause: ['rlimit', 'alloc-failure-exception'] },
     after: {
       cause: ['alloc-failure-exception', 'rlimit', 'undetermined', 'not-memory'],
-      atMost: 'strong',
     },
   },
   {
