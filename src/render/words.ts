@@ -1,6 +1,7 @@
 /** What the faces of a verdict say in common: the five answers and the names of things, in plain words. */
 import { causes } from '../model/causes.ts';
 import type { Confidence } from '../model/confidence.ts';
+import type { Answer } from '../model/page.ts';
 import type {
   CulpritRole,
   Incident,
@@ -10,15 +11,6 @@ import type {
   StackFrame,
 } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
-
-export interface Answer {
-  readonly question: string;
-  /** One sentence, without a full stop. */
-  readonly answer: string;
-  /** More on it, the most important first. */
-  readonly details: readonly string[];
-  readonly known: boolean;
-}
 
 export const confidenceMeaning: Readonly<Record<Confidence, string>> = {
   certain: 'a record names this very process',

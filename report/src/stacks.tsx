@@ -1,0 +1,134 @@
+/** Stacks of the death and of the last look, with lines of source where the files were readable. */
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import type { SourceExcerpt } from '../../src/model/page.ts';
+import type { Incident, MemoryPicture, StackFrame, Thread } from '../../src/model/report.ts';
+import { Section } from './parts.tsx';
+import { count, isLibrary, placeOf } from './words.ts';
+
+type Sources = Readonly<Record<string, readonly SourceExcerpt[]>>;
+
+export function Stacks({
+  incident,
+  memory,
+  moment,
+  sources,
+}: {
+  incident: Incident;
+  memory: MemoryPicture;
+  moment: string | null;
+  sources: Sources;
+}): JSX.Element | null {
+  const threads = memory.threads ?? [];
+  // At a chosen moment only what was seen at that moment.
+  const own = moment === null ? incident.stack : [];
+  if (own.length + threads.length === 0) return null;
+  return (
+    <Section id="code" title="Where in the code" {...(moment === null ? {} : { note: moment })}>
+      {own.length > 0 ? (
+        <Stack title="Where it died or failed" frames={own} sources={sources} open />
+      ) : null}
+      {threads.slice(0, 200).map((thread) => (
+        <Stack
+          key={thread.id}
+          title={threadTitle(thread)}
+          frames={thread.stack}
+          sources={sources}
+          open={own.length === 0 && thread === threads[0]}
+        />
+      ))}
+    </Section>
+  );
+}
+
+const threadTitle = ({ name, id, holdsGil, collectingGarbage }: Thread): string =>
+  `Thread ${name ?? id}${holdsGil ? ', running' : ''}${collectingGarbage === true ? ', collecting garbage' : ''}`;
+
+function Stack({
+  title,
+  frames,
+  sources,
+  open,
+}: {
+  title: string;
+  frames: readonly StackFrame[];
+  sources: Sources;
+  open: boolean;
+}): JSX.Element {
+  const [all, setAll] = useState(false);
+  const shown = all ? frames : frames.slice(0, 30);
+  const telling = frames.findIndex((frame) => !isLibrary(frame));
+  return (
+    <details class="stack" open={open}>
+      <summary>
+        {title} <span class="quiet">{count(frames.length, 'frame')}, innermost first</span>
+      </summary>
+      <ol>
+        {shown.map((frame, index) => (
+          <Frame
+            key={index}
+            frame={frame}
+            sources={sources}
+            open={index === Math.max(0, telling)}
+          />
+        ))}
+      </ol>
+      {shown.length < frames.length ? (
+        <button type="button" class="link" onClick={() => setAll(true)}>
+          {count(frames.length - shown.length, 'more frame')}
+        </button>
+      ) : null}
+    </details>
+  );
+}
+
+function Frame({
+  frame,
+  sources,
+  open,
+}: {
+  frame: StackFrame;
+  sources: Sources;
+  open: boolean;
+}): JSX.Element {
+  const { line, text } = frame;
+  const excerpt =
+    frame.file === null || line === null
+      ? undefined
+      : sources[frame.file]?.find(
+          ({ firstLine, lines }) => line >= firstLine && line < firstLine + lines.length,
+        );
+  const head = (
+    <>
+      <strong>{frame.function}</strong> <code class="place">{placeOf(frame)}</code>
+    </>
+  );
+  return (
+    <li class={isLibrary(frame) ? 'library' : ''}>
+      {excerpt === undefined ? (
+        <>
+          {head}
+          {text === undefined || text.trim() === '' ? null : (
+            <code class="line">{text.trim()}</code>
+          )}
+        </>
+      ) : (
+        <details open={open}>
+          <summary>{head}</summary>
+          <pre class="source" tabIndex={0}>
+            {excerpt.lines.map((content, index) => {
+              const number = excerpt.firstLine + index;
+              return (
+                <span key={number} class={number === line ? 'here' : ''}>
+                  <i>{number}</i>
+                  {content}
+                  {'\n'}
+                </span>
+              );
+            })}
+          </pre>
+        </details>
+      )}
+    </li>
+  );
+}

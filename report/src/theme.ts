@@ -1,0 +1,53 @@
+/** Light, dark, or what the system says. */
+import { useEffect, useState } from 'preact/hooks';
+
+export type Theme = 'light' | 'dark';
+const key = 'coroner-theme';
+const system = matchMedia('(prefers-color-scheme: dark)');
+
+function remembered(): Theme | null {
+  try {
+    const value = localStorage.getItem(key);
+    return value === 'light' || value === 'dark' ? value : null;
+  } catch {
+    // Storage is refused to files in some browsers and to sandboxed frames.
+    return null;
+  }
+}
+
+export function useTheme(): [Theme, () => void] {
+  const [chosen, setChosen] = useState<Theme | null>(remembered);
+  const [dark, setDark] = useState(system.matches);
+  const [printing, setPrinting] = useState(false);
+  useEffect(() => {
+    const change = (event: MediaQueryListEvent): void => setDark(event.matches);
+    const before = (): void => setPrinting(true);
+    const after = (): void => setPrinting(false);
+    system.addEventListener('change', change);
+    addEventListener('beforeprint', before);
+    addEventListener('afterprint', after);
+    return () => {
+      system.removeEventListener('change', change);
+      removeEventListener('beforeprint', before);
+      removeEventListener('afterprint', after);
+    };
+  }, []);
+  const theme: Theme = printing ? 'light' : (chosen ?? (dark ? 'dark' : 'light'));
+  useEffect(() => {
+    document.documentElement.dataset['theme'] = theme;
+  }, [theme]);
+  const toggle = (): void => {
+    const next = theme === 'dark' ? 'light' : 'dark';
+    setChosen(next);
+    try {
+      localStorage.setItem(key, next);
+    } catch {
+      // Not remembered then.
+    }
+  };
+  return [theme, toggle];
+}
+
+/** Colours for canvases, which know no CSS variables. */
+export const color = (name: string): string =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

@@ -1,0 +1,766 @@
+/** Memory against its limits over time, with the moments that mattered. The moment chosen here drives the other sections. */
+import type { JSX } from 'preact';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import type { PackedRecording } from '../../src/model/page.ts';
+import type { Incident, Limit } from '../../src/model/report.ts';
+import { formatBytes } from '../../src/model/units.ts';
+import { align, decimate, firstAt, type Aligned } from './decimate.ts';
+import { Section } from './parts.tsx';
+import { color, type Theme } from './theme.ts';
+import type { Columns, Unpacked } from './unpack.ts';
+import { clock, count } from './words.ts';
+
+interface Curve {
+  readonly label: string;
+  readonly kind: 'cgroup' | 'process' | 'host';
+  readonly atMs: Float64Array;
+  readonly values: Float64Array;
+}
+interface Strip {
+  readonly id: string;
+  readonly title: string;
+  readonly format: (value: number) => string;
+  readonly curves: readonly Curve[];
+  readonly height: number;
+}
+
+/** Curves shown at first: the largest. The others can be switched on. */
+const shownAtFirst = 8;
+
+const greatest = (values: Float64Array): number => {
+  let most = -Infinity;
+  for (const value of values) if (value > most) most = value;
+  return most;
+};
+
+/** A running total as what happened each second. */
+function rate(atMs: Float64Array, totals: Float64Array, factor = 1): Float64Array {
+  const rates = new Float64Array(totals.length).fill(Number.NaN);
+  for (let row = 1; row < totals.length; row += 1) {
+    const ms = (atMs[row] ?? 0) - (atMs[row - 1] ?? 0);
+    const step = (totals[row] ?? Number.NaN) - (totals[row - 1] ?? Number.NaN);
+    // A counter that fell was set back: nothing is known of that stretch.
+    if (ms > 0 && step >= 0) rates[row] = (step / ms) * 1000 * factor;
+  }
+  return rates;
+}
+
+const useful = (values: Float64Array | undefined): values is Float64Array =>
+  values !== undefined && greatest(values) > 0;
+
+function stripsOf(
+  recording: PackedRecording,
+  { processes, cgroups, host }: Unpacked,
+  incident: Incident | undefined,
+): readonly Strip[] {
+  const named = (index: number): string => {
+    const { name = '?', pid = 0 } = recording.processes[index] ?? {};
+    return `${name} (${pid})`;
+  };
+  const each = (
+    all: readonly Columns[],
+    kind: Curve['kind'],
+    label: (index: number) => string,
+    column: string,
+    change: (columns: Columns, values: Float64Array) => Float64Array = (_, values) => values,
+  ): readonly Curve[] =>
+    all.flatMap((columns, index) => {
+      const values = columns.columns[column];
+      if (!useful(values)) return [];
+      const changed = change(columns, values);
+      return useful(changed)
+        ? [{ label: label(index), kind, atMs: columns.atMs, values: changed }]
+        : [];
+    });
+  const perSecond = ({ atMs }: Columns, values: Float64Array): Float64Array => rate(atMs, values);
+  const share = ({ atMs }: Columns, values: Float64Array): Float64Array => rate(atMs, values, 0.1);
+  const path = (index: number): string => `cgroup ${recording.cgroups[index]?.path ?? ''}`;
+  const limited = cgroups.filter((_, index) => recording.cgroups[index]?.limitBytes !== null);
+  const limitedPath = (index: number): string => {
+    const own = recording.cgroups.filter(({ limitBytes }) => limitBytes !== null)[index];
+    return `cgroup ${own?.path ?? ''}`;
+  };
+  const virtual = incident?.limit?.owner === 'rlimit' || incident?.limit?.owner === 'address-space';
+  const swap = [
+    ...each(processes, 'process', named, 'swapBytes'),
+    ...each(limited, 'cgroup', limitedPath, 'swapBytes'),
+  ];
+  const faults = each(processes, 'process', named, 'majorFaults', perSecond);
+  const pressure = [
+    ...each(cgroups, 'cgroup', path, 'psiFullMs', share),
+    ...each([host], 'host', () => 'whole machine', 'psiFullMs', share),
+  ];
+  const whole = (value: number): string => Math.round(value).toLocaleString('en');
+  return (
+    [
+      {
+        id: 'memory',
+        title: 'Resident memory',
+        format: formatBytes,
+        height: 260,
+        curves: [
+          ...each(limited, 'cgroup', limitedPath, 'currentBytes'),
+          ...each(processes, 'process', named, 'rssBytes'),
+        ],
+      },
+      ...(virtual
+        ? [
+            {
+              id: 'address-space',
+              title: 'Address space',
+              format: formatBytes,
+              height: 150,
+              curves: each(processes, 'process', named, 'vmBytes'),
+            },
+          ]
+        : []),
+      { id: 'swap', title: 'In swap', format: formatBytes, height: 90, curves: swap },
+      { id: 'faults', title: 'Major faults a second', format: whole, height: 90, curves: faults },
+      {
+        id: 'pressure',
+        title: 'Time lost waiting for memory',
+        format: (value: number) => `${Math.round(value)} %`,
+        height: 90,
+        curves: pressure,
+      },
+    ] as readonly Strip[]
+  ).filter(({ curves }) => curves.length > 0);
+}
+
+export interface Range {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export function Timeline({
+  recording,
+  unpacked,
+  incident,
+  theme,
+  chosenMs,
+  onChoose,
+}: {
+  recording: PackedRecording;
+  unpacked: Unpacked | null;
+  incident: Incident | undefined;
+  theme: Theme;
+  chosenMs: number | null;
+  onChoose: (atMs: number | null) => void;
+}): JSX.Element {
+  const strips = useMemo(
+    () => (unpacked === null ? [] : stripsOf(recording, unpacked, incident)),
+    [recording, unpacked, incident],
+  );
+  const endMs = useMemo(() => {
+    const last = strips.flatMap(({ curves }) => curves.map(({ atMs }) => atMs.at(-1) ?? 0));
+    return Math.max(
+      1,
+      recording.durationMs ?? 0,
+      ...last,
+      ...recording.events.map(({ atMs }) => atMs),
+    );
+  }, [strips, recording]);
+  const [range, setRange] = useState<Range | null>(null);
+  const { fromMs, toMs } = range ?? { fromMs: 0, toMs: endMs };
+  const span = toMs - fromMs;
+  const show = (from: number, width: number): void => {
+    const most = Math.min(endMs, Math.max(endMs / 5000, 20, width));
+    const start = Math.max(0, Math.min(endMs - most, from));
+    setRange(most >= endMs ? null : { fromMs: start, toMs: start + most });
+  };
+  const zoom = (factor: number): void => {
+    const centre =
+      chosenMs !== null && chosenMs >= fromMs && chosenMs <= toMs ? chosenMs : fromMs + span / 2;
+    show(centre - (centre - fromMs) * factor, span * factor);
+  };
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  useEffect(() => {
+    const [memory] = strips;
+    if (memory === undefined) return;
+    const processes = memory.curves
+      .filter(({ kind }) => kind === 'process')
+      .map(({ label, values }) => ({ label, most: greatest(values) }))
+      .sort((a, b) => b.most - a.most);
+    setHidden(new Set(processes.slice(shownAtFirst).map(({ label }) => label)));
+  }, [strips]);
+  const step = (direction: number): void => {
+    const times = strips[0]?.curves[0]?.atMs ?? new Float64Array(0);
+    const now = chosenMs ?? endMs;
+    const index = firstAt(times, now) + direction;
+    onChoose(times[Math.max(0, Math.min(times.length - 1, index))] ?? null);
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const keys: Readonly<Record<string, () => void>> = {
+      ArrowLeft: () => (event.shiftKey ? show(fromMs - span / 4, span) : step(-1)),
+      ArrowRight: () => (event.shiftKey ? show(fromMs + span / 4, span) : step(1)),
+      '+': () => zoom(0.5),
+      '=': () => zoom(0.5),
+      '-': () => zoom(2),
+      '0': () => setRange(null),
+      Escape: () => onChoose(null),
+    };
+    const action = keys[event.key];
+    if (action === undefined) return;
+    event.preventDefault();
+    action();
+  };
+  const legend = strips[0]?.curves ?? [];
+  const palette = useMemo(() => colorsOf(strips), [strips]);
+  if (unpacked !== null && strips.length === 0 && recording.events.length === 0) return <></>;
+  return (
+    <Section
+      id="timeline"
+      title="Timeline"
+      note={`${count(recording.processes.length, 'process', 'processes')} over ${clock(endMs)}`}
+    >
+      <div class="toolbar">
+        <div class="choice" role="group" aria-label="Zoom">
+          <button type="button" onClick={() => zoom(0.5)} aria-label="Zoom in">
+            +
+          </button>
+          <button
+            type="button"
+            onClick={() => zoom(2)}
+            aria-label="Zoom out"
+            disabled={range === null}
+          >
+            −
+          </button>
+          <button type="button" onClick={() => setRange(null)} disabled={range === null}>
+            All
+          </button>
+        </div>
+        <p class="note hint">
+          Drag to zoom, click to choose a moment. Keys: ← → choose, shift ← → pan, + − zoom.
+        </p>
+      </div>
+      {legend.length > 1 ? (
+        <Legend curves={legend} hidden={hidden} palette={palette} onChange={setHidden} />
+      ) : null}
+      <div
+        class="charts"
+        tabIndex={0}
+        role="application"
+        aria-label="Timeline. Left and right choose a moment, plus and minus zoom. The same figures stand in the table below."
+        onKeyDown={onKeyDown}
+      >
+        {strips.map((strip, index) => (
+          <Chart
+            key={strip.id}
+            strip={strip}
+            hidden={hidden}
+            palette={palette}
+            theme={theme}
+            fromMs={fromMs}
+            toMs={toMs}
+            chosenMs={chosenMs}
+            limits={
+              index === 0
+                ? limitsOf(recording, incident)
+                : strip.id === 'address-space'
+                  ? addressLimits(incident)
+                  : []
+            }
+            events={recording.events}
+            first={index === 0}
+            last={index === strips.length - 1}
+            onZoom={show}
+            onChoose={onChoose}
+          />
+        ))}
+      </div>
+      {range === null ? null : (
+        <input
+          class="pan"
+          type="range"
+          aria-label="Pan the timeline"
+          min={0}
+          max={Math.max(1, endMs - span)}
+          step="any"
+          value={fromMs}
+          onInput={(event) => show(Number(event.currentTarget.value), span)}
+        />
+      )}
+      <Events recording={recording} chosenMs={chosenMs} onChoose={onChoose} />
+      <FiguresTable strips={strips} />
+    </Section>
+  );
+}
+
+const limitsOf = (recording: PackedRecording, incident: Incident | undefined): readonly Limit[] => {
+  const fromCgroups = recording.cgroups.flatMap(({ path, limitBytes, highBytes }): Limit[] => [
+    ...(limitBytes === null ? [] : [{ owner: 'cgroup' as const, path, bytes: limitBytes }]),
+    ...(highBytes == null
+      ? []
+      : [{ owner: 'cgroup' as const, path: `${path} (high)`, bytes: highBytes }]),
+  ]);
+  const all = [
+    ...(incident?.limit == null ? [] : [incident.limit]),
+    ...recording.limits,
+    ...fromCgroups,
+  ].filter(({ owner, bytes }) => bytes !== null && (owner === 'cgroup' || owner === 'host'));
+  const seen = new Set<string>();
+  return all.filter(({ path, bytes }) => {
+    const key = `${path} ${bytes}`;
+    return !seen.has(key) && seen.add(key);
+  });
+};
+
+const addressLimits = (incident: Incident | undefined): readonly Limit[] =>
+  incident?.limit?.bytes == null ? [] : [incident.limit];
+
+const limitLabel = ({ owner, path, bytes }: Limit): string =>
+  `${owner === 'host' ? 'machine' : (path ?? owner)} ${formatBytes(bytes ?? 0)}`;
+
+/** The same curve has the same colour in every strip. Cgroups take the first colours. */
+function colorsOf(strips: readonly Strip[]): ReadonlyMap<string, string> {
+  const labels = new Set(strips.flatMap(({ curves }) => curves.map(({ label }) => label)));
+  return new Map([...labels].map((label, index) => [label, `series-${(index % 8) + 1}`]));
+}
+
+function Legend({
+  curves,
+  hidden,
+  palette,
+  onChange,
+}: {
+  curves: readonly Curve[];
+  hidden: ReadonlySet<string>;
+  palette: ReadonlyMap<string, string>;
+  onChange: (hidden: ReadonlySet<string>) => void;
+}): JSX.Element {
+  const [all, setAll] = useState(false);
+  const sorted = useMemo(
+    () =>
+      curves
+        .map((curve) => ({ ...curve, most: greatest(curve.values) }))
+        .sort(
+          (a, b) => Number(b.kind === 'cgroup') - Number(a.kind === 'cgroup') || b.most - a.most,
+        ),
+    [curves],
+  );
+  const shown = all ? sorted : sorted.slice(0, shownAtFirst + 2);
+  return (
+    <div class="legend" role="group" aria-label="Curves">
+      {shown.map(({ label, most }) => (
+        <button
+          type="button"
+          key={label}
+          aria-pressed={!hidden.has(label)}
+          onClick={() => {
+            const next = new Set(hidden);
+            if (!next.delete(label)) next.add(label);
+            onChange(next);
+          }}
+        >
+          <i class={`swatch ${palette.get(label)}`} aria-hidden="true" />
+          <span class="name">{label}</span> <span class="quiet">{formatBytes(most)}</span>
+        </button>
+      ))}
+      {sorted.length > shown.length || all ? (
+        <button type="button" class="link" onClick={() => setAll(!all)}>
+          {all ? 'fewer' : `${sorted.length - shown.length} more`}
+        </button>
+      ) : null}
+    </div>
+  );
+}
+
+function Chart({
+  strip,
+  hidden,
+  palette,
+  theme,
+  fromMs,
+  toMs,
+  chosenMs,
+  limits,
+  events,
+  first,
+  last,
+  onZoom,
+  onChoose,
+}: {
+  strip: Strip;
+  hidden: ReadonlySet<string>;
+  palette: ReadonlyMap<string, string>;
+  theme: Theme;
+  fromMs: number;
+  toMs: number;
+  chosenMs: number | null;
+  limits: readonly Limit[];
+  events: PackedRecording['events'];
+  first: boolean;
+  last: boolean;
+  onZoom: (fromMs: number, widthMs: number) => void;
+  onChoose: (atMs: number | null) => void;
+}): JSX.Element {
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const readout = useRef<HTMLParagraphElement>(null);
+  const live = useRef({ fromMs, toMs, chosenMs, onZoom, onChoose });
+  live.current = { fromMs, toMs, chosenMs, onZoom, onChoose };
+  const curves = useMemo(
+    () => strip.curves.filter(({ label }) => !hidden.has(label)),
+    [strip, hidden],
+  );
+  const aligned: Aligned = useMemo(() => align(curves), [curves]);
+  // Limits far above the curves would flatten them: these are only told in the label.
+  const { shownLimits, top } = useMemo(() => {
+    const most = Math.max(1, ...curves.map(({ values }) => greatest(values)));
+    const near = limits.filter(({ bytes }) => (bytes ?? 0) <= most * 3);
+    return {
+      shownLimits: near,
+      top: Math.max(most, ...near.map(({ bytes }) => bytes ?? 0)) * 1.06,
+    };
+  }, [curves, limits]);
+
+  useEffect(() => {
+    const element = host.current;
+    if (element === null) return undefined;
+    const ink = color('muted');
+    const font = '12px system-ui, sans-serif';
+    const axis: uPlot.Axis = {
+      stroke: ink,
+      font,
+      grid: { stroke: color('line'), width: 1 },
+      ticks: { show: false },
+    };
+    const options: uPlot.Options = {
+      width: element.clientWidth,
+      height: strip.height,
+      padding: [first ? 16 : 6, 10, 0, 0],
+      legend: { show: false },
+      scales: { x: { time: false, auto: false }, y: { auto: false, range: [0, top] } },
+      axes: [
+        {
+          ...axis,
+          show: last,
+          size: 26,
+          gap: 4,
+          values: (_, ticks) => ticks.map((seconds) => clock(seconds * 1000)),
+          grid: { stroke: color('line'), width: 1 },
+        },
+        {
+          ...axis,
+          size: 78,
+          gap: 6,
+          splits: (_self, _axis, _min, max) =>
+            niceSplits(max, strip.height < 120 ? 2 : 4, strip.format === formatBytes),
+          values: (_, ticks) => ticks.map((value) => strip.format(value)),
+        },
+      ],
+      series: [
+        {},
+        ...curves.map(({ label, kind }) => ({
+          label,
+          stroke: color(palette.get(label) ?? 'accent'),
+          width: kind === 'cgroup' ? 2 : 1.5,
+          spanGaps: true,
+          points: { show: false },
+          ...(kind === 'cgroup' && curves.length <= 12
+            ? { fill: `${color(palette.get(label) ?? 'accent')}1f` }
+            : {}),
+        })),
+      ],
+      cursor: {
+        sync: { key: 'timeline' },
+        points: { size: 6 },
+        drag: { x: true, y: false, setScale: false },
+      },
+      hooks: {
+        setSelect: [
+          (self) => {
+            const { left, width } = self.select;
+            if (width < 4) return;
+            const from = self.posToVal(left, 'x') * 1000;
+            const to = self.posToVal(left + width, 'x') * 1000;
+            self.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+            live.current.onZoom(from, to - from);
+          },
+        ],
+        setCursor: [
+          (self) => {
+            const { idx } = self.cursor;
+            if (readout.current === null) return;
+            const at = idx == null ? undefined : self.data[0][idx];
+            readout.current.textContent =
+              at === undefined || idx == null
+                ? ''
+                : [
+                    clock(at * 1000),
+                    ...curves
+                      .map(({ label }, index) => ({
+                        label,
+                        value: self.data[index + 1]?.[idx] ?? null,
+                      }))
+                      .filter(({ value }) => value !== null)
+                      .sort((a, b) => (b.value ?? 0) - (a.value ?? 0))
+                      .slice(0, 3)
+                      .map(({ label, value }) => `${label} ${strip.format(value ?? 0)}`),
+                  ].join('   ');
+          },
+        ],
+        drawClear: [
+          (self) => {
+            if (live.current.chosenMs === null) return;
+            const x = self.valToPos(live.current.chosenMs / 1000, 'x', true);
+            const { left, top: above, width, height } = self.bbox;
+            if (x < left || x > left + width) return;
+            self.ctx.save();
+            self.ctx.fillStyle = color('choice');
+            self.ctx.fillRect(
+              Math.round(x - devicePixelRatio),
+              above,
+              Math.max(2, 2 * devicePixelRatio),
+              height,
+            );
+            self.ctx.restore();
+          },
+        ],
+        draw: [
+          (self) => {
+            const { ctx, bbox } = self;
+            ctx.save();
+            ctx.beginPath();
+            ctx.rect(bbox.left, 0, bbox.width, bbox.top + bbox.height);
+            ctx.clip();
+            drawEvents(self, events, first);
+            for (const limit of shownLimits) {
+              const y = Math.round(self.valToPos(limit.bytes ?? 0, 'y', true)) + 0.5;
+              ctx.strokeStyle = color('bad');
+              ctx.lineWidth = devicePixelRatio;
+              ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
+              ctx.beginPath();
+              ctx.moveTo(bbox.left, y);
+              ctx.lineTo(bbox.left + bbox.width, y);
+              ctx.stroke();
+              ctx.setLineDash([]);
+              ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+              ctx.fillStyle = color('bad');
+              ctx.textAlign = 'left';
+              const text = limitLabel(limit);
+              ctx.fillText(
+                text.length > 60 ? `…${text.slice(-59)}` : text,
+                bbox.left + 6 * devicePixelRatio,
+                y - 5 * devicePixelRatio,
+              );
+            }
+            ctx.restore();
+          },
+        ],
+      },
+    };
+    const made = new uPlot(
+      options,
+      decimate(
+        aligned,
+        live.current.fromMs,
+        live.current.toMs,
+        bucketsFor(element),
+      ) as uPlot.AlignedData,
+      element,
+    );
+    made.setScale('x', { min: live.current.fromMs / 1000, max: live.current.toMs / 1000 });
+    plot.current = made;
+    const click = (event: MouseEvent): void => {
+      const { left } = made.over.getBoundingClientRect();
+      live.current.onChoose(made.posToVal(event.clientX - left, 'x') * 1000);
+    };
+    made.over.addEventListener('click', click);
+    const observer = new ResizeObserver(() =>
+      made.setSize({ width: element.clientWidth, height: strip.height }),
+    );
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [strip, curves, aligned, theme, shownLimits, top]);
+
+  // Panning only exchanges the points: no chart is built anew.
+  useEffect(() => {
+    const made = plot.current;
+    if (made === null || host.current === null) return;
+    made.batch(() => {
+      made.setData(
+        decimate(aligned, fromMs, toMs, bucketsFor(made.root)) as uPlot.AlignedData,
+        false,
+      );
+      made.setScale('x', { min: fromMs / 1000, max: toMs / 1000 });
+    });
+  }, [aligned, fromMs, toMs]);
+  useEffect(() => plot.current?.redraw(false), [chosenMs]);
+
+  return (
+    <figure class="chart">
+      <figcaption>
+        {strip.title}
+        <span class="readout" ref={readout} aria-hidden="true" />
+      </figcaption>
+      <div ref={host} />
+    </figure>
+  );
+}
+
+const bucketsFor = (element: Element): number => Math.max(200, Math.min(1200, element.clientWidth));
+
+/** Round numbers of the unit that is shown: 0, 50 MiB, 100 MiB. */
+function niceSplits(max: number, wanted: number, isBytes: boolean): number[] {
+  const unit = isBytes ? 1024 ** Math.max(0, Math.floor(Math.log(max) / Math.log(1024))) : 1;
+  const rough = max / unit / wanted;
+  const power = 10 ** Math.floor(Math.log10(rough || 1));
+  const step = ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) ?? 10) * power * unit;
+  const splits: number[] = [];
+  for (let value = 0; value <= max; value += step) splits.push(value);
+  return splits;
+}
+
+const eventTone: Readonly<Record<string, string>> = {
+  kill: 'bad',
+  exception: 'bad',
+  'failed-allocation': 'bad',
+  'limit-hit': 'warn',
+  stall: 'warn',
+  look: 'accent',
+};
+const eventName: Readonly<Record<string, string>> = {
+  start: 'start',
+  end: 'end',
+  kill: 'kill',
+  'limit-hit': 'limit reached',
+  stall: 'stall',
+  exception: 'exception',
+  'failed-allocation': 'allocation refused',
+  look: 'look inside',
+  note: 'note',
+};
+
+/** A tick on top for each event; a line through the picture for the deadly ones. */
+function drawEvents(self: uPlot, events: PackedRecording['events'], first: boolean): void {
+  const { ctx, bbox } = self;
+  const ratio = devicePixelRatio;
+  for (const { atMs, what } of events) {
+    const tone = eventTone[what];
+    if (tone === undefined) continue;
+    const x = Math.round(self.valToPos(atMs / 1000, 'x', true)) + 0.5;
+    if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) continue;
+    ctx.strokeStyle = color(tone);
+    ctx.fillStyle = color(tone);
+    ctx.lineWidth = ratio;
+    if (tone === 'bad') {
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+    }
+    if (!first) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x - 4 * ratio, bbox.top - 7 * ratio);
+    ctx.lineTo(x + 4 * ratio, bbox.top - 7 * ratio);
+    ctx.fill();
+  }
+}
+
+function Events({
+  recording,
+  chosenMs,
+  onChoose,
+}: {
+  recording: PackedRecording;
+  chosenMs: number | null;
+  onChoose: (atMs: number | null) => void;
+}): JSX.Element | null {
+  const [all, setAll] = useState(false);
+  const events = [...recording.events].sort((a, b) => a.atMs - b.atMs);
+  if (events.length === 0) return null;
+  // The end is what one looks for: of many events the last ones stay.
+  const shown = all ? events : events.slice(-8);
+  return (
+    <div class="events">
+      <h3>What happened when</h3>
+      <ol>
+        {shown.length < events.length ? (
+          <li>
+            <button type="button" class="link" onClick={() => setAll(true)}>
+              {count(events.length - shown.length, 'earlier event')}
+            </button>
+          </li>
+        ) : null}
+        {shown.map(({ atMs, what, text }, index) => (
+          <li key={index}>
+            <button
+              type="button"
+              class="moment"
+              aria-pressed={chosenMs === atMs}
+              onClick={() => onChoose(atMs)}
+            >
+              {clock(atMs)}
+            </button>
+            <span class={`tag ${eventTone[what] ?? ''}`}>{eventName[what] ?? what}</span>
+            <span class="what">{text}</span>
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}
+
+/** What the picture shows, for those who cannot see it: each curve's start, peak and end. */
+function FiguresTable({ strips }: { strips: readonly Strip[] }): JSX.Element | null {
+  const [open, setOpen] = useState(false);
+  if (strips.length === 0) return null;
+  return (
+    <details class="table-behind" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>The same as a table</summary>
+      {open ? (
+        <div class="scroll" tabIndex={0} role="group" aria-label="Figures of the timeline">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Figure</th>
+                <th scope="col">Of</th>
+                <th scope="col" class="number">
+                  First
+                </th>
+                <th scope="col" class="number">
+                  Highest
+                </th>
+                <th scope="col" class="number">
+                  at
+                </th>
+                <th scope="col" class="number">
+                  Last
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {strips.flatMap(({ title, curves, format }) =>
+                curves.map(({ label, atMs, values }) => {
+                  const known = [...values.keys()].filter((row) => !Number.isNaN(values[row]));
+                  const peak = known.reduce(
+                    (best, row) => ((values[row] ?? 0) > (values[best] ?? 0) ? row : best),
+                    known[0] ?? 0,
+                  );
+                  return (
+                    <tr key={`${title} ${label}`}>
+                      <td>{title}</td>
+                      <td>{label}</td>
+                      <td class="number">{format(values[known[0] ?? 0] ?? 0)}</td>
+                      <td class="number">{format(values[peak] ?? 0)}</td>
+                      <td class="number">{clock(atMs[peak] ?? 0)}</td>
+                      <td class="number">{format(values[known.at(-1) ?? 0] ?? 0)}</td>
+                    </tr>
+                  );
+                }),
+              )}
+            </tbody>
+          </table>
+        </div>
+      ) : null}
+    </details>
+  );
+}
