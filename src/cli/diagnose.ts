@@ -139,9 +139,10 @@ async function gatherFolder(
 }
 
 async function gatherIncidentFolder(path: string): Promise<Everything> {
-  const [{ readIncidentFolder }, { parseIncident }] = await Promise.all([
+  const [{ readIncidentFolder }, { parseIncident }, { agentEvidenceOf }] = await Promise.all([
     import('../store/incidents.ts'),
     import('../parsers/recording.ts'),
+    import('../record/agent.ts'),
   ]);
   const parsed = parseIncident(readIncidentFolder(path).texts);
   if (parsed === null)
@@ -150,7 +151,12 @@ async function gatherIncidentFolder(path: string): Promise<Everything> {
       undefined,
       exitCodes.noInput,
     );
-  return { evidence: parsed.evidence, sources: parsed.sources, recording: parsed.recording };
+  const inside = agentEvidenceOf(path, parsed.evidence);
+  return {
+    evidence: [...parsed.evidence, ...inside.evidence],
+    sources: [...parsed.sources, ...inside.sources],
+    recording: parsed.recording,
+  };
 }
 
 async function gatherThisMachine(wanted: Wanted): Promise<Everything> {

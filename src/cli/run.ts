@@ -2,8 +2,11 @@ import { writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Report } from '../model/report.ts';
+import { parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
 import { record, type Companion } from '../record/recorder.ts';
+import { agentCompanion, type AtLimit } from '../record/agent.ts';
+import { availableLimitBytes } from '../record/available.ts';
 import { endLike } from '../record/end.ts';
 import { newIncidentId, openIncident, pruneIncidents, storeRoot } from '../store/incidents.ts';
 import { Problem } from './problem.ts';
@@ -17,6 +20,9 @@ export interface RunOptions {
   readonly output?: string;
   readonly pythonHook: boolean;
   readonly agent: boolean;
+  readonly agentSampleEvery?: number;
+  readonly memoryLimit?: number;
+  readonly atLimit?: AtLimit;
   readonly lastLook: boolean;
   readonly sampleEvery?: number;
 }
@@ -39,6 +45,17 @@ export function configure(command: Command): void {
     .option('-o, --output <dir>', 'folder in which the incident folder is made')
     .option('--no-python-hook', 'do not inject the Python start-up hook')
     .option('--no-agent', 'do not preload the allocation agent')
+    .option(
+      '--agent-sample-every <size>',
+      'the agent notes one allocation in so many bytes on average (default: 512K)',
+      sizeOption('--agent-sample-every', 4096),
+    )
+    .option(
+      '--memory-limit <size>',
+      'refuse memory beyond this: 4G, or 90% of the limit of the cgroup or machine',
+      memoryLimit,
+    )
+    .option('--at-limit <what>', 'raise (the allocation fails, default), report or kill', atLimit)
     .option('--no-last-look', 'do not look into the process before it is killed')
     .option('--sample-every <ms>', 'shortest time between two samples (default: 50)', milliseconds)
     .action(async (words: string[], options: RunOptions) => {
@@ -51,6 +68,28 @@ function milliseconds(text: string): number {
   if (!Number.isFinite(value) || value < 1)
     throw new Problem(`--sample-every: ${text} is not a number of milliseconds`);
   return value;
+}
+
+const sizeOption = (option: string, least: number) => (text: string) => {
+  const bytes = parseSize(text);
+  if (bytes === null || bytes < least)
+    throw new Problem(`${option}: "${text}" is no size (like 64K, 512M, 4G)`);
+  return bytes;
+};
+
+function memoryLimit(text: string): number {
+  const percent = /^(\d{1,2}(?:\.\d+)?|100)%$/.exec(text)?.[1];
+  if (percent === undefined) return sizeOption('--memory-limit', 2 ** 20)(text);
+  const whole = availableLimitBytes();
+  if (whole === null)
+    throw new Problem('--memory-limit: the limit of the cgroup or machine cannot be read here');
+  return Math.floor((whole * Number(percent)) / 100);
+}
+
+function atLimit(text: string): AtLimit {
+  if (text !== 'raise' && text !== 'report' && text !== 'kill')
+    throw new Problem(`--at-limit: "${text}" is none of raise, report, kill`);
+  return text;
 }
 
 async function run(words: readonly string[], options: RunOptions): Promise<void> {
@@ -68,7 +107,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     env: process.env,
     stdio: 'inherit',
     options: { ...options },
-    companions: companions(options),
+    companions: companions(options, [file, ...args]),
     say,
     ...(options.sampleEvery === undefined ? {} : { sampleEveryMs: options.sampleEvery }),
   });
@@ -98,8 +137,20 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
 }
 
 /** Others that take part in a run. The order is that of preparation. */
-function companions(options: RunOptions): readonly Companion[] {
-  return options.pythonHook ? [pythonHook()] : [];
+function companions(options: RunOptions, command: readonly string[]): readonly Companion[] {
+  return [
+    ...(options.pythonHook ? [pythonHook()] : []),
+    ...(options.agent
+      ? [
+          agentCompanion({
+            command,
+            sampleEveryBytes: options.agentSampleEvery,
+            memoryLimitBytes: options.memoryLimit,
+            atLimit: options.atLimit,
+          }),
+        ]
+      : []),
+  ];
 }
 
 function prune(root: string): void {

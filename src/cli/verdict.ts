@@ -4,6 +4,7 @@ import type { Recording } from '../model/recording.ts';
 import type { Incident, Report } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
 import { parseIncident } from '../parsers/recording.ts';
+import { agentEvidenceOf } from '../record/agent.ts';
 import { renderJson } from '../render/json.ts';
 import { incidentFiles, readIncidentFolder, type IncidentWriter } from '../store/incidents.ts';
 import { terminalOptions } from './terminal-options.ts';
@@ -22,7 +23,14 @@ export function judge(writer: IncidentWriter): Judged | null {
   }
   const parsed = parseIncident(texts);
   if (parsed === null) return null;
-  const report = diagnose({ evidence: parsed.evidence, sources: parsed.sources });
+  const inside =
+    writer.folder === null
+      ? { evidence: [], sources: [] }
+      : agentEvidenceOf(writer.folder, parsed.evidence);
+  const report = diagnose({
+    evidence: [...parsed.evidence, ...inside.evidence],
+    sources: [...parsed.sources, ...inside.sources],
+  });
   return { report, recording: parsed.recording };
 }
 

@@ -3,6 +3,7 @@ import type { Report, RuleNotRun, SourceReport } from '../model/report.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/define-rule.ts';
 import { toIncident } from './incident.ts';
+import { withMemory } from './memory.ts';
 import { joinOpinions, type Opinion } from './join.ts';
 
 export interface DiagnoseInput {
@@ -23,6 +24,8 @@ export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput)
       for (const finding of rule.judge(evidence, { sources }))
         opinions.push({ rule: rule.id, finding });
   }
-  const incidents = joinOpinions(opinions).map((group) => toIncident(group, sources));
+  const incidents = joinOpinions(opinions).map((group) =>
+    withMemory(toIncident(group, sources), evidence),
+  );
   return { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
 }

@@ -38,3 +38,12 @@ export function formatDuration(ms: Ms): string {
   const rest = minutes % 60;
   return `${Math.floor(minutes / 60)} h${rest === 0 ? '' : ` ${rest} min`}`;
 }
+
+/** `64K`, `1.5GiB`, `4G`, `1000` as bytes, in binary units; null: no size. */
+export function parseSize(text: string): Bytes | null {
+  const match = /^(\d+(?:\.\d+)?)\s*([KMGTP]?)(?:i?B)?$/i.exec(text.trim());
+  if (match === null) return null;
+  const power = ' KMGTP'.indexOf((match[2] ?? '').toUpperCase() || ' ');
+  const bytes = Math.floor(Number(match[1]) * 1024 ** power);
+  return Number.isSafeInteger(bytes) ? bytes : null;
+}

@@ -5,6 +5,7 @@
  */
 import type { FailedAllocation, MemoryLook } from '../model/evidence.ts';
 import type { Allocation, AllocationFailure, Limit, StackFrame } from '../model/report.ts';
+import { userFrame } from '../model/stack.ts';
 import type { Bytes, Ms } from '../model/units.ts';
 
 export const agentFileId = 'agent';
@@ -476,7 +477,7 @@ export function allocationsOf(
     if (bytes <= 0) continue;
     total += bytes;
     const stack = [...nativeFrames(path, file, symbol), ...path.stack];
-    const frame = blamed(path.stack) ?? stack[0] ?? null;
+    const frame = userFrame(path.stack) ?? stack[0] ?? null;
     const key = frame ? `${frame.file}\0${frame.line}\0${frame.function}` : '';
     const line = lines.get(key) ?? { frame, exact: 0, estimated: 0, samples: 0, paths: new Map() };
     lines.set(key, line);
@@ -515,14 +516,6 @@ export function allocationsOf(
   }
   return found.sort((a, b) => b.bytes - a.bytes);
 }
-
-/** The line a person can change: the innermost one outside the standard library and installed packages. */
-export function blamed(stack: readonly StackFrame[]): StackFrame | null {
-  return stack.find(({ file }) => file !== null && !isLibrary(file)) ?? stack[0] ?? null;
-}
-const isLibrary = (file: string) =>
-  file.startsWith('<frozen') ||
-  /\/(?:site|dist)-packages\/|\/lib(?:64)?\/python\d(?:\.\d+)?\//.test(file);
 
 /** Native callers worth a line: not the interpreter itself, not libc. */
 function nativeFrames(

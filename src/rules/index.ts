@@ -5,6 +5,7 @@ import { coreAllocFailureSegfault } from './core-alloc-failure-segfault.ts';
 import { coreNotMemory } from './core-not-memory.ts';
 import { countedKill } from './counted-kill.ts';
 import type { Rule } from './define-rule.ts';
+import { failedAllocation } from './failed-allocation.ts';
 import { jetsam } from './jetsam.ts';
 import { jobSchedulerLimit } from './job-scheduler-limit.ts';
 import { kernelAllocFailureSegfault, kernelRefusal, kernelSegfault } from './kernel-crash.ts';
@@ -39,6 +40,7 @@ export const rules: readonly Rule[] = [
   coreAllocFailureSegfault,
   coreAllocFailureAbort,
   coreNotMemory,
+  failedAllocation,
   countedKill,
   survivedRefusal,
   swapThrash,

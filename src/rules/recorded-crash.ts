@@ -68,12 +68,14 @@ export const recordedCrash = defineRule({
                   `the kernel refused this very process ${refusal.bytes === undefined ? 'memory' : `${refusal.bytes} bytes`}`,
                 ),
               ),
-              ...failures.map((failed) =>
-                reason(
-                  failed,
-                  `an allocation of ${failed.failure.bytes} bytes failed inside the process`,
+              ...failures
+                .slice(-3)
+                .map((failed) =>
+                  reason(
+                    failed,
+                    `an allocation of ${failed.failure.bytes} bytes failed inside the process`,
+                  ),
                 ),
-              ),
               ended,
               ...dumped,
             ],

@@ -3,6 +3,7 @@ import { formatBytes } from '../model/units.ts';
 import { defineRule, reason } from './define-rule.ts';
 import { nameOf, ofProcess, subjectOf, victimOf } from './recorded.ts';
 import { requestOf } from './kernel-crash.ts';
+import { atUsersLine } from './words.ts';
 
 /** Memory was refused, the program dealt with it and ended well (P8): no death, worth a word. */
 export const survivedRefusal = defineRule({
@@ -20,7 +21,9 @@ export const survivedRefusal = defineRule({
         ({ fate, resource }) => resource === 'memory' && (fate === 'thread' || fate === 'uncaught'),
       );
       if (died || refusals.length + failures.length === 0) return [];
-      const request = failures[0]?.failure.bytes ?? requestOf(refusals);
+      const largest = failures.toSorted((a, b) => b.failure.bytes - a.failure.bytes)[0];
+      const request = largest?.failure.bytes ?? requestOf(refusals);
+      const stack = largest?.failure.stack ?? [];
       return [
         {
           subject: subjectOf(exit),
@@ -29,15 +32,18 @@ export const survivedRefusal = defineRule({
           death: 'none',
           outOfMemory: false,
           confidence: 'certain',
-          headline: `${nameOf(exit)} was refused ${request === null ? 'memory' : formatBytes(request)}, dealt with it and ended well`,
+          headline: `${nameOf(exit)} was refused ${request === null ? 'memory' : formatBytes(request)}${atUsersLine(stack)}, dealt with it and ended well`,
           because: [
             ...refusals.map((refusal) => reason(refusal, 'the kernel refused it memory')),
-            ...failures.map((failed) =>
-              reason(failed, `an allocation of ${failed.failure.bytes} bytes failed`),
-            ),
+            ...failures
+              .slice(0, 3)
+              .map((failed) =>
+                reason(failed, `an allocation of ${failed.failure.bytes} bytes failed`),
+              ),
             reason(exit, 'it exited with status 0'),
           ],
           request: { bytes: request },
+          stack,
           victim: victimOf(exit),
         },
       ];

@@ -1,0 +1,373 @@
+/**
+ * The agent's side of a run: which library fits the command, what its environment must say, and the files it left.
+ * Whatever stands in the way (a static program, another C library, no compiler) is said, and the run goes on without.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createHash } from 'node:crypto';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Evidence } from '../model/evidence.ts';
+import type { SourceReport } from '../model/report.ts';
+import {
+  agentEvidence,
+  agentFileId,
+  parseAgentFile,
+  type AgentFile,
+} from '../parsers/agent-file.ts';
+import type { Companion } from './recorder.ts';
+import { find } from './launch.ts';
+
+export interface AgentOptions {
+  /** Mean distance of two samples in bytes; default 512 KiB. */
+  readonly sampleEveryBytes?: number | undefined;
+  readonly memoryLimitBytes?: number | undefined;
+  readonly atLimit?: AtLimit | undefined;
+  readonly command: readonly string[];
+}
+export type AtLimit = 'raise' | 'report' | 'kill';
+const atLimits: readonly AtLimit[] = ['raise', 'report', 'kill'];
+
+/** sizeof(struct coroner_tree) in agent/layout.h */
+const treeBytes = 8192;
+
+/** A companion that preloads the agent into the command and everything it starts. */
+export function agentCompanion(options: AgentOptions): Companion {
+  let said: string | null = null;
+  return {
+    prepare: (env, folder) => {
+      const found = agentFor(options.command, env);
+      if ('lacks' in found) {
+        said = `no agent: ${found.lacks}`;
+        if (options.memoryLimitBytes !== undefined) said += '; --memory-limit is not enforced';
+        return;
+      }
+      const agentFolder = join(folder, 'agent');
+      mkdirSync(agentFolder, { recursive: true, mode: 0o700 });
+      const tree = Buffer.alloc(treeBytes);
+      tree.write('CORONERT', 'latin1');
+      writeFileSync(join(agentFolder, 'tree'), tree, { mode: 0o600 });
+      const settings = [
+        ...(options.sampleEveryBytes === undefined ? [] : [`sample=${options.sampleEveryBytes}`]),
+        ...(options.memoryLimitBytes === undefined
+          ? []
+          : [
+              `limit=${options.memoryLimitBytes}`,
+              `at-limit=${atLimits.indexOf(options.atLimit ?? 'raise')}`,
+            ]),
+      ];
+      env['CORONER_AGENT_FOLDER'] = agentFolder;
+      env['CORONER_AGENT_OPTIONS'] = settings.join(',');
+      // What was preloaded before (jemalloc, another tool) stays, behind ours: RTLD_NEXT finds it there.
+      const others = env['LD_PRELOAD'];
+      env['LD_PRELOAD'] = others ? `${found.library}:${others}` : found.library;
+    },
+    started: (pid, { note }) => {
+      if (said !== null) note(said, pid);
+    },
+  };
+}
+
+type FoundAgent = { readonly library: string } | { readonly lacks: string };
+
+/** The library for a command, made on first use where none is ready. */
+export function agentFor(command: readonly string[], env: NodeJS.ProcessEnv): FoundAgent {
+  if (process.platform !== 'linux') return { lacks: 'it is for Linux only' };
+  const program = describeProgram(command[0] ?? '', env['PATH'] ?? '');
+  if ('lacks' in program) return program;
+  const name = `coroner-agent-linux-${program.arch}-${program.libc}.so`;
+  const ready = [
+    new URL('../agent/', import.meta.url),
+    new URL('../../dist/agent/', import.meta.url),
+  ]
+    .map((folder) => fileURLToPath(folder) + name)
+    .find((path) => existsSync(path));
+  const found = ready === undefined ? compileAgent(name, program, env) : { library: ready };
+  if ('library' in found && /[\s:]/.test(found.library))
+    return { lacks: `LD_PRELOAD cannot name a path with a space or colon in it: ${found.library}` };
+  return found;
+}
+
+interface Program {
+  readonly arch: string;
+  readonly libc: 'gnu' | 'musl';
+}
+
+const machines: Readonly<Record<number, string>> = { 62: 'x64', 183: 'arm64' };
+const maxInterpreters = 4;
+
+/** What kind of program a command is: it decides which library the loader would accept, and whether there is a loader at all. */
+function describeProgram(file: string, path: string): Program | { readonly lacks: string } {
+  let current = find(file, path);
+  for (let depth = 0; current !== null && depth < maxInterpreters; depth += 1) {
+    const head = readHead(current);
+    if (head === null) return { lacks: `${file} cannot be read` };
+    if (head[0] === 0x23 && head[1] === 0x21) {
+      // A script: its interpreter is what is started; `env` looks it up along PATH.
+      const [interpreter = '', ...words] = head
+        .toString('latin1', 2, Math.min(head.length, 256))
+        .split('\n', 1)[0]!
+        .trim()
+        .split(/[ \t]+/);
+      const wanted = /(?:^|\/)env$/.test(interpreter)
+        ? words.find((word) => !word.startsWith('-') && !word.includes('='))
+        : interpreter;
+      current = wanted === undefined ? null : find(wanted, path);
+      continue;
+    }
+    if (head.toString('latin1', 0, 4) !== '\x7fELF')
+      return { lacks: `${file} is neither a program nor a script with a first line` };
+    // setuid, setgid: the loader drops LD_PRELOAD.
+    const { mode } = statSync(current);
+    if ((mode & 0o6000) !== 0) return { lacks: `${file} is setuid: the loader ignores LD_PRELOAD` };
+    if (head[4] !== 2) return { lacks: `${file} is a 32-bit program` };
+    const arch = machines[head.readUInt16LE(18)];
+    if (arch === undefined || arch !== process.arch)
+      return { lacks: `${file} is for another architecture` };
+    const interpreter = interpreterOf(head);
+    if (interpreter === null)
+      return { lacks: `${file} is statically linked: nothing can be preloaded` };
+    // A sanitizer's runtime insists on being first, and has an allocator of its own that must stay the only one.
+    if (/lib(?:clang_rt\.)?[atml]san[.-]/.test(head.toString('latin1')))
+      return { lacks: `${file} is built with a sanitizer, which has its own allocator` };
+    return { arch, libc: interpreter.includes('ld-musl') ? 'musl' : 'gnu' };
+  }
+  return { lacks: `${file} was not found` };
+}
+
+/** Enough for program headers and the names of needed libraries, which linkers put at the front. */
+const headBytes = 256 * 1024;
+
+function readHead(path: string): Buffer | null {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!fstatSync(fd).isFile()) return null;
+    const buffer = Buffer.alloc(headBytes);
+    return buffer.subarray(0, readSync(fd, buffer, 0, headBytes, 0));
+  } catch {
+    return null;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** PT_INTERP of a 64-bit little-endian ELF file; null: static. */
+function interpreterOf(head: Buffer): string | null {
+  if (head.length < 64) return null;
+  const offset = Number(head.readBigUInt64LE(32));
+  const size = head.readUInt16LE(54);
+  const count = head.readUInt16LE(56);
+  for (let i = 0; i < count; i += 1) {
+    const at = offset + i * size;
+    if (at + 56 > head.length) return null;
+    if (head.readUInt32LE(at) !== 3) continue;
+    const start = Number(head.readBigUInt64LE(at + 8));
+    return head.toString('latin1', start, start + Number(head.readBigUInt64LE(at + 32)));
+  }
+  return null;
+}
+
+/** Compiles the agent into the cache folder, once for each version of its sources. */
+function compileAgent(name: string, program: Program, env: NodeJS.ProcessEnv): FoundAgent {
+  const sources = fileURLToPath(new URL('../../agent/', import.meta.url));
+  let files: string[];
+  try {
+    files = readdirSync(sources).filter((file) => /\.[ch]$/.test(file));
+  } catch {
+    files = [];
+  }
+  if (files.length === 0)
+    return { lacks: `there is no ready-made ${name} and its sources are not there` };
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(file).update(readFileSync(join(sources, file)));
+  const cache = join(
+    env['XDG_CACHE_HOME']?.startsWith('/') === true
+      ? env['XDG_CACHE_HOME']
+      : join(homedir(), '.cache'),
+    'coroner',
+    `agent-${hash.digest('hex').slice(0, 16)}`,
+  );
+  const library = join(cache, name);
+  if (isOwnFile(library)) return { library };
+  const compiler = program.libc === 'musl' && muslNeedsWrapper() ? 'musl-gcc' : (env['CC'] ?? 'cc');
+  if (find(compiler, env['PATH'] ?? '') === null)
+    return {
+      lacks: `no ready-made library fits (${name}) and there is no C compiler (${compiler}) to make one`,
+    };
+  const unfinished = join(cache, `${name}.${process.pid}`);
+  try {
+    mkdirSync(cache, { recursive: true, mode: 0o700 });
+    const { status, stderr } = spawnSync(
+      compiler,
+      [
+        ...compilerFlags,
+        '-o',
+        unfinished,
+        ...files.filter((file) => file.endsWith('.c')).map((file) => join(sources, file)),
+        '-ldl',
+        '-lpthread',
+      ],
+      { encoding: 'utf8', timeout: 30_000, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    if (status !== 0)
+      return { lacks: `${compiler} could not compile it: ${(stderr ?? '').split('\n')[0] ?? ''}` };
+    renameSync(unfinished, library);
+    return { library };
+  } catch (error) {
+    return { lacks: `it could not be compiled into ${cache}: ${String(error)}` };
+  } finally {
+    rmSync(unfinished, { force: true });
+  }
+}
+
+/** agent/flags.mjs has the same ones; a test compares. */
+export const compilerFlags: readonly string[] = [
+  '-std=c11',
+  '-O2',
+  '-g',
+  '-fPIC',
+  '-shared',
+  '-fvisibility=hidden',
+  '-fno-builtin-malloc',
+  '-fno-builtin-calloc',
+  '-fno-builtin-realloc',
+  '-fno-plt',
+  '-Wall',
+  '-Wextra',
+];
+
+const muslNeedsWrapper = () =>
+  (process.report.getReport() as { header?: { glibcVersionRuntime?: string } }).header
+    ?.glibcVersionRuntime !== undefined;
+
+/** A library in the cache is preloaded: only one that nobody else could have put there. */
+function isOwnFile(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    const file = statSync(path);
+    const folder = statSync(dirname(path));
+    const uid = process.getuid?.();
+    return [file, folder].every(({ uid: owner, mode }) => owner === uid && (mode & 0o022) === 0);
+  } catch {
+    return false;
+  }
+}
+
+// --- afterwards ---
+
+export interface AgentLook {
+  readonly file: AgentFile;
+  /** In the incident folder: `agent/4711.mem`. */
+  readonly place: string;
+}
+
+const largestFileBytes = 16 * 2 ** 20;
+const mostFiles = 1200;
+
+/** The files the agent left in an incident folder; the status of each that is not whole. */
+export function readAgentFiles(folder: string): {
+  readonly looks: readonly AgentLook[];
+  readonly sources: readonly SourceReport[];
+} {
+  let names: string[];
+  try {
+    names = readdirSync(join(folder, 'agent')).filter((name) => /^\d+\.mem$/.test(name));
+  } catch {
+    return { looks: [], sources: [] };
+  }
+  const looks: AgentLook[] = [];
+  const sources: SourceReport[] = [];
+  for (const name of names.toSorted().slice(0, mostFiles)) {
+    const place = `agent/${name}`;
+    const bytes = readBytes(join(folder, place));
+    if (bytes === null) {
+      sources.push({ id: agentFileId, place, status: 'denied' });
+      continue;
+    }
+    const reading = parseAgentFile(bytes);
+    if (reading.status === 'malformed')
+      sources.push({ id: agentFileId, place, status: 'malformed', detail: reading.detail });
+    else {
+      looks.push({ file: reading.file, place });
+      sources.push({ id: agentFileId, place, status: reading.status });
+    }
+  }
+  return { looks, sources };
+}
+
+function readBytes(path: string): Uint8Array | null {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const status = fstatSync(fd);
+    if (!status.isFile() || status.size > largestFileBytes) return null;
+    const bytes = Buffer.alloc(status.size);
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+  } catch {
+    return null;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** What the agent's files are evidence of, beside what the recorder saw: the end of each process. */
+export function agentEvidenceOf(
+  folder: string,
+  recorded: readonly Evidence[],
+): { readonly evidence: readonly Evidence[]; readonly sources: readonly SourceReport[] } {
+  const { looks, sources } = readAgentFiles(folder);
+  const sourceLine = sourceReader();
+  const ends = new Map(
+    recorded.flatMap((fact) =>
+      fact.kind === 'process-exit' ? [[fact.pid, fact.when?.wall] as const] : [],
+    ),
+  );
+  return {
+    evidence: looks.flatMap(({ file, place }) =>
+      agentEvidence(file, { place, endedAt: ends.get(file.pid), sourceLine }),
+    ),
+    sources,
+  };
+}
+
+const largestSourceBytes = 4 * 2 ** 20;
+const longestLine = 200;
+
+/** Source lines by file and number; the machine's files, so only plain ones of a bounded size. */
+export function sourceReader(): (file: string, line: number) => string | null {
+  const files = new Map<string, readonly string[]>();
+  return (file, line) => {
+    if (!file.startsWith('/')) return null;
+    let lines = files.get(file);
+    if (lines === undefined) {
+      lines = [];
+      try {
+        const status = statSync(file);
+        if (status.isFile() && status.size <= largestSourceBytes && files.size < 200)
+          lines = readFileSync(file, 'utf8').split('\n');
+      } catch {
+        // Gone, or another container's.
+      }
+      files.set(file, lines);
+    }
+    const text = lines[line - 1]?.trim();
+    return text === undefined || text === '' ? null : text.slice(0, longestLine);
+  };
+}
