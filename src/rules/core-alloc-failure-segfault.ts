@@ -11,6 +11,7 @@ import {
   ENOMEM,
   isMemoryFault,
   isNullAccess,
+  isOffsetFromNull,
   place,
   recordNextTime,
   samePid,
@@ -56,7 +57,7 @@ export function failedAllocationSegfault(
         : // A record without registers or errno: the limit speaks, or the refusal of the same process.
           named ||
             ((nullAccess || noRegisters) && (limit !== null || mapLimit)) ||
-            (refused && (limit !== null || mapLimit))
+            (refused && (limit !== null || mapLimit || isOffsetFromNull(core)))
           ? 'likely'
           : null;
   if (confidence === null) return null;
@@ -85,7 +86,7 @@ export function failedAllocationSegfault(
       core,
       noRegisters
         ? `it died of ${core.signal}${place(core)}, as ${core.record} noted`
-        : `${core.signal} on ${access(core)}${nullAccess ? ': a NULL pointer, or an offset from one' : ''}`,
+        : `${core.signal} on ${access(core)}${nullAccess ? ': a NULL pointer, or an offset from one' : isOffsetFromNull(core) ? ': nothing lies that low; it looks like an offset from NULL' : ''}`,
     ),
   );
   if (refused)

@@ -24,6 +24,22 @@ export function isNullAccess(core: CoreDump): boolean {
   return Number(core.faultAddress) < nullPagesBytes;
 }
 
+/** No mapping of a position-independent program lies that low; addresses there are mostly an index behind NULL. */
+const lowAddressBytes = 2 ** 30;
+
+/**
+ * The access may have been an index behind NULL that was added up before (lab: 30d40, an array of 200,000 bytes):
+ * a low address, or one within the size that malloc had refused.
+ */
+export function isOffsetFromNull(core: CoreDump): boolean {
+  if (core.faultAddress === undefined || core.signalCode === undefined || core.signalCode <= 0)
+    return false;
+  // Something is mapped there, only not for this access: no offset from NULL.
+  if (core.signalCode !== SEGV_MAPERR || core.access === 'execute') return false;
+  return Number(core.faultAddress) < (core.requestBytes ?? lowAddressBytes);
+}
+const SEGV_MAPERR = 1;
+
 export const atMapLimit = ({ mapCount }: CoreDump): boolean =>
   mapCount !== undefined &&
   mapCount >= defaultMaxMapCount - mapCountSlack &&

@@ -172,7 +172,9 @@ function memoryFault(core: CoreDump, named: boolean): Opinion {
     why:
       core.errno === undefined
         ? 'errno could not be read from this core'
-        : 'errno is set back on the way by ctypes and the interpreter',
+        : core.errno === ENOMEM
+          ? 'errno tells of a refusal, not of when it was'
+          : 'errno is set back on the way by ctypes and the interpreter',
     command:
       core.pid === undefined
         ? 'journalctl -k | grep __vm_enough_memory'
@@ -203,10 +205,22 @@ function memoryFault(core: CoreDump, named: boolean): Opinion {
           ],
           unknown: [mayBeMemory, debug],
         };
+  if (!nullAccess && core.errno === ENOMEM)
+    return {
+      cause: 'undetermined',
+      confidence: 'weak',
+      headline: `crashed${place(core)} on a wild pointer, with an allocation refused some time before`,
+      says: [
+        `${crash}: neither NULL nor at the edge of the stack`,
+        'errno of the thread that crashed was 12 (ENOMEM): an allocation had been refused, just before or long ago',
+      ],
+      unknown: [mayBeMemory, debug],
+      remedies: [recordNextTime],
+    };
   if (!nullAccess)
     return {
       variant: 'wild-pointer',
-      confidence: core.errno === 0 ? 'strong' : core.errno === ENOMEM ? 'weak' : 'likely',
+      confidence: core.errno === 0 ? 'strong' : 'likely',
       headline: `crashed${place(core)} on a wild pointer: a bug, not memory`,
       says: [
         `${crash}: neither NULL nor at the edge of the stack`,
@@ -214,10 +228,6 @@ function memoryFault(core: CoreDump, named: boolean): Opinion {
           ? ['errno of the thread that crashed was 0: no allocation had failed in it']
           : []),
       ],
-      against:
-        core.errno === ENOMEM
-          ? ['errno was 12 (ENOMEM): some allocation had been refused before']
-          : [],
       unknown: [debug],
     };
   if (core.errno === 0 && core.ctypes !== true && !named)
