@@ -132,7 +132,10 @@ function* cgroupFiles(input: Input): Iterable<MetricsWindow> {
     read('memory.usage_in_bytes') ??
     read('memory.max_usage_in_bytes') ??
     read('memory.peak');
-  const limit = read('memory.max') ?? read('memory.limit_in_bytes');
+  const peak = read('memory.max_usage_in_bytes') ?? read('memory.peak');
+  // Where the limit fired, the highest use is the limit: nothing may be charged above it.
+  const fired = /\boom_kill[ :=]{1,3}[1-9]/.test(whole) && peak !== undefined;
+  const limit = read('memory.max') ?? read('memory.limit_in_bytes') ?? (fired ? peak : undefined);
   if (used === undefined) return;
   const full = limit !== undefined && used.bytes >= limit.bytes * 0.95;
   yield window(

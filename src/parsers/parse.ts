@@ -12,10 +12,12 @@ export function linesOf(text: string, firstNumber = 1): Input['lines'] {
   }));
 }
 
-/** Runs every parser one of whose needles stands in the input. */
+/** Runs every parser one of whose needles stands in the input, and those that have none. */
 export function parseInput(input: Input, parsers: readonly Parser[] = allParsers): Evidence[] {
   const text = input.lines.map((line) => line.text).join('\n');
   return parsers.flatMap((parser) =>
-    parser.needles.some((needle) => text.includes(needle)) ? [...parser.parse(input)] : [],
+    parser.needles.length === 0 || parser.needles.some((needle) => text.includes(needle))
+      ? [...parser.parse(input)]
+      : [],
   );
 }

@@ -22,7 +22,8 @@ export interface Parser {
   readonly title: string;
   /**
    * Literal strings one of which stands in everything this parser understands: lets the scanner skip
-   * what is of no interest in a file of gigabytes without decoding it. Case matters.
+   * what is of no interest in a file of gigabytes without decoding it. Case matters. None: the parser
+   * adds to what others found and makes no stretch interesting by itself.
    */
   readonly needles: readonly string[];
   readonly parse: (input: Input) => Iterable<Evidence>;

@@ -5,7 +5,7 @@
 import type { ProgramError } from '../model/evidence.ts';
 import type { StackFrame } from '../model/report.ts';
 import type { Input, Parser } from './parser.ts';
-import { lineAt, originOf, wholeText } from './words/lines.ts';
+import { lineAt, originOf, whenAt, wholeText } from './words/lines.ts';
 import { exceptionMeaning, type Meaning } from './words/meaning.ts';
 import { arrayRequest, requestedBytes } from './words/sizes.ts';
 
@@ -14,7 +14,18 @@ const id = 'python-traceback';
 export const pythonTraceback: Parser = {
   id,
   title: 'Python tracebacks and the exceptions at their end',
-  needles: ['Traceback (most recent call last)', 'Error', 'File "', 'Exception', '-> '],
+  needles: [
+    'Traceback (most recent call last)',
+    'MemoryError',
+    'OutOfMemoryError',
+    'OSError',
+    'RuntimeError',
+    'RecursionError',
+    'Errno ',
+    'WinError ',
+    'bad_alloc',
+    'allocate',
+  ],
   parse,
 };
 
@@ -305,6 +316,8 @@ function factOf(chain: readonly Raised[], input: Input): ProgramError | undefine
     chain.find(({ frames }) => frames.length > 0 && frames === chosen.frames)?.frames ??
     chosen.frames;
   const where = surroundings(input, chosen.start);
+  const when =
+    whenAt(input, from) ?? whenAt(input, chosen.start) ?? whenAt(input, chosen.start - 1);
   return {
     kind: 'program-error',
     origin: originOf(
@@ -327,6 +340,7 @@ function factOf(chain: readonly Raised[], input: Input): ProgramError | undefine
     ...(where.pid === undefined ? {} : { pid: where.pid }),
     ...(meaning?.variant === undefined ? {} : { variant: meaning.variant }),
     ...(meaning?.really === undefined ? {} : { really: meaning.really }),
+    ...(when === undefined ? {} : { when }),
     ...(meaning?.resource === 'memory'
       ? { class: /[./]?(?:MemoryError|_ArrayMemoryError)$/.test(chosen.type) ? 'P1' : 'P14' }
       : {}),

@@ -155,7 +155,20 @@ const wordings: readonly NoticeWording[] = [
 export const shellNotices: Parser = {
   id,
   title: 'Deaths as shells, build tools and parents word them',
-  needles: [...new Set(wordings.map(({ needle }) => needle)), 'Segmentation fault', 'Bus error'],
+  needles: [
+    // `137` and `-9` alone stand in every log
+    ...new Set(wordings.map(({ needle }) => needle).filter((needle) => needle.length > 3)),
+    ...['code', 'Code', 'status', 'Status'].flatMap((word) =>
+      [' 137', ': 137', '=137', ' -9', ': -9', '=-9', '":137', '": 137'].map((end) => word + end),
+    ),
+    'exit 137',
+    'Error 137',
+    'errno 137',
+    '(137)',
+    '(-9)',
+    'Segmentation fault',
+    'Bus error',
+  ],
   parse,
 };
 

@@ -122,6 +122,14 @@ const wordings: readonly Wording[] = [
       /\b[Ll]imits?["']?: {0,4}.{0,60}\bmemory["']?[:=] {0,20}["']?(?<size>\d[\d.]{0,12}[KMGT]i?[bB]?)\b/,
     size: (text) => quantityBytes(text) ?? sizeBytes(text),
   },
+  {
+    of: 'container',
+    owner: 'cgroup',
+    needle: 'cap',
+    pattern: /\b(?:memory |declared )?cap(?: of|:)? (?<size>\d[\d.]{0,8} ?[MG])(?:i?B)?\b/,
+    size: bytes,
+    prose: true,
+  },
   // Prose: a size and a word for limit, both in one sentence
   {
     of: 'container',
@@ -217,15 +225,7 @@ function proseSize(text: string): number | undefined {
 export const statedLimits: Parser = {
   id,
   title: 'Memory limits that a text names',
-  needles: [
-    'ulimit',
-    'mem_limit',
-    '--memory',
-    'MemoryMax',
-    'MemoryHigh',
-    'memory.max',
-    'Max address space',
-  ],
+  needles: [],
   parse: (input) =>
     readPhrases<StatedLimit>(
       input,

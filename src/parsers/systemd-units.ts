@@ -2,10 +2,10 @@
  * What systemd says of units: `Failed with result 'oom-kill'`, `A process of this unit has been killed by the OOM
  * killer`, in the journal as text or JSON, in `systemctl status` and `systemctl show` (U5); and units ended for another reason.
  */
-import type { DeathNotice, Evidence, KillerRecord } from '../model/evidence.ts';
+import type { DeathNotice, Evidence, KillerRecord, MetricsWindow } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
 import { readKillers, type KillerWording } from './words/killers.ts';
-import { wholeText } from './words/lines.ts';
+import { originOf, wholeText } from './words/lines.ts';
 import { readNotices, type NoticeWording } from './words/notices.ts';
 
 const id = 'systemd-units';
@@ -134,12 +134,13 @@ function* parse(input: Input): Iterable<Evidence> {
   for (const record of readKillers(input, id, kills)) {
     // `kernel: oom-kill:constraint=` is the kernel's own line
     if (/oom-kill:constraint/.test(record.origin.quote ?? '')) continue;
-    const fact = byOomd ? daemons(record) : withPeak(record, input);
+    const fact = byOomd ? daemons(record) : record;
     const key = `${fact.subject ?? ''} ${fact.says}`;
     if (seen.has(key)) continue;
     seen.add(key);
     yield fact;
   }
+  if (seen.size > 0) yield* peakOf(input);
   const notices: DeathNotice[] = [...readNotices(input, id, endings)];
   const because = notices.find(({ otherReason }) => otherReason !== undefined)?.otherReason;
   for (const notice of notices)
@@ -154,13 +155,33 @@ const daemons = (record: KillerRecord): KillerRecord => ({
   cause: 'userspace-oom-daemon',
 });
 
-/** `16.0G memory peak`, in the line that v253 and later write beside the result. */
-function withPeak(record: KillerRecord, input: Input): KillerRecord {
-  const peak = /(?:(\d[\d.]*)([KMGT]) memory peak|Memory peak: (\d[\d.]*)([KMGT]))/.exec(
-    wholeText(input),
-  );
-  if (peak === null) return record;
-  const number = Number(peak[1] ?? peak[3]);
-  const power = 'KMGT'.indexOf((peak[2] ?? peak[4])!) + 1;
-  return { ...record, usedBytes: Math.round(number * 1024 ** power) };
+/**
+ * `16.0G memory peak`, in the line that v253 and later write beside the result. Where the limit of a cgroup fired, its
+ * highest use is that limit, to the digits printed.
+ */
+function* peakOf(input: Input): Iterable<MetricsWindow> {
+  const whole = wholeText(input);
+  for (const [at, { text }] of input.lines.entries()) {
+    const peak = /(?:(\d[\d.]*)([KMGT]) memory peak|Memory peak: (\d[\d.]*)([KMGT]))/.exec(
+      text.slice(0, 4096),
+    );
+    if (peak === null) continue;
+    const power = 'KMGT'.indexOf((peak[2] ?? peak[4])!) + 1;
+    const bytes = Math.round(Number(peak[1] ?? peak[3]) * 1024 ** power);
+    const atLimit =
+      whole.includes('Memory cgroup out of memory') && /\b0B swap peak|\b0B swap\b/.test(text);
+    yield {
+      kind: 'metrics',
+      origin: originOf(input, id, at, at, 'memory peak'),
+      tool: 'systemd',
+      usedBytes: bytes,
+      ...(atLimit ? { limitBytes: bytes } : {}),
+      samples: 1,
+      reading: atLimit ? 'full' : 'calm',
+      says: atLimit
+        ? 'the highest use of the unit, which was stopped by its limit'
+        : 'the highest use of the unit',
+    };
+    return;
+  }
 }

@@ -1,5 +1,6 @@
-import type { Evidence, Origin } from '../../model/evidence.ts';
+import type { Evidence, Origin, When } from '../../model/evidence.ts';
 import type { Input } from '../parser.ts';
+import { stripPrefix } from '../prefix.ts';
 
 /**
  * Reading words out of text that people paste: colours, mail quoting and hard wraps are looked through,
@@ -77,10 +78,21 @@ export function* readPhrases<Fact extends Evidence>(
         if (fact === undefined) continue;
         ranges.push([from, to]);
         taken.set(found.index, ranges);
-        yield fact;
+        yield timed(fact, found.input, found.index);
       }
     }
   }
+}
+
+/** The time that the line's prefix tells, where the fact has none of its own. */
+export function timed<Fact extends Evidence>(fact: Fact, input: Input, index: number): Fact {
+  if (fact.when !== undefined) return fact;
+  const when = whenAt(input, index);
+  return when === undefined ? fact : { ...fact, when };
+}
+
+export function whenAt(input: Input, index: number): When | undefined {
+  return stripPrefix(lineAt(input, index).slice(0, 400)).when;
 }
 
 /** Matches on a line, or on the line before where the message was wrapped in front of the needle. */
