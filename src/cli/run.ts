@@ -8,6 +8,7 @@ import { record, type Companion } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';
 import { endLike } from '../record/end.ts';
+import { keepStderrTail } from '../record/stderr-tail.ts';
 import { newIncidentId, openIncident, pruneIncidents, storeRoot } from '../store/incidents.ts';
 import { Problem } from './problem.ts';
 import { version } from './version.ts';
@@ -105,7 +106,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     version,
     writer,
     env: process.env,
-    stdio: 'inherit',
+    stderr: keepStderrTail(writer.folder),
     options: { ...options },
     companions: companions(options, [file, ...args]),
     say,

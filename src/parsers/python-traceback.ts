@@ -73,7 +73,7 @@ const ipythonCell =
 const ipythonArrow = /^-{1,6}> ?(\d{1,7})(?: |$)/;
 /** An exception's name at the end of its traceback: dotted, or ending as exceptions do. */
 const raisedLine =
-  /^((?:[A-Za-z_]\w{0,80}\.){0,12}(?:[A-Z]\w{0,100}(?:Error|Exception|Warning|Exit|Interrupt|Failure|Killed|Died|Timeout|Group|BrokenProcessPool|BrokenExecutor|StopIteration|KilledWorker|CalledProcess\w{1,20}|NotFound|Refused|OutOfMemory)|BrokenProcessPool|KilledWorker|error)(?:\[\w{1,30}\])?)(?::(?: (.{0,3000}))?)?$/;
+  /^((?:[A-Za-z_]\w{0,80}\.){0,12}(?:_{0,2}[A-Z]\w{0,100}(?:Error|Exception|Warning|Exit|Interrupt|Failure|Killed|Died|Timeout|Group|BrokenProcessPool|BrokenExecutor|StopIteration|KilledWorker|CalledProcess\w{1,20}|NotFound|Refused|OutOfMemory)|BrokenProcessPool|KilledWorker|error)(?:\[\w{1,30}\])?)(?::(?: (.{0,3000}))?)?$/;
 
 /** What logs put before a line, and pytest (`E   `), exception groups (`  | `), torchrun (`[rank0]: `), worker names. */
 function bare(text: string): string {

@@ -1,5 +1,4 @@
 import { readlinkSync, watch, writeFileSync, type FSWatcher } from 'node:fs';
-import type { StdioOptions } from 'node:child_process';
 import { join } from 'node:path';
 import { findMounts } from '../machine/cgroup.ts';
 import { bootId, hostReader, machineFacts } from '../machine/host.ts';
@@ -20,6 +19,7 @@ import { maskSecrets } from './mask.ts';
 import { Sampler, type SampleEvent } from './sampler.ts';
 import { passSignals } from './signals.ts';
 import { stallWatch } from './stall.ts';
+import type { StderrTail } from './stderr-tail.ts';
 import { ProcessTree } from './tree.ts';
 
 /** The parts of the machine that tests replace. */
@@ -54,7 +54,7 @@ export interface RecordOptions {
   readonly version: string;
   readonly writer: IncidentWriter;
   readonly env: NodeJS.ProcessEnv;
-  readonly stdio: StdioOptions;
+  readonly stderr: StderrTail;
   readonly options: Readonly<Record<string, unknown>>;
   readonly companions?: readonly Companion[];
   /** One line for the user while the command still runs. */
@@ -262,7 +262,8 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   };
 
   sampler.begin(proc.text('self', 'cgroup'));
-  const launched = await launch(command, { stdio: options.stdio, env }, options.spawner);
+  const launched = await launch(command, { stdio: options.stderr.stdio, env }, options.spawner);
+  guard('stderr', options.stderr.started);
   if ('exitCode' in launched) {
     finish(null);
     return { launchError: launched };
@@ -295,7 +296,11 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   });
   const stall = stalls.end(clock());
   if (stall !== null) writeEvent(stall);
-  await finishCompanions(companions, guard);
+  const [, words] = await Promise.all([
+    finishCompanions(companions, guard),
+    options.stderr.finish(),
+  ]);
+  if (words !== null) writer.append('stderr.tail', words);
   await finishKernelLog();
   finish(ending);
   stopPassing();

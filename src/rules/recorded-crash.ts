@@ -1,4 +1,4 @@
-import type { ProcessExit } from '../model/evidence.ts';
+import type { HostCounters, ProcessExit } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Limit, StackFrame, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
@@ -27,6 +27,7 @@ export const recordedCrash = defineRule({
     'program-abort',
     'program-error',
     'core-dump',
+    'host-counters',
   ],
   judge: (facts, context) =>
     facts['process-exit'].flatMap((exit): readonly Finding[] => {
@@ -81,7 +82,10 @@ export const recordedCrash = defineRule({
             ],
             request: { bytes: request },
             trigger: { pid: exit.pid, name: exit.name },
-            ...limitOfRefusal(refusals.length > 0, failures.at(-1)?.limit),
+            ...limitOfRefusal(
+              refusals.length > 0 ? facts['host-counters'][0] : undefined,
+              failures.at(-1)?.limit,
+            ),
             remedies: [
               {
                 title: 'Check what the allocation gave',
@@ -180,9 +184,26 @@ const kernelWords: Unknown = {
   command: 'sudo dmesg -T | grep -E "segfault|not enough memory"',
 };
 
-function limitOfRefusal(overcommit: boolean, limit: Limit | undefined): { readonly limit?: Limit } {
+function limitOfRefusal(
+  host: HostCounters | undefined,
+  limit: Limit | undefined,
+): { readonly limit?: Limit } {
   if (limit !== undefined) return { limit };
-  return overcommit ? { limit: { owner: 'overcommit', bytes: null } } : {};
+  if (host === undefined) return {};
+  const { overcommitMode, commitLimitBytes, totalBytes, swapTotalBytes = 0 } = host;
+  const bytes =
+    overcommitMode === 2
+      ? commitLimitBytes
+      : totalBytes === undefined
+        ? undefined
+        : totalBytes + swapTotalBytes;
+  return {
+    limit: {
+      owner: 'overcommit',
+      ...(overcommitMode === undefined ? {} : { path: `vm.overcommit_memory=${overcommitMode}` }),
+      bytes: bytes ?? null,
+    },
+  };
 }
 
 function justBefore(exit: ProcessExit, uptimeSeconds: number | undefined): boolean {

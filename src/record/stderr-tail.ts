@@ -1,0 +1,187 @@
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  unlinkSync,
+  type Stats,
+} from 'node:fs';
+import { Socket } from 'node:net';
+import { basename, join } from 'node:path';
+import type { StdioOptions } from 'node:child_process';
+import { find } from './launch.ts';
+
+/** How the command's stderr reaches its reader, and how its last words are kept. */
+export interface StderrTail {
+  readonly stdio: StdioOptions;
+  /** Our copies of what the command was given are closed: else its pipe would never end. */
+  readonly started: () => void;
+  /** The last words, once everything has been handed on; null: nothing could be kept. */
+  readonly finish: () => Promise<string | null>;
+}
+
+const tailBytes = 64 * 1024;
+/** How long the command's last words may take on their way. */
+const drainMs = 150;
+
+const untouched: StderrTail = {
+  stdio: 'inherit',
+  started: () => {},
+  finish: () => Promise.resolve(null),
+};
+
+/**
+ * Keeps the tail of a stderr that is not a terminal, without the command noticing.
+ * - a file: nothing stands between; what was added to it is read afterwards
+ * - a pipe: tee(1) stands between, in a process of its own, so that the command goes on writing whatever becomes of us
+ * - a terminal, a socket (the journal looks at who writes), /dev/null: left alone
+ */
+export function keepStderrTail(folder: string | null): StderrTail {
+  let stderr: Stats;
+  try {
+    stderr = fstatSync(2);
+  } catch {
+    return untouched;
+  }
+  if (stderr.isFile()) return tailOfFile(stderr);
+  if (stderr.isFIFO() && folder !== null)
+    return tailOfPipe(folder, sameFile(1, stderr)) ?? untouched;
+  return untouched;
+}
+
+function sameFile(fd: number, stats: Stats): boolean {
+  try {
+    const other = fstatSync(fd);
+    return other.dev === stats.dev && other.ino === stats.ino;
+  } catch {
+    return false;
+  }
+}
+
+function tailOfFile({ size, dev, ino }: Stats): StderrTail {
+  return {
+    ...untouched,
+    finish: () => {
+      let fd: number | null = null;
+      try {
+        // A descriptor of our own: the one we were given may be for writing only, and its offset is shared with the command.
+        fd = openSync('/proc/self/fd/2', constants.O_RDONLY);
+        const now = fstatSync(fd);
+        if (now.dev !== dev || now.ino !== ino) return Promise.resolve(null);
+        const from = Math.max(now.size < size ? 0 : size, now.size - tailBytes);
+        const bytes = Buffer.alloc(Math.max(0, now.size - from));
+        const length = readSync(fd, bytes, 0, bytes.length, from);
+        return Promise.resolve(bytes.toString('utf8', 0, length));
+      } catch {
+        return Promise.resolve(null);
+      } finally {
+        if (fd !== null) closeSync(fd);
+      }
+    },
+  };
+}
+
+/**
+ * tee(1) copies to where stderr goes and to a second pipe that we read. When we are gone it goes on without the second, and it lives
+ * as long as anybody holds the command's end. When the reader of stderr is gone, tee says so to us, we let go of the second pipe,
+ * it ends, and the command gets its SIGPIPE as it would alone (`command 2>&1 | head`). Where stdout is the same pipe it goes
+ * the same way, so that their order stays. null: not possible here.
+ */
+function tailOfPipe(folder: string, stdoutToo: boolean): StderrTail | null {
+  const tee = find('tee', process.env['PATH'] ?? '');
+  // BusyBox's tee knows no --output-error (coreutils 8.24).
+  if (tee === null || basename(realpathSync(tee)) !== 'tee') return null;
+  const [words, copy] = [join(folder, 'stderr.fifo'), join(folder, 'copy.fifo')];
+  const descriptors: number[] = [];
+  const open = (path: string, flags: number) => {
+    const fd = openSync(path, flags | constants.O_NOFOLLOW);
+    descriptors.push(fd);
+    return fd;
+  };
+  try {
+    // Node has no pipe(2), and the pipes of its child processes are sockets, which cannot be opened as /dev/stderr.
+    if (spawnSync('mkfifo', ['-m', '600', words, copy], { stdio: 'ignore' }).status !== 0)
+      return null;
+    // Opened for both first: to open one end alone would wait for the other.
+    const both = open(words, constants.O_RDWR);
+    const forTee = open(words, constants.O_RDONLY);
+    const forCommand = open(words, constants.O_WRONLY);
+    const copyBoth = open(copy, constants.O_RDWR | constants.O_NONBLOCK);
+    const copier = spawn(tee, ['-i', '--output-error=warn', copy], {
+      stdio: [forTee, 2, 'pipe'],
+      // A session of its own: no signal of the terminal or to the group reaches it before the last words have.
+      detached: true,
+    });
+    copier.on('error', () => {});
+    if (copier.pid === undefined) throw new Error('tee');
+    const done = new Promise<void>((resolve) => {
+      copier.once('exit', () => resolve());
+    });
+    copier.unref();
+    const chunks: Buffer[] = [];
+    let kept = 0;
+    const keepChunk = (chunk: Buffer) => {
+      chunks.push(chunk);
+      kept += chunk.length;
+      while (chunks.length > 1 && kept - (chunks[0]?.length ?? 0) >= tailBytes)
+        kept -= chunks.shift()?.length ?? 0;
+    };
+    const reader = new Socket({ fd: copyBoth, readable: true, writable: false });
+    reader.on('data', keepChunk);
+    reader.on('error', () => {});
+    reader.unref();
+    // While we hold the second pipe, the only output that can fail is the real one.
+    copier.stderr?.on('data', () => reader.destroy());
+    (copier.stderr as Socket | null)?.unref();
+    const opened = setTimeout(() => remove(copy), 500);
+    opened.unref();
+    closeSync(both);
+    return {
+      stdio: ['inherit', stdoutToo ? forCommand : 'inherit', forCommand],
+      started: () => {
+        for (const fd of [forTee, forCommand]) closeSync(fd);
+        remove(words);
+      },
+      finish: async () => {
+        // tee ends when the last holder of the pipe has closed it; a daemon may hold it for ever.
+        await Promise.race([
+          done,
+          new Promise((resolve) => {
+            setTimeout(resolve, drainMs);
+          }),
+        ]);
+        // What tee wrote last may still lie in the pipe.
+        await new Promise((resolve) => {
+          setImmediate(resolve);
+        });
+        remove(copy);
+        reader.destroy();
+        return Buffer.concat(chunks).subarray(-tailBytes).toString('utf8');
+      },
+    };
+  } catch {
+    for (const fd of descriptors) closeQuietly(fd);
+    remove(words);
+    remove(copy);
+    return null;
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Gone already, as is its folder perhaps.
+  }
+}
+
+function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // Closed before.
+  }
+}
