@@ -1,6 +1,8 @@
 import type { Gathered } from '../model/gathered.ts';
 import type { SourceReport } from '../model/report.ts';
-import { linesOf, parseInput } from '../parsers/parse.ts';
+import type { Evidence } from '../model/evidence.ts';
+import { allNeedles, decode, linesOf, parseInput } from '../parsers/parse.ts';
+import { Scanner, type Stretch } from '../parsers/scan.ts';
 import { unreadable } from './read-input.ts';
 
 export interface GatherOptions {
@@ -17,7 +19,14 @@ export async function gatherChunks(
   name: string,
   { onProgress }: GatherOptions = {},
 ): Promise<Gathered> {
-  const parts: Uint8Array[] = [];
+  const scanner = new Scanner(allNeedles());
+  const evidence: Evidence[] = [];
+  const parse = (stretches: Iterable<Stretch>) => {
+    for (const { bytes: part, firstLine } of stretches)
+      // Not spread into push(): a storm has more facts than a call may have arguments.
+      for (const fact of parseInput({ name, lines: linesOf(decode(part), firstLine) }))
+        evidence.push(fact);
+  };
   let bytes = 0;
   let problem: string | undefined;
   let command: string | undefined;
@@ -25,12 +34,12 @@ export async function gatherChunks(
     for await (const chunk of chunks) {
       bytes += chunk.length;
       onProgress?.(bytes);
-      parts.push(chunk);
+      parse(scanner.push(chunk));
     }
   } catch (error) {
     ({ why: problem, command } = unreadable(error));
   }
-  const { evidence } = gatherText(name, Buffer.concat(parts).toString('utf8'));
+  parse(scanner.finish());
   const detail =
     problem ??
     (bytes === 0 ? 'it is empty' : evidence.length === 0 ? 'it speaks of no death' : undefined);

@@ -1,4 +1,4 @@
-import { constants, createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import { lstat, open, readdir, realpath, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -71,7 +71,7 @@ async function openFile(path: string, bytes: number): Promise<OpenedInput> {
     await handle.close();
   }
   if (isElf(head)) return { kind: 'core', path, compressed: false };
-  const chunks = createReadStream(path, { highWaterMark: chunkBytes });
+  const chunks = readFile(path);
   const compression = compressionOf(head);
   if (compression === null) return { kind: 'bytes', chunks, bytes };
   const inner = decompress(compression, chunks)[Symbol.asyncIterator]();
@@ -86,6 +86,31 @@ async function openFile(path: string, bytes: number): Promise<OpenedInput> {
     yield* inner;
   })();
   return { kind: 'bytes', chunks: guarded(() => bytes, rest) };
+}
+
+/**
+ * Reads on while the chunk before is worked on, in two buffers that are used again and again: memory stays small,
+ * and a chunk is only good until the next is asked for.
+ */
+async function* readFile(path: string): AsyncGenerator<Uint8Array> {
+  const handle = await open(path, constants.O_RDONLY);
+  try {
+    const buffers = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)];
+    let turn = 0;
+    let next = handle.read(buffers[0] as Buffer, 0, chunkBytes, null);
+    for (;;) {
+      const buffer = buffers[turn] as Buffer;
+      const { bytesRead } = await next;
+      if (bytesRead === 0) return;
+      turn = 1 - turn;
+      next = handle.read(buffers[turn] as Buffer, 0, chunkBytes, null);
+      // Left alone when the reader goes away early; its failure is told by the next turn.
+      next.catch(() => {});
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 /**

@@ -147,7 +147,7 @@ class KernelLogReader {
 
   /** `Killed process`, `oom-kill:`, `Kill process … or sacrifice child`. */
   #killLine(text: string): boolean {
-    if (text.includes('oom-kill:')) return this.#constraintLine(text);
+    if (/oom-kill:\s?constraint=/.test(text)) return this.#constraintLine(text);
     const choiceAt = text.search(/\b[Kk]ill process \d/);
     const killedAt = text.search(/\b[Kk]illed process (?:\d|\()/);
     if (choiceAt < 0 && killedAt < 0) return false;
@@ -307,7 +307,8 @@ class KernelLogReader {
   /** Every other line of a report. */
   #reportLine(text: string): boolean {
     const invoked = /^(.*?)\s*\binvoked oom-killer:?(.*)$/.exec(text);
-    if (invoked !== null) return this.#header(invoked[1] ?? '', invoked[2] ?? '');
+    if (invoked !== null && /gfp_mask=|order[=:]|^[:,]?\s*$/.test(invoked[2] ?? ''))
+      return this.#header(invoked[1] ?? '', invoked[2] ?? '');
     if (text.startsWith('oom-killer: gfp_mask')) return this.#header('', text);
     const table = readTableHeader(text);
     if (table !== null) {

@@ -12,6 +12,22 @@ export function linesOf(text: string, firstNumber = 1): Input['lines'] {
   }));
 }
 
+/** The text of a stretch of bytes. What is not UTF-8 becomes U+FFFD; UTF-16 (PowerShell's `>`) is told by its mark. */
+export function decode(bytes: Uint8Array): string {
+  const utf16 =
+    bytes[0] === 0xff && bytes[1] === 0xfe
+      ? 'utf-16le'
+      : bytes[0] === 0xfe && bytes[1] === 0xff
+        ? 'utf-16be'
+        : null;
+  return new TextDecoder(utf16 ?? 'utf-8').decode(bytes);
+}
+
+/** Everything a parser could be interested in. */
+export const allNeedles = (parsers: readonly Parser[] = allParsers): readonly string[] => [
+  ...new Set(parsers.flatMap(({ needles }) => needles)),
+];
+
 /** Runs every parser one of whose needles stands in the input, and those that have none. */
 export function parseInput(input: Input, parsers: readonly Parser[] = allParsers): Evidence[] {
   const text = input.lines.map((line) => line.text).join('\n');

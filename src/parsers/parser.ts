@@ -22,8 +22,9 @@ export interface Parser {
   readonly title: string;
   /**
    * Literal strings one of which stands in everything this parser understands: lets the scanner skip
-   * what is of no interest in a file of gigabytes without decoding it. Case matters. None: the parser
-   * adds to what others found and makes no stretch interesting by itself.
+   * what is of no interest in a file of gigabytes without decoding it. Case matters. Of inputs beyond 512 KiB only
+   * needles of at least 8 bytes are looked for, so have one for whatever proves a death. None: the parser adds
+   * to what others found and makes no stretch interesting by itself.
    */
   readonly needles: readonly string[];
   readonly parse: (input: Input) => Iterable<Evidence>;
