@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Report } from '../model/report.ts';
 import { parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
+import { lastLook } from '../record/last-look.ts';
 import { record, type Companion } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';

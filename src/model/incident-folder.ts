@@ -2,7 +2,7 @@
  * The lines of an incident folder (docs/incident-folder.md): what `record/` appends and `parsers/recording.ts` reads.
  * Every field that is not named required in that document may be missing: missing is not 0.
  */
-import type { Limit, StackFrame } from './report.ts';
+import type { Limit, MemoryPicture, StackFrame } from './report.ts';
 import type { Bytes, Ms } from './units.ts';
 
 /** `incident.json`: written before the command starts, never changed afterwards. */
@@ -245,4 +245,21 @@ export interface LastWordsLine {
   readonly memory?: 0 | 1;
   readonly errno?: number;
   readonly python?: string;
+}
+
+/** `looks/NNN-PID.json`: one look into a process, written again after each stage: the process may die at any moment. */
+export interface LookFile {
+  readonly format: 'coroner-look/1';
+  readonly pid: number;
+  readonly name: string;
+  /** When the look began. */
+  readonly atMs: Ms;
+  /** How far it got: stacks; large values of locals and globals, estimated; all objects by type; who holds them. */
+  readonly stage: 'stacks' | 'quick' | 'census' | 'holders';
+  readonly rssBytes?: Bytes;
+  readonly stoppedMs?: Ms;
+  /** Of the limit that it was near. */
+  readonly limitBytes?: Bytes;
+  readonly freeBytes?: Bytes;
+  readonly picture: MemoryPicture;
 }

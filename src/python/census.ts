@@ -88,7 +88,8 @@ export class Census {
     this.softNodes = softNodes ?? 400_000;
     this.maxNodes = maxNodes ?? 2_500_000;
     this.hasWideCounts = python.minor >= 12;
-    const { denseChunks } = this.memory;
+    // Where single objects are looked at, nothing is counted.
+    const denseChunks = 2 ** this.memory.shift === chunkBytes ? this.memory.denseChunks : 1024;
     this.bits = Array.from({ length: denseChunks }, () => null);
     this.pages = new Uint32Array(denseChunks * 8);
     this.queues = Array.from({ length: denseChunks }, () => null);
@@ -220,7 +221,7 @@ export class Census {
 
   /** As `root`, but only for what nothing else was seen to hold. */
   lateRoot(address: number, owner: number): number {
-    if (!isPlausible(address) || this.memory.denseChunk(address) < 1024) return 0;
+    if (!isPlausible(address) || !this.memory.isNearMapped(address)) return 0;
     return this.isVisited(address) ? 0 : this.root(address, owner);
   }
 

@@ -190,7 +190,7 @@ function pointerArray(census: Census, address: number, named: (node: number) => 
   if (memory.region(address + bytes - 32) === null) return;
   const isObject = (word: number) =>
     isPlausible(word) &&
-    memory.denseChunk(word) >= 1024 &&
+    memory.isNearMapped(word) &&
     types.of(word) !== null &&
     census.isAlive(word);
   const sample = Array.from({ length: 16 }, (_, i) => memory.word(address + 8 * i));

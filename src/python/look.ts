@@ -1,5 +1,5 @@
 import type { CoreFile } from '../elf/index.ts';
-import type { MemoryPicture, Thread, TypeTotal } from '../model/report.ts';
+import type { Holder, MemoryPicture, Thread, TypeTotal } from '../model/report.ts';
 import type { Bytes, Ms } from '../model/units.ts';
 import { coreSource, openCoreProcess } from './core-process.ts';
 import { findRuntime, type Runtime } from './find-runtime.ts';
@@ -9,6 +9,7 @@ import { Interpreter } from './interpreter.ts';
 import { isRefusal, openProcess, type Refusal } from './live-process.ts';
 import { Memory, type MemorySource } from './memory.ts';
 import { accountFor } from './native.ts';
+import { quickHolders } from './quick.ts';
 import { findSmells } from './smells/index.ts';
 import { readThreads, toThread, type PythonThread } from './stacks.ts';
 
@@ -21,9 +22,13 @@ export interface Target {
 }
 
 /** Opens a living process (a number) or a core (a path) and finds its CPython. */
-export function openTarget(target: number | string, maxChunks?: number): Target | Refusal {
+export function openTarget(
+  target: number | string,
+  maxChunks?: number,
+  shift?: number,
+): Target | Refusal {
   const source = typeof target === 'number' ? openProcess(target) : openCoreProcess(target);
-  return isRefusal(source) ? source : lookInto(source, maxChunks);
+  return isRefusal(source) ? source : lookInto(source, maxChunks, shift);
 }
 
 /** The Python stacks of a core that is open already; none where it was no Python, or one that cannot be read. */
@@ -32,8 +37,12 @@ export function stacksOfCore(core: CoreFile): readonly Thread[] {
   return isRefusal(target) ? [] : threadsOf(target.python).map(toThread);
 }
 
-function lookInto(source: MemorySource, maxChunks?: number): Target | Refusal {
-  const memory = new Memory(source, maxChunks);
+function lookInto(
+  source: MemorySource,
+  maxChunks?: number,
+  shift?: number,
+): Target | Refusal {
+  const memory = new Memory(source, maxChunks, shift);
   const runtime = findRuntime(memory);
   if (isRefusal(runtime)) {
     source.close();
@@ -62,11 +71,13 @@ export interface LookOptions {
   /** Nothing of the process is needed to stand still any more. */
   readonly onRead?: () => void;
   readonly stacksOnly?: boolean;
+  /** Estimates of the large values first: what counts where the time may not suffice for more. */
+  readonly quick?: boolean;
   /** At most so many nodes, for little memory. */
   readonly softNodes?: number;
   readonly maxNodes?: number;
 }
-export type LookStep = 'stacks' | 'census' | 'holders';
+export type LookStep = 'stacks' | 'quick' | 'census' | 'holders';
 
 /** Looks at stacks, then counts the heap, then finds who holds it. Each step is given out as it comes. */
 export function look(target: Target, options: LookOptions): MemoryPicture {
@@ -86,20 +97,42 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
       ? { ...picture, notes: ['of Python 2.7 only the stacks can be read'] }
       : picture;
   }
+  let estimates: readonly Holder[] = [];
+  if (options.quick === true) {
+    // Values here and there: small chunks.
+    const small = new Interpreter(new Memory(source, 128, 16), runtime);
+    estimates = quickHolders(small, threadsOf(small), performance.now() + budgetMs / 2);
+    picture = { ...picture, holders: estimates };
+    onStep?.('quick', picture);
+  }
   const heap = readHeap(python, threads, {
     deadline,
     ...(softNodes === undefined ? {} : { softNodes }),
     ...(maxNodes === undefined ? {} : { maxNodes }),
   });
-  const accounted = accountFor(source, heap);
-  picture = { ...picture, types: typesOf(heap), ...accounted, notes: notesOf(heap) };
+  const { isComplete } = heap.census;
+  picture = { ...picture, types: typesOf(heap), notes: notesOf(heap) };
   onStep?.('census', picture);
+  picture = { ...picture, ...accountFor(source, heap) };
   const found = holdersOf(heap);
-  const smells = findSmells({ heap, found });
-  picture = { ...picture, holders: found.holders, smells };
+  const smells = isComplete ? findSmells({ heap, found }) : [];
+  const holders = isComplete ? found.holders : merged(estimates, found.holders);
+  picture = { ...picture, holders, smells };
   onRead?.();
   onStep?.('holders', picture);
   return picture;
+}
+
+/** Where the count ended early, an estimate by samples is nearer to the truth than the part that was counted. */
+function merged(estimates: readonly Holder[], counted: readonly Holder[]): readonly Holder[] {
+  const key = ({ name, function: call }: Holder) => `${call ?? ''} ${name}`;
+  const known = new Map(estimates.map((holder) => [key(holder), holder]));
+  for (const holder of counted) {
+    const estimate = known.get(key(holder));
+    if (estimate === undefined || estimate.retainedBytes < holder.retainedBytes)
+      known.set(key(holder), { ...holder, estimate: true });
+  }
+  return [...known.values()].sort((a, b) => b.retainedBytes - a.retainedBytes);
 }
 
 const maxTypes = 60;

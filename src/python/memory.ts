@@ -39,10 +39,11 @@ export interface MemorySource {
 
 /** User space ends below 2^47 on x86-64 and (by default) on aarch64. */
 export const addressLimit = 2 ** 47;
-const chunkShift = 20;
-export const chunkBytes = 2 ** chunkShift;
-const perChunk = 1 / chunkBytes;
-const blockChunks = 1024;
+/** Chunks of a census. Looking at single objects here and there takes smaller ones: `new Memory(source, 256, 16)`. */
+const censusShift = 20;
+export const chunkBytes = 2 ** censusShift;
+/** Address space is divided into blocks of 1 GiB, only the mapped ones of which have chunks. */
+const blockShift = 30;
 const absent = 1;
 
 /** An address that may point to an aligned word of user space. */
@@ -64,17 +65,30 @@ export class Memory {
   readonly statistics = { loads: 0, bytesRead: 0, evictions: 0, unreadableBytes: 0 };
   // The next four are open to the census, whose inner loop cannot pay for a call a word.
   /** 1 GiB block of address space -> first entry of its chunks in `slots`; block 0 of `slots` is for what is not mapped. */
-  readonly blocks = new Int32Array(2 ** (47 - chunkShift) / blockChunks);
+  readonly blocks = new Int32Array(2 ** (47 - blockShift));
   /** Chunk -> index in `words`: 0 not loaded, 1 nothing there. */
   readonly slots: Int32Array;
   private readonly blockNumbers: number[] = [0];
-  readonly words: Uint32Array[] = [new Uint32Array(0), new Uint32Array(chunkBytes / 4)];
-  readonly octets: Uint8Array[] = [new Uint8Array(0), new Uint8Array(chunkBytes)];
+  readonly words: Uint32Array[] = [new Uint32Array(0)];
+  readonly octets: Uint8Array[] = [new Uint8Array(0)];
   private readonly slotDense: number[] = [0, 0];
   private hand = 2;
   private readonly maxChunks: number;
+  readonly shift: number;
+  private readonly size: number;
+  private readonly perChunk: number;
+  private readonly blockBits: number;
+  private readonly blockMask: number;
 
-  constructor(source: MemorySource, maxChunks = 64) {
+  constructor(source: MemorySource, maxChunks = 64, shift = censusShift) {
+    this.shift = shift;
+    this.size = 2 ** shift;
+    this.perChunk = 1 / this.size;
+    this.blockBits = blockShift - shift;
+    const blockChunks = 2 ** this.blockBits;
+    this.blockMask = blockChunks - 1;
+    this.words.push(new Uint32Array(this.size / 4));
+    this.octets.push(new Uint8Array(this.size));
     this.source = source;
     this.regions = source.regions;
     this.maxChunks = Math.max(4, maxChunks);
@@ -82,8 +96,8 @@ export class Memory {
     let writableBytes = 0;
     for (const { start, end, writable } of this.regions) {
       if (writable) writableBytes += end - start;
-      const last = Math.floor((end - 1) / (chunkBytes * blockChunks));
-      for (let block = Math.floor(start / (chunkBytes * blockChunks)); block <= last; block++) {
+      const last = Math.floor((end - 1) / 2 ** blockShift);
+      for (let block = Math.floor(start / 2 ** blockShift); block <= last; block++) {
         if (block >= this.blocks.length || blocks >= 65_536) break;
         if (this.blocks[block] !== 0) continue;
         this.blocks[block] = blocks++ * blockChunks;
@@ -96,40 +110,45 @@ export class Memory {
     this.slots.fill(absent, 0, blockChunks);
   }
 
-  /** Number of the chunk that holds `address`, counted over mapped address space only; 0 to 1023: nothing is mapped there. */
+  /** Number of the chunk that holds `address`, counted over mapped address space only. */
   denseChunk(address: number): number {
-    const chunk = (address * perChunk) | 0;
-    return this.blocks[chunk >>> 10]! + (chunk & 1023);
+    const chunk = (address * this.perChunk) | 0;
+    return this.blocks[chunk >>> this.blockBits]! + (chunk & this.blockMask);
+  }
+
+  /** Whether something is mapped in the 1 GiB around. */
+  isNearMapped(address: number): boolean {
+    return this.denseChunk(address) > this.blockMask;
   }
 
   /** Inverse of `denseChunk`: number of the chunk in the whole address space. */
   chunkOf(dense: number): number {
-    return (this.blockNumbers[dense >>> 10]! << 10) | (dense & 1023);
+    return (this.blockNumbers[dense >>> this.blockBits]! << this.blockBits) | (dense & this.blockMask);
   }
 
   /** Whether reading at `address` costs nothing. */
   isLoaded(address: number): boolean {
-    const chunk = (address * perChunk) | 0;
-    return this.slots[this.blocks[chunk >>> 10]! + (chunk & 1023)] !== 0;
+    const chunk = (address * this.perChunk) | 0;
+    return this.slots[this.blocks[chunk >>> this.blockBits]! + (chunk & this.blockMask)] !== 0;
   }
 
   /** The aligned 8-byte word at `address`. */
   word(address: number): number {
     if (!(address < addressLimit)) return 0;
-    const chunk = (address * perChunk) | 0;
-    const dense = this.blocks[chunk >>> 10]! + (chunk & 1023);
+    const chunk = (address * this.perChunk) | 0;
+    const dense = this.blocks[chunk >>> this.blockBits]! + (chunk & this.blockMask);
     const slot = this.slots[dense]! || this.load(chunk, dense);
     const words = this.words[slot]!;
-    const index = (address - chunk * chunkBytes) >>> 2;
+    const index = (address - chunk * this.size) >>> 2;
     return words[index]! + words[index + 1]! * 4_294_967_296;
   }
 
   u32(address: number): number {
     if (!(address < addressLimit)) return 0;
-    const chunk = (address * perChunk) | 0;
-    const dense = this.blocks[chunk >>> 10]! + (chunk & 1023);
+    const chunk = (address * this.perChunk) | 0;
+    const dense = this.blocks[chunk >>> this.blockBits]! + (chunk & this.blockMask);
     const slot = this.slots[dense]! || this.load(chunk, dense);
-    return this.words[slot]![(address - chunk * chunkBytes) >>> 2]!;
+    return this.words[slot]![(address - chunk * this.size) >>> 2]!;
   }
 
   i32(address: number): number {
@@ -138,10 +157,10 @@ export class Memory {
 
   u8(address: number): number {
     if (!(address < addressLimit)) return 0;
-    const chunk = (address * perChunk) | 0;
-    const dense = this.blocks[chunk >>> 10]! + (chunk & 1023);
+    const chunk = (address * this.perChunk) | 0;
+    const dense = this.blocks[chunk >>> this.blockBits]! + (chunk & this.blockMask);
     const slot = this.slots[dense]! || this.load(chunk, dense);
-    return this.octets[slot]![address - chunk * chunkBytes]!;
+    return this.octets[slot]![address - chunk * this.size]!;
   }
 
   u16(address: number): number {
@@ -159,11 +178,11 @@ export class Memory {
     while (done < length) {
       const at = address + done;
       if (!(at >= 0 && at < addressLimit)) break;
-      const chunk = (at * perChunk) | 0;
-      const dense = this.blocks[chunk >>> 10]! + (chunk & 1023);
+      const chunk = (at * this.perChunk) | 0;
+      const dense = this.blocks[chunk >>> this.blockBits]! + (chunk & this.blockMask);
       const slot = this.slots[dense]! || this.load(chunk, dense);
-      const offset = at - chunk * chunkBytes;
-      const size = Math.min(length - done, chunkBytes - offset);
+      const offset = at - chunk * this.size;
+      const size = Math.min(length - done, this.size - offset);
       out.set(this.octets[slot]!.subarray(offset, offset + size), done);
       done += size;
     }
@@ -213,8 +232,8 @@ export class Memory {
 
   /** Makes the chunk resident and returns its slot. */
   load(chunk: number, dense: number): number {
-    const start = chunk * chunkBytes;
-    const end = start + chunkBytes;
+    const start = chunk * this.size;
+    const end = start + this.size;
     const { regions } = this;
     let low = 0;
     let high = regions.length;
@@ -223,8 +242,8 @@ export class Memory {
       if (regions[middle]!.end <= start) low = middle + 1;
       else high = middle;
     }
-    if (!(dense >= blockChunks) || low >= regions.length || regions[low]!.start >= end) {
-      if (dense >= blockChunks) this.slots[dense] = absent;
+    if (!(dense > this.blockMask) || low >= regions.length || regions[low]!.start >= end) {
+      if (dense > this.blockMask) this.slots[dense] = absent;
       return absent;
     }
     const slot = this.freeSlot();
@@ -253,7 +272,7 @@ export class Memory {
   /** A new chunk while there may be more, else the one that was loaded first. */
   private freeSlot(): number {
     if (this.words.length < this.maxChunks + 2) {
-      const words = new Uint32Array(chunkBytes / 4);
+      const words = new Uint32Array(this.size / 4);
       this.words.push(words);
       this.octets.push(new Uint8Array(words.buffer));
       this.slotDense.push(0);

@@ -1,0 +1,363 @@
+import { closeSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { LookFile } from '../model/incident-folder.ts';
+import type { MemoryPicture } from '../model/report.ts';
+import type { Bytes, Ms } from '../model/units.ts';
+import { isRefusal } from '../python/live-process.ts';
+import { look, openTarget } from '../python/look.ts';
+import { pause, startGuard, type Guard } from '../python/pause.ts';
+
+/** From the recorder to the watcher. */
+export type LookOrder =
+  | {
+      readonly what: 'sample';
+      readonly processes: readonly WatchedProcess[];
+      readonly cgroups: readonly WatchedLimit[];
+      readonly host: { readonly availableBytes: Bytes } | null;
+    }
+  | { readonly what: 'end' };
+export type LookReply = { readonly what: 'note'; readonly text: string; readonly pid?: number };
+
+interface WatchedProcess {
+  readonly pid: number;
+  readonly name: string;
+  readonly rssBytes: Bytes;
+  readonly addressSpaceBytes: Bytes | null;
+}
+interface WatchedLimit {
+  readonly folder: string;
+  readonly version: 1 | 2;
+  readonly limitBytes: Bytes;
+}
+
+/** Shares of the limit that are still free at which a look is due. */
+const levels = [0.3, 0.15, 0.08, 0.04, 0.02, 0.01, 0.005] as const;
+/** Below this share the process is all but dead: it may be held longer. */
+const lostShare = 0.02;
+const lostStopMs = 3000;
+/** Processes below this share of the limit are not what fills it. */
+const leastShare = 0.1;
+const keptLooks = 3;
+const pageBytes = 4096;
+/** Faster than any process fills memory here (huge pages: 5 GB/s were measured). */
+const fastestBytesPerMs = 6_000_000;
+
+interface Setup {
+  readonly folder: string;
+  readonly stopMs: Ms;
+  readonly commandPid: number;
+  /** Wall clock at the run's start. */
+  readonly startedAt: Ms;
+}
+
+/** A limit with what is free below it, read afresh. */
+interface Gauge {
+  readonly id: string;
+  readonly limitBytes: Bytes;
+  readonly usedBytes: () => Bytes | null;
+  /** Memory that can be given back, e.g. page cache: read only near the limit. */
+  readonly reclaimableBytes: () => Bytes;
+  readonly pid: number | null;
+  readonly close: () => void;
+  /** Index of the next level. */
+  level: number;
+  lastUsedBytes: Bytes;
+}
+
+function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
+  const guard: Guard = startGuard();
+  const gauges = new Map<string, Gauge>();
+  const notPython = new Map<number, number>();
+  let processes: readonly WatchedProcess[] = [];
+  let ended = false;
+  let count = 0;
+  /** No stop before this time: a look must not eat more than a share of the run. */
+  let restUntil = 0;
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  const note = (text: string, pid?: number) =>
+    port.postMessage({ what: 'note', text, ...(pid === undefined ? {} : { pid }) } satisfies LookReply);
+
+  const take = () => {
+    for (;;) {
+      const message = receiveMessageOnPort(port) as { message: LookOrder } | undefined;
+      if (message === undefined) return;
+      const order = message.message;
+      if (order.what === 'end') ended = true;
+      else {
+        ({ processes } = order);
+        update(order.cgroups, processes);
+        if (order.host !== null) hostAvailableBytes = order.host.availableBytes;
+      }
+    }
+  };
+  let hostAvailableBytes: Bytes | null = null;
+
+  const update = (limits: readonly WatchedLimit[], all: readonly WatchedProcess[]) => {
+    const alive = new Set<string>();
+    const keep = (id: string, limitBytes: Bytes, make: () => Gauge | null) => {
+      alive.add(id);
+      const known = gauges.get(id);
+      if (known?.limitBytes === limitBytes) return;
+      known?.close();
+      const gauge = make();
+      if (gauge !== null) gauges.set(id, gauge);
+    };
+    for (const limit of limits)
+      keep(limit.folder, limit.limitBytes, () => cgroupGauge(limit));
+    for (const process of all)
+      if (process.addressSpaceBytes !== null)
+        keep(`as:${process.pid}`, process.addressSpaceBytes, () => addressSpaceGauge(process));
+    keep('host', totalmem(), () => ({
+      id: 'host',
+      limitBytes: totalmem(),
+      usedBytes: () => (hostAvailableBytes === null ? null : totalmem() - hostAvailableBytes),
+      reclaimableBytes: () => 0,
+      pid: null,
+      close: () => {},
+      // A host is short of memory later than at 30 %.
+      level: 2,
+      lastUsedBytes: 0,
+    }));
+    for (const [id, gauge] of gauges)
+      if (!alive.has(id)) {
+        gauge.close();
+        gauges.delete(id);
+      }
+  };
+
+  /** Reads all gauges; looks where a level is reached. Returns how long nothing can happen. */
+  const poll = (): Ms => {
+    let sleepMs = 50;
+    for (const gauge of gauges.values()) {
+      const used = gauge.usedBytes();
+      if (used === null) continue;
+      let free = gauge.limitBytes - used;
+      const due = () => gauge.level < levels.length && free <= levels[gauge.level]! * gauge.limitBytes;
+      if (due()) {
+        free += gauge.reclaimableBytes();
+        const isGrowing = used > gauge.lastUsedBytes;
+        if (due() && isGrowing && performance.now() >= (free < 0.04 * gauge.limitBytes ? restUntil - 400 : restUntil)) {
+          gauge.lastUsedBytes = used;
+          while (due()) gauge.level += 1;
+          lookAround(gauge, free / gauge.limitBytes);
+        }
+      } else if (gauge.level > 0 && free > levels[gauge.level - 1]! * gauge.limitBytes * 1.5) {
+        // It shrank: the next rise is looked at again.
+        gauge.level -= gauge.level > (gauge.id === 'host' ? 2 : 0) ? 1 : 0;
+        gauge.lastUsedBytes = 0;
+      }
+      const next = gauge.level < levels.length ? levels[gauge.level]! * gauge.limitBytes : 0;
+      sleepMs = Math.min(sleepMs, Math.max(1, (free - next) / fastestBytesPerMs));
+    }
+    return sleepMs;
+  };
+
+  const lookAround = (gauge: Gauge, freeShare: number) => {
+    const share = (bytes: Bytes) => bytes / Math.min(gauge.limitBytes, totalmem());
+    const sizes = processes.map((process) => ({ process, rssBytes: residentBytes(process.pid) }));
+    const candidates = sizes
+      .filter(({ process, rssBytes }) => gauge.pid === null || process.pid === gauge.pid ? rssBytes !== null && (gauge.pid !== null || share(rssBytes) >= leastShare) : false)
+      .filter(({ process }) => notPython.get(process.pid) === undefined)
+      .sort((a, b) => b.rssBytes! - a.rssBytes!)
+      .slice(0, 3);
+    for (const { process, rssBytes } of candidates) {
+      if (ended) return;
+      lookAt(process, rssBytes!, gauge, freeShare);
+    }
+  };
+
+  const lookAt = ({ pid, name }: WatchedProcess, rssBytes: Bytes, gauge: Gauge, freeShare: number) => {
+    const begun = performance.now();
+    const isLost = freeShare < lostShare && gauge.id !== 'host' && gauge.pid === null;
+    const stopMs = isLost ? Math.max(lostStopMs, setup.stopMs) : setup.stopMs;
+    const quick = openTarget(pid, 128, 16);
+    if (isRefusal(quick)) {
+      notPython.set(pid, begun);
+      if (quick.status !== 'absent' && !/no CPython/.test(quick.detail)) note(`last look: ${quick.detail}`, pid);
+      return;
+    }
+    quick.source.close();
+    const paused = pause(pid, guard);
+    if (paused === null) return;
+    count += 1;
+    const file = `${setup.folder}/looks/${String(count).padStart(3, '0')}-${pid}.json`;
+    const atMs = Math.round(Date.now() - setup.startedAt);
+    let stoppedMs: Ms | null = null;
+    const resume = () => {
+      paused.resume();
+      stoppedMs ??= Math.round(performance.now() - begun);
+    };
+    const write = (stage: LookFile['stage'], picture: MemoryPicture) => {
+      const content: LookFile = {
+        format: 'coroner-look/1',
+        pid,
+        name,
+        atMs,
+        stage,
+        rssBytes,
+        ...(stoppedMs === null ? {} : { stoppedMs }),
+        limitBytes: gauge.limitBytes,
+        freeBytes: Math.round(freeShare * gauge.limitBytes),
+        picture,
+      };
+      try {
+        writeFileSync(`${file}.part`, JSON.stringify(content), { mode: 0o600 });
+        renameSync(`${file}.part`, file);
+      } catch {
+        // A full disk takes the look, not the run.
+      }
+    };
+    try {
+      // Within a small limit of its own group the watcher must stay small, too.
+      const target = openTarget(pid, chunksFor(gauge));
+      if (isRefusal(target)) return;
+      try {
+        look(target, {
+          budgetMs: stopMs,
+          quick: true,
+          softNodes: 150_000,
+          maxNodes: 1_000_000,
+          onStep: (step, picture) => {
+            // Who holds it is best read while it stands still, if there is time left.
+            if (step === 'census' && performance.now() - begun > stopMs / 2) resume();
+            write(step, picture);
+          },
+          onRead: resume,
+        });
+      } finally {
+        target.source.close();
+      }
+    } catch (error) {
+      note(`last look: ${error instanceof Error ? error.message : String(error)}`, pid);
+    } finally {
+      resume();
+      restUntil = performance.now() + Math.min(2000, 4 * (performance.now() - begun));
+      dropOldLooks(setup.folder, pid);
+    }
+  };
+
+  const turn = () => {
+    for (let i = 0; i < 40; i++) {
+      take();
+      if (ended) {
+        for (const gauge of gauges.values()) gauge.close();
+        guard.close();
+        port.close();
+        return;
+      }
+      const sleepMs = poll();
+      Atomics.wait(cell, 0, 0, sleepMs);
+      if (sleepMs > 20) break;
+    }
+    setImmediate(turn);
+  };
+  turn();
+}
+
+/** Half of what is free may be taken where the watcher lives within the limit itself. */
+function chunksFor(gauge: Gauge): number {
+  const free = gauge.limitBytes - (gauge.usedBytes() ?? 0);
+  return gauge.id !== 'host' && gauge.pid === null && isWithin(gauge.id)
+    ? Math.max(4, Math.min(48, Math.floor(free / 2 / 2 ** 20)))
+    : 48;
+}
+
+/** Whether this very process is in the cgroup. */
+function isWithin(folder: string): boolean {
+  try {
+    return readFileSync('/proc/self/cgroup', 'utf8')
+      .split('\n')
+      .some((line) => {
+        const path = line.split(':').slice(2).join(':');
+        return path.length > 1 && `${path}/`.includes(`/${folder.split('/').at(-1)!}/`);
+      });
+  } catch {
+    return true;
+  }
+}
+
+const buffer = Buffer.alloc(4096);
+function readNumber(descriptor: number): Bytes | null {
+  try {
+    const length = readSync(descriptor, buffer, 0, 64, 0);
+    const value = Number.parseInt(buffer.toString('latin1', 0, length), 10);
+    return Number.isFinite(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function cgroupGauge({ folder, version, limitBytes }: WatchedLimit): Gauge | null {
+  let descriptor: number;
+  try {
+    descriptor = openSync(`${folder}/${version === 2 ? 'memory.current' : 'memory.usage_in_bytes'}`, 'r');
+  } catch {
+    return null;
+  }
+  const prefix = version === 2 ? '' : 'total_';
+  return {
+    id: folder,
+    limitBytes,
+    pid: null,
+    level: 0,
+    lastUsedBytes: 0,
+    usedBytes: () => readNumber(descriptor),
+    reclaimableBytes: () => {
+      // File pages go before anything is killed.
+      try {
+        const text = readFileSync(`${folder}/memory.stat`, 'latin1');
+        const of = (name: string) => Number(new RegExp(`^${prefix}${name} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+        return of('inactive_file') + of('active_file');
+      } catch {
+        return 0;
+      }
+    },
+    close: () => closeSync(descriptor),
+  };
+}
+
+function addressSpaceGauge({ pid, addressSpaceBytes }: WatchedProcess): Gauge | null {
+  let descriptor: number;
+  try {
+    descriptor = openSync(`/proc/${pid}/statm`, 'r');
+  } catch {
+    return null;
+  }
+  return {
+    id: `as:${pid}`,
+    limitBytes: addressSpaceBytes!,
+    pid,
+    level: 0,
+    lastUsedBytes: 0,
+    usedBytes: () => {
+      const pages = readNumber(descriptor);
+      return pages === null ? null : pages * pageBytes;
+    },
+    reclaimableBytes: () => 0,
+    close: () => closeSync(descriptor),
+  };
+}
+
+function residentBytes(pid: number): Bytes | null {
+  try {
+    const pages = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);
+    return Number.isFinite(pages) ? pages * pageBytes : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Only the last looks of a process count. */
+function dropOldLooks(folder: string, pid: number): void {
+  try {
+    const mine = readdirSync(`${folder}/looks`)
+      .filter((name) => name.endsWith(`-${pid}.json`))
+      .sort();
+    for (const name of mine.slice(0, -keptLooks)) rmSync(`${folder}/looks/${name}`, { force: true });
+  } catch {
+    // The folder is gone: so are the looks.
+  }
+}
+
+if (!isMainThread && parentPort !== null) watch(workerData as Setup, parentPort);
