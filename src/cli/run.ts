@@ -152,6 +152,7 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
           }),
         ]
       : []),
+    ...(options.lastLook ? [lastLook()] : []),
   ];
 }
 

@@ -3,8 +3,8 @@ import type { Report, RuleNotRun, SourceReport } from '../model/report.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/define-rule.ts';
 import { toIncident } from './incident.ts';
-import { withMemory } from './memory.ts';
 import { joinOpinions, type Opinion } from './join.ts';
+import { withMemory } from './memory.ts';
 
 export interface DiagnoseInput {
   readonly evidence: readonly Evidence[];
@@ -25,7 +25,7 @@ export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput)
         opinions.push({ rule: rule.id, finding });
   }
   const incidents = joinOpinions(opinions).map((group) =>
-    withMemory(toIncident(group, sources), evidence),
+    withMemory(toIncident(group, sources), evidence, group),
   );
   return { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
 }

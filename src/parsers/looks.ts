@@ -5,6 +5,8 @@ import type { Look } from '../model/recording.ts';
 /** A look with the file it stands in. */
 export interface ReadLook extends Look {
   readonly place: string;
+  /** When the process was let go: until then nothing changed in it. */
+  readonly untilMs: number;
 }
 
 /** Looks of an incident folder (`looks/NNN-PID.json`), the earliest first. A file that was cut off is left out. */
@@ -14,8 +16,17 @@ export function looksIn(texts: ReadonlyMap<string, string>): readonly ReadLook[]
     if (!/^looks\/[^/]+\.json$/.test(place)) continue;
     const look = parse(text);
     if (look === null) continue;
-    const { atMs, pid, name, rssBytes, picture } = look;
-    looks.push({ place, atMs, pid, name, picture, ...(rssBytes === undefined ? {} : { rssBytes }) });
+    const { atMs, pid, name, rssBytes, stoppedMs, picture } = look;
+    const untilMs = atMs + (typeof stoppedMs === 'number' ? stoppedMs : 0);
+    looks.push({
+      place,
+      untilMs,
+      atMs,
+      pid,
+      name,
+      picture,
+      ...(rssBytes === undefined ? {} : { rssBytes }),
+    });
   }
   return looks.sort((a, b) => a.atMs - b.atMs || (a.place < b.place ? -1 : 1));
 }
@@ -46,16 +57,16 @@ export function lookEvidence(
     const known = last.get(look.pid);
     if (known === undefined || hasHolders(look) || !hasHolders(known)) last.set(look.pid, look);
   }
-  return [...last.values()].map(({ place, pid, name, atMs, picture }, position) => {
+  return [...last.values()].map(({ place, pid, name, untilMs, picture }) => {
     const ended = endedMs(pid);
     return {
       kind: 'memory-look',
-      origin: { source: 'last-look', place, position },
+      origin: { source: 'last-look', place },
       pid,
       name,
       picture: {
         ...picture,
-        ...(ended === null ? {} : { ageAtDeathMs: Math.max(0, ended - atMs) }),
+        ...(ended === null ? {} : { ageAtDeathMs: Math.max(0, ended - untilMs) }),
       },
     };
   });

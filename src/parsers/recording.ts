@@ -22,6 +22,7 @@ import type {
   When,
 } from '../model/evidence.ts';
 import type {
+  Look,
   RecordedCgroup,
   RecordedEvent,
   RecordedProcess,
@@ -31,6 +32,7 @@ import type {
 import type { Limit, SourceReport } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { parsers } from './index.ts';
+import { lookEvidence, looksIn } from './looks.ts';
 import { linesOf, parseInput } from './parse.ts';
 import type { Parser } from './parser.ts';
 
@@ -67,12 +69,14 @@ export function parseIncident(
   const recorded = recordedEvidence(start, told, events);
   const words = [...lastWords(texts, told, withParsers), ...textEvidence(texts, told, withParsers)];
   const kernel = kernelEvidence(start, texts, told, withParsers);
+  const looks = looksIn(texts);
+  const looked = lookEvidence(looks, (pid) => told.processes.get(pid)?.gone?.atMs ?? null);
   return {
     start,
     end,
-    evidence: [...kernel, ...words, ...recorded],
+    evidence: [...kernel, ...words, ...recorded, ...looked],
     sources: sourcesOf(start, end, texts, events),
-    recording: toRecording(start, end, told, events, samples, words),
+    recording: toRecording(start, end, told, events, samples, words, looks),
   };
 }
 
@@ -666,6 +670,7 @@ function toRecording(
   events: readonly Numbered<EventLine>[],
   samples: readonly Numbered<SampleLine>[],
   words: readonly Evidence[],
+  looks: readonly Look[],
 ): Recording {
   const ofProcess = new Map<number, { atMs: number; values: ProcessSample }[]>();
   const ofCgroup = new Map<number, { atMs: number; values: CgroupSample }[]>();
@@ -718,7 +723,7 @@ function toRecording(
       hostColumns,
     ),
     events: recordedEvents(start, told, events, words),
-    looks: [],
+    looks,
   };
 }
 

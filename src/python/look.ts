@@ -37,11 +37,7 @@ export function stacksOfCore(core: CoreFile): readonly Thread[] {
   return isRefusal(target) ? [] : threadsOf(target.python).map(toThread);
 }
 
-function lookInto(
-  source: MemorySource,
-  maxChunks?: number,
-  shift?: number,
-): Target | Refusal {
+function lookInto(source: MemorySource, maxChunks?: number, shift?: number): Target | Refusal {
   const memory = new Memory(source, maxChunks, shift);
   const runtime = findRuntime(memory);
   if (isRefusal(runtime)) {
@@ -73,6 +69,8 @@ export interface LookOptions {
   readonly stacksOnly?: boolean;
   /** Estimates of the large values first: what counts where the time may not suffice for more. */
   readonly quick?: boolean;
+  /** How many objects there may be, given the large values: where their count does not fit into the budget, it is not begun. */
+  readonly expectedObjects?: (large: readonly Holder[]) => number;
   /** At most so many nodes, for little memory. */
   readonly softNodes?: number;
   readonly maxNodes?: number;
@@ -103,6 +101,22 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
     const small = new Interpreter(new Memory(source, 128, 16), runtime);
     estimates = quickHolders(small, threadsOf(small), performance.now() + budgetMs / 2);
     picture = { ...picture, holders: estimates };
+    const { expectedObjects } = options;
+    const expectedMs =
+      expectedObjects === undefined ? 0 : expectedObjects(estimates) / objectsPerMs;
+    if (performance.now() + expectedMs > deadline) {
+      const took =
+        expectedMs < 10_000 ? (expectedMs / 1000).toFixed(1) : Math.round(expectedMs / 1000);
+      picture = {
+        ...picture,
+        notes: [
+          `sizes are estimates from samples: to count every object would take about ${took} s`,
+        ],
+      };
+      onRead?.();
+      onStep?.('quick', picture);
+      return picture;
+    }
     onStep?.('quick', picture);
   }
   const heap = readHeap(python, threads, {
@@ -114,27 +128,23 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
   picture = { ...picture, types: typesOf(heap), notes: notesOf(heap) };
   onStep?.('census', picture);
   picture = { ...picture, ...accountFor(source, heap) };
+  // Of a part of the heap, dominators say little: estimates of the whole are nearer to the truth.
+  if (!isComplete && estimates.length > 0) {
+    onRead?.();
+    onStep?.('census', picture);
+    return picture;
+  }
   const found = holdersOf(heap);
   const smells = isComplete ? findSmells({ heap, found }) : [];
-  const holders = isComplete ? found.holders : merged(estimates, found.holders);
+  const { holders } = found;
   picture = { ...picture, holders, smells };
   onRead?.();
   onStep?.('holders', picture);
   return picture;
 }
 
-/** Where the count ended early, an estimate by samples is nearer to the truth than the part that was counted. */
-function merged(estimates: readonly Holder[], counted: readonly Holder[]): readonly Holder[] {
-  const key = ({ name, function: call }: Holder) => `${call ?? ''} ${name}`;
-  const known = new Map(estimates.map((holder) => [key(holder), holder]));
-  for (const holder of counted) {
-    const estimate = known.get(key(holder));
-    if (estimate === undefined || estimate.retainedBytes < holder.retainedBytes)
-      known.set(key(holder), { ...holder, estimate: true });
-  }
-  return [...known.values()].sort((a, b) => b.retainedBytes - a.retainedBytes);
-}
-
+/** Objects that a census counts in a millisecond, on a slow day. */
+const objectsPerMs = 1200;
 const maxTypes = 60;
 
 function typesOf({ census }: Heap): readonly TypeTotal[] {

@@ -123,7 +123,9 @@ export class Memory {
 
   /** Inverse of `denseChunk`: number of the chunk in the whole address space. */
   chunkOf(dense: number): number {
-    return (this.blockNumbers[dense >>> this.blockBits]! << this.blockBits) | (dense & this.blockMask);
+    return (
+      (this.blockNumbers[dense >>> this.blockBits]! << this.blockBits) | (dense & this.blockMask)
+    );
   }
 
   /** Whether reading at `address` costs nothing. */

@@ -36,7 +36,8 @@ export function quickHolders(
   const estimate = (object: number, depth: number): Bytes => {
     const type = describe.typeOf(object);
     if (type === null || type.isSingleton || !census.isAlive(object)) return 0;
-    if (type.kind === kinds.module || type.kind === kinds.type || type.kind === kinds.function) return 0;
+    if (type.kind === kinds.module || type.kind === kinds.type || type.kind === kinds.function)
+      return 0;
     const own = describe.sizeOf(object);
     if (type.isAtomic || depth >= samples.length || performance.now() > deadline) return own;
     const length = describe.length(object);
@@ -44,9 +45,14 @@ export function quickHolders(
       const items = describe.sample(object, samples[depth]!);
       if (items.length === 0) return own;
       // What many share is nobody's: a share of each.
-      const sum = items.reduce((total, item) => total + estimate(item, depth + 1) / Math.min(references(item), 1e6), 0);
+      const sum = items.reduce(
+        (total, item) => total + estimate(item, depth + 1) / Math.min(references(item), 1e6),
+        0,
+      );
       const used = type.kind === kinds.ndarray ? 0 : 1;
-      return own + (sum / items.length) * (used === 0 ? length : Math.min(length, memory.writableBytes));
+      return (
+        own + (sum / items.length) * (used === 0 ? length : Math.min(length, memory.writableBytes))
+      );
     }
     if (type.kind !== kinds.generic && type.isExact) return own;
     let total = own;
@@ -68,7 +74,13 @@ export function quickHolders(
     const where = part.place ?? place;
     if (known !== undefined) {
       if (known.alsoHeldBy.length < 4 && known.name !== name)
-        found.set(address, { ...known, alsoHeldBy: [...known.alsoHeldBy, where === undefined ? name : `${name} in ${where.function}()`] });
+        found.set(address, {
+          ...known,
+          alsoHeldBy: [
+            ...known.alsoHeldBy,
+            where === undefined ? name : `${name} in ${where.function}()`,
+          ],
+        });
       return;
     }
     const isInstance = type.kind === kinds.generic && type.isHeap;
@@ -119,7 +131,8 @@ function frameParts(python: Interpreter, census: Census, frame: Frame): readonly
   const parts: Part[] = [];
   for (const [i, name] of code.names.entries()) {
     let address = memory.word(slots + 8 * i);
-    if ((code.kinds[i]! & 0xc0) !== 0 && python.typeName(address) === 'cell') address = memory.word(address + 16);
+    if ((code.kinds[i]! & 0xc0) !== 0 && python.typeName(address) === 'cell')
+      address = memory.word(address + 16);
     if (isPlausible(address)) parts.push({ name, address, scope: 'local' });
   }
   const stack = slots + 8 * code.names.length;
@@ -127,7 +140,13 @@ function frameParts(python: Interpreter, census: Census, frame: Frame): readonly
     const address = memory.word(stack + 8 * i);
     if (!isPlausible(address) || !memory.isNearMapped(address)) continue;
     const type = census.types.of(address);
-    if (type === null || !census.isAlive(address) || type.kind < kinds.bytes || type.kind > kinds.bytearray) continue;
+    if (
+      type === null ||
+      !census.isAlive(address) ||
+      type.kind < kinds.bytes ||
+      type.kind > kinds.bytearray
+    )
+      continue;
     parts.push({ name: '(being built)', address, scope: 'stack' });
   }
   return parts;

@@ -1,8 +1,17 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { totalmem } from 'node:os';
 import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { LookFile } from '../model/incident-folder.ts';
-import type { MemoryPicture } from '../model/report.ts';
+import type { Holder, MemoryPicture } from '../model/report.ts';
 import type { Bytes, Ms } from '../model/units.ts';
 import { isRefusal } from '../python/live-process.ts';
 import { look, openTarget } from '../python/look.ts';
@@ -32,7 +41,7 @@ interface WatchedLimit {
 }
 
 /** Shares of the limit that are still free at which a look is due. */
-const levels = [0.3, 0.15, 0.08, 0.04, 0.02, 0.01, 0.005] as const;
+const levels = [0.3, 0.2, 0.13, 0.08, 0.05, 0.03, 0.02, 0.012, 0.007, 0.004, 0.002] as const;
 /** Below this share the process is all but dead: it may be held longer. */
 const lostShare = 0.02;
 const lostStopMs = 3000;
@@ -40,6 +49,7 @@ const lostStopMs = 3000;
 const leastShare = 0.1;
 const keptLooks = 3;
 const pageBytes = 4096;
+const warmUpBytes = 8 * 2 ** 20;
 /** Faster than any process fills memory here (huge pages: 5 GB/s were measured). */
 const fastestBytesPerMs = 6_000_000;
 
@@ -63,6 +73,9 @@ interface Gauge {
   /** Index of the next level. */
   level: number;
   lastUsedBytes: Bytes;
+  /** For the rate of growth: a reading some time ago. */
+  before?: { readonly usedBytes: Bytes; readonly at: Ms };
+  bytesPerMs?: number;
 }
 
 function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
@@ -76,7 +89,11 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
   let restUntil = 0;
   const cell = new Int32Array(new SharedArrayBuffer(4));
   const note = (text: string, pid?: number) =>
-    port.postMessage({ what: 'note', text, ...(pid === undefined ? {} : { pid }) } satisfies LookReply);
+    port.postMessage({
+      what: 'note',
+      text,
+      ...(pid === undefined ? {} : { pid }),
+    } satisfies LookReply);
 
   const take = () => {
     for (;;) {
@@ -103,8 +120,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       const gauge = make();
       if (gauge !== null) gauges.set(id, gauge);
     };
-    for (const limit of limits)
-      keep(limit.folder, limit.limitBytes, () => cgroupGauge(limit));
+    for (const limit of limits) keep(limit.folder, limit.limitBytes, () => cgroupGauge(limit));
     for (const process of all)
       if (process.addressSpaceBytes !== null)
         keep(`as:${process.pid}`, process.addressSpaceBytes, () => addressSpaceGauge(process));
@@ -132,12 +148,14 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     for (const gauge of gauges.values()) {
       const used = gauge.usedBytes();
       if (used === null) continue;
+      measureGrowth(gauge, used);
       let free = gauge.limitBytes - used;
-      const due = () => gauge.level < levels.length && free <= levels[gauge.level]! * gauge.limitBytes;
+      const due = () =>
+        gauge.level < levels.length && free <= levels[gauge.level]! * gauge.limitBytes;
       if (due()) {
         free += gauge.reclaimableBytes();
         const isGrowing = used > gauge.lastUsedBytes;
-        if (due() && isGrowing && performance.now() >= (free < 0.04 * gauge.limitBytes ? restUntil - 400 : restUntil)) {
+        if (due() && isGrowing && performance.now() >= restUntil) {
           gauge.lastUsedBytes = used;
           while (due()) gauge.level += 1;
           lookAround(gauge, free / gauge.limitBytes);
@@ -153,11 +171,25 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     return sleepMs;
   };
 
+  const measureGrowth = (gauge: Gauge, usedBytes: Bytes) => {
+    const at = performance.now();
+    const { before } = gauge;
+    if (before === undefined) gauge.before = { usedBytes, at };
+    else if (at - before.at >= 20) {
+      gauge.bytesPerMs = Math.max(0, (usedBytes - before.usedBytes) / (at - before.at));
+      gauge.before = { usedBytes, at };
+    }
+  };
+
   const lookAround = (gauge: Gauge, freeShare: number) => {
     const share = (bytes: Bytes) => bytes / Math.min(gauge.limitBytes, totalmem());
     const sizes = processes.map((process) => ({ process, rssBytes: residentBytes(process.pid) }));
     const candidates = sizes
-      .filter(({ process, rssBytes }) => gauge.pid === null || process.pid === gauge.pid ? rssBytes !== null && (gauge.pid !== null || share(rssBytes) >= leastShare) : false)
+      .filter(({ process, rssBytes }) =>
+        gauge.pid === null || process.pid === gauge.pid
+          ? rssBytes !== null && (gauge.pid !== null || share(rssBytes) >= leastShare)
+          : false,
+      )
       .filter(({ process }) => notPython.get(process.pid) === undefined)
       .sort((a, b) => b.rssBytes! - a.rssBytes!)
       .slice(0, 3);
@@ -167,14 +199,20 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     }
   };
 
-  const lookAt = ({ pid, name }: WatchedProcess, rssBytes: Bytes, gauge: Gauge, freeShare: number) => {
+  const lookAt = (
+    { pid, name }: WatchedProcess,
+    rssBytes: Bytes,
+    gauge: Gauge,
+    freeShare: number,
+  ) => {
     const begun = performance.now();
     const isLost = freeShare < lostShare && gauge.id !== 'host' && gauge.pid === null;
     const stopMs = isLost ? Math.max(lostStopMs, setup.stopMs) : setup.stopMs;
     const quick = openTarget(pid, 128, 16);
     if (isRefusal(quick)) {
       notPython.set(pid, begun);
-      if (quick.status !== 'absent' && !/no CPython/.test(quick.detail)) note(`last look: ${quick.detail}`, pid);
+      if (quick.status !== 'absent' && !/no CPython/.test(quick.detail))
+        note(`last look: ${quick.detail}`, pid);
       return;
     }
     quick.source.close();
@@ -216,6 +254,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
         look(target, {
           budgetMs: stopMs,
           quick: true,
+          expectedObjects: (large) => (rssBytes - bufferBytes(large)) / bytesAnObject,
           softNodes: 150_000,
           maxNodes: 1_000_000,
           onStep: (step, picture) => {
@@ -232,10 +271,35 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       note(`last look: ${error instanceof Error ? error.message : String(error)}`, pid);
     } finally {
       resume();
-      restUntil = performance.now() + Math.min(2000, 4 * (performance.now() - begun));
+      // It runs twice as long as it was stopped, but there shall be more looks before it is dead.
+      const leftMs = (freeShare * gauge.limitBytes) / (gauge.bytesPerMs || 1);
+      restUntil = performance.now() + Math.min(2000, 2 * (stoppedMs ?? 0), leftMs / 4);
+      delete gauge.before;
       dropOldLooks(setup.folder, pid);
     }
   };
+
+  /** The first look pays for compiling the reader: better now, without stopping anything, than at the limit. */
+  const warmUp = () => {
+    const process = processes.find(
+      ({ pid, rssBytes }) => rssBytes > warmUpBytes && !notPython.has(pid),
+    );
+    if (process === undefined || ![...gauges.keys()].some((id) => id !== 'host')) return;
+    const target = openTarget(process.pid, 16);
+    if (isRefusal(target)) {
+      notPython.set(process.pid, performance.now());
+      return;
+    }
+    isWarm = true;
+    try {
+      look(target, { budgetMs: 300, quick: true, softNodes: 50_000, maxNodes: 100_000 });
+    } catch {
+      // It runs and changes meanwhile.
+    } finally {
+      target.source.close();
+    }
+  };
+  let isWarm = false;
 
   const turn = () => {
     for (let i = 0; i < 40; i++) {
@@ -246,6 +310,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
         port.close();
         return;
       }
+      if (!isWarm) warmUp();
       const sleepMs = poll();
       Atomics.wait(cell, 0, 0, sleepMs);
       if (sleepMs > 20) break;
@@ -254,6 +319,19 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
   };
   turn();
 }
+
+/** Small objects of a Python heap, with what they own: 60 to 120 bytes. */
+const bytesAnObject = 90;
+const bufferTypes = /^(numpy\.ndarray|bytes|bytearray|str|array\.array)$/;
+
+/** What large buffers among the estimates take: no objects to count are in there. */
+const bufferBytes = (large: readonly Holder[]): Bytes =>
+  large
+    .filter(
+      ({ type, path }) =>
+        bufferTypes.test(type) || /-> (numpy\.ndarray\[(?!object)|bytes$|bytearray$)/.test(path),
+    )
+    .reduce((sum, { retainedBytes }) => sum + retainedBytes, 0);
 
 /** Half of what is free may be taken where the watcher lives within the limit itself. */
 function chunksFor(gauge: Gauge): number {
@@ -291,7 +369,10 @@ function readNumber(descriptor: number): Bytes | null {
 function cgroupGauge({ folder, version, limitBytes }: WatchedLimit): Gauge | null {
   let descriptor: number;
   try {
-    descriptor = openSync(`${folder}/${version === 2 ? 'memory.current' : 'memory.usage_in_bytes'}`, 'r');
+    descriptor = openSync(
+      `${folder}/${version === 2 ? 'memory.current' : 'memory.usage_in_bytes'}`,
+      'r',
+    );
   } catch {
     return null;
   }
@@ -307,7 +388,8 @@ function cgroupGauge({ folder, version, limitBytes }: WatchedLimit): Gauge | nul
       // File pages go before anything is killed.
       try {
         const text = readFileSync(`${folder}/memory.stat`, 'latin1');
-        const of = (name: string) => Number(new RegExp(`^${prefix}${name} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+        const of = (name: string) =>
+          Number(new RegExp(`^${prefix}${name} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
         return of('inactive_file') + of('active_file');
       } catch {
         return 0;
@@ -354,7 +436,8 @@ function dropOldLooks(folder: string, pid: number): void {
     const mine = readdirSync(`${folder}/looks`)
       .filter((name) => name.endsWith(`-${pid}.json`))
       .sort();
-    for (const name of mine.slice(0, -keptLooks)) rmSync(`${folder}/looks/${name}`, { force: true });
+    for (const name of mine.slice(0, -keptLooks))
+      rmSync(`${folder}/looks/${name}`, { force: true });
   } catch {
     // The folder is gone: so are the looks.
   }

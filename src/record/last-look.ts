@@ -37,10 +37,14 @@ export function lastLook({ stopMs = 500 }: LastLookOptions = {}): Companion {
       // The run must never wait for its watcher.
       started.unref();
     },
-    onSample: (event) => worker?.postMessage(orderOf(event)),
+    onSample: (event) => {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
+      worker?.postMessage(orderOf(event));
+    },
     ended: async () => {
       if (worker === null || finished === null) return;
       worker.ref();
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
       worker.postMessage({ what: 'end' } satisfies LookOrder);
       await finished;
     },
@@ -60,7 +64,10 @@ function orderOf({ processes, cgroups, host }: SampleEvent): LookOrder {
         addressSpaceBytes: limits.find(({ path }) => path === 'RLIMIT_AS')?.bytes ?? null,
       })),
     cgroups: cgroups
-      .filter(({ gone, limits }) => !gone && limits.limitBytes !== null && limits.limitBytes !== undefined)
+      .filter(
+        ({ gone, limits }) =>
+          !gone && limits.limitBytes !== null && limits.limitBytes !== undefined,
+      )
       .map(({ place, limits }) => ({
         folder: place.folder,
         version: place.version,
