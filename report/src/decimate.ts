@@ -28,6 +28,7 @@ export function align(
   return {
     atMs: axis,
     values: series.map(({ atMs, values }) => {
+      if (atMs.length === axis.length) return values;
       const aligned = new Float64Array(axis.length).fill(Number.NaN);
       let row = 0;
       for (let index = 0; index < axis.length && row < atMs.length; index += 1)

@@ -23,6 +23,8 @@ interface Strip {
   readonly format: (value: number) => string;
   readonly curves: readonly Curve[];
   readonly height: number;
+  /** The end of the scale, where it is a given one. */
+  readonly top?: number;
 }
 
 /** Curves shown at first: the largest. The others can be switched on. */
@@ -82,10 +84,11 @@ function stripsOf(
     return `cgroup ${own?.path ?? ''}`;
   };
   const virtual = incident?.limit?.owner === 'rlimit' || incident?.limit?.owner === 'address-space';
-  const swap = [
-    ...each(processes, 'process', named, 'swapBytes'),
-    ...each(limited, 'cgroup', limitedPath, 'swapBytes'),
-  ];
+  const swapOfProcesses = each(processes, 'process', named, 'swapBytes');
+  const swap =
+    swapOfProcesses.length > 0
+      ? swapOfProcesses
+      : each(limited, 'cgroup', limitedPath, 'swapBytes');
   const faults = each(processes, 'process', named, 'majorFaults', perSecond);
   const pressure = [
     ...each(cgroups, 'cgroup', path, 'psiFullMs', share),
@@ -121,6 +124,7 @@ function stripsOf(
         id: 'pressure',
         title: 'Time lost waiting for memory',
         format: (value: number) => `${Math.round(value)} %`,
+        top: 108,
         height: 90,
         curves: pressure,
       },
@@ -174,16 +178,14 @@ export function Timeline({
       chosenMs !== null && chosenMs >= fromMs && chosenMs <= toMs ? chosenMs : fromMs + span / 2;
     show(centre - (centre - fromMs) * factor, span * factor);
   };
-  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
-  useEffect(() => {
-    const [memory] = strips;
-    if (memory === undefined) return;
-    const processes = memory.curves
-      .filter(({ kind }) => kind === 'process')
-      .map(({ label, values }) => ({ label, most: greatest(values) }))
-      .sort((a, b) => b.most - a.most);
-    setHidden(new Set(processes.slice(shownAtFirst).map(({ label }) => label)));
-  }, [strips]);
+  const atFirst = useMemo(() => hiddenAtFirst(strips), [strips]);
+  const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
+  const hidden = useMemo(() => difference(atFirst, toggled), [atFirst, toggled]);
+  const toggle = (label: string): void =>
+    setToggled((before) => difference(before, new Set([label])));
+  // The same arrays from one drawing to the next: a new one would build the charts anew.
+  const limits = useMemo(() => limitsOf(recording, incident), [recording, incident]);
+  const addresses = useMemo(() => addressLimits(incident), [incident]);
   const step = (direction: number): void => {
     const times = strips[0]?.curves[0]?.atMs ?? new Float64Array(0);
     const now = chosenMs ?? endMs;
@@ -236,7 +238,7 @@ export function Timeline({
         </p>
       </div>
       {legend.length > 1 ? (
-        <Legend curves={legend} hidden={hidden} palette={palette} onChange={setHidden} />
+        <Legend curves={legend} hidden={hidden} palette={palette} onToggle={toggle} />
       ) : null}
       <div
         class="charts"
@@ -255,13 +257,7 @@ export function Timeline({
             fromMs={fromMs}
             toMs={toMs}
             chosenMs={chosenMs}
-            limits={
-              index === 0
-                ? limitsOf(recording, incident)
-                : strip.id === 'address-space'
-                  ? addressLimits(incident)
-                  : []
-            }
+            limits={index === 0 ? limits : strip.id === 'address-space' ? addresses : noLimits}
             events={recording.events}
             first={index === 0}
             last={index === strips.length - 1}
@@ -307,11 +303,28 @@ const limitsOf = (recording: PackedRecording, incident: Incident | undefined): r
   });
 };
 
+const noLimits: readonly Limit[] = [];
 const addressLimits = (incident: Incident | undefined): readonly Limit[] =>
   incident?.limit?.bytes == null ? [] : [incident.limit];
 
 const limitLabel = ({ owner, path, bytes }: Limit): string =>
   `${owner === 'host' ? 'machine' : (path ?? owner)} ${formatBytes(bytes ?? 0)}`;
+
+/** What is in one of both, but not in both. (Set.prototype.symmetricDifference is too new.) */
+function difference(a: ReadonlySet<string>, b: ReadonlySet<string>): Set<string> {
+  const result = new Set(a);
+  for (const label of b) if (!result.delete(label)) result.add(label);
+  return result;
+}
+
+/** All processes but the largest. */
+function hiddenAtFirst(strips: readonly Strip[]): Set<string> {
+  const processes = (strips[0]?.curves ?? [])
+    .filter(({ kind }) => kind === 'process')
+    .map(({ label, values }) => ({ label, most: greatest(values) }))
+    .sort((a, b) => b.most - a.most);
+  return new Set(processes.slice(shownAtFirst).map(({ label }) => label));
+}
 
 /** The same curve has the same colour in every strip. Cgroups take the first colours. */
 function colorsOf(strips: readonly Strip[]): ReadonlyMap<string, string> {
@@ -323,12 +336,12 @@ function Legend({
   curves,
   hidden,
   palette,
-  onChange,
+  onToggle,
 }: {
   curves: readonly Curve[];
   hidden: ReadonlySet<string>;
   palette: ReadonlyMap<string, string>;
-  onChange: (hidden: ReadonlySet<string>) => void;
+  onToggle: (label: string) => void;
 }): JSX.Element {
   const [all, setAll] = useState(false);
   const sorted = useMemo(
@@ -348,11 +361,7 @@ function Legend({
           type="button"
           key={label}
           aria-pressed={!hidden.has(label)}
-          onClick={() => {
-            const next = new Set(hidden);
-            if (!next.delete(label)) next.add(label);
-            onChange(next);
-          }}
+          onClick={() => onToggle(label)}
         >
           <i class={`swatch ${palette.get(label)}`} aria-hidden="true" />
           <span class="name">{label}</span> <span class="quiet">{formatBytes(most)}</span>
@@ -412,9 +421,9 @@ function Chart({
     const near = limits.filter(({ bytes }) => (bytes ?? 0) <= most * 3);
     return {
       shownLimits: near,
-      top: Math.max(most, ...near.map(({ bytes }) => bytes ?? 0)) * 1.06,
+      top: strip.top ?? Math.max(most, ...near.map(({ bytes }) => bytes ?? 0)) * 1.09,
     };
-  }, [curves, limits]);
+  }, [curves, limits, strip]);
 
   useEffect(() => {
     const element = host.current;
@@ -430,17 +439,15 @@ function Chart({
     const options: uPlot.Options = {
       width: element.clientWidth,
       height: strip.height,
-      padding: [first ? 16 : 6, 10, 0, 0],
+      padding: [first ? 16 : 6, 18, 0, 0],
       legend: { show: false },
       scales: { x: { time: false, auto: false }, y: { auto: false, range: [0, top] } },
       axes: [
         {
           ...axis,
-          show: last,
-          size: 26,
+          size: last ? 26 : 9,
           gap: 4,
-          values: (_, ticks) => ticks.map((seconds) => clock(seconds * 1000)),
-          grid: { stroke: color('line'), width: 1 },
+          values: (_, ticks) => ticks.map((seconds) => (last ? clock(seconds * 1000) : '')),
         },
         {
           ...axis,
@@ -448,7 +455,7 @@ function Chart({
           gap: 6,
           splits: (_self, _axis, _min, max) =>
             niceSplits(max, strip.height < 120 ? 2 : 4, strip.format === formatBytes),
-          values: (_, ticks) => ticks.map((value) => strip.format(value)),
+          values: (_, ticks) => ticks.map((value) => (value === 0 ? '0' : strip.format(value))),
         },
       ],
       series: [
@@ -544,7 +551,7 @@ function Chart({
               ctx.fillText(
                 text.length > 60 ? `…${text.slice(-59)}` : text,
                 bbox.left + 6 * devicePixelRatio,
-                y - 5 * devicePixelRatio,
+                y - 6 * devicePixelRatio,
               );
             }
             ctx.restore();
@@ -558,7 +565,7 @@ function Chart({
         aligned,
         live.current.fromMs,
         live.current.toMs,
-        bucketsFor(element),
+        bucketsFor(element, curves.length),
       ) as uPlot.AlignedData,
       element,
     );
@@ -586,7 +593,12 @@ function Chart({
     if (made === null || host.current === null) return;
     made.batch(() => {
       made.setData(
-        decimate(aligned, fromMs, toMs, bucketsFor(made.root)) as uPlot.AlignedData,
+        decimate(
+          aligned,
+          fromMs,
+          toMs,
+          bucketsFor(made.root, aligned.values.length),
+        ) as uPlot.AlignedData,
         false,
       );
       made.setScale('x', { min: fromMs / 1000, max: toMs / 1000 });
@@ -605,7 +617,12 @@ function Chart({
   );
 }
 
-const bucketsFor = (element: Element): number => Math.max(200, Math.min(1200, element.clientWidth));
+/**
+ * Two points a bucket, a bucket of two pixels: finer cannot be seen, and drawing is what panning waits for. With many curves
+ * the buckets get coarser.
+ */
+const bucketsFor = (element: Element, curves: number): number =>
+  Math.max(120, Math.min(700, element.clientWidth >> 1, Math.floor(9000 / Math.max(1, curves))));
 
 /** Round numbers of the unit that is shown: 0, 50 MiB, 100 MiB. */
 function niceSplits(max: number, wanted: number, isBytes: boolean): number[] {

@@ -5,7 +5,7 @@ import type { PageData, SourceExcerpt } from '../model/page.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report, StackFrame } from '../model/report.ts';
 import { packRecording } from './page/pack.ts';
-import { fiveAnswers } from './words.ts';
+import { belowDirectory, fiveAnswers } from './words.ts';
 
 const template = new URL('../../dist/report/index.html', import.meta.url);
 const documents = new URL('../../docs/', import.meta.url);
@@ -27,7 +27,13 @@ export function renderHtml(
 ): string {
   const data: PageData = {
     report,
-    answers: report.incidents.map(fiveAnswers),
+    answers: report.incidents.map((incident) =>
+      fiveAnswers(incident).map(({ answer, details, ...rest }) => ({
+        ...rest,
+        answer: belowDirectory(answer, recording?.cwd),
+        details: details.map((detail) => belowDirectory(detail, recording?.cwd)),
+      })),
+    ),
     recording: recording === undefined ? null : packRecording(recording),
     documents: documentsFor(report),
     sources: embedSource ? sourcesFor(report, recording) : {},

@@ -14,6 +14,7 @@ import {
   type Style,
 } from './terminal/layout.ts';
 import {
+  belowDirectory,
   exactBytes,
   fiveAnswers,
   frameName,
@@ -256,11 +257,8 @@ function answers(page: Page, incident: Incident, recording: Recording | undefine
   }
 }
 
-/** Paths below the directory in which the command ran, as the user knows them. */
 const relative = (text: string, recording: Recording | undefined): string =>
-  recording === undefined || recording.cwd.length < 2
-    ? text
-    : text.replaceAll(`${recording.cwd.replace(/\/$/, '')}/`, '');
+  belowDirectory(text, recording?.cwd);
 
 const absolute = (file: string, recording: Recording | undefined): string | undefined =>
   file.startsWith('/')

@@ -293,7 +293,7 @@ const lowerFirst = (text: string): string =>
 
 /** `90 %`, `under 1 %`. */
 export const percent = (share: number): string =>
-  share > 0 && share < 0.01 ? 'under 1 %' : `${Math.round(share * 100)} %`;
+  share > 0 && share < 0.01 ? 'under 1\u00a0%' : `${Math.round(share * 100)}\u00a0%`;
 
 function whatNow({ remedies, unknown }: Incident): Answer {
   const question = 'What now?';
@@ -315,3 +315,7 @@ function whatNow({ remedies, unknown }: Incident): Answer {
     };
   return { question, answer: 'Nothing to do for memory', details: [], known: true };
 }
+
+/** Paths below the directory in which the command ran, as the user knows them. */
+export const belowDirectory = (text: string, cwd: string | undefined): string =>
+  cwd === undefined || cwd.length < 2 ? text : text.replaceAll(`${cwd.replace(/\/$/, '')}/`, '');
