@@ -22,6 +22,7 @@ import { statedLimits } from './stated-limits.ts';
 import { systemdCoredump } from './systemd-coredump.ts';
 import { systemdOomd } from './systemd-oomd.ts';
 import { systemdUnits } from './systemd-units.ts';
+import { windows } from './windows.ts';
 
 /** Every parser. A new format is one file, one line here, one folder in fixtures/. */
 export const parsers: readonly Parser[] = [
@@ -46,6 +47,7 @@ export const parsers: readonly Parser[] = [
   jobSchedulers,
   platforms,
   macos,
+  windows,
   statedLimits,
   metrics,
 ];

@@ -257,9 +257,9 @@ function sacct({ passage, groups, match }: Found, record: KillerRecord): KillerR
 function lsfLimit({ input }: Found, record: KillerRecord): KillerRecord {
   const whole = wholeText(input).slice(0, 1_000_000);
   const limit =
-    /MEMLIMIT\s{0,20}\n\s{0,20}([\d.]{1,12} ?[KMGT])/.exec(whole) ??
-    /Total Requested Memory ?:\s{0,20}([\d.]{1,12} [KMG]B)/.exec(whole);
-  const peak = /Max Memory ?:\s{0,20}([\d.]{1,12} [KMGT]?B)/.exec(whole);
+    /MEMLIMIT\s{0,80}\n\s{0,80}([\d.]{1,12} ?[KMGT])/.exec(whole) ??
+    /Total Requested Memory ?:\s{0,80}([\d.]{1,12} [KMG]B)/.exec(whole);
+  const peak = /Max Memory ?:\s{0,80}([\d.]{1,12} [KMGT]?B)/.exec(whole);
   const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
   const used = peak === null ? undefined : sizeBytes(peak[1]!);
   return {

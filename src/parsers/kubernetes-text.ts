@@ -196,7 +196,7 @@ function* parse(input: Input): Iterable<Evidence> {
   // Objects as JSON or YAML have a parser of their own.
   if (
     /"kind": ?"(?:Pod|PodList|List|Event|EventList)"|^kind: (?:Pod|List)/m.test(whole) &&
-    /containerStatuses/.test(whole)
+    /containerStatuses|reason"?: "?Evicted/.test(whole)
   )
     return;
   const seen = new Set<string>();

@@ -523,6 +523,22 @@ const wordings: readonly Wording[] = [
     really: 'a start-up check asks for a higher vm.max_map_count; no memory ran out',
     pattern: /max virtual memory areas vm\.max_map_count \[\d+\] (?:is|likely) too low/,
   },
+  {
+    by: 'inotify',
+    needle: 'number of file watchers reached',
+    resource: 'descriptors',
+    raises: true,
+    really: 'the limit of file watches was reached (fs.inotify.max_user_watches)',
+    pattern: /System limit for number of file watchers reached/,
+  },
+  {
+    by: 'disk',
+    needle: 'No space left on device',
+    resource: 'disk',
+    raises: true,
+    really: 'the disk (or a quota on it) was full',
+    pattern: /(?<!Errno 28\] )(?<!segment .{0,120})No space left on device/,
+  },
   // Shared memory
   {
     by: 'PyTorch',

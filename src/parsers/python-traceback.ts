@@ -25,6 +25,10 @@ export const pythonTraceback: Parser = {
     'WinError ',
     'bad_alloc',
     'allocate',
+    'allocating',
+    'OutOfMemory',
+    'RESOURCE_EXHAUSTED',
+    'No space left on device',
   ],
   parse,
 };
@@ -73,7 +77,7 @@ const ipythonCell =
 const ipythonArrow = /^-{1,6}> ?(\d{1,7})(?: |$)/;
 /** An exception's name at the end of its traceback: dotted, or ending as exceptions do. */
 const raisedLine =
-  /^((?:[A-Za-z_]\w{0,80}\.){0,12}(?:_{0,2}[A-Z]\w{0,100}(?:Error|Exception|Warning|Exit|Interrupt|Failure|Killed|Died|Timeout|Group|BrokenProcessPool|BrokenExecutor|StopIteration|KilledWorker|CalledProcess\w{1,20}|NotFound|Refused|OutOfMemory)|BrokenProcessPool|KilledWorker|error)(?:\[\w{1,30}\])?)(?::(?: (.{0,3000}))?)?$/;
+  /^((?:[A-Za-z_]\w{0,80}\.){0,12}(?:_{0,2}[A-Z]\w{0,100}(?:Error|Exception|Warning|Exit|Interrupt|Failure|Killed|Died|Timeout|Group|BrokenProcessPool|BrokenExecutor|StopIteration|KilledWorker|CalledProcess\w{1,20}|NotFound|Refused|OutOfMemory)|BrokenProcessPool|KilledWorker|OutOfMemory|DiskFull|Exception|error)(?:\[\w{1,30}\])?)(?::(?: (.{0,3000}))?)?$/;
 
 /** What logs put before a line, and pytest (`E   `), exception groups (`  | `), torchrun (`[rank0]: `), worker names. */
 function bare(text: string): string {
@@ -92,7 +96,7 @@ function bare(text: string): string {
 function withoutLogPrefix(text: string): string {
   const words = bare(text);
   const match =
-    /^(?:.{0,160}?(?:\b(?:ERROR|CRITICAL|FATAL|WARN(?:ING)?|INFO|DEBUG|error|fatal)\b|[\w-]{1,60}\[[\w.-]{1,40}\])[^A-Za-z"'`]{0,40}?(?:\[[\w.:/-]{1,80}\] ?|[\w.]{1,80}(?::\d{1,6})? ?[-:|] ?){0,3})((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Pool|Worker)\b.*)$/.exec(
+    /^(?:.{0,160}?(?:\b(?:ERROR|CRITICAL|FATAL|WARN(?:ING)?|INFO|DEBUG|error|fatal)\b|[\w-]{1,60}\[[\w.-]{1,40}\])[^A-Za-z"'`]{0,40}?(?:\[[\w.:/-]{1,80}\] ?|[\w.]{1,80}(?::\d{1,6})? ?[-:|] ?){0,3})((?:[A-Za-z_]\w*\.)*_?[A-Z]\w*(?:Error|Exception|Pool|Worker)\b.*)$/.exec(
       words,
     );
   return match?.[1] ?? words;
@@ -353,7 +357,7 @@ const outer = (chain: readonly Raised[]): readonly StackFrame[] =>
 
 /** Exceptions of pools, guards and shells: their own parsers read them. */
 const elsewhere =
-  /BrokenProcessPool|TerminatedWorkerError|KilledWorker|WorkerLostError|ray\.exceptions|WorkerCrashedError|CalledProcessError.{0,4000}died with|ChildFailedError|ProcessExitedException|ProcessRaisedException|DataLoader worker|AirflowException.{0,200}Negsignal|ChildProcessCrash|NannyError|^java\.|^org\.apache\.spark\.|Py4J/;
+  /^OutOfMemoryError\b|BrokenProcessPool|TerminatedWorkerError|KilledWorker|WorkerLostError|ray\.exceptions|WorkerCrashedError|CalledProcessError.{0,4000}died with|ChildFailedError|ProcessExitedException|ProcessRaisedException|DataLoader worker|AirflowException.{0,200}Negsignal|ChildProcessCrash|NannyError|^java\.|^org\.apache\.spark\.|Py4J/;
 
 function meaningOfRaised(one: Raised): Meaning | undefined {
   const frames = one.frames.map(({ file, text }) => `${file ?? ''} ${text ?? ''}`).join(' ');

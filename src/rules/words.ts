@@ -41,20 +41,47 @@ export function nameOf(
   return who.pid === undefined ? fallback : `Process ${who.pid}`;
 }
 
+/** Lines within which words without a stack are the echo of the same failure. */
+const echoLines = 80;
+
 /** Words of programs repeat: a service logs one failure a thousand times. One group for each place and size. */
 export function groupRepeated<Fact extends ProgramError | ProgramAbort>(
   facts: readonly Fact[],
 ): readonly (readonly [Fact, ...Fact[]])[] {
   const groups = new Map<string, [Fact, ...Fact[]]>();
+  let last: [Fact, ...Fact[]] | undefined;
   for (const fact of facts) {
     const what = fact.kind === 'program-error' ? fact.type.split('.').at(-1) : fact.by;
     const place = userFrame(fact.stack) ?? fact.stack[0];
     const key = JSON.stringify([fact.pid, what, place?.file, place?.line, fact.requestBytes]);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [fact]);
-    else group.push(fact);
+    const group = groups.get(key) ?? (last !== undefined && isEcho(last, fact) ? last : undefined);
+    if (group === undefined) {
+      last = [fact];
+      groups.set(key, last);
+    } else {
+      group.push(fact);
+      last = group;
+    }
   }
   return [...groups.values()];
+}
+
+/** The same failure told again by a layer above: nothing of the user's own in it, and nothing that contradicts. */
+function isEcho(
+  group: readonly (ProgramError | ProgramAbort)[],
+  fact: ProgramError | ProgramAbort,
+): boolean {
+  const [first] = group;
+  const last = group.at(-1);
+  return (
+    first !== undefined &&
+    last !== undefined &&
+    first.resource === fact.resource &&
+    userFrame(fact.stack) === undefined &&
+    (fact.requestBytes === undefined || fact.requestBytes === first.requestBytes) &&
+    (fact.pid === undefined || first.pid === undefined || fact.pid === first.pid) &&
+    positionOf(fact) - positionOf(last) <= echoLines
+  );
 }
 
 /** The limit of a process that the same text names, where it can be the one that refused. */

@@ -7,12 +7,17 @@ const powers: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3, t: 4
  * where they write MB; `decimal` for those that do not. Undefined where it is no size.
  */
 export function sizeBytes(text: string, unit: 'binary' | 'decimal' = 'binary'): Bytes | undefined {
-  const match = /^\s*(\d[\d,_]*(?:\.\d*)?|\.\d+)\s*([kmgtpe]?)(i?)(?:b(?:ytes?)?)?\b/i.exec(text);
+  const match =
+    /^\s*(\d[\d,_]*(?:\.\d*)?|\.\d+)\s*(?:(kilo|mega|giga|tera)bytes?|([kmgtpe]?)(i?)(?:b(?:ytes?)?)?)\b/i.exec(
+      text,
+    );
   if (match === null) return undefined;
   const number = Number(match[1]!.replace(/[,_]/g, ''));
-  const power = powers[match[2]!.toLowerCase()];
+  const power = powers[(match[3] ?? match[2]!.charAt(0)).toLowerCase()];
   if (!Number.isFinite(number) || power === undefined) return undefined;
-  return Math.round(number * (match[3] === '' && unit === 'decimal' ? 1000 : 1024) ** power);
+  return Math.round(
+    number * ((match[4] ?? '') === '' && unit === 'decimal' ? 1000 : 1024) ** power,
+  );
 }
 
 /** Kubernetes quantity: `128Mi`, `1G` (decimal), `134217728`, `0.5Gi`, `1e9`. */
@@ -119,6 +124,7 @@ const requestWordings: readonly RegExp[] = [
   /(?:cannot|can't|could not|couldn't|unable to|failed to) (?:re)?allocate (\d{1,19}) bytes/i,
   /allocating (\d{1,19}) bytes/,
   /Failed on request of size (\d{1,19})/,
+  /enough space for (\d{1,15} ?[KMG]B) object heap/,
   /memory exhausted \(needed (\d{1,19}) bytes/,
   /eheap_alloc: Cannot (?:re)?allocate (\d{1,19}) bytes/,
   /mach_vm_map\(size=(\d{1,19})/,
