@@ -15,6 +15,8 @@ export interface KernelLogFollower {
   readonly detail?: string;
   /** Records since the start that were not handed out yet; at most `most`. */
   readonly read: (most?: number) => readonly KernelRecord[];
+  /** Reads over at most so many records from before the start; true: there may be more of them. */
+  readonly skipOld: (most: number) => boolean;
   /** The ring was overwritten before it was read. */
   readonly lost: () => boolean;
   readonly close: () => void;
@@ -37,6 +39,7 @@ export function followKernelLog(device: string, sinceUptimeSeconds: number): Ker
       status: code === 'ENOENT' || code === 'ENXIO' ? 'absent' : 'denied',
       detail: code,
       read: () => [],
+      skipOld: () => false,
       lost: () => false,
       close: () => {},
     };
@@ -45,30 +48,46 @@ export function followKernelLog(device: string, sinceUptimeSeconds: number): Ker
   const buffer = Buffer.allocUnsafe(8192);
   let lost = false;
   let begun = false;
+  const waiting: KernelRecord[] = [];
+  /** One record; null: none there. */
+  const next = (): KernelRecord | 'old' | null => {
+    for (;;) {
+      let length: number;
+      try {
+        length = readSync(fd, buffer, 0, buffer.length, null);
+      } catch (error) {
+        // EPIPE: records were overwritten; the next read goes on at the oldest one.
+        if ((error as NodeJS.ErrnoException).code !== 'EPIPE') return null;
+        if (begun) lost = true;
+        continue;
+      }
+      if (length === 0) return null;
+      const record = parseKernelRecord(buffer.toString('utf8', 0, length));
+      if (record === null || record.uptimeSeconds < sinceUptimeSeconds - clockSlackSeconds)
+        return 'old';
+      begun = true;
+      return record;
+    }
+  };
   return {
     status: 'read',
     read: (most = Number.POSITIVE_INFINITY) => {
-      const records: KernelRecord[] = [];
+      const records = waiting.splice(0);
       for (let count = 0; count < most; count += 1) {
-        let length: number;
-        try {
-          length = readSync(fd, buffer, 0, buffer.length, null);
-        } catch (error) {
-          // EPIPE: records were overwritten; the next read goes on at the oldest one.
-          if ((error as NodeJS.ErrnoException).code === 'EPIPE') {
-            if (begun) lost = true;
-            continue;
-          }
-          break;
-        }
-        if (length === 0) break;
-        const record = parseKernelRecord(buffer.toString('utf8', 0, length));
-        if (record === null || record.uptimeSeconds < sinceUptimeSeconds - clockSlackSeconds)
-          continue;
-        begun = true;
-        records.push(record);
+        const record = next();
+        if (record === null) break;
+        if (record !== 'old') records.push(record);
       }
       return records;
+    },
+    skipOld: (most) => {
+      for (let count = 0; count < most; count += 1) {
+        const record = next();
+        if (record === 'old') continue;
+        if (record !== null) waiting.push(record);
+        return false;
+      }
+      return true;
     },
     lost: () => lost,
     close: () => closeSync(fd),

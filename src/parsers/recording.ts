@@ -15,6 +15,7 @@ import type {
   CgroupCounters,
   Evidence,
   HostCounters,
+  KernelNotice,
   ProcessExit,
   ProcessLimits,
   ProgramError,
@@ -66,9 +67,12 @@ export function parseIncident(
   );
   const told = tell(start, events, samples);
   addMomentsOfFailure(texts, told);
-  const recorded = recordedEvidence(start, told, events);
   const words = [...lastWords(texts, told, withParsers), ...textEvidence(texts, told, withParsers)];
-  const kernel = kernelEvidence(start, texts, told, withParsers);
+  const kernel = kernelEvidence(start, texts, told, words, withParsers);
+  const killed = new Set(
+    kernel.flatMap((fact) => (fact.kind === 'kernel-oom-kill' ? [fact.victim.pid ?? 0] : [])),
+  );
+  const recorded = recordedEvidence(start, told, events, killed);
   const looks = looksIn(texts);
   const looked = lookEvidence(looks, (pid) => told.processes.get(pid)?.gone?.atMs ?? null);
   return {
@@ -134,6 +138,7 @@ interface ProcessTold {
     maps?: number;
     threads?: number;
   };
+  readonly cpu: { readonly atMs: number; readonly cpuMs: number }[];
 }
 interface CgroupTold {
   readonly seen: Numbered<CgroupSeen>;
@@ -162,7 +167,7 @@ function tell(
       if (event.role === 'command') commandPid = event.pid;
       const known = processes.get(event.pid);
       if (known === undefined)
-        processes.set(event.pid, { seen: event, limits: [], gone: null, peaks: {} });
+        processes.set(event.pid, { seen: event, limits: [], gone: null, peaks: {}, cpu: [] });
       else known.seen = event;
     } else if (event.what === 'limits') {
       const known = processes.get(event.pid);
@@ -187,6 +192,7 @@ function tell(
           limits: [],
           gone: event,
           peaks: {},
+          cpu: [],
         });
       }
     } else if (event.what === 'cgroup') {
@@ -205,8 +211,11 @@ function tell(
   const host: Told['host'] = {};
   for (const sample of samples) {
     for (const process of sample.processes ?? []) {
-      const peaks = processes.get(process.pid)?.peaks;
-      if (peaks === undefined) continue;
+      const known = processes.get(process.pid);
+      if (known === undefined) continue;
+      const { peaks, cpu } = known;
+      if (process.userMs !== undefined && process.systemMs !== undefined)
+        cpu.push({ atMs: sample.atMs, cpuMs: process.userMs + process.systemMs });
       assign(peaks, 'rss', most(most(peaks.rss, process.rssBytes), process.peakRssBytes));
       assign(peaks, 'vm', most(most(peaks.vm, process.vmBytes), process.peakVmBytes));
       assign(peaks, 'data', most(peaks.data, process.dataBytes));
@@ -272,21 +281,27 @@ function recordedEvidence(
   start: IncidentStart,
   told: Told,
   events: readonly Numbered<EventLine>[],
+  killed: ReadonlySet<number>,
 ): readonly Evidence[] {
   const evidence: Evidence[] = [];
   for (const [pid, process] of told.processes) {
     const { seen, gone, limits, peaks } = process;
-    if (gone !== null && (gone.signal !== null || gone.exitCode !== null)) {
-      const hung =
-        gone.parentState === 'alive' &&
-        told.stalls.some((stall) => stall.pid === seen.parentPid && stall.stillGoingOn);
+    // A status nobody saw is worth telling only where somebody else tells how it ended.
+    const saw = gone !== null && (gone.signal !== null || gone.exitCode !== null);
+    if (gone !== null && (saw || killed.has(pid))) {
+      const parent = seen.parentPid === null ? undefined : told.processes.get(seen.parentPid);
       const exit: ProcessExit = {
         kind: 'process-exit',
         origin: {
           source: gone.seenAs === 'wait' ? 'wait-status' : 'proc',
           place: `events.ndjson:${gone.lineNumber}`,
           line: gone.lineNumber,
-          quote: gone.signal === null ? `exit status ${gone.exitCode}` : `signal ${gone.signal}`,
+          ...(saw
+            ? {
+                quote:
+                  gone.signal === null ? `exit status ${gone.exitCode}` : `signal ${gone.signal}`,
+              }
+            : {}),
         },
         when: whenOf(start, gone.atMs),
         pid,
@@ -301,7 +316,10 @@ function recordedEvidence(
         ...(seen.cgroup === undefined ? {} : { cgroup: seen.cgroup }),
         ...(gone.parentState === undefined
           ? {}
-          : { parentAfterwards: hung ? 'hangs' : gone.parentState }),
+          : { parentAfterwards: hung(parent, gone) ? 'hangs' : gone.parentState }),
+        ...(parent === undefined
+          ? {}
+          : { parent: { pid: parent.seen.pid, name: parent.seen.name } }),
         ...(told.commandPid === null ? {} : { leaderPid: told.commandPid }),
       };
       evidence.push(exit);
@@ -376,6 +394,16 @@ function recordedEvidence(
   evidence.push(host);
   for (const stall of told.stalls) evidence.push(stallEvidence(start, stall));
   return evidence;
+}
+
+/** The parent lived on for a second and more after its child's death, and hardly computed (S9). */
+function hung(parent: ProcessTold | undefined, childGone: ProcessGone): boolean {
+  if (parent === undefined || childGone.parentState !== 'alive') return false;
+  const after = parent.cpu.filter(({ atMs }) => atMs >= childGone.atMs);
+  const [first, last] = [after[0], after.at(-1)];
+  if (first === undefined || last === undefined) return false;
+  const livedMs = (parent.gone?.atMs ?? last.atMs) - childGone.atMs;
+  return livedMs >= 1000 && last.cpuMs - first.cpuMs < 0.05 * livedMs;
 }
 
 const firstSeenMs = (events: readonly EventLine[], pid: number) =>
@@ -543,16 +571,27 @@ function kernelEvidence(
   start: IncidentStart,
   texts: ReadonlyMap<string, string>,
   told: Told,
+  words: readonly Evidence[],
   withParsers: readonly Parser[],
 ): readonly Evidence[] {
   const text = texts.get('kernel.log');
   if (text === undefined) return [];
+  // A shell of the run names its dead child: `line 5: 29042 Killed`.
+  const named = new Set(
+    words.flatMap((fact) =>
+      fact.kind === 'death-notice' && fact.pid !== undefined ? [fact.pid] : [],
+    ),
+  );
   const leaves = new Set<string>();
   for (const { seen } of told.processes.values())
     if (seen.cgroup !== undefined && seen.cgroup !== '/') leaves.add(seen.cgroup);
   const names = new Set([...told.processes.values()].map(({ seen }) => seen.name));
   const ours = (pid: number | undefined, name: string | undefined, memcg: string | undefined) => {
-    if (pid !== undefined && told.processes.has(pid) && start.initialPidNamespace !== false)
+    if (
+      pid !== undefined &&
+      (told.processes.has(pid) || named.has(pid)) &&
+      start.initialPidNamespace !== false
+    )
       return true;
     const inOurs =
       memcg !== undefined && [...leaves].some((leaf) => memcg === leaf || memcg.endsWith(leaf));
@@ -560,12 +599,23 @@ function kernelEvidence(
     return inOurs && (name === undefined || start.initialPidNamespace !== false || names.has(name));
   };
   const begun = start.startedUptimeSeconds;
-  return parseText('kernel.log', text, withParsers).filter((fact) => {
+  const unknown: KernelNotice[] = [];
+  const known = parseText('kernel.log', text, withParsers).filter((fact) => {
     const uptime = fact.when?.uptimeSeconds;
     if (uptime !== undefined && typeof begun === 'number' && uptime < begun - 2) return false;
     switch (fact.kind) {
       case 'kernel-oom-kill':
-        return ours(fact.victim.pid, fact.victim.name, fact.taskMemcg);
+        if (ours(fact.victim.pid, fact.victim.name, fact.taskMemcg)) return true;
+        unknown.push({
+          kind: 'kernel-notice',
+          origin: fact.origin,
+          ...(fact.when === undefined ? {} : { when: fact.when }),
+          what: 'kill-of-unknown',
+          ...(fact.victim.pid === undefined ? {} : { pid: fact.victim.pid }),
+          ...(fact.victim.name === undefined ? {} : { name: fact.victim.name }),
+          text: fact.taskMemcg ?? '',
+        });
+        return false;
       case 'kernel-oom-without-kill':
         return ours(fact.report?.trigger?.pid, fact.report?.trigger?.name, fact.oomMemcg);
       case 'kernel-segfault':
@@ -578,6 +628,13 @@ function kernelEvidence(
       default:
         return false;
     }
+  });
+  // The kernel log has no dates; the recorder knows when its clock said what.
+  return [...known, ...unknown].map((fact) => {
+    const uptime = fact.when?.uptimeSeconds;
+    return uptime === undefined || fact.when?.wall !== undefined || typeof begun !== 'number'
+      ? fact
+      : { ...fact, when: whenOf(start, (uptime - begun) * 1000) };
   });
 }
 

@@ -22,6 +22,7 @@ import {
 import { orchestratorEviction } from './orchestrator-eviction.ts';
 import { gpuOom, languageHeapLimit, shmExhausted } from './other-resources.ts';
 import { platformLimit } from './platform-limit.ts';
+import { killedChild } from './killed-child.ts';
 import { recordedCrash } from './recorded-crash.ts';
 import { refusingLimit } from './refusing-limit.ts';
 import { slowDeathMetrics } from './slow-death-metrics.ts';
@@ -42,6 +43,7 @@ export const rules: readonly Rule[] = [
   coreNotMemory,
   failedAllocation,
   countedKill,
+  killedChild,
   survivedRefusal,
   swapThrash,
   userspaceOomDaemon,

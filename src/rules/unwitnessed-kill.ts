@@ -1,4 +1,4 @@
-import type { CgroupCounters, HostCounters, ProcessExit } from '../model/evidence.ts';
+import type { CgroupCounters, HostCounters, KernelNotice, ProcessExit } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Reason, RuledOut, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
@@ -27,6 +27,7 @@ export const unwitnessedKill = defineRule({
     'cgroup-counters',
     'host-counters',
     'kernel-oom-kill',
+    'kernel-notice',
     'process-limits',
     'stall',
     'killer-record',
@@ -43,13 +44,22 @@ export const unwitnessedKill = defineRule({
       if (exit.role === 'descendant' && (command?.exitCode === 0 || command?.signal === 'SIGKILL'))
         return [];
       // Its own child was killed: that is the incident, and 137 is how the shell handed it on.
-      if (byShell && facts['process-exit'].some((other) => other.signal === 'SIGKILL')) return [];
+      if (
+        byShell &&
+        (facts['kernel-oom-kill'].length > 0 ||
+          facts['process-exit'].some((other) => other.signal === 'SIGKILL'))
+      )
+        return [];
       // Somebody lost patience with a process that had long stopped working: the stall is the verdict.
       if (facts.stall.some((stall) => stall.stillGoingOn || stall.pid === exit.pid)) return [];
       const levels = levelsOf(exit, facts['cgroup-counters']);
       const moved = levels.some((counters) => (localKills(counters) ?? counters.oomKills ?? 0) > 0);
       if (moved) return bySignal ? [] : [shellSaidSo(exit, levels, context)];
       const host = facts['host-counters'][0];
+      const unseen = facts['kernel-notice'].find(
+        ({ what, pid }) => what === 'kill-of-unknown' && (pid === undefined || pid > exit.pid),
+      );
+      if (byShell && unseen !== undefined) return [killOfUnseen(exit, unseen)];
       const counted = levels.some(
         ({ vanished, ...counters }) =>
           vanished !== true && localKills(counters as CgroupCounters) !== undefined,
@@ -162,6 +172,38 @@ const otherKillers: readonly Unknown[] = [
     command: 'journalctl -u systemd-oomd -u earlyoom -u nohang --since -1h',
   },
 ];
+
+/** The kernel killed something that was started after the command and lived too short to be seen; the command then said 137. */
+function killOfUnseen(exit: ProcessExit, kill: KernelNotice): Finding {
+  const victim = `${kill.name ?? 'a process'}${kill.pid === undefined ? '' : ` (pid ${kill.pid})`}`;
+  return {
+    subject: subjectOf(exit),
+    cause: kill.text === '' ? 'kernel-global-oom' : 'kernel-cgroup-oom',
+    confidence: 'likely',
+    headline: `${nameOf(exit)} exited with 137 after the kernel had killed ${victim}, probably its child`,
+    because: [
+      reason(kill, `the kernel's OOM killer killed ${victim} during the run`),
+      reason(
+        exit,
+        'exit status 137: 128 + 9, what a shell says when its command was ended by SIGKILL',
+      ),
+    ],
+    against: [
+      {
+        says: `${victim} was never seen among the processes of the run: it may have been somebody else's`,
+        source: 'recording',
+        place: 'events.ndjson',
+      },
+    ],
+    victim: {
+      ...(kill.pid === undefined ? {} : { pid: kill.pid }),
+      ...(kill.name === undefined ? {} : { name: kill.name }),
+      ...(kill.text === '' ? {} : { cgroup: kill.text }),
+    },
+    killer: { name: 'kernel' },
+    memory: memoryOf(exit),
+  };
+}
 
 function shellSaidSo(
   exit: ProcessExit,

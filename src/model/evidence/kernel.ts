@@ -104,6 +104,8 @@ export interface KernelNotice extends Fact<'kernel-notice'> {
     | 'soft-lockup'
     | 'gpu-fault'
     | 'core-dump'
+    /** The OOM killer struck during a recorded run; whether the victim belonged to it is not known. */
+    | 'kill-of-unknown'
     | 'other';
   readonly pid?: number;
   readonly name?: string;

@@ -20,6 +20,7 @@ export interface ProcessExit extends Fact<'process-exit'> {
   readonly sender?: { readonly pid: number; readonly name: string; readonly kernel: boolean };
   /** For a descendant: its parent still lives, hangs, or had ended too. */
   readonly parentAfterwards?: 'ended' | 'alive' | 'hangs';
+  readonly parent?: { readonly pid: number; readonly name: string };
   readonly leaderPid?: number;
 }
 
