@@ -35,6 +35,8 @@ export interface SampledProcess {
   readonly majorFaults: number;
   readonly userMs: number;
   readonly systemMs: number;
+  /** Time its main thread was ready and had no CPU; 0 where the kernel does not tell. */
+  readonly runDelayMs: number;
   readonly limits: readonly Limit[];
   readonly cgroup: WatchedCgroup | null;
 }
@@ -62,6 +64,7 @@ interface Seen {
   rssAtStatusBytes: number;
   written: string;
   writtenAtMs: number;
+  runDelayMs: number;
   command: string | null;
 }
 
@@ -124,6 +127,7 @@ export class Sampler {
       rssAtStatusBytes: 0,
       written: '',
       writtenAtMs: Number.NEGATIVE_INFINITY,
+      runDelayMs: 0,
       command,
     });
   }
@@ -197,7 +201,12 @@ export class Sampler {
           seen.statusAtMs = atMs;
         }
       }
-      if (detail) this.#noticeMove(process, seen, atMs);
+      if (detail) {
+        this.#noticeMove(process, seen, atMs);
+        // `cpu_ns wait_ns slices`; the second is the only sign that tells "starved of CPU" from "slow by swapping".
+        const wait = Number((proc.text(process.pid, 'schedstat') ?? '').split(' ')[1]);
+        if (Number.isFinite(wait)) seen.runDelayMs = Math.round(wait / 1e6);
+      }
       const { status } = seen;
       const sample = dropUndefined({
         pid: process.pid,
@@ -215,9 +224,10 @@ export class Sampler {
         userMs: stat.userTicks * msPerTick,
         systemMs: stat.systemTicks * msPerTick,
         threads: stat.threads,
+        runDelayMs: seen.runDelayMs > 0 ? seen.runDelayMs : undefined,
       });
       // CPU time and state always move: alone they are worth a line every five seconds.
-      const { state: _, userMs: __, systemMs: ___, ...memory } = sample;
+      const { state: _, userMs: __, systemMs: ___, runDelayMs: ____, ...memory } = sample;
       const key = JSON.stringify(memory);
       if (key !== seen.written || atMs - seen.writtenAtMs > 5000 || final) {
         seen.written = key;
@@ -235,6 +245,7 @@ export class Sampler {
         majorFaults: stat.majorFaults,
         userMs: stat.userTicks * msPerTick,
         systemMs: stat.systemTicks * msPerTick,
+        runDelayMs: seen.runDelayMs,
         limits: seen.limits,
         cgroup: seen.cgroup,
       });

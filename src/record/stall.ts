@@ -43,7 +43,10 @@ export function stallWatch() {
   let calm = 0;
   let suspectSinceMs = 0;
   let current: { readonly begunMs: number; verdict: Verdict; saidMs: number } | null = null;
-  /** User CPU time against wall time, outside and inside of the stall. */
+  /**
+   * User CPU time against the time in which it could have had a CPU, outside and inside of the stall: what it computed. Time in the
+   * kernel is the reclaim itself, and time without a CPU is the others' doing.
+   */
   const before = { userMs: 0, wallMs: 0 };
   const during = { userMs: 0, wallMs: 0 };
   const pending = { userMs: 0, wallMs: 0 };
@@ -52,9 +55,11 @@ export function stallWatch() {
     if (current === null) return null;
     const { verdict, begunMs } = current;
     const { process, cgroup } = verdict;
-    const share = during.wallMs > 0 ? Math.max(during.userMs, 10) / during.wallMs : null;
+    const share =
+      during.wallMs > 0 ? Math.max(during.userMs, 10) / Math.max(during.wallMs, 10) : null;
+    // Less than a second before the stall is the interpreter's start, not the program.
     const baseline =
-      before.wallMs >= 40 && before.userMs >= 20 ? before.userMs / before.wallMs : null;
+      before.wallMs >= 1000 && before.userMs >= 50 ? before.userMs / before.wallMs : null;
     const slowdown = share === null ? null : Math.min(baseline ?? 1, 1) / Math.min(share, 1);
     const known = {
       psiFull: verdict.psiFull,
@@ -104,13 +109,18 @@ export function stallWatch() {
       if (elapsedMs < windowMs) return null;
       const seconds = elapsedMs / 1000;
       let userMs = 0;
-      for (const [pid, now] of moment.processes)
-        userMs += now.userMs - (last.processes.get(pid)?.userMs ?? 0);
+      let waitedMs = 0;
+      for (const [pid, now] of moment.processes) {
+        const then = last.processes.get(pid);
+        userMs += now.userMs - (then?.userMs ?? 0);
+        waitedMs = Math.max(waitedMs, now.runDelayMs - (then?.runDelayMs ?? 0));
+      }
+      const ableMs = Math.max(elapsedMs - waitedMs, userMs, 1);
       const verdict = judge(last, moment, event, seconds);
       last = moment;
       const bucket = current !== null ? during : verdict === null ? before : pending;
       bucket.userMs += userMs;
-      bucket.wallMs += elapsedMs;
+      bucket.wallMs += ableMs;
       if (verdict === null) {
         suspicious = 0;
         before.userMs += pending.userMs;
@@ -127,7 +137,7 @@ export function stallWatch() {
       calm = 0;
       if (current !== null) {
         // The figures of its worst moment stand; the rest goes on.
-        if ((verdict.psiFull ?? 0) >= (current.verdict.psiFull ?? 0)) current.verdict = verdict;
+        if (weight(verdict) >= weight(current.verdict)) current.verdict = verdict;
         if (moment.atMs - current.saidMs < 5000) return null;
         current.saidMs = moment.atMs;
         return report(moment.atMs, true);
@@ -141,16 +151,17 @@ export function stallWatch() {
       current = { begunMs: suspectSinceMs, verdict, saidMs: moment.atMs };
       return report(moment.atMs, true);
     },
-    /** The figures of fast sampling at the start: how much of a CPU the command used before anything could stall. */
-    warmUp: (userMs: number, wallMs: number) => {
-      before.userMs += userMs;
-      before.wallMs += wallMs;
-    },
     /** The command has ended. */
     end: (atMs: number): StallSeen | null => report(atMs, false),
   };
 }
 export type StallWatch = ReturnType<typeof stallWatch>;
+
+const weight = ({
+  psiFull = 0,
+  refaultsPerSecond = 0,
+  majorFaultsPerSecond: faults = 0,
+}: Verdict) => psiFull * 1e5 + refaultsPerSecond + faults;
 
 function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): Verdict | null {
   let worst: SampledProcess | null = null;
