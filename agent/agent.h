@@ -32,6 +32,8 @@ struct thread_state {
   int64_t rest;      /* what the countdown has still to be given */
   uint64_t random;
   uint32_t id;
+  uint32_t mean;     /* that the distance was drawn with */
+  uint32_t due_mean; /* and that of the sample that has just come due */
   uint8_t inside; /* in the agent itself: count nothing */
   uint8_t seeded;
   uint8_t in_arena; /* CPython maps memory for small objects, which are counted one by one */
@@ -56,9 +58,11 @@ extern void *(*next_calloc)(size_t, size_t);
 
 /* sampling.c */
 bool sample_due(size_t bytes);
-void sampling_set_mean(uint64_t mean);
+void sampling_set_mean(uint64_t mean, bool fixed);
+uint64_t sampling_mean(void);
+void sampling_adapt(uint64_t samples, uint64_t peak_bytes, uint64_t total_bytes);
 double sample_weight(size_t bytes);
-extern uint64_t sample_mean, exact_bytes;
+extern uint64_t exact_bytes;
 
 /*
  * state.c. The filter says for sure that an address is not in the table; one byte a bucket, counting, in which

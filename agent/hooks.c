@@ -390,7 +390,8 @@ __attribute__((constructor)) static void start(void) {
   const char *folder = getenv("CORONER_AGENT_FOLDER");
   const char *options = getenv("CORONER_AGENT_OPTIONS");
   if (folder && *folder == '/') {
-    sampling_set_mean(option(options, "sample", sample_mean));
+    uint64_t mean = option(options, "sample", 0);
+    if (mean) sampling_set_mean(mean, true);
     state_open(folder, (uint32_t)getppid());
   }
   if (file) {

@@ -94,7 +94,7 @@ COLD bool limit_refuses(size_t bytes, bool small) {
   bool refuse = false;
   /* A request may be touched long after it was granted: what was asked for since the last look counts as held, for a while. */
   uint64_t now = monotonic_ns();
-  asked_bytes += small ? sample_mean : bytes;
+  asked_bytes += small ? sampling_mean() : bytes;
   if (held_bytes + asked_bytes + bytes > limit_bytes / 2 || now - read_ns > 20000000) {
     uint64_t vm, rss, shared, total;
     if (read_statm(&vm, &rss, &shared)) {
@@ -115,8 +115,8 @@ COLD bool limit_refuses(size_t bytes, bool small) {
       if (refuse) {
         struct coroner_header *header = &file->header;
         if (header->limit_hits++ == 0) header->limit_monotonic_ns = now, header->limit_used_bytes = total;
-        if (small && at_limit == AT_LIMIT_RAISE && header->limit_hits > 1 && allowance >= sample_mean) {
-          allowance -= sample_mean;
+        if (small && at_limit == AT_LIMIT_RAISE && header->limit_hits > 1 && allowance >= sampling_mean()) {
+          allowance -= sampling_mean();
           refuse = false;
         }
       }

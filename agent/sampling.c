@@ -8,13 +8,31 @@
 #include <time.h>
 
 _Thread_local struct thread_state thread __attribute__((tls_model("initial-exec")));
-uint64_t sample_mean = 512u << 10;
 uint64_t exact_bytes = 1u << 20;
+static uint64_t coarse_mean = 512u << 10; /* what churns for ever is sampled at */
+static uint64_t fine_mean = 64u << 10;    /* what makes the heap grow is sampled at, while that is affordable */
+static uint64_t sample_mean = 64u << 10;
 
-void sampling_set_mean(uint64_t mean) {
-  sample_mean = mean ? mean : 1;
+uint64_t sampling_mean(void) { return coarse_mean; }
+
+void sampling_set_mean(uint64_t mean, bool fixed) {
+  coarse_mean = mean ? mean : 1;
+  if (fixed || fine_mean > coarse_mean) fine_mean = coarse_mean;
+  if (sample_mean < fine_mean || fixed) sample_mean = fine_mean;
   /* Beyond twice the mean a request is noted almost surely anyway; small means do not lower the bound. */
-  exact_bytes = sample_mean * 2 > (1u << 20) ? sample_mean * 2 : 1u << 20;
+  exact_bytes = coarse_mean * 2 > (1u << 20) ? coarse_mean * 2 : 1u << 20;
+}
+
+/*
+ * A line's error is the mean over its live bytes, so a small heap wants a small mean; what it costs depends on all
+ * that was ever allocated. So the finer mean is paid for by growth: as many samples more as the peak has fine means,
+ * which is bounded however long it runs. The choice depends on the past alone, so sums stay unbiased.
+ */
+void sampling_adapt(uint64_t samples, uint64_t peak_bytes, uint64_t total_bytes) {
+  uint64_t fine = fine_mean;
+  while (peak_bytes / 8192 > fine && fine < coarse_mean) fine *= 2;
+  bool affordable = samples < 1024 + peak_bytes / fine + total_bytes / coarse_mean;
+  sample_mean = affordable && fine < coarse_mean ? fine : coarse_mean;
 }
 
 /* ln(x) for x >= 1, to about 1e-5: libm would be one more library in the process. */
@@ -30,11 +48,12 @@ static int64_t next_gap(void) {
   r ^= r << 13, r ^= r >> 7, r ^= r << 17;
   thread.random = r;
   double uniform_log = natural_log((r >> 24) + 1) - 40 * 0.6931471805599453;
-  return (int64_t)(-uniform_log * (double)sample_mean) + 1;
+  return (int64_t)(-uniform_log * (double)thread.mean) + 1;
 }
 
+/* By the mean its distance was drawn with. */
 double sample_weight(size_t bytes) {
-  double x = (double)bytes / (double)sample_mean;
+  double x = (double)bytes / (double)(thread.due_mean ? thread.due_mean : coarse_mean);
   if (x > 30) return (double)bytes;
   /* 1 - exp(-x): the series for small x, where the difference would lose its digits. */
   double probability;
@@ -56,6 +75,8 @@ double sample_weight(size_t bytes) {
 }
 
 static void refill(void) {
+  thread.due_mean = thread.mean;
+  thread.mean = (uint32_t)(sample_mean < UINT32_MAX ? sample_mean : UINT32_MAX);
   int64_t gap = next_gap();
   thread.countdown = gap < COUNTDOWN_CAP ? gap : COUNTDOWN_CAP;
   thread.rest = gap - thread.countdown;
@@ -71,6 +92,7 @@ COLD bool sample_due(size_t bytes) {
     }
     t->seeded = 1;
     t->random = (monotonic_ns() ^ (uint64_t)(uintptr_t)t) * 0x9E3779B97F4A7C15ull | 1;
+    thread.mean = (uint32_t)sample_mean;
     for (int i = 0; i < 4; i++) (void)next_gap();
     refill();
     return !t->inside && bytes >= exact_bytes;

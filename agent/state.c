@@ -302,8 +302,8 @@ static void thin_out(void) {
   static uint32_t steps;
   if (left < (LIVE_CAPACITY / 2) >> (steps / 2) && steps < 24 && left > 256) {
     steps++;
-    sampling_set_mean(sample_mean * 2);
-    file->header.sample_mean_bytes = sample_mean;
+    sampling_set_mean(sampling_mean() * 2, false);
+    file->header.sample_mean_bytes = sampling_mean();
     file->header.exact_bytes = exact_bytes;
   }
 }
@@ -340,6 +340,8 @@ static void weigh(uint64_t now) {
   for (uint32_t i = 0; i < used(SECTION_LIVE); i++) {
     struct coroner_live *entry = &file->live[i];
     if (!entry->address || !(entry->flags & LIVE_EXACT)) continue;
+    /* Just granted, about to be filled: taken at its word for a second. */
+    if (entry->weight == (int64_t)entry->bytes && now - entry->born_monotonic_ns < 1000000000u) continue;
     int64_t resident = resident_bytes(pagemap, entry->address, entry->bytes);
     if (resident < 0) continue;
     struct coroner_stack *stack = &file->stacks[entry->stack - 1];
@@ -409,13 +411,14 @@ static void keep_books(uint64_t now) {
     /* Never more than 1 % of the time. */
     next_weigh_ns = now + (cost > 1000000 ? cost * 100 : 100000000);
   }
-  int64_t margin = header->peak_bytes / 64 + (int64_t)(header->sample_mean_bytes < (1u << 20) ? header->sample_mean_bytes * 2 : 2u << 20);
+  int64_t margin = header->peak_bytes / 64 + (1 << 20);
   if (header->live_bytes > header->peak_bytes + margin) copy_peak(now);
   if (now >= next_moment_ns) {
     write_moment(now);
     next_moment_ns = now + (uint64_t)header->history_interval_ms * 1000000;
   }
   header->last_event_monotonic_ns = now;
+  sampling_adapt(header->samples, (uint64_t)(header->peak_bytes > 0 ? header->peak_bytes : 0), header->total_bytes);
 }
 
 /* --- what the hooks call --- */
@@ -692,7 +695,7 @@ void state_open(const char *folder, uint32_t parent) {
   header->started_realtime_ns = realtime_ns();
   header->started_monotonic_ns = monotonic_ns();
   header->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
-  header->sample_mean_bytes = header->first_sample_mean_bytes = sample_mean;
+  header->sample_mean_bytes = header->first_sample_mean_bytes = sampling_mean();
   header->exact_bytes = exact_bytes;
   header->history_interval_ms = 100;
   read_name(header);
