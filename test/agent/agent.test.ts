@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest';
+import { allocationsOf } from '../../src/parsers/agent-file.ts';
+import { pythons } from '../have.ts';
+import { noAgent, underAgent } from './under-agent.ts';
+
+const program = (name: string) => new URL(`../programs/agent/${name}`, import.meta.url).pathname;
+type Expected = Readonly<Record<string, { readonly line: number; readonly bytes: number }>>;
+
+const endings = {
+  exit: { exitCode: 0, signal: null },
+  kill: { exitCode: null, signal: 'SIGKILL' },
+  segfault: { exitCode: null, signal: 'SIGSEGV' },
+  abort: { exitCode: null, signal: 'SIGABRT' },
+  _exit: { exitCode: 3, signal: null },
+} as const;
+
+const found = [...pythons()];
+const reason = found.length === 0 ? 'needs a CPython of pyenv' : noAgent(found[0]?.[1] ?? '');
+
+describe.skipIf(reason)(`ground truth${reason ? ` (${reason})` : ''}`, () => {
+  test.each(found.map(([version, python]) => ({ version, python })))(
+    '$version: lines and bytes after SIGKILL',
+    async ({ version, python }) => {
+      const { stdout, signal, files } = await underAgent([
+        python,
+        program('ground_truth.py'),
+        'kill',
+      ]);
+      expect(signal).toBe('SIGKILL');
+      compare(
+        JSON.parse(stdout) as Expected,
+        files,
+        'death',
+        version.startsWith('2.') ? ['ctypes'] : [],
+      );
+      expect(files[0]?.python).toMatchObject({
+        version,
+        stacks: true,
+        objects: !version.startsWith('2.'),
+      });
+    },
+  );
+
+  const [, python = ''] =
+    found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
+  test.each(Object.keys(endings) as (keyof typeof endings)[])(
+    'ended by %s: the peak is complete',
+    async (how) => {
+      const { stdout, files, exitCode, signal } = await underAgent([
+        python,
+        program('ground_truth.py'),
+        how,
+      ]);
+      expect({ exitCode, signal }).toEqual(endings[how]);
+      compare(JSON.parse(stdout) as Expected, files, 'peak');
+      expect(files[0]?.state).toBe(
+        how === 'exit' ? 'exiting' : how === '_exit' ? 'exited' : 'running',
+      );
+    },
+  );
+});
+
+/** Every known line is there, within 10 % or four standard errors; nothing else holds more than 3 %. */
+function compare(
+  expected: Expected,
+  files: readonly Parameters<typeof allocationsOf>[0][],
+  when: 'peak' | 'death',
+  unseen: readonly string[] = [],
+) {
+  expect(files).toHaveLength(1);
+  const allocations = allocationsOf(files[0]!, when);
+  for (const [what, { line, bytes }] of Object.entries(expected)) {
+    if (unseen.includes(what)) continue;
+    const allocation = allocations.find(
+      (one) => one.line === line && one.file?.endsWith('ground_truth.py') === true,
+    );
+    expect(allocation, `${what}, line ${line}`).toBeDefined();
+    const off = Math.abs((allocation?.bytes ?? 0) / bytes - 1);
+    expect(off, `${what}: ${allocation?.bytes} of ${bytes}`).toBeLessThan(
+      Math.max(0.1, 4 * (allocation?.plusMinus ?? 0)),
+    );
+  }
+  const known = new Set(Object.values(expected).map(({ line }) => line));
+  const others = allocations.filter(
+    ({ line, share }) => share > 0.03 && !(line !== null && known.has(line)),
+  );
+  expect(others.map(({ file, line }) => `${file}:${line}`)).toEqual([]);
+}

@@ -1,0 +1,67 @@
+/** Runs a program under the agent alone, without a recorder, and reads what it left. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  agentCompanion,
+  agentFor,
+  readAgentFiles,
+  type AgentOptions,
+} from '../../src/record/agent.ts';
+import type { AgentFile } from '../../src/parsers/agent-file.ts';
+
+export interface UnderAgent {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly files: readonly AgentFile[];
+}
+export interface UnderAgentOptions extends Partial<Omit<AgentOptions, 'command'>> {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Put before the command: enters a cgroup or sets a limit. */
+  readonly enter?: readonly string[];
+  readonly timeoutMs?: number;
+}
+
+export async function underAgent(
+  command: readonly [string, ...string[]],
+  { env: extra = {}, enter = [], timeoutMs = 60_000, ...options }: UnderAgentOptions = {},
+): Promise<UnderAgent> {
+  const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
+  mkdirSync(join(folder, 'agent'));
+  try {
+    const env: NodeJS.ProcessEnv = { ...process.env, ...extra };
+    agentCompanion({ ...options, command }).prepare?.(env, folder);
+    const [file = '', ...args] = [...enter, ...command];
+    const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const [exitCode, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(
+      (resolve, reject) => {
+        child.once('error', reject);
+        child.once('close', (code, name) => resolve([code, name]));
+      },
+    );
+    clearTimeout(timer);
+    return {
+      exitCode,
+      signal,
+      stdout,
+      stderr,
+      files: readAgentFiles(folder).looks.map(({ file: found }) => found),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Why no agent can be preloaded here; null: it can. */
+export const noAgent = (program: string): string | null => {
+  const found = agentFor([program], process.env);
+  return 'lacks' in found ? found.lacks : null;
+};
