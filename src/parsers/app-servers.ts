@@ -210,7 +210,9 @@ function* parse(input: Input): Iterable<DeathNotice> {
       fact.otherReason !== undefined && fact.pid !== undefined ? [[fact.pid, fact] as const] : [],
     ),
   );
-  const byHand = /\bkill -(?:9|KILL)\b/.test(wholeText(input).slice(0, 65_536));
+  const byHand = /killed by (?:a|the) user|(?:^|[$#>] ?)kill -(?:9|KILL) /m.test(
+    wholeText(input).slice(0, 65_536),
+  );
   for (const fact of facts) {
     // gunicorn aborts a stuck worker first, kills it a second later, and then wonders about memory
     const timeout = fact.pid === undefined ? undefined : timedOut.get(fact.pid);

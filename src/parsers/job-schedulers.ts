@@ -15,6 +15,14 @@ const kills: readonly KillerWording[] = [
   {
     ...job,
     by: 'slurm',
+    needle: 'State: O',
+    pattern: /State: (?:OUT_OF_MEMORY|Out of memory) \(exit code .{1,20}\)/,
+    says: 'seff tells that the job was out of memory',
+    refine: seff,
+  },
+  {
+    ...job,
+    by: 'slurm',
     needle: 'Detected ',
     pattern:
       /Detected \d{1,9} oom[-_ ]kill event(?:\(s\)|s)? in (?:[Ss]tep[Ii]d ?= ?|[Ss]tep )(?<subject>[\w.+[\]-]{1,60}?)(?: cgroup)?\./,
@@ -68,13 +76,6 @@ const kills: readonly KillerWording[] = [
     needle: 'cgroup out-of-memory handler',
     pattern: /Some of your processes may have been killed by the cgroup out-of-memory handler/,
     says: 'slurmstepd tells of kills at the limit of the job',
-  },
-  {
-    ...job,
-    by: 'slurm',
-    needle: 'Out of memory',
-    pattern: /State: (?:OUT_OF_MEMORY|Out of memory) \(exit code .{1,20}\)/,
-    says: 'seff tells that the job was out of memory',
   },
   // PBS / Torque
   {
@@ -253,6 +254,20 @@ function sacct({ passage, groups, match }: Found, record: KillerRecord): KillerR
   };
 }
 
+/** `Memory Efficiency: 99.94% of 16.00 GB`. */
+function seff({ input }: Found, record: KillerRecord): KillerRecord {
+  const whole = wholeText(input).slice(0, 1_000_000);
+  const limit = /Memory Efficiency: [\d.]{1,8}% of ([\d.]{1,12} [KMGT]B)/.exec(whole);
+  const used = /Memory Utilized: ([\d.]{1,12} [KMGT]B)/.exec(whole);
+  const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
+  const usedBytes = used === null ? undefined : sizeBytes(used[1]!);
+  return {
+    ...record,
+    ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
+    ...(usedBytes === undefined ? {} : { usedBytes }),
+  };
+}
+
 /** `MEMLIMIT` and, on the next line, `4 G`; in the mail `Max Memory : 4096 MB`, `Total Requested Memory : 4000.00 MB`. */
 function lsfLimit({ input }: Found, record: KillerRecord): KillerRecord {
   const whole = wholeText(input).slice(0, 1_000_000);
@@ -281,6 +296,12 @@ function yarnLimit(
 }
 
 const endings: readonly NoticeWording[] = [
+  {
+    by: 'slurm',
+    needle: ': Killed',
+    signal: 'SIGKILL',
+    pattern: /srun: error: (?<name>[\w.-]{1,80}): tasks? [\d,-]{1,80}: Killed/,
+  },
   {
     by: 'slurm',
     needle: 'DUE TO TIME LIMIT',

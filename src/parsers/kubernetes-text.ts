@@ -101,7 +101,7 @@ const kills: readonly KillerWording[] = [
 function eviction(found: Found, record: KillerRecord): KillerRecord | undefined {
   const { signal, limit, used, subject, code, uid, cgroup } = found.groups;
   // `The node was low on resource: ephemeral-storage` is the disk
-  if (signal !== 'memory') return undefined;
+  if (!/^memory/i.test(signal ?? '')) return undefined;
   const usedBytes = code === undefined ? undefined : quantityBytes(code);
   const request = quantityBytes(uid ?? cgroup ?? '');
   const threshold = limit === undefined ? undefined : quantityBytes(limit);

@@ -79,6 +79,14 @@ const kills: readonly KillerWording[] = [
     pattern: /low swap: (?:throttling|suspending) pid (?<pid>\d{1,9}) \((?<name>.{1,64}?)\)/,
     says: 'the kernel suspended the process because swap was exhausted',
   },
+  {
+    ...jetsam,
+    death: 'slow',
+    variant: 'application-memory',
+    needle: 'run out of application memory',
+    pattern: /[Yy]our system has run out of application memory/,
+    says: 'macOS suspended the largest application because swap was exhausted and asks the user what to quit',
+  },
 ];
 
 export const macos: Parser = {

@@ -90,7 +90,7 @@ const wordings: readonly KillerWording[] = [
     by: 'ray',
     needle: 'was killed due to the node running low on memory',
     pattern:
-      /(?:Task|Actor|[Ww]orker|\d{1,6} worker\(s\)).{0,80}was killed due to the node running low on memory\.? ?(?:Memory on the node \(IP: .{0,60}?\) was (?<used>[\d.]{1,12} ?[KMGT]?i?B) \/ (?<limit>[\d.]{1,12} ?[KMGT]?i?B))?/,
+      /(?:Task|Actor|[Ww]orker|\d{1,6} worker\(s\)).{0,80}was killed due to the node running low on memory\.? ?(?:Memory on the node \(IP: .{0,60}?\)(?: where .{0,200}? was running)? was (?<used>[\d.]{1,12} ?[KMGT]?i?B) \/ (?<limit>[\d.]{1,12} ?[KMGT]?i?B))?/,
     span: 6,
     says: "ray's memory monitor ended the task because the node was over its threshold",
     refine: (found, record) => {

@@ -533,11 +533,28 @@ const wordings: readonly Wording[] = [
   },
   {
     by: 'disk',
-    needle: 'No space left on device',
+    needle: 'o space left on device',
     resource: 'disk',
     raises: true,
     really: 'the disk (or a quota on it) was full',
-    pattern: /(?<!Errno 28\] )(?<!segment .{0,120})No space left on device/,
+    pattern: /(?<!Errno 28\] )(?<!segment .{0,120})[Nn]o space left on device/,
+  },
+  {
+    by: 'ClickHouse',
+    needle: 'emory limit ',
+    resource: 'language-heap',
+    variant: 'server-memory-limit',
+    raises: true,
+    pattern: /Memory limit \(.{1,40}\) exceeded: would use .{1,120}maximum: [\d.]{1,12} \w{1,4}/,
+  },
+  {
+    by: 'Trino',
+    needle: 'memory limit of',
+    resource: 'language-heap',
+    variant: 'server-memory-limit',
+    raises: true,
+    pattern:
+      /Query exceeded (?:per-node|distributed)(?: user| total)? memory limit of [\d.]{1,12}\w{1,4}/,
   },
   // Shared memory
   {
@@ -562,6 +579,28 @@ const wordings: readonly Wording[] = [
     raises: true,
     pattern:
       /(?:\/dev\/shm.{0,120}--disable-dev-shm-usage|--disable-dev-shm-usage.{0,80}\/dev\/shm).{0,40}(?:full|space|small|crash)/,
+  },
+  {
+    by: 'df',
+    needle: '/dev/shm',
+    resource: 'shm',
+    raises: true,
+    pattern:
+      /(?:shm|tmpfs|none) {1,12}\S{1,16} {1,12}\S{1,16} {1,12}\S{1,16} {1,12}(?:9[89]|100)% {1,12}\/dev\/shm/,
+  },
+  {
+    by: 'PyTorch',
+    needle: 'would exceed allowed memory',
+    resource: 'gpu',
+    raises: true,
+    pattern: /Allocation on device \d{1,3} would exceed allowed memory.{0,30}/,
+  },
+  {
+    by: 'CUDA',
+    needle: 'Cuda failure',
+    resource: 'gpu',
+    raises: true,
+    pattern: /Cuda failure (?:\d{1,3} )?'out of memory'/,
   },
   // GPU outside of Python exceptions
   {
@@ -717,7 +756,7 @@ function factOf(
 function isElsewhere(line: string, { match, passage }: Found): boolean {
   const before = passage.slice(Math.max(0, match.index - 200), match.index);
   return (
-    /(?:[A-Z]\w{0,60}(?:Error|Exception)(?:\(['"]?|: ?)|\[Errno \d+\] ?)[^`]{0,190}$/.test(
+    /(?:(?<!java\.[\w.]{0,40})\b[A-Z]\w{0,60}(?:Error|Exception)(?:\(['"]?|: ?)|\[Errno \d+\] ?)[^`]{0,190}$/.test(
       before,
     ) ||
     /\[enforce fail at|os::commit_memory|__vm_enough_memory|OutOfMemoryError|errno=12|page allocation failure/.test(

@@ -145,6 +145,24 @@ const kills: readonly KillerWording[] = [
     pattern: /Please use an instance type with more memory.{0,80}/,
     says: 'SageMaker says that the instance had too little memory',
   },
+  {
+    by: 'fly.io',
+    cause: 'kernel-global-oom',
+    owner: 'host',
+    witness: 'indirect',
+    needle: 'oom_killed',
+    pattern: /"?oom_killed"?[=:] ?true/,
+    says: 'Fly tells that the kernel of the machine killed a process for its memory',
+  },
+  {
+    by: 'fly.io',
+    cause: 'kernel-global-oom',
+    owner: 'host',
+    witness: 'indirect',
+    needle: 'to have been OOM killed',
+    pattern: /Process appears to have been OOM killed!?/,
+    says: 'Fly tells that the kernel of the machine killed a process for its memory',
+  },
   // Cloud Foundry and others
   {
     ...platform,
@@ -275,9 +293,9 @@ const kills: readonly KillerWording[] = [
   {
     ...platform,
     by: 'circleci',
-    needle: 'out of memory',
+    needle: 'emory',
     pattern:
-      /(?:Your build|build|container).{0,80}(?:ran out of memory|hit its memory limit|exceeded .{0,20}memory).{0,60}/i,
+      /(?:[Yy]our|[Tt]he) build (?:has )?(?:ran|run) out of memory|(?:build|container) (?:hit|exceeded|reached) its memory limit.{0,60}/,
     says: 'the CI says that the build ran out of memory',
   },
   {

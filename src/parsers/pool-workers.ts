@@ -25,7 +25,8 @@ const wordings: readonly NoticeWording[] = [
     needle: 'exit codes of the workers are',
     guessesMemory: true,
     span: 2,
-    pattern: /The exit codes of the workers are \{(?<signal>SIG[A-Z]+)\(-\d+\)/,
+    pattern:
+      /The exit codes of the workers are \{(?:EXIT\(\d{1,3}\), ){0,8}(?<signal>SIG[A-Z]+)\(-\d+\)/,
   },
   {
     by: 'joblib (loky)',

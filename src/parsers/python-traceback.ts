@@ -5,6 +5,7 @@
 import type { ProgramError } from '../model/evidence.ts';
 import type { StackFrame } from '../model/report.ts';
 import type { Input, Parser } from './parser.ts';
+import { stripPrefix } from './prefix.ts';
 import { lineAt, originOf, whenAt, wholeText } from './words/lines.ts';
 import { exceptionMeaning, type Meaning } from './words/meaning.ts';
 import { arrayRequest, requestedBytes } from './words/sizes.ts';
@@ -28,6 +29,7 @@ export const pythonTraceback: Parser = {
     'allocating',
     'OutOfMemory',
     'RESOURCE_EXHAUSTED',
+    'out of memory',
     'No space left on device',
   ],
   parse,
@@ -56,12 +58,41 @@ interface Raised {
   readonly headed: boolean;
 }
 
-function* parse(input: Input): Iterable<ProgramError> {
-  if (!/Error|Exception|Traceback/.test(wholeText(input))) return;
+function* parse(given: Input): Iterable<ProgramError> {
+  const input = unfolded(given);
+  if (!/Error|Exception|Traceback|OutOfMemory/.test(wholeText(input))) return;
   for (const chain of chains(raisedIn(input), input)) {
     const fact = factOf(chain, input);
-    if (fact !== undefined) yield fact;
+    if (fact !== undefined) yield input === given ? fact : asGiven(fact, given);
   }
+}
+
+/** Logs write a traceback as one line: `\\n` in JSON, `#012` by rsyslog. Each part becomes a line with the same number. */
+function unfolded(input: Input): Input {
+  const folded = /\\n {2,8}File |#012 {2,8}File /;
+  if (!folded.test(wholeText(input))) return input;
+  return {
+    name: input.name,
+    lines: input.lines.flatMap(({ number, text }) =>
+      folded.test(text)
+        ? text
+            .split(/\\n|#012/)
+            .slice(0, 5000)
+            .map((part) => ({ number, text: part.replaceAll('\\"', '"') }))
+        : [{ number, text }],
+    ),
+  };
+}
+
+/** A quote of an unfolded line stands in the input only where nothing was unescaped and no line was joined. */
+function asGiven(fact: ProgramError, given: Input): ProgramError {
+  const { quote } = fact.origin;
+  if (quote === undefined || wholeText(given).includes(quote)) return fact;
+  const first = quote.split('\n')[0]!.split('"')[0]!.trim();
+  const { quote: _quote, ...origin } = fact.origin;
+  return first !== '' && wholeText(given).includes(first)
+    ? { ...fact, origin: { ...origin, quote: first } }
+    : { ...fact, origin };
 }
 
 // Lines to exceptions --------------------------------------------------------------------------------------------
@@ -94,7 +125,7 @@ function bare(text: string): string {
 
 /** The words after time, level and logger name. */
 function withoutLogPrefix(text: string): string {
-  const words = bare(text);
+  const words = bare(stripPrefix(bare(text)).text);
   const match =
     /^(?:.{0,160}?(?:\b(?:ERROR|CRITICAL|FATAL|WARN(?:ING)?|INFO|DEBUG|error|fatal)\b|[\w-]{1,60}\[[\w.-]{1,40}\])[^A-Za-z"'`]{0,40}?(?:\[[\w.:/-]{1,80}\] ?|[\w.]{1,80}(?::\d{1,6})? ?[-:|] ?){0,3})((?:[A-Za-z_]\w*\.)*_?[A-Z]\w*(?:Error|Exception|Pool|Worker)\b.*)$/.exec(
       words,
@@ -109,7 +140,7 @@ function* raisedIn(input: Input): Iterable<Raised> {
     // Cheap look first: most lines of a log are of no interest.
     if (
       block === null &&
-      !/Traceback|Error|Exception|File "|Pool|KilledWorker/.test(
+      !/Traceback|Error|Exception|File "|Pool|KilledWorker|OutOfMemory/.test(
         raw.length > 4096 ? raw.slice(0, 4096) : raw,
       )
     )
@@ -191,7 +222,7 @@ const frame = (name: string, file: string, line: number | null, text?: string): 
 /** The source line under a frame, where it was printed. */
 function sourceAfter(input: Input, at: number): string | undefined {
   const next = lineAt(input, at + 1);
-  const words = bare(next);
+  const words = bare(stripPrefix(next).text);
   if (words === '' || frameLine.test(next) || header.test(next) || /^[\^~\s]+$/.test(words))
     return undefined;
   if (raisedLine.test(words) && !/^\s{4,}/.test(next)) return undefined;

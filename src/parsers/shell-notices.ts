@@ -108,6 +108,45 @@ const wordings: readonly NoticeWording[] = [
     pattern: /returned non-zero exit status -9\b/,
   },
   {
+    by: 'react-scripts',
+    needle: 'exited too early',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern: /The build failed because the process exited too early\..{0,160}/,
+  },
+  {
+    by: 'Gradle',
+    needle: 'daemon disappeared unexpectedly',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern: /Gradle build daemon disappeared unexpectedly.{0,80}/,
+  },
+  {
+    by: 'Bazel',
+    needle: 'Server terminated abruptly',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern: /Server terminated abruptly \(error code: 14.{0,120}/,
+  },
+  {
+    by: 'yarn',
+    needle: 'with signal "SIGKILL"',
+    signal: 'SIGKILL',
+    pattern: /Command failed with signal "SIGKILL"/,
+  },
+  {
+    by: 'node',
+    needle: 'signal: SIGKILL',
+    signal: 'SIGKILL',
+    pattern: /exited with code: (?:null|\d{1,3}) and signal: SIGKILL/,
+  },
+  {
+    by: 'exit status',
+    needle: 'exit value 137',
+    exitCode: 137,
+    pattern: /(?:Process '(?<name>.{1,80}?)' )?finished with non-zero exit value 137/,
+  },
+  {
     by: 'time',
     needle: 'ommand terminated by signal 9',
     signal: 'SIGKILL',
@@ -125,7 +164,7 @@ const wordings: readonly NoticeWording[] = [
     needle: '137',
     exitCode: 137,
     pattern:
-      /(?:[Ee]xit(?:ed)?(?: with)?(?: a)?(?: non-zero)?(?: \(?(?:status|code)\)?)? ?[:=(]? ?\(?|exitCode["']?[=:] ?|exit_code[=:] ?|returned a non-zero code: |returned (?:error )?(?:exit )?code ?|rc ?= ?|status:? |code:? |Exit(?:ed)? ?\(|ELIFECYCLE.{0,40}errno )137\b/,
+      /(?:[Ee]xit(?:ed)?(?: with)?(?: a)?(?: non-zero)?(?: \(?(?:[Ss]tatus|[Cc]ode)\)?)? ?[:=(]? ?\(?|exitCode["']?[=:] ?|exit_code[=:] ?|returned a non-zero code: |returned (?:error )?(?:exit )?code ?|rc ?= ?|status:? |code:? |Exit(?:ed)? ?\(|ELIFECYCLE.{0,40}errno )137\b/,
     unless: ({ passage, match }) =>
       /OOMKilled|Exceeded|oom/.test(
         passage.slice(Math.max(0, match.index - 200), match.index + 200),
@@ -174,7 +213,7 @@ export const shellNotices: Parser = {
 
 function* parse(input: Input): Iterable<DeathNotice> {
   const told =
-    /\bkill(?:all|ed (?:it )?by (?:a |the )?(?:user|hand|operator|me))? -(?:9|KILL|s KILL)\b|killed by a user|kill -9/.test(
+    /(?:^|[$#>] ?)kill(?:all)? -(?:9|KILL|s KILL) |killed by (?:a|the) user|by hand with kill -9|kill -9 (?:\d{2,9}|by|from)\b/m.test(
       wholeText(input).slice(0, 262_144),
     );
   const facts = [...readNotices(input, id, wordings), ...alone(input)];

@@ -8,9 +8,21 @@ const id = 'windows';
 export const windows: Parser = {
   id,
   title: 'Windows: low virtual memory (Resource-Exhaustion-Detector, event 2004)',
-  needles: ['low virtual memory condition'],
+  needles: ['low virtual memory condition', 'computer is low on memory'],
   parse: (input) =>
     readPhrases<MetricsWindow>(input, id, [
+      {
+        needle: 'computer is low on memory',
+        pattern: /[Yy]our computer is low on memory/,
+        make: ({ origin }) => ({
+          kind: 'metrics',
+          origin,
+          tool: 'Windows',
+          samples: 1,
+          reading: 'thrashing',
+          says: 'Windows came near its commit limit (RAM plus page file)',
+        }),
+      },
       {
         needle: 'low virtual memory condition',
         span: 6,

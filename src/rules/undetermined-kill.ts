@@ -27,7 +27,10 @@ export const undeterminedKill = defineRule({
       ...facts['killer-record'],
     ];
     const kills = told.filter(
-      (notice) => notice.signal === 'SIGKILL' && !proofs.some((proof) => isEcho(notice, proof)),
+      (notice) =>
+        (notice.signal === 'SIGKILL' ||
+          (notice.signal === 'SIGTERM' && notice.by === 'GitHub Actions')) &&
+        !proofs.some((proof) => isEcho(notice, proof)),
     );
     const otherwise = facts['program-error'].length + facts['program-abort'].length + proofs.length;
     const crashes =

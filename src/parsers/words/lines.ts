@@ -15,8 +15,20 @@ const quoteLength = 600;
 
 /** Without colours, carriage return and mail quoting. */
 export function clean(text: string): string {
-  const plain = text.includes('\u001B') ? text.replace(escapes, '') : text;
+  const unwrapped = text.startsWith('{"log":"') ? dockerLog(text) : text;
+  const plain = unwrapped.includes('\u001B') ? unwrapped.replace(escapes, '') : unwrapped;
   return plain.replace(/^(?:[ \t]{0,3}>[ \t]?)+(?!>)/, '').replace(/\r+$/, '');
+}
+
+/** Docker's json-file driver: `{"log":"text\\n","stream":"stderr","time":"…"}`. */
+function dockerLog(text: string): string {
+  const match = /^\{"log":"((?:[^"\\]|\\.){0,100000})"/.exec(text);
+  if (match === null) return text;
+  try {
+    return String(JSON.parse(`"${match[1]}"`)).trimEnd();
+  } catch {
+    return text;
+  }
 }
 
 const collapse = (text: string): string => clean(text).replace(/\s+/g, ' ').trim();

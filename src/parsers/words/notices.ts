@@ -107,9 +107,17 @@ const memoryWords: readonly (readonly [RegExp, string])[] = [
   [/\bmem_limit\b|--memory[= ]|memory\.max|MemoryMax|ulimit -v/, 'the text names a memory limit'],
 ];
 
+/** The text itself says that it was not memory. */
+const denied =
+  /\b(?:not|no|isn't|wasn't|never)(?: an?| the)? (?:OOM|out[- ]of[- ]memory)\b|nothing to do with (?:the )?memory|not (?:a )?memory (?:issue|problem|related)|unrelated to memory|memory (?:was|is) (?:fine|plenty|not the)|메모리와 무관|与内存无关|メモリとは無関係/i;
+
 /** Words elsewhere in the text that make memory likely; never a proof. */
 function hintsIn(whole: string): readonly string[] {
-  const text = whole.length > 262_144 ? '' : whole;
+  const text =
+    whole.length > 262_144
+      ? ''
+      : whole.replace(/["']?OOM[- ]?[Kk]illed["']?\s{0,3}[:= ]\s{0,3}["']?(?:false|no)\b/g, '');
+  if (denied.test(text)) return [];
   return memoryWords.flatMap(([pattern, says]) => (pattern.test(text) ? [says] : []));
 }
 
