@@ -5,6 +5,7 @@
 import type { CoreDump, Evidence } from '../model/evidence.ts';
 import type { Limit } from '../model/report.ts';
 import type { Line, Parser } from './parser.ts';
+import { stripPrefix } from './prefix.ts';
 import { signalByText } from './signal-names.ts';
 
 const id = 'systemd-coredump';
@@ -19,7 +20,7 @@ export const systemdCoredump: Parser = {
     'Stack trace of thread',
     'COREFILE',
     'Size on Disk:',
-    'Control Group:',
+    'Command Line: ',
     'terminated abnormally with signal',
     'without generating a coredump',
   ],
@@ -268,6 +269,7 @@ function message(name: string, lines: readonly Line[], index: number): Taken | n
     block.push(text);
   }
   const [, pid, comm, uid] = found;
+  const { when } = stripPrefix(line.text);
   return {
     lines: used,
     evidence: [
@@ -280,6 +282,7 @@ function message(name: string, lines: readonly Line[], index: number): Taken | n
           line: line.number,
           quote: line.text.trim(),
         },
+        ...(when === undefined ? {} : { when }),
         pid: Number(pid),
         name: comm!,
         uid: Number(uid),

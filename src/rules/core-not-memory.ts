@@ -77,6 +77,8 @@ interface Opinion {
 }
 
 function judgeCore(core: CoreDump, named: boolean): Opinion {
+  if (core.signal === null && core.record !== undefined && core.record !== 'core')
+    return fromRecord(core);
   if (core.signal === null)
     return {
       confidence: 'likely',
@@ -276,8 +278,10 @@ function fromRecord(core: CoreDump): Opinion {
   return {
     cause: 'undetermined',
     confidence: 'weak',
-    headline: `crashed with ${core.signal}${place(core)}; this note does not tell why`,
-    says: [`${core.record} noted that it died of ${core.signal}`],
+    headline: `crashed${core.signal === null ? '' : ` with ${core.signal}`}${place(core)}; this note does not tell why`,
+    says: [
+      `${core.record} noted that it ${core.signal === null ? 'had crashed and dumped its core' : `died of ${core.signal}`}`,
+    ],
     unknown: [
       {
         what: 'Whether a failed allocation was behind the crash',
