@@ -445,6 +445,7 @@ function Chart({
       axes: [
         {
           ...axis,
+          incrs: niceSeconds,
           size: last ? 26 : 9,
           gap: 4,
           values: (_, ticks) => ticks.map((seconds) => (last ? clock(seconds * 1000) : '')),
@@ -534,6 +535,7 @@ function Chart({
             ctx.rect(bbox.left, 0, bbox.width, bbox.top + bbox.height);
             ctx.clip();
             drawEvents(self, events, first);
+            let labelled = Number.NaN;
             for (const limit of shownLimits) {
               const y = Math.round(self.valToPos(limit.bytes ?? 0, 'y', true)) + 0.5;
               ctx.strokeStyle = color('bad');
@@ -546,11 +548,16 @@ function Chart({
               ctx.setLineDash([]);
               ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
               ctx.fillStyle = color('bad');
-              ctx.textAlign = 'left';
+              // Two limits close together: one label on each side.
+              const crowded = Math.abs(y - labelled) < 16 * devicePixelRatio;
+              labelled = y;
+              ctx.textAlign = crowded ? 'right' : 'left';
               const text = limitLabel(limit);
               ctx.fillText(
                 text.length > 60 ? `…${text.slice(-59)}` : text,
-                bbox.left + 6 * devicePixelRatio,
+                crowded
+                  ? bbox.left + bbox.width - 6 * devicePixelRatio
+                  : bbox.left + 6 * devicePixelRatio,
                 y - 6 * devicePixelRatio,
               );
             }
@@ -623,6 +630,11 @@ function Chart({
  */
 const bucketsFor = (element: Element, curves: number): number =>
   Math.max(120, Math.min(700, element.clientWidth >> 1, Math.floor(9000 / Math.max(1, curves))));
+
+const niceSeconds = [
+  ...[0.001, 0.01, 0.1, 1, 10].flatMap((power) => [power, 2 * power, 5 * power]),
+  ...[15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400],
+].sort((a, b) => a - b);
 
 /** Round numbers of the unit that is shown: 0, 50 MiB, 100 MiB. */
 function niceSplits(max: number, wanted: number, isBytes: boolean): number[] {
