@@ -24,6 +24,14 @@ const commands: readonly [name: string, summary: string, load: () => Promise<Com
     'verdicts from evidence that already exists: logs, tracebacks, core files, incident folders',
     () => import('./diagnose.ts'),
   ],
+  [
+    'show',
+    'shows an incident again: on the terminal, as a page, for other tools',
+    () => import('./show.ts'),
+  ],
+  ['list', 'lists the incidents recorded on this machine', () => import('./list.ts')],
+  ['compare', 'what changed between two runs', () => import('./compare.ts')],
+  ['rm', 'removes recorded incidents', () => import('./rm.ts')],
 ];
 
 interface CommandModule {

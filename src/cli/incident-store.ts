@@ -1,0 +1,155 @@
+/** What `show`, `list`, `compare` and `rm` have in common: naming an incident, and judging it anew from its folder. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { diagnose } from '../diagnose/diagnose.ts';
+import type { Recording } from '../model/recording.ts';
+import type { Report } from '../model/report.ts';
+import { parseIncident } from '../parsers/recording.ts';
+import { agentEvidenceOf } from '../record/agent.ts';
+import {
+  isIncidentFolder,
+  listIncidentFolders,
+  readIncidentFolder,
+  storeRoot,
+} from '../store/incidents.ts';
+import { exitCodes } from './exit-codes.ts';
+import { Problem } from './problem.ts';
+
+export interface Told {
+  readonly name: string;
+  readonly folder: string | null;
+  readonly report: Report;
+  readonly recording: Recording | undefined;
+}
+
+export const rootOf = (store: string | undefined): string =>
+  store === undefined ? storeRoot() : resolve(store);
+
+/** `last`, an id or the start of one, an incident folder, or a report written with `--json`. */
+export function tell(which: string, root: string): Told {
+  if (which !== 'last' && existsSync(which) && statSync(which).isFile()) return tellFile(which);
+  return tellFolder(findFolder(which, root));
+}
+
+export function findFolder(which: string, root: string): string {
+  const folders = listIncidentFolders(root);
+  if (which === 'last') {
+    const [newest] = folders;
+    if (newest !== undefined) return newest;
+    throw new Problem(
+      `no incidents are recorded in ${root}`,
+      'coroner run COMMAND records one.',
+      exitCodes.noInput,
+    );
+  }
+  if (isIncidentFolder(which)) return resolve(which);
+  const found = folders.filter((folder) => basename(folder).startsWith(which));
+  const [only, ...others] = found;
+  if (only === undefined)
+    throw new Problem(
+      `there is no incident ${JSON.stringify(which)} in ${root}`,
+      'coroner list shows them.',
+      exitCodes.noInput,
+    );
+  if (others.length > 0)
+    throw new Problem(
+      `${JSON.stringify(which)} is the start of ${found.length} incidents`,
+      found
+        .slice(0, 5)
+        .map((folder) => basename(folder))
+        .join(', '),
+    );
+  return only;
+}
+
+function tellFolder(folder: string): Told {
+  const parsed = parseIncident(readIncidentFolder(folder).texts);
+  if (parsed === null)
+    throw new Problem(
+      `cannot read ${folder}: its incident.json is not one of coroner's`,
+      undefined,
+      exitCodes.noInput,
+    );
+  const inside = agentEvidenceOf(folder, parsed.evidence);
+  return {
+    name: basename(folder),
+    folder,
+    recording: parsed.recording,
+    report: diagnose({
+      evidence: [...parsed.evidence, ...inside.evidence],
+      sources: [...parsed.sources, ...inside.sources],
+    }),
+  };
+}
+
+function tellFile(file: string): Told {
+  let report: unknown;
+  try {
+    report = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    throw new Problem(
+      `${file} is no JSON`,
+      'coroner diagnose reads logs and other texts.',
+      exitCodes.noInput,
+    );
+  }
+  return {
+    name: basename(file),
+    folder: null,
+    recording: undefined,
+    report: asReport(report, file),
+  };
+}
+
+/** A report of any version that was ever written. What is missing in it is filled in as "not known". */
+export function asReport(value: unknown, place: string): Report {
+  const { format, incidents, sources } = (value ?? {}) as Partial<Report>;
+  if (typeof format !== 'string' || !format.startsWith('coroner/') || !Array.isArray(incidents))
+    throw new Problem(
+      `${place} is no report of coroner`,
+      'A report has "format": "coroner/1" and "incidents".',
+      exitCodes.noInput,
+    );
+  if (format !== 'coroner/1')
+    throw new Problem(
+      `${place} has format ${JSON.stringify(format)}, which this version does not know`,
+      'A newer coroner reads it.',
+      exitCodes.noInput,
+    );
+  return {
+    format,
+    sources: Array.isArray(sources) ? sources : [],
+    incidents: incidents.map((incident) => ({ ...nothingKnown, ...incident })),
+  };
+}
+
+const nothingKnown = {
+  outOfMemory: null,
+  death: 'none',
+  cause: 'undetermined',
+  confidence: 'weak',
+  headline: 'Nothing is said',
+  at: null,
+  victim: null,
+  trigger: null,
+  culprit: null,
+  killer: null,
+  limit: null,
+  request: { bytes: null },
+  because: [],
+  against: [],
+  ruledOut: [],
+  unknown: [],
+  remedies: [],
+  stack: [],
+  memory: {},
+} as const;
+
+/** The report as it was written at the end of the run, where it was: quicker than judging anew, for lists. */
+export function storedReport(folder: string): Report | null {
+  try {
+    return asReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), folder);
+  } catch {
+    return null;
+  }
+}

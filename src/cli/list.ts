@@ -1,0 +1,178 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Command } from 'commander';
+import type { IncidentEnd, IncidentStart } from '../model/incident-folder.ts';
+import type { Incident } from '../model/report.ts';
+import { formatDuration } from '../model/units.ts';
+import { safeCopy } from '../render/safe-text.ts';
+import { clipped, displayWidth, inked, type Line, type Style } from '../render/terminal/layout.ts';
+import { listIncidentFolders, readStart } from '../store/incidents.ts';
+import { rootOf, storedReport } from './incident-store.ts';
+import { terminalOptions, type Terminal } from './terminal-options.ts';
+
+interface Options {
+  readonly json?: true;
+  readonly all?: true;
+  readonly color: boolean;
+  readonly store?: string;
+}
+
+interface Row {
+  readonly id: string;
+  readonly startedAt: string;
+  readonly command: readonly string[];
+  readonly durationMs: number | null;
+  /** running: its recorder still lives. ended: it has an end. cut-short: neither. */
+  readonly state: 'running' | 'ended' | 'cut-short';
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly verdict: Pick<
+    Incident,
+    'outOfMemory' | 'death' | 'cause' | 'confidence' | 'headline'
+  > | null;
+}
+
+const shownAtFirst = 20;
+
+export function configure(command: Command): void {
+  command
+    .option('--json', 'as JSON')
+    .option('--all', `all of them, not just the newest ${shownAtFirst}`)
+    .option('--no-color', 'no colours')
+    .option('--store <dir>', 'where the incident folders are, if not in the default place')
+    .action((options: Options) => {
+      const root = rootOf(options.store);
+      const folders = listIncidentFolders(root);
+      const rows = (
+        options.all === true || options.json === true ? folders : folders.slice(0, shownAtFirst)
+      ).flatMap(rowOf);
+      process.stdout.write(
+        options.json === true
+          ? `${JSON.stringify(rows, null, 2)}\n`
+          : table(
+              rows,
+              folders.length,
+              root,
+              terminalOptions(process.stdout, process.env, options),
+            ),
+      );
+    });
+}
+
+function rowOf(folder: string): readonly Row[] {
+  const start = readStart(folder);
+  if (start === null) return [];
+  const end = readEnd(folder);
+  const incidents = storedReport(folder)?.incidents ?? [];
+  const told = incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
+  return [
+    {
+      id: basename(folder),
+      startedAt: start.startedAt,
+      command: start.command,
+      durationMs: end?.durationMs ?? null,
+      state: end === null ? (isRunning(start) ? 'running' : 'cut-short') : 'ended',
+      exitCode: end?.exitCode ?? null,
+      signal: end?.signal ?? null,
+      verdict:
+        told === undefined
+          ? null
+          : {
+              outOfMemory: told.outOfMemory,
+              death: told.death,
+              cause: told.cause,
+              confidence: told.confidence,
+              headline: told.headline,
+            },
+    },
+  ];
+}
+
+function readEnd(folder: string): IncidentEnd | null {
+  const file = join(folder, 'end.json');
+  if (!existsSync(file)) return null;
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as IncidentEnd;
+  } catch {
+    // Cut off: the recorder died while it wrote.
+    return null;
+  }
+}
+
+export function isRunning({ recorderPid }: IncidentStart): boolean {
+  try {
+    process.kill(recorderPid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function table(rows: readonly Row[], total: number, root: string, terminal: Terminal): string {
+  if (rows.length === 0)
+    return inked(
+      [
+        [
+          { text: `No incidents are recorded in ${root}. ` },
+          { text: 'coroner run COMMAND records one.', style: ['dim'] },
+        ],
+      ],
+      terminal,
+    );
+  const width = Math.min(terminal.columns, 140) - 1;
+  const ellipsis = terminal.unicode ? '…' : '...';
+  const idWidth = 22;
+  const lines = safeCopy(rows, !terminal.unicode).flatMap(
+    ({ id, command, durationMs, state, verdict, exitCode, signal }): readonly Line[] => {
+      const [mark, style] = markOf(verdict, terminal);
+      const how = durationMs === null ? state : formatDuration(durationMs);
+      const ending =
+        verdict?.headline ??
+        (state === 'ended'
+          ? `ended with ${signal ?? `status ${exitCode ?? '?'}`}`
+          : state === 'running'
+            ? 'still running'
+            : `no verdict yet: coroner show ${id}`);
+      return [
+        [
+          { text: mark, style },
+          { text: ` ${id.padEnd(idWidth)} `, style: ['dim'] },
+          {
+            text: clipped(
+              command.join(' '),
+              Math.max(10, width - idWidth - 4 - displayWidth(how) - 2),
+              ellipsis,
+            ),
+          },
+          { text: `  ${how}`, style: ['dim'] },
+        ],
+        [
+          { text: '  ' },
+          {
+            text: clipped(ending, width - 2, ellipsis),
+            ...(verdict === null ? { style: ['dim'] as const } : {}),
+          },
+        ],
+      ];
+    },
+  );
+  const more = total - rows.length;
+  return inked(
+    [
+      ...lines,
+      ...(more > 0
+        ? [[{ text: `${more} older ones: coroner list --all`, style: ['dim'] as const }]]
+        : []),
+    ],
+    terminal,
+  );
+}
+
+function markOf(
+  verdict: Row['verdict'],
+  { unicode }: Terminal,
+): readonly [string, readonly Style[]] {
+  if (verdict === null) return [unicode ? '·' : '-', ['dim']];
+  if (verdict.outOfMemory === null) return ['?', ['yellow']];
+  return verdict.outOfMemory ? [unicode ? '✖' : 'X', ['red']] : [unicode ? '✔' : '+', ['green']];
+}

@@ -1,0 +1,105 @@
+/** The files that a report can be written to: one set of options for `run`, `diagnose` and `show`. */
+import { appendFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Recording } from '../model/recording.ts';
+import type { Report } from '../model/report.ts';
+import { Problem } from './problem.ts';
+import { version } from './version.ts';
+
+export interface FileOptions {
+  readonly html?: string;
+  readonly speedscope?: string;
+  readonly pprof?: string;
+  readonly collapsed?: string;
+  readonly junit?: string;
+  readonly sarif?: string;
+  readonly terminationLog?: string | true;
+  readonly github?: true;
+}
+
+export function addFileOptions(command: Command): Command {
+  return command
+    .option('--html <file>', 'the report as one HTML page')
+    .option('--speedscope <file>', 'allocations for speedscope')
+    .option('--pprof <file>', 'allocations for pprof (gzipped protobuf)')
+    .option('--collapsed <file>', 'allocations as collapsed stacks')
+    .option('--junit <file>', 'the deaths as JUnit XML')
+    .option('--sarif <file>', 'the deaths as SARIF')
+    .option(
+      '--termination-log [file]',
+      'at most 4096 bytes for Kubernetes (default: /dev/termination-log)',
+    )
+    .option('--github', 'GitHub Actions: annotations, step summary, outputs');
+}
+
+/** Writes every file that was asked for; of annotations it gives back what belongs on stdout. */
+export async function writeReportFiles(
+  report: Report,
+  recording: Recording | undefined,
+  options: FileOptions,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<string> {
+  if (options.html !== undefined) write(options.html, await htmlOf(report, recording));
+  if (options.speedscope !== undefined) {
+    const { renderSpeedscope } = await import('../render/exports/speedscope.ts');
+    write(options.speedscope, renderSpeedscope(report, { version }));
+  }
+  if (options.pprof !== undefined) {
+    const { renderPprof } = await import('../render/exports/pprof.ts');
+    write(options.pprof, renderPprof(report));
+  }
+  if (options.collapsed !== undefined) {
+    const { renderCollapsed } = await import('../render/exports/collapsed.ts');
+    write(options.collapsed, renderCollapsed(report));
+  }
+  if (options.junit !== undefined) {
+    const { renderJunit } = await import('../render/exports/junit.ts');
+    write(options.junit, renderJunit(report));
+  }
+  if (options.sarif !== undefined) {
+    const { renderSarif } = await import('../render/exports/sarif.ts');
+    write(options.sarif, renderSarif(report, { version, directory: process.cwd() }));
+  }
+  if (options.terminationLog !== undefined) {
+    const { renderTerminationLog } = await import('../render/exports/termination-log.ts');
+    const file = options.terminationLog === true ? '/dev/termination-log' : options.terminationLog;
+    write(file, renderTerminationLog(report));
+  }
+  return options.github === true ? github(report, env) : '';
+}
+
+/** The page; where it was not built, a problem that says how to build it. */
+export async function htmlOf(report: Report, recording: Recording | undefined): Promise<string> {
+  const { pageIsBuilt, renderHtml } = await import('../render/html.ts');
+  if (!pageIsBuilt()) throw new Problem('the page is not built', 'npm run build makes it');
+  return renderHtml(report, { recording, version });
+}
+
+async function github(
+  report: Report,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
+  const { renderGithub } = await import('../render/exports/github.ts');
+  const { commands, summary, outputs } = renderGithub(report, {
+    directory: env['GITHUB_WORKSPACE'] ?? process.cwd(),
+  });
+  for (const [name, text] of [
+    ['GITHUB_STEP_SUMMARY', summary],
+    ['GITHUB_OUTPUT', outputs],
+  ] as const) {
+    const file = env[name];
+    if (file !== undefined && file !== '') guarded(file, () => appendFileSync(file, text));
+  }
+  return commands;
+}
+
+const write = (file: string, content: string | Uint8Array): void =>
+  guarded(file, () => writeFileSync(file, content));
+
+function guarded(file: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    throw new Problem(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code ?? error}`);
+  }
+}

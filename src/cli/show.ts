@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Command } from 'commander';
+import { renderJson } from '../render/json.ts';
+import { renderTerminal } from '../render/terminal.ts';
+import { rootOf, tell } from './incident-store.ts';
+import { addFileOptions, htmlOf, writeReportFiles, type FileOptions } from './report-files.ts';
+import { terminalOptions } from './terminal-options.ts';
+
+interface Options extends FileOptions {
+  readonly json?: string | true;
+  readonly open?: true;
+  readonly verbose?: true;
+  readonly quiet?: true;
+  readonly color: boolean;
+  readonly store?: string;
+}
+
+export function configure(command: Command): void {
+  command
+    .argument(
+      '[incident]',
+      'last, an id or the start of one, an incident folder, a report in JSON',
+      'last',
+    )
+    .option('--json [file]', 'the report as JSON, to a file or to standard output')
+    .option('--verbose', 'everything there is, instead of the short story')
+    .option('-q, --quiet', 'one line for each death')
+    .option('--open', 'open the page in the browser');
+  addFileOptions(command)
+    .option('--no-color', 'no colours')
+    .option('--store <dir>', 'where the incident folders are, if not in the default place')
+    .action((which: string, options: Options) => show(which, options));
+}
+
+async function show(which: string, options: Options): Promise<void> {
+  const { name, report, recording } = tell(which, rootOf(options.store));
+  const annotations = await writeReportFiles(report, recording, options);
+  if (options.open === true) open(await htmlOf(report, recording), name);
+  if (options.json !== undefined) {
+    if (options.json === true || options.json === '-') {
+      process.stdout.write(renderJson(report));
+      return;
+    }
+    writeFileSync(options.json, renderJson(report));
+  }
+  process.stdout.write(
+    annotations +
+      renderTerminal(report, {
+        ...terminalOptions(process.stdout, process.env, options),
+        verbose: options.verbose === true,
+        quiet: options.quiet === true,
+        recording,
+      }),
+  );
+}
+
+/** A folder of its own that only this user may read: the page holds command lines. */
+function open(html: string, name: string): void {
+  const file = join(
+    mkdtempSync(join(tmpdir(), 'coroner-')),
+    `${name.replaceAll(/[^\w.-]/g, '_')}.html`,
+  );
+  writeFileSync(file, html, { mode: 0o600 });
+  process.stderr.write(`coroner: ${file}\n`);
+  const opener = process.platform === 'darwin' ? 'open' : 'xdg-open';
+  const child = spawn(opener, [pathToFileURL(file).href], { detached: true, stdio: 'ignore' });
+  child.on('error', () => {
+    process.stderr.write(`coroner: no ${opener} here: open the file by hand\n`);
+  });
+  child.unref();
+}

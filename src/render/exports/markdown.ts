@@ -1,0 +1,88 @@
+/** A report as Markdown, for step summaries, issues and chats. */
+import type { Incident, Report } from '../../model/report.ts';
+import { safeText, shortened } from '../safe-text.ts';
+import { fiveAnswers, verdictWord } from '../words.ts';
+
+/** Text from outside can neither be markup nor HTML nor mention anybody. */
+export const markdownText = (text: string): string =>
+  safeText(text)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll(/[\\`*_{}[\]()#+!|~$]/g, '\\$&')
+    // GitHub turns @name into a mention, and www. and :// into links, whatever is escaped: a word joiner breaks both.
+    .replaceAll(/@|:(?=\/\/)|\bwww(?=\.)/g, '$&\u2060');
+
+/** A block of code whose fence is longer than any in it. */
+function codeBlock(text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  const lines = text.split('\n').map((line) => safeText(line));
+  return `${fence}text\n${lines.join('\n')}\n${fence}`;
+}
+
+const sign = ({ outOfMemory }: Incident): string =>
+  outOfMemory === null ? '❔' : outOfMemory ? '❌' : '✅';
+
+/** `most`: how many incidents are told; the others are counted. */
+export function renderMarkdownReport(report: Report, most = 10): string {
+  if (report.incidents.length === 0) return 'No death was found in what could be read.\n';
+  const told = report.incidents.slice(-most);
+  const parts = told.map(incidentMarkdown);
+  const more = report.incidents.length - told.length;
+  return `${more > 0 ? `${more} earlier incidents are not shown.\n\n` : ''}${parts.join('\n---\n\n')}`;
+}
+
+function incidentMarkdown(incident: Incident): string {
+  const { because, against, ruledOut, unknown, remedies } = incident;
+  const rows = fiveAnswers(incident).map(
+    ({ question, answer, details }) =>
+      `| **${question}** | ${[answer, ...details.slice(0, 2)].map((text) => markdownText(shortened(text, 600))).join('<br>')} |`,
+  );
+  return [
+    `### ${sign(incident)} ${markdownText(shortened(incident.headline, 400))}`,
+    '',
+    `**${verdictWord(incident)}**, ${incident.confidence} (\`${incident.cause}\`)`,
+    '',
+    '| | |',
+    '| --- | --- |',
+    ...rows,
+    '',
+    ...(remedies.length === 0
+      ? []
+      : [
+          '**What now?**',
+          '',
+          ...remedies.flatMap(({ title, detail, command }, index) => [
+            `${index + 1}. **${markdownText(title)}** ${markdownText(detail)}`,
+            ...(command === null ? [] : ['', codeBlock(command)]),
+          ]),
+          '',
+        ]),
+    ...(because.length + against.length === 0
+      ? []
+      : [
+          `<details><summary>How we know (${because.length + against.length})</summary>`,
+          '',
+          ...[...because, ...against].flatMap(({ says, place, quote }) => [
+            `- ${markdownText(says)}${place === '' ? '' : ` (${markdownText(place)})`}`,
+            ...(quote === undefined ? [] : ['', codeBlock(shortened(quote, 2000)), '']),
+          ]),
+          ...ruledOut.map(({ cause, because: why }) => `- not \`${cause}\`: ${markdownText(why)}`),
+          '',
+          '</details>',
+          '',
+        ]),
+    ...(unknown.length === 0
+      ? []
+      : [
+          '**Not known**',
+          '',
+          ...unknown.flatMap(({ what, why, command }) => [
+            `- ${markdownText(what)}: ${markdownText(why)}`,
+            ...(command === null ? [] : ['', codeBlock(command)]),
+          ]),
+          '',
+        ]),
+  ].join('\n');
+}
