@@ -633,7 +633,20 @@ const bucketsFor = (element: Element, curves: number): number =>
 
 const niceSeconds = [
   ...[0.001, 0.01, 0.1, 1, 10].flatMap((power) => [power, 2 * power, 5 * power]),
-  15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
+  15,
+  30,
+  60,
+  120,
+  300,
+  600,
+  900,
+  1800,
+  3600,
+  7200,
+  10_800,
+  21_600,
+  43_200,
+  86_400,
 ].sort((a, b) => a - b);
 
 /** Round numbers of the unit that is shown: 0, 50 MiB, 100 MiB. */

@@ -12,8 +12,9 @@ import type { Report } from '../model/report.ts';
 import { exitCodes } from './exit-codes.ts';
 import { pointInTime } from './point-in-time.ts';
 import { Problem } from './problem.ts';
+import { addFileOptions, writeReportFiles, type FileOptions } from './report-files.ts';
 
-interface Options {
+interface Options extends FileOptions {
   readonly json?: string | true;
   readonly quiet?: true;
   readonly verbose?: true;
@@ -33,7 +34,7 @@ interface Everything extends Gathered {
 }
 
 export function configure(command: Command): void {
-  command
+  addFileOptions(command)
     .argument(
       '[FILE...]',
       'log, traceback, core file, incident folder, any mixture; - for standard input; nothing for this machine',
@@ -183,6 +184,7 @@ async function show(
   options: Options,
   recording: Recording | undefined,
 ): Promise<void> {
+  const annotations = await writeReportFiles(report, recording, options);
   if (options.json !== undefined) {
     const { renderJson } = await import('../render/json.ts');
     if (options.json === true || options.json === '-') {
@@ -196,11 +198,12 @@ async function show(
     import('./terminal-options.ts'),
   ]);
   process.stdout.write(
-    renderTerminal(report, {
-      ...terminalOptions(process.stdout, process.env, { color: options.color }),
-      quiet: options.quiet === true,
-      verbose: options.verbose === true,
-      recording,
-    }),
+    annotations +
+      renderTerminal(report, {
+        ...terminalOptions(process.stdout, process.env, { color: options.color }),
+        quiet: options.quiet === true,
+        verbose: options.verbose === true,
+        recording,
+      }),
   );
 }

@@ -12,11 +12,11 @@ import { endLike } from '../record/end.ts';
 import { keepStderrTail } from '../record/stderr-tail.ts';
 import { newIncidentId, openIncident, pruneIncidents, storeRoot } from '../store/incidents.ts';
 import { Problem } from './problem.ts';
+import { addFileOptions, type FileOptions } from './report-files.ts';
 import { version } from './version.ts';
 
-export interface RunOptions {
+export interface RunOptions extends FileOptions {
   readonly json?: string | true;
-  readonly html?: string;
   readonly quiet?: boolean;
   readonly color?: boolean;
   readonly output?: string;
@@ -33,7 +33,7 @@ export interface RunOptions {
 const keptIncidents = 200;
 
 export function configure(command: Command): void {
-  command
+  addFileOptions(command)
     .argument('<command...>', 'the command to run, with its arguments')
     .passThroughOptions()
     .allowUnknownOption(false)
@@ -41,7 +41,6 @@ export function configure(command: Command): void {
       '--json [file]',
       'write the report as JSON to a file, or to stdout after the command has ended',
     )
-    .option('--html <file>', 'write the report as one HTML page')
     .option('-q, --quiet', 'one line for a verdict, nothing while the command runs')
     .option('--no-color', 'no colours')
     .option('-o, --output <dir>', 'folder in which the incident folder is made')

@@ -7,6 +7,7 @@ import { parseIncident } from '../parsers/recording.ts';
 import { agentEvidenceOf } from '../record/agent.ts';
 import { renderJson } from '../render/json.ts';
 import { incidentFiles, readIncidentFolder, type IncidentWriter } from '../store/incidents.ts';
+import { writeReportFiles, type FileOptions } from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 
 export interface Judged {
@@ -34,9 +35,8 @@ export function judge(writer: IncidentWriter): Judged | null {
   return { report, recording: parsed.recording };
 }
 
-export interface ShowOptions {
+export interface ShowOptions extends FileOptions {
   readonly json?: string | true;
-  readonly html?: string;
   readonly quiet?: boolean;
   readonly color?: boolean;
   readonly folder: string | null;
@@ -60,6 +60,9 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
       }),
     );
   } else if (process.stderr.isTTY && options.quiet !== true) writeAll(2, `${goodEnd(recording)}\n`);
+  const annotations = await writeReportFiles(report, recording, options);
+  // stdout is the command's own.
+  if (annotations !== '') writeAll(2, annotations);
   if (options.json === undefined) return;
   const json = renderJson(report);
   if (options.json === true || options.json === '-') writeAll(1, json);

@@ -363,9 +363,11 @@ function reasonItem(page: Page, sign: Span, { says, place, quote }: Reason): voi
     ]);
 }
 
-/** Of a traceback the last line, which names the exception; else the first. */
+/** Of a traceback the last line, which names the exception; else the first. The head of a /dev/kmsg record says nothing to a reader. */
 const tellingLine = (lines: readonly string[]): string =>
-  ((lines[0]?.startsWith('Traceback') === true ? lines.at(-1) : lines[0]) ?? '').trim();
+  ((lines[0]?.startsWith('Traceback') === true ? lines.at(-1) : lines[0]) ?? '')
+    .trim()
+    .replace(/^\d+,\d+,\d+,[^;]*;/, '');
 
 function ruledOut(page: Page, { ruledOut: all }: Incident, most = Infinity): void {
   if (all.length === 0) return;
