@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StandingCgroup } from '../model/evidence.ts';
 import type { SourceReport } from '../model/report.ts';
@@ -12,7 +12,7 @@ const maxDepth = 24;
 const noLimitBytes = 2 ** 60;
 
 /** Cgroups that still stand and have lost a process to the OOM killer, and the host's own count. */
-export async function gatherCgroupCounters({ roots }: Machine): Promise<Part> {
+export async function gatherCgroupCounters({ roots, wanted }: Machine): Promise<Part> {
   const sources: SourceReport[] = [];
   const evidence: StandingCgroup[] = [];
   const mounts = findMounts(
@@ -25,7 +25,8 @@ export async function gatherCgroupCounters({ roots }: Machine): Promise<Part> {
   ];
   for (const { version, mount } of hierarchies) {
     const seen = walk(mount, version);
-    evidence.push(...seen.killed);
+    const inTime = seen.killed.filter(({ path }) => madeSince(mount, path, wanted.since));
+    evidence.push(...inTime);
     if (seen.readable > 0 || seen.folders > 1)
       sources.push({
         id: 'cgroup',
@@ -33,7 +34,7 @@ export async function gatherCgroupCounters({ roots }: Machine): Promise<Part> {
         status: seen.readable > 0 ? 'read' : 'absent',
         detail:
           seen.readable > 0
-            ? `${seen.readable} cgroups, ${seen.killed.filter(({ oomKills }) => oomKills > 0).length} of them with kills`
+            ? `${seen.readable} cgroups, ${seen.killed.filter(({ oomKills }) => oomKills > 0).length} of them with kills${inTime.length < seen.killed.length ? ', which have no times: those of cgroups made before were left out' : ''}`
             : 'it has no memory controller',
       });
   }
@@ -52,6 +53,17 @@ export async function gatherCgroupCounters({ roots }: Machine): Promise<Part> {
         }),
   });
   return { evidence, sources };
+}
+
+/** Counters have no times: only those of a cgroup that was made since then can be told to be of that time. */
+function madeSince({ folder, root }: Mount, path: string, since: Date | undefined): boolean {
+  if (since === undefined) return true;
+  const inside = root !== '/' && path.startsWith(root) ? path.slice(root.length) : path;
+  try {
+    return statSync(join(folder, inside)).ctimeMs >= since.getTime();
+  } catch {
+    return false;
+  }
 }
 
 function walk(
@@ -100,7 +112,7 @@ function readV1(folder: string, path: string): StandingCgroup | null {
     path,
     oomKills: kills,
     limitBytes: finite(numberIn(folder, 'memory.limit_in_bytes')),
-    ...some('limitHits', numberIn(folder, 'memory.failcnt')),
+    ...some('limitHits', v1Hits(folder)),
     ...some('usageBytes', numberIn(folder, 'memory.usage_in_bytes')),
     ...some('peakBytes', numberIn(folder, 'memory.max_usage_in_bytes')),
     ...some('processes', countOf(folder)),
@@ -137,6 +149,13 @@ function readV2(folder: string, path: string): StandingCgroup | null {
 function numberIn(folder: string, file: string): number | null {
   const text = textOf(join(folder, file))?.trim();
   return text === undefined || !/^\d+$/.test(text) ? null : Number(text);
+}
+
+/** With a limit on memory plus swap that is no higher, only that one's failcnt moves. */
+function v1Hits(folder: string): number | null {
+  const memory = numberIn(folder, 'memory.failcnt');
+  const withSwap = numberIn(folder, 'memory.memsw.failcnt');
+  return memory === null && withSwap === null ? null : (memory ?? 0) + (withSwap ?? 0);
 }
 
 const finite = (bytes: number | null): number | null =>

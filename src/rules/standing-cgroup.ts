@@ -12,7 +12,7 @@ export const standingCgroup = defineRule({
   title: 'Counters of cgroups that still stand (1.4, K2b)',
   needs: ['standing-cgroup'],
   uses: ['kernel-oom-kill', 'killer-record'],
-  judge: (facts) =>
+  judge: (facts, { sources }) =>
     facts['standing-cgroup']
       .filter((cgroup) => unexplained(cgroup, facts['kernel-oom-kill']) > 0)
       .map((cgroup, index) =>
@@ -21,6 +21,7 @@ export const standingCgroup = defineRule({
           unexplained(cgroup, facts['kernel-oom-kill']),
           index,
           facts['standing-cgroup'],
+          sources.some(({ id, status }) => id === 'kernel-log' && status !== 'read'),
         ),
       ),
 });
@@ -38,6 +39,7 @@ function judgeCgroup(
   kills: number,
   index: number,
   all: readonly StandingCgroup[],
+  logUnreadable: boolean,
 ): Finding {
   const { path, limitBytes, ooms, limitHits, version } = cgroup;
   // v2 counts `oom` where the limit was hit and `oom_kill` where the victim lived (K2b); in v1 a limit that was never hit brought no kill.
@@ -73,7 +75,7 @@ function judgeCgroup(
     unknown: [
       {
         what: 'Which process it was, and when',
-        why: 'counters have no names and no times, and the kernel log that is left does not mention it',
+        why: `counters have no names and no times, and the kernel log ${logUnreadable ? 'could not be read' : 'that is left does not mention it'}`,
         command: 'sudo journalctl _TRANSPORT=kernel | grep -A1 oom-kill',
       },
     ],
