@@ -65,6 +65,14 @@ function explain(error: unknown): number {
     if (error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
     return error.exitCode;
   }
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    // Node loads modules many at a time: it needs some thirty descriptors to start at all.
+    process.stderr.write(
+      'coroner: too many open files: nothing was started. Allow at least 64 (ulimit -n 64)\n',
+    );
+    return exitCodes.internal;
+  }
   process.stderr.write(
     `coroner: a fault of coroner itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );

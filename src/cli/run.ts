@@ -101,6 +101,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   const say = (line: string) => {
     if (options.quiet !== true) write(2, `coroner: ${oneLine(line)}\n`);
   };
+  for (const fault of writer.faults()) say(`${fault}; recording to ${writer.folder ?? 'memory'}`);
   const result = await record({
     command: [file, ...args],
     version,

@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -12,8 +14,8 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import type { IncidentStart } from '../model/incident-folder.ts';
 
 /** `${XDG_STATE_HOME:-~/.local/state}/coroner`: where incident folders lie unless `--output` says otherwise. */
@@ -74,17 +76,39 @@ export const incidentFiles = [
 ] as const;
 export type IncidentFile = (typeof incidentFiles)[number];
 
+/** As mkdir -p does. Node's own `recursive` never returns where a parent exists and refuses with ENOENT, as /proc does (Node 20). */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolders(parent);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+}
+
 export function openIncident(parent: string, id: string): IncidentWriter {
   const faults: string[] = [];
   let folder: string | null = null;
-  try {
-    mkdirSync(parent, { recursive: true, mode: 0o700 });
+  const make = (within: string): string => {
     // Not recursive: an existing folder of this name is not ours.
-    mkdirSync(join(parent, id), { mode: 0o700 });
-    folder = join(parent, id);
-    for (const name of ['python', 'looks', 'agent']) mkdirSync(join(folder, name), { mode: 0o700 });
+    mkdirSync(join(within, id), { mode: 0o700 });
+    for (const name of ['python', 'looks', 'agent'])
+      mkdirSync(join(within, id, name), { mode: 0o700 });
+    return join(within, id);
+  };
+  try {
+    makeFolders(parent);
+    folder = make(parent);
   } catch (error) {
     faults.push(`cannot write to ${parent}: ${codeOf(error)}`);
+    try {
+      // The words of a dying Python and the agent's figures need some folder: a private one, its name not to be guessed.
+      folder = make(mkdtempSync(join(tmpdir(), 'coroner-')));
+    } catch (other) {
+      faults.push(`cannot write to ${tmpdir()}: ${codeOf(other)}`);
+    }
   }
   const files = new Map<IncidentFile, { fd: number | null; memory: string; size: number }>();
   const open = (name: IncidentFile) => {
