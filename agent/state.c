@@ -500,19 +500,21 @@ COLD bool state_forget_copy(const void *address, struct coroner_live *copy) {
   return found;
 }
 
+static void live_restore(const struct coroner_live *copy) {
+  struct coroner_live *live = live_add(copy->address);
+  if (!live) return;
+  *live = *copy;
+  uint32_t slot = (uint32_t)(live - file->live);
+  if (slot == used(SECTION_LIVE)) publish(SECTION_LIVE, slot + 1);
+  if (copy->kind >= KIND_MAPPING) mapping_count++;
+  account(&file->stacks[copy->stack - 1], copy->weight, copy->flags & LIVE_EXACT, 1);
+}
+
 COLD void state_restore(const struct coroner_live *copy) {
   if (!file || thread.inside) return;
   thread.inside = 1;
   if (lock()) {
-    struct coroner_live *live = live_add(copy->address);
-    if (live) {
-      *live = *copy;
-      uint32_t slot = (uint32_t)(live - file->live);
-      if (slot == used(SECTION_LIVE)) publish(SECTION_LIVE, slot + 1);
-      if (copy->kind >= KIND_MAPPING) mapping_count++;
-      account(&file->stacks[copy->stack - 1], copy->weight, copy->flags & LIVE_EXACT, 1);
-      file->header.removed--;
-    }
+    live_restore(copy);
     unlock();
   }
   thread.inside = 0;
@@ -531,16 +533,19 @@ COLD void state_forget_range(uintptr_t start, size_t bytes) {
       left--;
       uint64_t entry_end = entry->address + entry->bytes;
       if (entry->address >= end || entry_end <= start) continue;
-      if (start <= entry->address && end >= entry_end) {
-        uint32_t slot, id = live_find(entry->address, &slot);
-        if (id) live_remove(id, slot);
-      } else if (start > entry->address && entry->flags & LIVE_EXACT) {
-        /* The head stays where it is known; a tail that is left counts as gone until the next weighing. */
-        uint64_t head = start - entry->address;
-        int64_t weight = entry->weight < (int64_t)head ? entry->weight : (int64_t)head;
-        account(&file->stacks[entry->stack - 1], entry->weight - weight, true, -1);
-        entry->weight = weight;
-        if (end >= entry_end) entry->bytes = head;
+      struct coroner_live old = *entry;
+      uint32_t slot, id = live_find(old.address, &slot);
+      if (!id) continue;
+      live_remove(id, slot);
+      /* What is left before and behind the hole keeps its part of the weight. */
+      const uint64_t pieces[2][2] = {{old.address, start}, {end, entry_end}};
+      for (int piece = 0; piece < 2; piece++) {
+        if (pieces[piece][1] <= pieces[piece][0] || pieces[piece][0] < old.address) continue;
+        struct coroner_live rest = old;
+        rest.address = pieces[piece][0];
+        rest.bytes = pieces[piece][1] - pieces[piece][0];
+        rest.weight = (int64_t)((double)old.weight * (double)rest.bytes / (double)old.bytes);
+        live_restore(&rest);
       }
     }
     unlock();

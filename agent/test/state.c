@@ -1,0 +1,222 @@
+/*
+ * The tables and the sampler without the hooks, so that sanitizers (which have an allocator of their own) can watch:
+ * cc -fsanitize=address,undefined state.c ../state.c ../sampling.c ../native.c ../python.c ../limit.c
+ */
+#include "../agent.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void *(*next_malloc)(size_t) = malloc;
+void *(*next_calloc)(size_t, size_t) = calloc;
+
+/* Less of everything under valgrind. */
+static long amount = 3000000;
+static uint64_t random_state = 88172645463325252ull;
+static uint64_t next_random(void) {
+  random_state ^= random_state << 13, random_state ^= random_state >> 7, random_state ^= random_state << 17;
+  return random_state;
+}
+
+static int64_t sum_of_stacks(void) {
+  int64_t sum = 0;
+  for (uint32_t i = 0; i < file->header.sections[SECTION_STACKS].used; i++)
+    sum += file->stacks[i].live_exact + file->stacks[i].live_estimated;
+  return sum;
+}
+static int64_t sum_of_samples(void) {
+  int64_t sum = 0;
+  for (uint32_t i = 0; i < file->header.sections[SECTION_LIVE].used; i++)
+    if (file->live[i].address) sum += file->live[i].weight;
+  return sum;
+}
+static void check_sums(void) {
+  assert(sum_of_stacks() == file->header.live_bytes);
+  assert(sum_of_samples() == file->header.live_bytes);
+}
+
+#define BLOCKS 4000
+static struct { uintptr_t address; size_t bytes; } blocks[BLOCKS];
+
+/* Notes and forgets against a plain list of what must be there. */
+static void tables(void) {
+  uintptr_t next = 0x10000;
+  for (int round = 0; round < amount / 15; round++) {
+    int i = (int)(next_random() % BLOCKS);
+    if (blocks[i].address) {
+      assert(maybe_sampled((void *)blocks[i].address));
+      assert(state_forget((void *)blocks[i].address));
+      assert(!state_forget((void *)blocks[i].address));
+      blocks[i].address = 0;
+    } else {
+      blocks[i].bytes = next_random() % 4 ? next_random() % 5000 + 1 : next_random() % 9000000 + 1;
+      blocks[i].address = next;
+      next += (blocks[i].bytes + 31) & ~(size_t)15;
+      state_note((void *)blocks[i].address, blocks[i].bytes, KIND_HEAP, 0x1000 + next_random() % 50, 0);
+    }
+  }
+  check_sums();
+  assert(file->header.peak_bytes >= file->header.live_bytes - file->header.live_bytes / 32 - (4 << 20));
+  for (int i = 0; i < BLOCKS; i++)
+    if (blocks[i].address) state_forget((void *)blocks[i].address);
+  assert(file->header.live_bytes == 0 && sum_of_stacks() == 0);
+  /* No bucket may keep a count, but those that had reached 255. */
+  unsigned left = 0;
+  for (uint32_t i = 0; i < sizeof filter; i++) left += filter[i] != 0;
+  assert(left == 0);
+}
+
+static void ranges(void) {
+  const uintptr_t base = 0x7f0000000000;
+  state_note((void *)base, 64 << 20, KIND_MAPPING, 0x1000, 0);
+  state_forget_range(base + (16 << 20), 16 << 20); /* a hole in the middle: two pieces */
+  assert(file->header.live_bytes == 48 << 20);
+  state_forget_range(base, 8 << 20);
+  assert(file->header.live_bytes == 40 << 20);
+  state_forget_range(base - (1 << 20), 128 << 20);
+  assert(file->header.live_bytes == 0);
+  check_sums();
+}
+
+/* The same address noted twice: it was freed where nobody saw it. */
+static void reuse(void) {
+  state_note((void *)0x5000, 2 << 20, KIND_HEAP, 0x1000, 0);
+  state_note((void *)0x5000, 3 << 20, KIND_HEAP, 0x1000, 0);
+  assert(file->header.live_bytes == 3 << 20);
+  struct coroner_live copy;
+  assert(state_forget_copy((void *)0x5000, &copy) && copy.bytes == 3 << 20);
+  state_restore(&copy);
+  assert(file->header.live_bytes == 3 << 20);
+  assert(state_forget((void *)0x5000));
+}
+
+/* More than the tables hold: dropped and counted, never out of bounds. */
+static void overflow(void) {
+  for (uint64_t i = 0; i < LIVE_CAPACITY + 1000; i++) state_note((void *)(uintptr_t)(0x100000000 + i * (4 << 20)), 64 << 20, KIND_HEAP, i << 12, 0);
+  assert(file->header.dropped_live >= 1000);
+  assert(file->header.dropped_stacks > 0);
+  check_sums();
+  for (uint64_t i = 0; i < LIVE_CAPACITY + 1000; i++) state_forget((void *)(uintptr_t)(0x100000000 + i * (4 << 20)));
+  assert(file->header.live_bytes == 0);
+}
+
+/* Sums are unbiased for any mixture of sizes. */
+static void sampler(uint64_t mean, const size_t *sizes, int kinds) {
+  sampling_set_mean(mean, true);
+  thread.seeded = 0;
+  thread.countdown = 0;
+  thread.rest = 0;
+  double truth = 0, estimate = 0, variance = 0;
+  for (long i = 0; i < amount; i++) {
+    size_t bytes = sizes[next_random() % (unsigned)kinds];
+    truth += (double)bytes;
+    thread.countdown -= (int64_t)bytes;
+    if (thread.countdown < 0 && sample_due(bytes)) {
+      double weight = bytes >= exact_bytes ? (double)bytes : sample_weight(bytes);
+      estimate += weight;
+      variance += weight * (weight - (double)bytes);
+    }
+  }
+  double off = estimate / truth - 1;
+  double sigma = variance > 0 ? __builtin_sqrt(variance) / truth : 0;
+  printf("mean %lu: off by %.3f %%, one sigma is %.3f %%\n", (unsigned long)mean, off * 100, sigma * 100);
+  assert(off < 5 * sigma + 1e-6 && off > -5 * sigma - 1e-6);
+}
+
+static void failures(void) {
+  for (int i = 0; i < 1000; i++) {
+    errno = ENOMEM;
+    state_failed((size_t)i, FAILURE_MALLOC, 0, 0x1234, 0);
+    assert(errno == ENOMEM);
+  }
+  assert(file->header.failure_count == 1000);
+  assert(file->failures[0].sequence == 1 && file->failures[FAILURE_KEPT - 1].sequence == FAILURE_KEPT);
+  uint64_t newest = 0;
+  for (uint32_t i = 0; i < FAILURE_CAPACITY; i++) newest = file->failures[i].sequence > newest ? file->failures[i].sequence : newest;
+  assert(newest == 1000);
+}
+
+static void texts(void) {
+  char text[64];
+  uint32_t first = state_text("hello", 5);
+  assert(first && state_text("hello", 5) == first && state_text("hellp", 5) != first);
+  for (int i = 0; i < 100000; i++) {
+    int length = snprintf(text, sizeof text, "text number %d", i);
+    state_text(text, (size_t)length);
+  }
+  assert(file->header.sections[SECTION_TEXT].used <= TEXT_CAPACITY);
+}
+
+static void *hammer(void *argument) {
+  (void)argument;
+  for (uintptr_t i = 1; i < 20000; i++) {
+    void *address = (void *)((uintptr_t)&argument + i * 64);
+    state_note(address, 1000, KIND_HEAP, 0x1000 + i % 100, 0);
+    assert(state_forget(address));
+  }
+  return NULL;
+}
+static void threads(void) {
+  pthread_t ids[16];
+  for (int i = 0; i < 16; i++) pthread_create(&ids[i], NULL, hammer, NULL);
+  for (int i = 0; i < 16; i++) pthread_join(ids[i], NULL);
+  assert(file->header.live_bytes == 0 && file->header.lock_timeouts == 0);
+  check_sums();
+}
+
+static void forks(void) {
+  state_note((void *)0x9000, 5 << 20, KIND_HEAP, 0x1000, 0);
+  struct coroner_file *mine = file;
+  state_fork_prepare();
+  pid_t child = fork();
+  if (child == 0) {
+    state_fork_child();
+    assert(file && file != mine && file->header.pid == (uint32_t)getpid());
+    assert(file->header.flags & FILE_FORKED && file->header.live_bytes == 5 << 20);
+    assert(state_forget((void *)0x9000));
+    check_sums();
+    state_end(STATE_EXITED, 0);
+    _exit(state_discard_if_dull() ? 0 : 1);
+  }
+  state_fork_parent();
+  int status;
+  waitpid(child, &status, 0);
+  assert(status == 0);
+  assert(file->header.live_bytes == 5 << 20);
+  state_forget((void *)0x9000);
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1) amount = atol(argv[1]);
+  char folder[] = "/tmp/coroner-test-XXXXXX";
+  assert(mkdtemp(folder));
+  state_open(folder, (uint32_t)getppid());
+  assert(file);
+  agent_ready = true;
+  static const size_t small[] = {16, 48, 100, 500}, mixed[] = {24, 3000, 70000, 900000}, even[] = {64};
+  sampler(64 << 10, small, 4);
+  sampler(512 << 10, mixed, 4);
+  sampler(4096, even, 1);
+  sampler(1, even, 1);
+  sampling_set_mean(512 << 10, true);
+  tables();
+  ranges();
+  reuse();
+  texts();
+  threads();
+  forks();
+  failures();
+  overflow();
+  char path[64];
+  snprintf(path, sizeof path, "%s/%u.mem", folder, (unsigned)getpid());
+  unlink(path);
+  rmdir(folder);
+  puts("ok");
+  return 0;
+}

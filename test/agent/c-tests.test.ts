@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { cCompiler, command } from '../have.ts';
+import { underAgent } from './under-agent.ts';
+
+const reason = cCompiler();
+const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const agent = (name: string) => new URL(`../../agent/${name}`, import.meta.url).pathname;
+const parts = ['state', 'sampling', 'native', 'python', 'limit'].map((name) => agent(`${name}.c`));
+function compile(name: string, ...args: readonly string[]): string {
+  const out = join(folder, name);
+  const { status, stderr } = spawnSync(
+    'cc',
+    ['-std=gnu11', '-g', '-Wall', '-o', out, ...args, '-ldl', '-lpthread', '-lm'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  return out;
+}
+
+describe.skipIf(reason)(`the agent in C${reason ? ` (${reason})` : ''}`, () => {
+  test('tables and sampler under AddressSanitizer and UndefinedBehaviorSanitizer', () => {
+    const program = compile(
+      'state-sanitized',
+      '-O1',
+      '-fsanitize=address,undefined',
+      '-fno-sanitize-recover=all',
+      agent('test/state.c'),
+      ...parts,
+    );
+    const { status, stdout, stderr } = spawnSync(program, { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/ok\n$/);
+  });
+
+  const noValgrind = command('valgrind');
+  test.skipIf(noValgrind)(
+    `tables and sampler under valgrind${noValgrind ? ` (${noValgrind})` : ''}`,
+    () => {
+      const program = compile('state', '-O1', agent('test/state.c'), ...parts);
+      const { status, stderr } = spawnSync(
+        'valgrind',
+        ['-q', '--error-exitcode=9', program, '150000'],
+        {
+          encoding: 'utf8',
+        },
+      );
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    },
+    180_000,
+  );
+
+  test('64 threads, every function of the family, signals and forks: nothing is lost, nothing is left', async () => {
+    const program = compile('stress', '-O1', agent('test/stress.c'));
+    const { stdout, stderr, exitCode, files } = await underAgent([program, '64', '1000'], {
+      sampleEveryBytes: 8192,
+    });
+    expect({ stdout, stderr, exitCode }).toEqual({ stdout: 'ok\n', stderr: '', exitCode: 0 });
+    const [file] = files;
+    expect(files).toHaveLength(1);
+    expect(file?.peakBytes).toBeGreaterThan(5e6);
+    // stdio's buffer and what the C library keeps of threads.
+    expect(file?.liveBytes).toBeLessThan(2e6);
+    expect(file?.failures.map(({ call }) => call)).toEqual(['malloc', 'calloc', 'realloc']);
+  });
+});
