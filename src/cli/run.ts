@@ -2,10 +2,10 @@ import { writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Report } from '../model/report.ts';
-import { parseSize } from '../model/units.ts';
+import { formatBytes, formatDuration, parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
 import { lastLook } from '../record/last-look.ts';
-import { record, type Companion } from '../record/recorder.ts';
+import { record, type Companion, type RecordResult } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';
 import { endLike } from '../record/end.ts';
@@ -13,6 +13,7 @@ import { keepStderrTail } from '../record/stderr-tail.ts';
 import { newIncidentId, openIncident, pruneIncidents, storeRoot } from '../store/incidents.ts';
 import { Problem } from './problem.ts';
 import { addFileOptions, type FileOptions } from './report-files.ts';
+import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
 
 export interface RunOptions extends FileOptions {
@@ -119,6 +120,12 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     process.exit(result.launchError.exitCode);
   }
   const { ending } = result;
+  if (!result.notable && !wantsFile(options)) {
+    if (process.stderr.isTTY && options.quiet !== true) write(2, goodEnd(result, options));
+    if (options.output === undefined) prune(root);
+    writer.close();
+    endLike(ending);
+  }
   // The verdict must never stand between the command and its exit status.
   try {
     const { judge, show } = await import('./verdict.ts');
@@ -136,6 +143,36 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   if (options.output === undefined) prune(root);
   writer.close();
   endLike(ending);
+}
+
+/** A report was asked for: it is written also where there is nothing in it. */
+const wantsFile = ({
+  json,
+  html,
+  speedscope,
+  pprof,
+  collapsed,
+  junit,
+  sarif,
+  terminationLog,
+  github,
+}: RunOptions) =>
+  [json, html, speedscope, pprof, collapsed, junit, sarif, terminationLog, github].some(
+    (option) => option !== undefined,
+  );
+
+/** One line on a run that ended well, for whoever sits in front of it. */
+function goodEnd(
+  { peakRssBytes, limitBytes, durationMs }: Extract<RecordResult, { notable: boolean }>,
+  { color }: RunOptions,
+): string {
+  const limit = limitBytes === null ? '' : ` of ${formatBytes(limitBytes)}`;
+  const peak = peakRssBytes === 0 ? '' : `peak ${formatBytes(peakRssBytes)}${limit}, `;
+  const text = `coroner: ended well, ${peak}${formatDuration(durationMs)}`;
+  const { color: colored } = terminalOptions(process.stderr, process.env, {
+    color: color !== false,
+  });
+  return colored ? `\u001B[2m${text}\u001B[22m\n` : `${text}\n`;
 }
 
 /** Others that take part in a run. The order is that of preparation. */

@@ -59,7 +59,8 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
         recording,
       }),
     );
-  } else if (process.stderr.isTTY && options.quiet !== true) writeAll(2, `${goodEnd(recording)}\n`);
+  } else if (process.stderr.isTTY && options.quiet !== true)
+    writeAll(2, `${nothingFound(recording)}\n`);
   const annotations = await writeReportFiles(report, recording, options);
   // stdout is the command's own.
   if (annotations !== '') writeAll(2, annotations);
@@ -71,12 +72,12 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
 
 const isNotMemory = ({ outOfMemory }: Incident) => outOfMemory === false;
 
-/** One line on a run that ended well. */
-function goodEnd({ processes, cgroups, durationMs }: Recording): string {
+/** One line on a run in which nothing points to memory. */
+function nothingFound({ processes, cgroups, durationMs }: Recording): string {
   const peak = Math.max(0, ...processes.map(({ peakRssBytes = 0 }) => peakRssBytes));
   const limit = cgroups.find(({ limitBytes }) => limitBytes !== null)?.limitBytes;
   return [
-    'coroner:',
+    'coroner: nothing points to memory,',
     peak > 0 ? `peak ${formatBytes(peak)}${limit == null ? '' : ` of ${formatBytes(limit)}`},` : '',
     durationMs === null ? '' : formatDuration(durationMs),
   ]

@@ -78,6 +78,12 @@ const header = {
   end: 528 + 9 * 16,
 } as const;
 
+/** Where a file says how often memory was refused: enough to know whether the rest is worth reading. */
+export const headerCounts = {
+  failureCount: header.failureCount,
+  limitHits: header.limitHits,
+} as const;
+
 export interface AgentBytes {
   /** Counted one by one, by resident pages once these were looked at. */
   readonly exactBytes: Bytes;

@@ -28,6 +28,7 @@ import type { SourceReport } from '../model/report.ts';
 import {
   agentEvidence,
   agentFileId,
+  headerCounts,
   parseAgentFile,
   type AgentFile,
 } from '../parsers/agent-file.ts';
@@ -50,6 +51,7 @@ const treeBytes = 8192;
 /** A companion that preloads the agent into the command and everything it starts. */
 export function agentCompanion(options: AgentOptions): Companion {
   let said: string | null = null;
+  let used: string | null = null;
   return {
     prepare: (env, folder) => {
       const found = agentFor(options.command, env);
@@ -59,6 +61,7 @@ export function agentCompanion(options: AgentOptions): Companion {
         return;
       }
       const agentFolder = join(folder, 'agent');
+      used = agentFolder;
       mkdirSync(agentFolder, { recursive: true, mode: 0o700 });
       const tree = Buffer.alloc(treeBytes);
       tree.write('CORONERT', 'latin1');
@@ -81,7 +84,26 @@ export function agentCompanion(options: AgentOptions): Companion {
     started: (pid, { note }) => {
       if (said !== null) note(said, pid);
     },
+    notable: () => used !== null && anyRefusal(used),
   };
+}
+
+/** Whether any process was refused memory: read from the files' headers alone, as most runs end well. */
+function anyRefusal(folder: string): boolean {
+  return readdirSync(folder).some((name) => {
+    if (!/^\d+\.mem$/.test(name)) return false;
+    const fd = openSync(join(folder, name), constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      const counts = Buffer.alloc(headerCounts.limitHits + 8);
+      readSync(fd, counts, 0, counts.length, 0);
+      return (
+        counts.readBigUInt64LE(headerCounts.failureCount) > 0n ||
+        counts.readBigUInt64LE(headerCounts.limitHits) > 0n
+      );
+    } finally {
+      closeSync(fd);
+    }
+  });
 }
 
 type FoundAgent = { readonly library: string } | { readonly lacks: string };

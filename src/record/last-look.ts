@@ -4,6 +4,9 @@ import type { Companion } from './recorder.ts';
 import type { LookOrder, LookReply } from './last-look-worker.ts';
 import type { SampleEvent } from './sampler.ts';
 
+/** What ends sooner has hardly filled anything. */
+const startAfterMs = 50;
+
 export interface LastLookOptions {
   /** Longest stop of the process while it may well live on. Default 500 ms. */
   readonly stopMs?: number;
@@ -15,29 +18,35 @@ export interface LastLookOptions {
  */
 export function lastLook({ stopMs = 500 }: LastLookOptions = {}): Companion {
   let worker: Worker | null = null;
+  let start: (() => void) | null = null;
   let finished: Promise<void> | null = null;
   const file = new URL('./last-look-worker.js', import.meta.url);
   return {
     started: (pid, { folder, clock, note }) => {
       // Run from the sources (tests), there is no worker to start.
       if (folder === null || !existsSync(file)) return;
-      const started = new Worker(file, {
-        workerData: { folder, stopMs, commandPid: pid, startedAt: Date.now() - clock() },
-        // The watcher must stay small: it may live within the very limit it watches.
-        resourceLimits: { maxOldGenerationSizeMb: 512, stackSizeMb: 2 },
-      });
-      worker = started;
-      finished = new Promise((resolve) => {
-        started.once('exit', () => resolve());
-      });
-      started.on('message', (reply: LookReply) => {
-        if (reply.what === 'note') note(reply.text, reply.pid);
-      });
-      started.on('error', (error) => note(`last look: ${error.message}`));
-      // The run must never wait for its watcher.
-      started.unref();
+      start = () => {
+        start = null;
+        const started = new Worker(file, {
+          workerData: { folder, stopMs, commandPid: pid, startedAt: Date.now() - clock() },
+          // The watcher must stay small: it may live within the very limit it watches.
+          resourceLimits: { maxOldGenerationSizeMb: 512, stackSizeMb: 2 },
+        });
+        worker = started;
+        finished = new Promise((resolve) => {
+          started.once('exit', () => resolve());
+        });
+        started.on('message', (reply: LookReply) => {
+          if (reply.what === 'note') note(reply.text, reply.pid);
+        });
+        started.on('error', (error) => note(`last look: ${error.message}`));
+        // The run must never wait for its watcher.
+        started.unref();
+      };
     },
     onSample: (event) => {
+      // A thread of its own costs as much as Node's start: nothing for `coroner run true`.
+      if (event.atMs > startAfterMs) start?.();
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
       worker?.postMessage(orderOf(event));
     },

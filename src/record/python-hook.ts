@@ -21,6 +21,7 @@ export function pythonHook(folder = hookFolder): Companion {
       if (entries.includes(folder)) return;
       env['PYTHONPATH'] = [folder, ...entries].join(delimiter);
     },
+    notable: () => words !== null && readdirSync(words).length > 0,
     ended: () => {
       if (words !== null) removeEmpty(words);
     },

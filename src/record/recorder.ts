@@ -39,6 +39,8 @@ export interface Companion {
   readonly started?: (pid: number, context: CompanionContext) => void;
   /** At every sample; must be quick. */
   readonly onSample?: (event: SampleEvent) => void;
+  /** The command has ended well; does anything here want a word nevertheless? */
+  readonly notable?: () => boolean;
   /** The command has ended; what it still has to write is waited for, a second at most. */
   readonly ended?: () => Promise<void> | void;
 }
@@ -72,6 +74,11 @@ export type RecordResult =
       readonly durationMs: number;
       /** When the command's end was noticed, on `performance.now()`'s clock. */
       readonly noticedAt: number;
+      /** false: it ended well, and nothing was seen that a verdict could be about. */
+      readonly notable: boolean;
+      readonly peakRssBytes: number;
+      /** The tightest finite limit on memory; null: none but the machine's. */
+      readonly limitBytes: number | null;
     };
 
 /** The environment variable that marks the run's processes and tells the Python hook where to write. */
@@ -132,6 +139,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const tree = new ProcessTree(proc, `${runMark}=${env[runMark]}`);
   const stalls = stallWatch();
   const names = new Map<number, string>();
+  let notable = false;
   let ended = false;
 
   let thin = 1;
@@ -157,11 +165,13 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
       writeEvent(line);
     },
     onGone: (pid, name, signal) => {
+      if (signal !== null) notable = true;
       if (signal === 'SIGKILL') sayKill(pid, `${name} (pid ${pid}) was killed by SIGKILL`);
     },
     onSample: (event) => {
       const stall = stalls.take(event);
       if (stall !== null) {
+        notable = true;
         writeEvent(stall);
         if (stall.stillGoingOn) sayStall(stall);
       }
@@ -208,11 +218,17 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
 
   // Kernel log from the start on.
   const kernelLog = followKernelLog(roots.kernelLog, uptimeSeconds);
+  /** Other containers' pids mean nothing here: then every such line counts. */
+  const tellsOfOurs = (text: string) => {
+    const pid = tellingKernelLine.exec(text)?.slice(1).find((group) => group !== undefined);
+    return pid !== undefined && (start.initialPidNamespace === false || names.has(Number(pid)));
+  };
   const readKernelLog = (most: number) => {
     const records = kernelLog.read(most);
     for (const entry of records) {
       if (writer.size('kernel.log') < kernelLogBudgetBytes)
         writer.append('kernel.log', `${entry.raw}\n`);
+      notable ||= tellsOfOurs(entry.text);
       const kill = /Killed process (\d+)(?:, UID \d+,)? \((.*?)\)(?: total-vm|,|$)/.exec(
         entry.text,
       );
@@ -259,6 +275,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     for (const { last } of cgroups.all) kills += last.localOomKills ?? last.oomKills ?? 0;
     if (kills <= counted) return;
     counted = kills;
+    notable = true;
     const where = cgroups.all.find(({ last }) => (last.localOomKills ?? last.oomKills ?? 0) > 0);
     const text = `the OOM killer's counter of cgroup ${where?.place.path ?? '?'} moved`;
     writeEvent({ what: 'kill', atMs: clock(), cgroup: where?.place.path ?? '/', text });
@@ -310,10 +327,22 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     options.stderr.finish(),
   ]);
   if (words !== null) writer.append('stderr.tail', words);
+  notable ||=
+    ending.exitCode !== 0 ||
+    (words !== null && tellingWords.test(words)) ||
+    companions.some((companion) => companion.notable?.() === true);
   await finishKernelLog();
   finish(ending);
   stopPassing();
-  return { ending, pid, durationMs: noticedAt - startedAt, noticedAt };
+  return {
+    ending,
+    pid,
+    durationMs: noticedAt - startedAt,
+    noticedAt,
+    notable,
+    peakRssBytes: sampler.peakRssBytes,
+    limitBytes: tightest(cgroups.all),
+  };
 
   async function finishKernelLog(): Promise<void> {
     if (kernelLog.status === 'read') {
@@ -364,6 +393,16 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     host.close();
   }
 }
+
+/** Kernel lines and words on stderr that deserve a verdict also when the command has ended well: a worker killed, an error swallowed. */
+const tellingKernelLine =
+  /Killed process (\d+)|__vm_enough_memory: pid: (\d+)|\[(\d+)\](?:: segfault at| trap)|\((\d+)\): VmData/;
+const tellingWords = /[Mm]emory|[Kk]illed|OOM|oom|SIGKILL|alloc|ENOMEM|signal|Exception|Error/;
+
+const tightest = (cgroups: readonly WatchedCgroup[]) => {
+  const limits = cgroups.map(({ limits }) => limits.limitBytes).filter((bytes) => bytes !== null);
+  return limits.length === 0 ? null : Math.min(...limits);
+};
 
 const stallWords = {
   swap: 'is swapping instead of working',

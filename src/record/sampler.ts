@@ -83,6 +83,8 @@ export class Sampler {
   /** How far the run's memory moved since the moment before, relative to itself. */
   movement = 0;
   nearLimit = false;
+  /** The most that the run's processes had resident together, as far as seen. */
+  peakRssBytes = 0;
 
   constructor(parts: SamplerParts) {
     this.#parts = parts;
@@ -296,6 +298,7 @@ export class Sampler {
     const growth = elapsedMs > 0 ? ((rssBytes - this.#lastRssBytes) / elapsedMs) * 1000 : 0;
     this.movement = Math.abs(rssBytes - this.#lastRssBytes) / Math.max(rssBytes, 64 * 2 ** 20);
     this.#lastRssBytes = rssBytes;
+    this.peakRssBytes = Math.max(this.peakRssBytes, rssBytes);
     this.#lastAtMs = atMs;
     let nearest: SampleEvent['nearest'] = null;
     for (const cgroup of cgroups.all) {
