@@ -561,7 +561,11 @@ const isKernelFact = (fact: Evidence) => fact.kind.startsWith('kernel-');
 
 function withPid(fact: Evidence, pid: number, told: Told): Evidence {
   if ('pid' in fact && fact.pid !== undefined) return fact;
-  if (fact.kind === 'program-error' || fact.kind === 'program-abort')
+  if (
+    fact.kind === 'program-error' ||
+    fact.kind === 'program-abort' ||
+    (fact.kind === 'death-notice' && fact.by === 'faulthandler')
+  )
     return { ...fact, pid, name: fact.name ?? told.processes.get(pid)?.seen.name ?? 'python' };
   return fact;
 }

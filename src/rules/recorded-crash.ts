@@ -25,6 +25,7 @@ export const recordedCrash = defineRule({
     'failed-allocation',
     'process-limits',
     'program-abort',
+    'death-notice',
     'program-error',
     'core-dump',
     'host-counters',
@@ -35,7 +36,11 @@ export const recordedCrash = defineRule({
       const dump = ofProcess(exit, facts['program-abort']);
       // Its own words name memory: theirs is the verdict.
       if (dump.some(({ resource }) => resource !== 'none')) return [];
-      const stack = dump.find((abort) => abort.stack.length > 0)?.stack ?? [];
+      const dumps = ofProcess(exit, facts['death-notice']).filter(
+        ({ by }) => by === 'faulthandler',
+      );
+      const stack =
+        [...dump, ...dumps].find((words) => (words.stack ?? []).length > 0)?.stack ?? [];
       const base = {
         subject: subjectOf(exit),
         victim: victimOf(exit),
@@ -45,7 +50,9 @@ export const recordedCrash = defineRule({
       const aborted = exit.signal === 'SIGABRT';
       const cause = aborted ? 'alloc-failure-abort' : 'alloc-failure-segfault';
       const ended = reason(exit, `${nameOf(exit)} was ended by ${exit.signal}`);
-      const dumped = dump.map((abort) => reason(abort, 'its Python stack when it crashed'));
+      const dumped = [...dump, ...dumps].map((words) =>
+        reason(words, 'its Python stack when it crashed'),
+      );
 
       const refusals = ofProcess(exit, facts['kernel-refusal']).filter((refusal) =>
         justBefore(exit, refusal.when?.uptimeSeconds),
@@ -129,7 +136,9 @@ export const recordedCrash = defineRule({
       const read = kernelLogRead(context);
       // A C++ or Rust program says on stderr why it aborts, and nowhere else.
       const mute =
-        aborted && dump.length === 0 && !context.sources.some(({ id }) => id === 'stderr');
+        aborted &&
+        dump.length + dumps.length === 0 &&
+        !context.sources.some(({ id }) => id === 'stderr');
       if (mute)
         return [
           {
