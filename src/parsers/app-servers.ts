@@ -122,6 +122,12 @@ const wordings: readonly NoticeWording[] = [
     pattern: /child process for step \S{1,80} unexpectedly exited with code (?<code>-?\d{1,3})/,
   },
   {
+    by: 'Dagster',
+    needle: 'ChildProcessCrashException',
+    vanished: true,
+    pattern: /ChildProcessCrashException\b(?!: (?:None|.{0,80}exit code))/,
+  },
+  {
     by: 'Prefect',
     needle: 'exited with status code: -9',
     exitCode: -9,

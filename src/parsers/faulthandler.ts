@@ -35,7 +35,19 @@ function* parse(input: Input): Iterable<DeathNotice> {
       /(?:Fatal Python error: |Windows fatal exception: )(Segmentation fault|Aborted|Bus error|Illegal instruction|Floating point exception|access violation|stack overflow)/.exec(
         text.slice(0, 2000),
       );
-    if (match === null) continue;
+    if (match === null) {
+      // The interpreter gave up at start-up or found itself broken; its words on memory are read elsewhere (P5).
+      const other = /Fatal Python error: (?!.{0,200}[Mm]emory)(.{3,200})/.exec(text.slice(0, 2000));
+      if (other !== null)
+        yield {
+          kind: 'death-notice',
+          origin: originOf(input, id, at),
+          by: 'the interpreter',
+          signal: 'SIGABRT',
+          stack: stackAfter(input, at),
+        };
+      continue;
+    }
     yield {
       kind: 'death-notice',
       origin: originOf(input, id, at),

@@ -143,6 +143,38 @@ const wordings: readonly NoticeWording[] = [
     signal: 'SIGKILL',
     pattern: /(?:DeadKernelError: )?Kernel died(?: before replying to kernel_info)?/,
   },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'exited unexpectedly',
+    vanished: true,
+    guessesMemory: true,
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) exited unexpectedly(?! with exit code)/,
+  },
+  {
+    by: 'Spark',
+    needle: 'exited unexpectedly (crashed)',
+    vanished: true,
+    pattern: /Python worker exited unexpectedly \(crashed\)/,
+  },
+  {
+    by: 'ray',
+    needle: 'worker died unexpectedly while executing',
+    vanished: true,
+    guessesMemory: true,
+    pattern: /The worker died unexpectedly while executing this task/,
+    unless: ({ input }) =>
+      input.lines.some(
+        ({ text }) =>
+          text.includes('Worker exit type: SYSTEM_ERROR') || text.includes('OutOfMemoryError'),
+      ),
+  },
+  {
+    by: 'uvicorn',
+    needle: 'Child process [',
+    vanished: true,
+    pattern: /Child process \[(?<pid>\d{1,9})\] died/,
+  },
 ];
 
 export const poolWorkers = noticeParser(

@@ -164,7 +164,7 @@ const wordings: readonly NoticeWording[] = [
     needle: '137',
     exitCode: 137,
     pattern:
-      /(?:[Ee]xit(?:ed)?(?: with)?(?: a)?(?: non-zero)?(?: \(?(?:[Ss]tatus|[Cc]ode)\)?)? ?[:=(]? ?\(?|exitCode["']?[=:] ?|exit_code[=:] ?|returned a non-zero code: |returned (?:error )?(?:exit )?code ?|rc ?= ?|status:? |code:? |Exit(?:ed)? ?\(|ELIFECYCLE.{0,40}errno )137\b/,
+      /(?:[Ee]xit(?:ed)?(?: with)?(?: a)?(?: non-zero)?(?: \(?(?:[Ss]tatus|[Cc]ode)\)?)? ?[:=(]? ?\(?|[eE]xitCode["']?[=:] ?|exit_code[=:] ?|returned a non-zero code: |returned (?:error )?(?:exit )?code ?|rc ?= ?|status:? |code:? |Exit(?:ed)? ?\(|ELIFECYCLE.{0,40}errno )137\b/,
     unless: ({ passage, match }) =>
       /OOMKilled|Exceeded|oom/.test(
         passage.slice(Math.max(0, match.index - 200), match.index + 200),
@@ -201,6 +201,10 @@ export const shellNotices: Parser = {
       [' 137', ': 137', '=137', ' -9', ': -9', '=-9', '":137', '": 137'].map((end) => word + end),
     ),
     'exit 137',
+    'xitCode": 137',
+    'xitCode":137',
+    'xitCode: 137',
+    'xitCode=137',
     'Error 137',
     'errno 137',
     '(137)',

@@ -1,6 +1,6 @@
 import type { ProgramError, StatedLimit } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
-import type { Remedy, Unknown } from '../model/report.ts';
+import type { Limit, Remedy, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { defineRule, reason } from './define-rule.ts';
 import { limitOf } from './refusing-limit.ts';
@@ -33,7 +33,7 @@ function judge(
     death: 'obvious',
     confidence: confidenceOf(error),
     ...(error.variant === undefined ? {} : { variant: error.variant }),
-    headline: headline(error),
+    headline: headline(error, limit),
     because: [reason(error, says(error, again.length))],
     ...(error.stack.length === 0 ? {} : { stack: error.stack }),
     request: { bytes: error.requestBytes ?? null },
@@ -68,16 +68,17 @@ function confidenceOf(error: ProgramError): Finding['confidence'] {
   return 'strong';
 }
 
-function headline(error: ProgramError): string {
+function headline(error: ProgramError, limit: Limit | undefined): string {
   const who = error.language === 'python' ? 'Python' : 'The program';
-  const size = error.requestBytes === undefined ? 'memory' : formatBytes(error.requestBytes);
-  const type = error.type.split('.').at(-1);
+  const type = error.type.split('.').at(-1)!.replace(/^_+/, '');
   const place = atUsersLine(error.stack);
+  const against =
+    limit?.bytes == null ? '' : ` under a ${limit.path ?? 'limit'} of ${formatBytes(limit.bytes)}`;
   if (error.class === 'P4')
     return `Python ran out of memory while it unwound a deep recursion${place} and lost the exception`;
-  if (error.variant === 'fork')
-    return `A new process could not be started for lack of memory${place}: ${type}`;
-  return `${who} asked for ${size}${error.requestBytes === undefined ? ' that it could not get' : ' and was refused'}${place}: ${type}`;
+  if (error.requestBytes !== undefined)
+    return `${who} asked for ${formatBytes(error.requestBytes)} and was refused${place}${against}: ${type}`;
+  return `${who} ran out of memory${place}${against}: ${type}`;
 }
 
 function says(error: ProgramError, again: number): string {

@@ -100,7 +100,7 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
       ...unique(group).map((one) => reason(one, one.says)),
       ...metricsReasons(spec, limit, context),
     ].slice(0, 8),
-    killer: { name: best.by },
+    killer: { name: best.cause.startsWith('kernel-') ? 'kernel' : best.by },
     ...(Object.keys(victim).length === 0 ? {} : { victim }),
     ...(limit === undefined ? {} : { limit }),
     ...(best.requestBytes === undefined ? {} : { request: { bytes: best.requestBytes } }),
@@ -132,18 +132,66 @@ function headline(
   limit: Limit | undefined,
   used: number,
 ): string {
-  const who =
-    victim.pid !== undefined || victim.name !== undefined
-      ? `${nameOf(victim)}${label === undefined ? '' : ` in ${short(label)}`}`
-      : label === undefined
-        ? 'the process'
-        : short(label);
-  const how = limit?.bytes == null ? '' : `, limit ${formatBytes(limit.bytes)}`;
-  const much = used === 0 ? '' : `, used ${formatBytes(used)}`;
+  const named = victim.pid !== undefined || victim.name !== undefined;
+  const who = named
+    ? `${nameOf(victim)}${label === undefined ? '' : ` of ${short(label)}`}`
+    : label === undefined
+      ? null
+      : short(label);
+  const by = properName(best.by);
+  const figures = [
+    ...(limit?.bytes == null ? [] : [`limit ${formatBytes(limit.bytes)}`]),
+    ...(used === 0 ? [] : [`used ${formatBytes(used)}`]),
+  ].join(', ');
+  const tail = figures === '' ? '' : ` (${figures})`;
   if (best.death === 'slow')
-    return `${capital(who)} was over its memory quota and swapped instead of working (${best.by}${how}${much})`;
-  return `${capital(best.by)} ended ${who} for its memory${how}${much}`;
+    return `${who === null ? 'The process' : capital(who)} was over its memory quota and waited instead of working${tail}, says ${by}`;
+  switch (best.cause) {
+    case 'kernel-cgroup-oom':
+      return `The kernel killed ${who ?? 'a process of the container'} at its memory limit${tail}, says ${by}`;
+    case 'kernel-global-oom':
+    case 'kernel-cpuset-oom':
+      return `The kernel killed ${who ?? 'a process'}: the whole machine was out of memory${tail}, says ${by}`;
+    case 'orchestrator-eviction':
+      return `${capital(by)} evicted ${who ?? 'the pod'}: the node was low on memory${tail}`;
+    case 'userspace-oom-daemon':
+      return `${by} killed ${who ?? 'the process'} to free memory${tail}`;
+    case 'jetsam':
+      return `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${tail}`;
+    default:
+      return `${by} ended ${who ?? 'the process'} at its memory limit${tail}`;
+  }
 }
+
+const properNames: Readonly<Record<string, string>> = {
+  'app-engine': 'App Engine',
+  'aws-ecs': 'Amazon ECS',
+  'aws-lambda': 'AWS Lambda',
+  azure: 'Azure',
+  'bitbucket-pipelines': 'Bitbucket Pipelines',
+  'cloud-foundry': 'Cloud Foundry',
+  'cloud-functions': 'Cloud Functions',
+  'cloud-run': 'Cloud Run',
+  cloudflare: 'Cloudflare',
+  colab: 'Colab',
+  docker: 'Docker',
+  heroku: 'Heroku',
+  htcondor: 'HTCondor',
+  kaggle: 'Kaggle',
+  kubelet: 'the kubelet',
+  kubernetes: 'Kubernetes',
+  lsf: 'LSF',
+  nomad: 'Nomad',
+  pbs: 'PBS',
+  ray: "Ray's memory monitor",
+  render: 'Render',
+  sge: 'SGE',
+  slurm: 'Slurm',
+  yarn: 'YARN',
+  'cgroup counter': "the cgroup's counter",
+  'dask nanny': "Dask's nanny",
+};
+const properName = (by: string): string => properNames[by] ?? by;
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 const short = (label: string): string => (label.length > 60 ? `…${label.slice(-58)}` : label);

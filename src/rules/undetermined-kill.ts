@@ -26,9 +26,15 @@ export const undeterminedKill = defineRule({
       ...facts['kernel-oom-without-kill'],
       ...facts['killer-record'],
     ];
+    // The text gives a reason of its own that is not the host's memory: then a guess at memory counts for nothing.
+    const explained =
+      [...facts['program-error'], ...facts['program-abort']].some(({ resource }) =>
+        ['gpu', 'shm', 'language-heap'].includes(resource),
+      ) || facts['death-notice'].some(({ otherReason }) => otherReason !== undefined);
     const kills = told.filter(
       (notice) =>
         (notice.signal === 'SIGKILL' ||
+          (notice.vanished === true && !explained) ||
           (notice.signal === 'SIGTERM' && notice.by === 'GitHub Actions')) &&
         !proofs.some((proof) => isEcho(notice, proof)),
     );
@@ -41,7 +47,7 @@ export const undeterminedKill = defineRule({
           );
     const full = facts.metrics.some(({ reading }) => reading === 'thrashing' || reading === 'full');
     return [
-      ...deaths(kills).map((death) => killed(death, full)),
+      ...deaths(kills).map((death) => killed(death, full, explained)),
       ...deaths(crashes).map(([notice, ...again]) => crashed(notice, again)),
     ];
   },
@@ -77,11 +83,12 @@ function deaths(
 function killed(
   [notice, ...again]: readonly [DeathNotice, ...DeathNotice[]],
   full: boolean,
+  explained: boolean,
 ): Finding {
   const all = [notice, ...again];
   const guess = all.find(({ guessesMemory }) => guessesMemory === true);
   const hints = [...new Set(all.flatMap(({ hints = [] }) => hints))];
-  const witnesses = (guess === undefined ? 0 : 1) + hints.length + (full ? 2 : 0);
+  const witnesses = explained ? 0 : (guess === undefined ? 0 : 1) + hints.length + (full ? 2 : 0);
   const name = all.find((one) => one.name !== undefined)?.name;
   const who = {
     ...(notice.pid === undefined ? {} : { pid: notice.pid }),
@@ -93,13 +100,13 @@ function killed(
     death: 'assassination',
     outOfMemory: witnesses > 0 ? true : null,
     confidence: witnesses > 1 ? 'likely' : 'weak',
-    headline: `${nameOf(who)} was killed from outside (SIGKILL): ${witnesses > 0 ? 'memory is the likely reason, but nothing here proves it' : 'nothing here says by whom or why'}`,
+    headline: `${nameOf(who)} ${notice.vanished === true ? 'vanished without a word' : `was killed by a signal (${notice.signal})`}: ${witnesses > 0 ? 'memory is the likely reason, but nothing here proves it' : 'nothing here says by whom or why'}`,
     because: all
       .slice(0, 3)
       .map((one) =>
         reason(
           one,
-          `${one.by} saw it end by SIGKILL${one.guessesMemory === true ? ', for which running out of memory is the usual suspect: a guess, no witness' : ''}`,
+          `${one.by} ${one.vanished === true ? 'lost it without a status' : `saw it end by ${one.signal}`}${one.guessesMemory === true ? ', for which running out of memory is the usual suspect: a guess, no witness' : ''}`,
         ),
       ),
     against: [],

@@ -74,6 +74,8 @@ export interface DeathNotice extends Fact<'death-notice'> {
   readonly otherReason?: string;
   /** The source itself guesses at memory ("Perhaps out of memory?"): a guess, not a witness. */
   readonly guessesMemory?: boolean;
+  /** It is gone, and not even its status is told. */
+  readonly vanished?: true;
   /** The container runtime's own flag of an OOM kill, where it says no. */
   readonly flagged?: false;
   /** What else in the same text makes memory likely (`memory limit named nearby`, …), in words. */

@@ -13,6 +13,7 @@ export interface NoticeWording {
   readonly exitCode?: number;
   readonly otherReason?: string;
   readonly guessesMemory?: boolean;
+  readonly vanished?: true;
   /** Nothing where a closer look says that it is not what it seemed. */
   readonly unless?: (found: Found) => boolean;
   readonly span?: number;
@@ -79,7 +80,7 @@ function noticeOf(
   const { pid, name, code, signal } = found.groups;
   const exitCode = wording.exitCode ?? integer(code);
   const ended = wording.signal ?? signalName(signal) ?? signalOfCode(exitCode);
-  if (ended === undefined && exitCode === undefined) return undefined;
+  if (ended === undefined && exitCode === undefined && wording.vanished !== true) return undefined;
   const number = integer(pid);
   return {
     kind: 'death-notice',
@@ -90,6 +91,7 @@ function noticeOf(
     ...(ended === undefined ? {} : { signal: ended }),
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(wording.otherReason === undefined ? {} : { otherReason: wording.otherReason }),
+    ...(wording.vanished === true && ended === undefined ? { vanished: true } : {}),
     ...(wording.guessesMemory === undefined ? {} : { guessesMemory: wording.guessesMemory }),
     ...(hints.length === 0 ? {} : { hints }),
   };
