@@ -104,50 +104,52 @@ export function Flame({ allocations }: { allocations: readonly Allocation[] }): 
           Whole
         </button>
       </div>
-      <svg
-        class="icicle"
-        width="100%"
-        height={depth * rowHeight}
-        role="group"
-        aria-label="Flame graph of allocations. The same stands in the list of lines below."
-      >
-        {boxes.map(({ node, depth: row, left, width }) => {
-          const { frame } = node;
-          const label = `${frame?.function ?? ''} ${frame === null ? '' : shortPlace(frame)}, ${formatBytes(node.bytes)}, ${percent(node.bytes / Math.max(1, tree.bytes))}`;
-          const tell = (): void => setTold(node);
-          return (
-            <svg
-              key={node.key}
-              x={`${left * 100}%`}
-              y={row * rowHeight}
-              width={`${width * 100}%`}
-              height={rowHeight - 1}
-              class={`box ${frame !== null && isLibrary(frame) ? 'library' : ''} ${matches(node) ? 'match' : ''}`}
-              tabIndex={0}
-              role="button"
-              aria-label={label}
-              onClick={() => setZoomedTo(node.key)}
-              onKeyDown={(event: KeyboardEvent) => {
-                if (event.key === 'Enter' || event.key === ' ') {
-                  event.preventDefault();
-                  setZoomedTo(node.key);
-                } else if (event.key === 'Escape') setZoomedTo('');
-              }}
-              onMouseEnter={tell}
-              onFocus={tell}
-              onMouseLeave={() => setTold(null)}
-              onBlur={() => setTold(null)}
-            >
-              <rect width="100%" height="100%" rx="2" />
-              {width > 0.04 ? (
-                <text x="6" y="16">
-                  {frame?.function}
-                </text>
-              ) : null}
-            </svg>
-          );
-        })}
-      </svg>
+      <div class="icicle-frame">
+        <svg
+          class="icicle"
+          width="100%"
+          height={depth * rowHeight}
+          role="group"
+          aria-label="Flame graph of allocations. The same stands in the list of lines below."
+        >
+          {boxes.map(({ node, depth: row, left, width }) => {
+            const { frame } = node;
+            const label = `${frame?.function ?? ''} ${frame === null ? '' : shortPlace(frame)}, ${formatBytes(node.bytes)}, ${percent(node.bytes / Math.max(1, tree.bytes))}`;
+            const tell = (): void => setTold(node);
+            return (
+              <svg
+                key={node.key}
+                x={`${left * 100}%`}
+                y={row * rowHeight}
+                width={`${width * 100}%`}
+                height={rowHeight - 1}
+                class={`box ${frame !== null && isLibrary(frame) ? 'library' : ''} ${matches(node) ? 'match' : ''}`}
+                tabIndex={0}
+                role="button"
+                aria-label={label}
+                onClick={() => setZoomedTo(node.key)}
+                onKeyDown={(event: KeyboardEvent) => {
+                  if (event.key === 'Enter' || event.key === ' ') {
+                    event.preventDefault();
+                    setZoomedTo(node.key);
+                  } else if (event.key === 'Escape') setZoomedTo('');
+                }}
+                onMouseEnter={tell}
+                onFocus={tell}
+                onMouseLeave={() => setTold(null)}
+                onBlur={() => setTold(null)}
+              >
+                <rect width="100%" height="100%" rx="2" />
+                {width > 0.04 ? (
+                  <text x="6" y="16">
+                    {frame?.function}
+                  </text>
+                ) : null}
+              </svg>
+            );
+          })}
+        </svg>
+      </div>
       <p class="told" aria-live="polite">
         {shown === null || shown.frame === null ? (
           <span class="quiet">

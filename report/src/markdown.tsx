@@ -35,7 +35,7 @@ export function Markdown({ text }: { text: string }): JSX.Element {
     } else if (code !== null) code.push(line);
     else if (/^#+ /.test(line)) {
       flush();
-      blocks.push(<h4 key={blocks.length}>{inline(line.replace(/^#+ /, ''))}</h4>);
+      blocks.push(<h3 key={blocks.length}>{inline(line.replace(/^#+ /, ''))}</h3>);
     } else if (line.startsWith('- ')) {
       if (paragraph.length > 0) flush();
       items.push(line.slice(2));

@@ -353,7 +353,11 @@ function Legend({
         ),
     [curves],
   );
-  const shown = all ? sorted : sorted.slice(0, shownAtFirst + 2);
+  // Short helpers of a few KiB would crowd out what matters.
+  const least = Math.max(...sorted.map(({ most }) => most)) * 0.03;
+  const shown = all
+    ? sorted
+    : sorted.filter(({ most }, index) => index < shownAtFirst + 2 && (index < 2 || most >= least));
   return (
     <div class="legend" role="group" aria-label="Curves">
       {shown.map(({ label, most }) => (

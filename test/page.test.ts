@@ -1,0 +1,213 @@
+/// <reference lib="dom" />
+/** The page in a real browser: what it says, that it asks nothing of the network, that it is accessible, that names stay names. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Recording } from '../src/model/recording.ts';
+import type { Report } from '../src/model/report.ts';
+import { pageIsBuilt, renderHtml } from '../src/render/html.ts';
+
+const executablePath = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+].find((path) => existsSync(path));
+const canRun = executablePath !== undefined && pageIsBuilt();
+const why = executablePath === undefined ? 'needs Chromium' : 'needs npm run build';
+
+const folder = new URL('../fixtures/reports/', import.meta.url);
+const cases = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
+const read = <T>(name: string, file: string): T | undefined => {
+  const path = new URL(`${name}/${file}.json`, folder);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as T) : undefined;
+};
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let browser: Browser;
+let pages = '';
+beforeAll(async () => {
+  if (!canRun) return;
+  pages = mkdtempSync(join(tmpdir(), 'coroner-pages-'));
+  // Chromium's own sandbox needs rights that containers and root do not have.
+  browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] });
+});
+afterAll(async () => {
+  if (!canRun) return;
+  await browser.close();
+  rmSync(pages, { recursive: true, force: true });
+});
+
+interface Opened {
+  readonly page: Page;
+  readonly complaints: readonly string[];
+  readonly requests: readonly string[];
+  readonly close: () => Promise<void>;
+}
+
+async function open(
+  html: string,
+  { width = 1280, dark = false }: { width?: number; dark?: boolean } = {},
+): Promise<Opened> {
+  const file = join(pages, 'page.html');
+  writeFileSync(file, html);
+  const context = await browser.newContext({
+    viewport: { width, height: 900 },
+    colorScheme: dark ? 'dark' : 'light',
+  });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const requests: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('request', (request) => {
+    if (request.url() !== pathToFileURL(file).href && !request.url().startsWith('data:'))
+      requests.push(request.url());
+  });
+  await page.goto(pathToFileURL(file).href);
+  await page.waitForSelector('h1');
+  if ((await page.locator('#timeline').count()) > 0)
+    await page.waitForSelector('.charts canvas', { timeout: 10_000 });
+  return { page, complaints, requests, close: () => context.close() };
+}
+
+const pageOf = (name: string): string =>
+  renderHtml(read<Report>(name, 'report') as Report, {
+    recording: read<Recording>(name, 'recording'),
+    version: 'test',
+  });
+
+describe.each(cases)('%s', (name) => {
+  test.skipIf(!canRun).each([
+    ['wide and light', {}],
+    ['phone and dark', { width: 390, dark: true }],
+  ] as const)(
+    `says its verdict, asks nothing, keeps names inert, is accessible: %s (${canRun ? 'Chromium' : why})`,
+    async (_, look) => {
+      const { incidents } = read<Report>(name, 'report') as Report;
+      const told =
+        incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
+      const { page, complaints, requests, close } = await open(pageOf(name), look);
+      expect(await page.locator('h1').textContent()).toBe(
+        told?.headline ?? 'No death was found in what could be read',
+      );
+      for (const remedy of told?.remedies ?? [])
+        expect(await page.locator('#remedies').textContent()).toContain(remedy.title);
+      const evidence = await page.locator('main').evaluate((element) => element.textContent ?? '');
+      for (const { quote } of told?.because ?? [])
+        if (quote !== undefined) expect(evidence).toContain(quote);
+      const overflow = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      expect(overflow).toBe(0);
+      expect(await page.locator('script').count()).toBe(2);
+      expect(await page.locator('img, iframe, object, embed, link[rel=stylesheet]').count()).toBe(
+        0,
+      );
+      await page.evaluate(() => {
+        for (const details of document.querySelectorAll('details')) details.open = true;
+      });
+      expect(await faultsFoundByAxe(page)).toEqual([]);
+      expect(await page.evaluate(() => '__owned' in window)).toBe(false);
+      expect(requests).toEqual([]);
+      expect(complaints).toEqual([]);
+      await close();
+    },
+  );
+});
+
+/** axe is evaluated by the debugger, which the page's policy does not bind. */
+async function faultsFoundByAxe(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { axe: checker } = window as unknown as {
+      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    const { violations } = await checker.run();
+    return violations.map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes
+          .slice(0, 3)
+          .map(({ html }) => html.slice(0, 160))
+          .join(' | ')}`,
+    );
+  });
+}
+
+test.skipIf(!canRun)(
+  `a chosen moment drives the other sections (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('assassination-cgroup'));
+    await page.locator('.events .moment', { hasText: /^6 s$/ }).click();
+    await expect
+      .poll(() => page.locator('#holders .note').first().textContent())
+      .toBe('as seen at 6 s');
+    expect(await page.locator('#holders .tree').textContent()).toContain('38 MiB');
+    await page.getByRole('button', { name: 'Back to the death' }).click();
+    expect(await page.locator('#holders .tree').textContent()).toContain('84.6 MiB');
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
+  `the table of tasks sorts, and draws few rows of many (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { incidents, ...rest } = read<Report>('many-kills', 'report') as Report;
+    const tasks = Array.from({ length: 2000 }, (_, index) => ({
+      pid: index + 1,
+      name: `task-${index + 1}`,
+      rssBytes: ((index * 7919) % 2000) * 4096,
+    }));
+    const report: Report = {
+      ...rest,
+      incidents: incidents.map((incident) => ({ ...incident, tasks })),
+    };
+    const { page, close } = await open(renderHtml(report, { version: 'test' }));
+    const first = page.locator('#tasks tbody tr:not(.spacer)').first();
+    expect(await page.locator('#tasks tbody tr').count()).toBeLessThan(60);
+    await page.locator('#tasks th button', { hasText: 'pid' }).click();
+    expect(await first.textContent()).toContain('task-2000');
+    await page.locator('#tasks th button', { hasText: 'pid' }).click();
+    expect(await first.textContent()).toContain('task-1');
+    await page.locator('#tasks .virtual').evaluate((element) => element.scrollTo(0, 32 * 1000));
+    await expect.poll(() => page.locator('#tasks tbody').textContent()).toContain('task-1005');
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
+  `the keyboard reaches and moves the timeline (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('assassination-cgroup'));
+    await page.locator('.charts').focus();
+    await page.keyboard.press('ArrowLeft');
+    await expect.poll(() => page.locator('.chosen').count()).toBe(1);
+    await page.keyboard.press('+');
+    await expect.poll(() => page.locator('.pan').count()).toBe(1);
+    await page.keyboard.press('0');
+    await expect.poll(() => page.locator('.pan').count()).toBe(0);
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
+  `the policy refuses foreign scripts (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('obvious-numpy'));
+    const ran = await page.evaluate(() => {
+      const script = document.createElement('script');
+      script.textContent = 'window.__foreign = 1';
+      document.body.append(script);
+      return '__foreign' in window;
+    });
+    expect(ran).toBe(false);
+    await close();
+  },
+);
