@@ -1,6 +1,7 @@
 /** Runs a row's command: under `coroner run`, and bare with what it leaves behind. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -203,24 +204,28 @@ export interface Provoked {
   readonly ran: Ran;
 }
 
+/** Somebody else than the user of this test: an ordinary user, a container. */
+export interface Guise {
+  readonly name: string;
+  /** Put before coroner itself, after the row's cgroup has been entered. */
+  readonly become: readonly string[];
+}
+
 /** Under `coroner run`: what it said, and what its folder alone says afterwards. */
 export const live = (
   row: Row,
+  guise?: Guise,
 ): Promise<Provoked & { readonly folder: Report | Error; readonly cgroup: string | null }> =>
   inPlace(row, async (place) => {
     const store = join(place.folder, '../store');
     const json = join(place.folder, '../report.json');
+    if (guise) for (const open of [place.folder, join(place.folder, '..')]) chmodSync(open, 0o777);
+    const recorded = [...coroner, 'run', '--json', json, '--output', store];
+    const enter = place.cgroup?.enter ?? [];
     const ran = await launch(
-      [
-        ...coroner,
-        'run',
-        '--json',
-        json,
-        '--output',
-        store,
-        ...(place.cgroup?.enter ?? []),
-        ...row.command(place),
-      ],
+      guise
+        ? [...enter, ...guise.become, ...recorded, ...row.command(place)]
+        : [...recorded, ...enter, ...row.command(place)],
       row,
       place,
       row.environment?.(place) ?? {},
