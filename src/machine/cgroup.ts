@@ -74,6 +74,8 @@ export function levelsOf(mounts: CgroupMounts, membership: string): readonly Cgr
 function chain(version: 1 | 2, mount: Mount, path: string): readonly CgroupPlace[] {
   // A process outside our cgroup namespace shows as `/../..`: its folder cannot be reached from here.
   if (path.startsWith('/..')) return [];
+  // The mount is older than our cgroup namespace and shows what is above it: which folder in it is ours cannot be told.
+  if (mount.root.startsWith('/..')) return [];
   // Inside a container without a cgroup namespace the mount shows only a subtree: `/docker/ID` is mounted at its root.
   let below =
     mount.root !== '/' && (path === mount.root || path.startsWith(`${mount.root}/`))

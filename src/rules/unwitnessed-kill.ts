@@ -103,7 +103,16 @@ export const unwitnessedKill = defineRule({
             headline: bySignal
               ? `${nameOf(exit)} was killed by SIGKILL; who sent it cannot be told`
               : `${nameOf(exit)} exited with 137; whether anything was killed cannot be told`,
-            because,
+            because:
+              (host?.oomKills ?? 0) > 0 && host !== undefined
+                ? [
+                    ...because,
+                    reason(
+                      host,
+                      `the machine counted ${host.oomKills} OOM kills during the run: this may have been one, in a cgroup whose counters cannot be seen from here`,
+                    ),
+                  ]
+                : because,
             ruledOut,
             victim: victimOf(exit),
             unknown: [...unknownKernelLog(context), ...otherKillers],

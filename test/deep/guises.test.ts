@@ -11,18 +11,28 @@ import { live, type Guise } from './matrix/provoke.ts';
 import type { Expected } from './matrix/row.ts';
 import { rows } from './matrix/rows.ts';
 
-const container = `
+const dev = `
 set -e
 # What a container's /dev has, and no kmsg.
 dev=$(mktemp -d); mount -t tmpfs coroner-test "$dev"
 for node in null zero full random urandom tty; do touch "$dev/$node"; mount --bind "/dev/$node" "$dev/$node"; done
 mkdir "$dev/shm"; mount -t tmpfs coroner-test "$dev/shm"; ln -s /proc/self/fd "$dev/fd"
-mount --rbind "$dev" /dev
-# Cgroups from the container's own root on, read-only.
-for at in $(awk '$9 == "cgroup" || $9 == "cgroup2" || $10 == "cgroup" { print $5 }' /proc/self/mountinfo); do
-  mount -o remount,bind,ro "$at" 2> /dev/null || true
-done
+mount --rbind "$dev" /dev`;
+/** Cgroups from the container's own root on, read-only. */
+const container = `${dev}
+if [ -e /sys/fs/cgroup/memory/memory.limit_in_bytes ]; then
+  mount -t cgroup -o memory coroner-test /sys/fs/cgroup/memory; mount -o remount,bind,ro /sys/fs/cgroup/memory
+else
+  mount -t cgroup2 coroner-test /sys/fs/cgroup; mount -o remount,bind,ro /sys/fs/cgroup
+fi
 exec "$@"`;
+/** The cgroup mounts of the host in a cgroup namespace of its own: which of them is ours cannot be told. */
+const lost = `${dev}
+exec "$@"`;
+const namespaces =
+  'unshare --user --map-root-user --mount --pid --fork --mount-proc --cgroup --ipc bash -c'.split(
+    ' ',
+  );
 const guises: readonly (Guise & { readonly needs: readonly (() => string | null)[] })[] = [
   {
     name: 'ordinary user',
@@ -40,21 +50,12 @@ const guises: readonly (Guise & { readonly needs: readonly (() => string | null)
   {
     name: 'container',
     needs: [root, () => command('unshare')],
-    become: [
-      'unshare',
-      '--user',
-      '--map-root-user',
-      '--mount',
-      '--pid',
-      '--fork',
-      '--mount-proc',
-      '--cgroup',
-      '--ipc',
-      'bash',
-      '-c',
-      container,
-      'bash',
-    ],
+    become: [...namespaces, container, 'bash'],
+  },
+  {
+    name: 'lost in namespaces',
+    needs: [root, () => command('unshare')],
+    become: [...namespaces, lost, 'bash'],
   },
 ];
 const chosen = `

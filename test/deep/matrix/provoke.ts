@@ -251,6 +251,7 @@ export const after = (row: Row): Promise<Provoked & { readonly cgroup: string | 
     const mark = `coroner-test ${row.id} ${process.pid} ${Date.now()}`;
     const logged = asRoot() === null && kernelLog() === null;
     if (logged) writeFileSync('/dev/kmsg', `${mark}\n`);
+    const pidFile = join(place.folder, '../pid');
     const ran = await launch(
       // bash says `line 1: 123 Killed  python3 x.py` on stderr, as it does in a script.
       [
@@ -258,6 +259,11 @@ export const after = (row: Row): Promise<Provoked & { readonly cgroup: string | 
         '-c',
         '"$@"; exit $?',
         'bash',
+        // Whose death it is: the pid that the command will have.
+        'sh',
+        '-c',
+        'echo $$ > "$0"; exec "$@"',
+        pidFile,
         ...(place.cgroup?.enter ?? []),
         ...row.command(place),
       ],
@@ -266,6 +272,7 @@ export const after = (row: Row): Promise<Provoked & { readonly cgroup: string | 
       row.environment?.(place) ?? {},
     );
     const left = join(place.folder, '..');
+    const pids = new Set([...ran.pids, Number(readFileSync(pidFile, 'utf8'))]);
     writeFileSync(join(left, 'stderr.txt'), ran.stderr);
     const files = [join(left, 'stderr.txt')];
     if (logged) {
@@ -283,7 +290,7 @@ export const after = (row: Row): Promise<Provoked & { readonly cgroup: string | 
     return {
       report: diagnose(files),
       ran,
-      pids: ran.pids,
+      pids,
       cgroup: place.cgroup?.path ?? null,
     };
   });
