@@ -94,6 +94,10 @@ async function gatherOpened(opened: OpenedInput, name: string): Promise<Everythi
       const { gatherCore } = await import('./gather-core.ts');
       return gatherCore(opened.path, name);
     }
+    case 'core-stream': {
+      const { gatherCoreStream } = await import('./gather-core.ts');
+      return gatherCoreStream(opened.chunks, name);
+    }
     case 'incident-folder':
       return gatherIncidentFolder(opened.path);
     case 'folder':

@@ -1,5 +1,5 @@
 import type { CoreFile } from '../elf/index.ts';
-import { readCoreFile } from '../machine/core-file.ts';
+import { readCoreFile, readCoreStream } from '../machine/core-file.ts';
 import type { Gathered } from '../model/gathered.ts';
 import type { Thread } from '../model/report.ts';
 import { stacksOfCore } from '../python/look.ts';
@@ -7,6 +7,15 @@ import { stacksOfCore } from '../python/look.ts';
 /** A core file straight from disk, compressed or not, with its Python stacks where it was a Python. */
 export async function gatherCore(path: string, name: string): Promise<Gathered> {
   const { evidence, source } = await readCoreFile(path, name, { pythonStacks });
+  return { evidence, sources: [source] };
+}
+
+/** A core that comes through a pipe. */
+export async function gatherCoreStream(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+): Promise<Gathered> {
+  const { evidence, source } = await readCoreStream(chunks, name, { pythonStacks });
   return { evidence, sources: [source] };
 }
 

@@ -49,6 +49,7 @@ async function readFile(path: string, name: string): Promise<Part> {
           },
         ],
       };
+    case 'core-stream':
     case 'folder':
     case 'incident-folder':
       return { evidence: [], sources: [] };

@@ -41,24 +41,48 @@ export async function readCoreFile(
 ): Promise<CoreReading> {
   const opened = openRegular(path);
   if ('status' in opened) return unread(name, opened);
-  const libraries: number[] = [];
-  let core = opened;
-  let note: string | null = null;
   try {
     const compression = compressionOf(head(opened.fd));
-    if (compression !== null) {
-      const unpacked = await unpack(
-        decompress(compression, createReadStream(path, { highWaterMark: 1 << 20 })),
-        options,
-      );
-      if ('status' in unpacked) return unread(name, unpacked);
-      core = unpacked;
-      note = unpacked.note;
-    }
-    const reading = readCore({
+    if (compression === null) return readOpened(opened, name, options);
+    return await readCoreStream(
+      decompress(compression, createReadStream(path, { highWaterMark: 1 << 20 })),
       name,
-      size: core.size,
-      readAt: readAt(core.fd),
+      options,
+    );
+  } finally {
+    closeSync(opened.fd);
+  }
+}
+
+/** A core that comes as a stream: it must be read here and there, so it is kept in a temporary sparse file. */
+export async function readCoreStream(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  options: CoreFileOptions = {},
+): Promise<CoreReading> {
+  const stored = await store(chunks, options);
+  if ('status' in stored) return unread(name, stored);
+  try {
+    const reading = readOpened(stored, name, options);
+    return stored.note === null
+      ? reading
+      : { ...reading, source: { ...reading.source, status: 'truncated', detail: stored.note } };
+  } finally {
+    closeSync(stored.fd);
+  }
+}
+
+function readOpened(
+  { fd, size }: OpenFile,
+  name: string,
+  { pythonStacks }: CoreFileOptions,
+): CoreReading {
+  const libraries: number[] = [];
+  try {
+    return readCore({
+      name,
+      size,
+      readAt: readAt(fd),
       openFile: (mapped) => {
         // A core names what files it likes: only regular ones are opened, and of those only ELF objects are used.
         const file = openRegular(mapped);
@@ -66,15 +90,10 @@ export async function readCoreFile(
         libraries.push(file.fd);
         return { size: file.size, readAt: readAt(file.fd) };
       },
-      ...(options.pythonStacks === undefined ? {} : { pythonStacks: options.pythonStacks }),
+      ...(pythonStacks === undefined ? {} : { pythonStacks }),
     });
-    return note === null
-      ? reading
-      : { ...reading, source: { ...reading.source, status: 'truncated', detail: note } };
   } finally {
-    for (const fd of libraries) closeSync(fd);
-    if (core !== opened) closeSync(core.fd);
-    closeSync(opened.fd);
+    for (const library of libraries) closeSync(library);
   }
 }
 
@@ -146,7 +165,7 @@ const zeros = Buffer.alloc(blockBytes);
  * Writes the stream to a file that has no name any more (so nothing is left behind however this ends), with holes
  * where there are only zeros. What does not fit is left out: a core that was cut short is read as far as it goes.
  */
-async function unpack(
+async function store(
   chunks: AsyncIterable<Uint8Array>,
   {
     temporaryFolder,
@@ -178,7 +197,7 @@ async function unpack(
   } catch (error) {
     return {
       status: 'malformed',
-      why: `it is compressed, and there is no room to unpack it in ${parent}: ${(error as Error).message}`,
+      why: `there is no room for a copy of it in ${parent}: ${(error as Error).message}`,
       command: `TMPDIR=/a/large/folder coroner diagnose …`,
     };
   }

@@ -1,13 +1,15 @@
-import { constants } from 'node:fs';
+import { closeSync, constants, createReadStream, openSync, readSync } from 'node:fs';
 import { lstat, open, readdir, realpath, stat } from 'node:fs/promises';
-import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CannotDecompress, compressionOf, decompress } from './decompress.ts';
 
 /** What stands behind a name that a user gave. */
 export type OpenedInput =
   | { readonly kind: 'bytes'; readonly chunks: AsyncIterable<Uint8Array>; readonly bytes?: number }
   | { readonly kind: 'core'; readonly path: string; readonly compressed: boolean }
+  /** A core that comes through a pipe (`coredumpctl dump | coroner diagnose -`). */
+  | { readonly kind: 'core-stream'; readonly chunks: AsyncIterable<Uint8Array> }
   | { readonly kind: 'incident-folder'; readonly path: string }
   | { readonly kind: 'folder'; readonly files: readonly string[]; readonly leftOut: number }
   | {
@@ -59,7 +61,9 @@ export async function openStream(stream: AsyncIterable<Uint8Array>): Promise<Ope
       yield value;
     }
   })();
-  return { kind: 'bytes', chunks: unpacked(Buffer.concat(first).subarray(0, 6), chunks) };
+  const head = Buffer.concat(first).subarray(0, 6);
+  if (isElf(head)) return { kind: 'core-stream', chunks };
+  return { kind: 'bytes', chunks: unpacked(head, chunks) };
 }
 
 async function openFile(path: string, bytes: number): Promise<OpenedInput> {
@@ -71,10 +75,11 @@ async function openFile(path: string, bytes: number): Promise<OpenedInput> {
     await handle.close();
   }
   if (isElf(head)) return { kind: 'core', path, compressed: false };
-  const chunks = readFile(path);
   const compression = compressionOf(head);
-  if (compression === null) return { kind: 'bytes', chunks, bytes };
-  const inner = decompress(compression, chunks)[Symbol.asyncIterator]();
+  if (compression === null) return { kind: 'bytes', chunks: readFile(path), bytes };
+  // An unpacker keeps what it was given for a while: buffers that are used again would change under it.
+  const packed = createReadStream(path, { highWaterMark: chunkBytes });
+  const inner = decompress(compression, packed)[Symbol.asyncIterator]();
   const { value, done } = await inner.next();
   if (done !== true && isElf(value)) {
     await inner.return(undefined);
@@ -113,13 +118,40 @@ async function* readFile(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** How long a FIFO may have no writer before it is taken for one that nobody writes. */
+const patienceMs = 2000;
+
 /**
  * A FIFO is opened without blocking: process substitution (`<(dmesg)`) has a writer and works,
- * a FIFO that nobody writes ends at once instead of hanging.
+ * a FIFO that nobody writes ends after a moment instead of hanging.
  */
-async function openPipe(path: string): Promise<OpenedInput> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  return openStream(new Socket({ fd: handle.fd, readable: true, writable: false }));
+const openPipe = (path: string): Promise<OpenedInput> => openStream(readPipe(path));
+
+async function* readPipe(path: string): AsyncGenerator<Uint8Array> {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const startedMs = Date.now();
+    let hasWriter = false;
+    for (;;) {
+      const buffer = Buffer.allocUnsafe(64 * 1024);
+      let count: number;
+      try {
+        count = readSync(fd, buffer);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+        hasWriter = true;
+        await sleep(5);
+        continue;
+      }
+      if (count > 0) {
+        hasWriter = true;
+        yield buffer.subarray(0, count);
+      } else if (hasWriter || Date.now() - startedMs > patienceMs) return;
+      else await sleep(20);
+    }
+  } finally {
+    closeSync(fd);
+  }
 }
 
 async function openFolder(path: string): Promise<OpenedInput> {
