@@ -22,10 +22,12 @@ export async function gatherChunks(
   const scanner = new Scanner(allNeedles());
   const evidence: Evidence[] = [];
   const parse = (stretches: Iterable<Stretch>) => {
-    for (const { bytes: part, firstLine } of stretches)
+    for (const { bytes: part, firstLine } of stretches) {
+      const text = decode(part);
       // Not spread into push(): a storm has more facts than a call may have arguments.
-      for (const fact of parseInput({ name, lines: linesOf(decode(part), firstLine) }))
+      for (const fact of parseInput({ name, lines: linesOf(text, firstLine) }, undefined, text))
         evidence.push(fact);
+    }
   };
   let bytes = 0;
   let problem: string | undefined;

@@ -111,6 +111,8 @@ interface MutableKill {
   variant?: KernelOomKill['variant'];
 }
 
+const cgroupWords = ['limit of', ': usage', 'Memory cgroup stats', 'memory.oom.group'];
+
 /** Lines of a report never lie further apart than this, unless another report stands between. */
 const maxGapSeconds = 20;
 
@@ -148,6 +150,7 @@ class KernelLogReader {
   /** `Killed process`, `oom-kill:`, `Kill process … or sacrifice child`. */
   #killLine(text: string): boolean {
     if (/oom-kill:\s?constraint=/.test(text)) return this.#constraintLine(text);
+    if (!text.includes('ill')) return false;
     const choiceAt = text.search(/\b[Kk]ill process \d/);
     const killedAt = text.search(/\b[Kk]illed process (?:\d|\()/);
     if (choiceAt < 0 && killedAt < 0) return false;
@@ -306,7 +309,9 @@ class KernelLogReader {
 
   /** Every other line of a report. */
   #reportLine(text: string): boolean {
-    const invoked = /^(.*?)\s*\binvoked oom-killer:?(.*)$/.exec(text);
+    const invoked = text.includes('invoked oom-killer')
+      ? /^(.*?)\s*\binvoked oom-killer:?(.*)$/.exec(text)
+      : null;
     if (invoked !== null && /gfp_mask=|order[=:]|^[:,]?\s*$/.test(invoked[2] ?? ''))
       return this.#header(invoked[1] ?? '', invoked[2] ?? '');
     if (text.startsWith('oom-killer: gfp_mask')) return this.#header('', text);
@@ -350,6 +355,7 @@ class KernelLogReader {
   }
 
   #cgroupLine(text: string): boolean {
+    if (!cgroupWords.some((word) => text.includes(word))) return false;
     const killed = /Task in (\S+).*?(?:killed )?as a result of limit of (\S+)/.exec(text);
     if (killed !== null) {
       const report = this.#body((open) => open.lines.limitOf === undefined);

@@ -5,8 +5,33 @@ export type KernelSideFact = Bare<KernelSegfault | KernelRefusal | KernelNotice>
 
 /** One-line records of the kernel that speak of a crash, a refusal, or something that is mistaken for a kill. */
 export function kernelNotice(text: string): KernelSideFact | null {
-  return refusal(text) ?? segfault(text) ?? notice(text);
+  if (text.length > maxLength) return kernelNotice(text.slice(0, maxLength));
+  // Cheap words first: most lines are none of these, and the patterns are not cheap.
+  if (text.includes('enough memory') || text.includes('exceed data ulimit')) return refusal(text);
+  if (
+    text.includes('segfault') ||
+    text.includes('trap') ||
+    text.includes('unhandled') ||
+    text.includes('general protection')
+  )
+    return segfault(text);
+  return noticeWords.some((word) => text.includes(word)) ? notice(text) : null;
 }
+
+/** Records of the kernel have 1 KiB at most. */
+const maxLength = 2048;
+
+const noticeWords = [
+  'page allocation failure',
+  'blocked for more than',
+  'fork rejected',
+  'Memory failure',
+  'oom_reaper',
+  'callbacks suppressed',
+  'soft lockup',
+  'NVRM: Xid',
+  'Kernel panic',
+];
 
 /**
  * Refused allocations (E2 to E4). Before 6.5 or so the kernel printed no size

@@ -29,8 +29,11 @@ export const allNeedles = (parsers: readonly Parser[] = allParsers): readonly st
 ];
 
 /** Runs every parser one of whose needles stands in the input, and those that have none. */
-export function parseInput(input: Input, parsers: readonly Parser[] = allParsers): Evidence[] {
-  const text = input.lines.map((line) => line.text).join('\n');
+export function parseInput(
+  input: Input,
+  parsers: readonly Parser[] = allParsers,
+  text = input.lines.map((line) => line.text).join('\n'),
+): Evidence[] {
   return parsers.flatMap((parser) =>
     parser.needles.length === 0 || parser.needles.some((needle) => text.includes(needle))
       ? [...parser.parse(input)]

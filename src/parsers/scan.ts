@@ -8,15 +8,15 @@ export interface Stretch {
 }
 
 /** Read from before a needle: what led to it (a shell's command, the head of a traceback). */
-const beforeBytes = 16 * 1024;
+const beforeBytes = 8 * 1024;
 /** Read on after the last needle. */
-const afterBytes = 24 * 1024;
+const afterBytes = 8 * 1024;
 /** A report of the OOM killer names every task of the machine: thousands of lines without a needle. */
 const openerBytes = 1024 * 1024;
 /** A stretch longer than this is handed out in parts: memory stays bounded whatever comes. */
 const maxStretchBytes = 4 * 1024 * 1024;
 /** The last words of an input are always read: a shell's `Killed` is too short for a needle. */
-const tailBytes = 64 * 1024;
+const tailBytes = 16 * 1024;
 /** An input up to this size is one stretch. */
 export const wholeBytes = 512 * 1024;
 
