@@ -2,7 +2,7 @@
 //
 // A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; NAME is a generator below.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -68,5 +68,23 @@ for (const file of documents) {
   stale += 1;
   console.error(`docs: ${file} ${check ? 'is out of date: npm run docs' : 'written'}`);
   if (!check) writeFileSync(join(root, file), after);
+}
+// The published schemas (JSON Schema 2020-12).
+const { toJsonSchema } = await import('@valibot/to-json-schema');
+const schemas = await built('render/report-schema.js');
+for (const [name, title, schema] of [
+  ['report', 'A report of coroner: --json of run, diagnose and show', schemas.reportSchema],
+  ['inspection', 'What coroner inspect --json writes', schemas.inspectionSchema],
+]) {
+  const file = `docs/schema/${name}.schema.json`;
+  const { $schema, ...rest } = toJsonSchema(schema, { target: 'draft-2020-12' });
+  const text = `${JSON.stringify({ $schema, title, ...rest }, null, 2)}\n`;
+  if (existsSync(join(root, file)) && readFileSync(join(root, file), 'utf8') === text) continue;
+  stale += 1;
+  console.error(`docs: ${file} ${check ? 'is out of date: npm run docs' : 'written'}`);
+  if (!check) {
+    mkdirSync(join(root, 'docs/schema'), { recursive: true });
+    writeFileSync(join(root, file), text);
+  }
 }
 process.exit(check && stale > 0 ? 1 : 0);

@@ -220,7 +220,10 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const kernelLog = followKernelLog(roots.kernelLog, uptimeSeconds);
   /** Other containers' pids mean nothing here: then every such line counts. */
   const tellsOfOurs = (text: string) => {
-    const pid = tellingKernelLine.exec(text)?.slice(1).find((group) => group !== undefined);
+    const pid = tellingKernelLine
+      .exec(text)
+      ?.slice(1)
+      .find((group) => group !== undefined);
     return pid !== undefined && (start.initialPidNamespace === false || names.has(Number(pid)));
   };
   const readKernelLog = (most: number) => {
