@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { SourceStatus } from '../model/report.ts';
 
 /** One record of the kernel log, as /dev/kmsg gives it: `priority,sequence,microseconds,flags;text`. */
@@ -22,6 +22,9 @@ export interface KernelLogFollower {
   readonly close: () => void;
 }
 
+/** /dev/kmsg is character device 1:11. */
+const kernelLogDevice = (1 << 8) | 11;
+
 /** Clock of the kernel log against CLOCK_MONOTONIC: they drift apart by some parts per million, seconds in months. */
 const clockSlackSeconds = 2;
 
@@ -33,6 +36,12 @@ export function followKernelLog(device: string, sinceUptimeSeconds: number): Ker
   let fd: number;
   try {
     fd = openSync(device, constants.O_RDONLY | constants.O_NONBLOCK);
+    // Containers put /dev/null or the console in its place, which read as an empty log.
+    const { rdev } = fstatSync(fd);
+    if (rdev !== 0 && rdev !== kernelLogDevice) {
+      closeSync(fd);
+      throw Object.assign(new Error(), { code: 'ENXIO' });
+    }
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException;
     return {
@@ -108,7 +117,9 @@ export async function askForKernelLog(
   startedAtSeconds: number,
   sinceUptimeSeconds: number,
 ): Promise<{ place: string; lines: readonly string[] } | null> {
-  const dmesg = await output('dmesg', ['--raw'], 400);
+  // -S: by system call. Without it dmesg reads /dev/kmsg, which may be something else here. BusyBox knows only -r.
+  const dmesg =
+    (await output('dmesg', ['-S', '--raw'], 1500)) ?? (await output('dmesg', ['-r'], 1500));
   if (dmesg !== null && dmesg !== '') {
     const lines = dmesg.split('\n').filter((line) => {
       const seconds = /^<\d+>\[\s*(\d+\.\d+)\]/.exec(line)?.[1];

@@ -205,6 +205,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     gauge: Gauge,
     freeShare: number,
   ) => {
+    if (tooTight(gauge)) return;
     const begun = performance.now();
     const isLost = freeShare < lostShare && gauge.id !== 'host' && gauge.pid === null;
     const stopMs = isLost ? Math.max(lostStopMs, setup.stopMs) : setup.stopMs;
@@ -285,6 +286,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       ({ pid, rssBytes }) => rssBytes > warmUpBytes && !notPython.has(pid),
     );
     if (process === undefined || ![...gauges.keys()].some((id) => id !== 'host')) return;
+    if ([...gauges.values()].some(tooTight)) return;
     const target = openTarget(process.pid, 16);
     if (isRefusal(target)) {
       notPython.set(process.pid, performance.now());
@@ -340,6 +342,17 @@ function chunksFor(gauge: Gauge): number {
     ? Math.max(4, Math.min(48, Math.floor(free / 2 / 2 ** 20)))
     : 48;
 }
+
+/**
+ * Whether a look could be the last thing that coroner does. A watcher inside the limit that must fault in a page of its own while it reads
+ * the other's memory holds that memory: the kernel kills the other, frees nothing, and kills the watcher next (seen at 100 MiB on 6.18).
+ */
+const neededFreeBytes = 32 * 2 ** 20;
+const tooTight = (gauge: Gauge): boolean =>
+  gauge.id !== 'host' &&
+  gauge.pid === null &&
+  gauge.limitBytes - (gauge.usedBytes() ?? 0) < neededFreeBytes &&
+  isWithin(gauge.id);
 
 /** Whether this very process is in the cgroup. */
 function isWithin(folder: string): boolean {

@@ -100,7 +100,9 @@ export class Sampler {
     const status = proc.text(process.pid, 'status') ?? '';
     const raw = proc.text(process.pid, 'cmdline') ?? '';
     const command = commandLine(maskSecrets(raw.split('\0')).join('\0')) ?? null;
-    const membership = proc.text(process.pid, 'cgroup') ?? '';
+    // A process that is exiting has no memory any more and shows as a member of the root cgroup (v1, seen on 6.18).
+    const read = proc.text(process.pid, 'cgroup') ?? '';
+    const membership = this.#isExiting(process) ? '' : read;
     const cgroup = this.#follow(membership);
     const known = parseKeyed(status);
     const adjustment = Number.parseInt(proc.text(process.pid, 'oom_score_adj') ?? '', 10);
@@ -143,7 +145,8 @@ export class Sampler {
     if (discover) this.#lastDiscoverMs = atMs;
     const change = tree.update(discover);
     for (const process of change.appeared) this.introduce(process);
-    for (const process of change.renamed) this.introduce(process, true);
+    for (const process of change.renamed)
+      if (!this.#isExiting(process)) this.introduce(process, true);
     for (const { process, exitCode, signal, seenAs } of change.gone) {
       // How the command itself ended is its parent's to say, and that is us.
       if (process.role === 'command') continue;
@@ -260,6 +263,7 @@ export class Sampler {
     const { proc, writeEvent } = this.#parts;
     const membership = proc.text(process.pid, 'cgroup');
     if (membership !== null && membership !== seen.membership) {
+      if (this.#isExiting(process)) return;
       this.introduce(process, true);
       return;
     }
@@ -319,6 +323,12 @@ export class Sampler {
       growthBytesPerSecond: growth,
       host,
     });
+  }
+
+  /** Asked now, not at the last tick: what was read before the answer was read of a living process. */
+  #isExiting({ pid }: Tracked): boolean {
+    const stat = this.#parts.proc.stat(pid);
+    return stat === null || stat.vmBytes === 0;
   }
 
   #follow(membership: string): WatchedCgroup | null {

@@ -22,7 +22,8 @@ export function levelsOf(
   counters: readonly CgroupCounters[],
 ): readonly CgroupCounters[] {
   const { cgroup } = exit;
-  if (cgroup === undefined) return [];
+  // Not known (it died at once): every cgroup that the run was seen in.
+  if (cgroup === undefined) return counters.toSorted((a, b) => b.path.length - a.path.length);
   return counters
     .filter(({ path }) => path === cgroup || path === '/' || cgroup.startsWith(`${path}/`))
     .toSorted((a, b) => b.path.length - a.path.length);

@@ -66,6 +66,11 @@ export const unwitnessedKill = defineRule({
       );
       const hostSilent = host?.oomKills === 0;
       const log = kernelLogRead(context);
+      // The kernel killed something, and nothing that can be read says what.
+      const openQuestion =
+        !log &&
+        ((host?.oomKills ?? 0) > 0 ||
+          facts['cgroup-counters'].some((counters) => (localKills(counters) ?? 0) > 0));
       const cpu = ofProcess(exit, facts['process-limits'])[0]?.limits.find(
         ({ path }) => path === 'RLIMIT_CPU',
       );
@@ -94,7 +99,7 @@ export const unwitnessedKill = defineRule({
           because: `the machine counted no OOM kill at all during the run${host.minAvailableBytes === undefined ? '' : `, and had at least ${formatBytes(host.minAvailableBytes)} available`}`,
         });
       const proofs = [log, counted, hostSilent].filter(Boolean).length;
-      if (proofs === 0 || (byShell && proofs < 2))
+      if (openQuestion || proofs === 0 || (byShell && proofs < 2))
         return [
           {
             subject: subjectOf(exit),
