@@ -6,6 +6,7 @@
 import type { FailedAllocation, MemoryLook } from '../model/evidence.ts';
 import type { Allocation, AllocationFailure, Limit, StackFrame } from '../model/report.ts';
 import { userFrame } from '../model/stack.ts';
+import { formatBytes } from '../model/units.ts';
 import type { Bytes, Ms } from '../model/units.ts';
 
 export const agentFileId = 'agent';
@@ -445,6 +446,10 @@ function notesOf(
   if (file.sampleMeanBytes > seen.firstSampleMean && seen.firstSampleMean > 0)
     notes.push(
       `Sampling was thinned out as the heap grew: one sample in ${Math.round(file.sampleMeanBytes / 1024)} KiB at the end`,
+    );
+  if (file.limit !== null && file.limit.hits > 0)
+    notes.push(
+      `The memory limit of ${formatBytes(file.limit.bytes)} was reached ${file.limit.hits} times; ${formatBytes(file.limit.usedBytes)} were held at the first`,
     );
   if (seen.truncated)
     notes.push('The file of the agent is cut short: what is missing is not counted');

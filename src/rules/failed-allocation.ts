@@ -50,6 +50,13 @@ function judge(exit: ProcessExit, failures: readonly FailedAllocation[]): Findin
       says: 'gave up',
       ending: `and ended with status ${exitCode}`,
     });
+  if (last?.limit?.owner === 'budget' && signal === 'SIGKILL')
+    return finding(exit, last, recent, {
+      cause: 'alloc-failure-abort',
+      death: 'obvious',
+      says: 'was ended, as --at-limit kill asks for',
+      ending: 'and was ended: it had reached its memory limit',
+    });
   return null;
 }
 

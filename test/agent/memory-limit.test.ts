@@ -1,0 +1,86 @@
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { makeCgroup, type TestCgroup } from '../cgroup.ts';
+import { cgroup, pythons } from '../have.ts';
+import { noAgent, underAgent } from './under-agent.ts';
+
+const program = (name: string) => new URL(`../programs/agent/${name}`, import.meta.url).pathname;
+const mib = 2 ** 20;
+const budget = 128 * mib;
+
+const found = [...pythons()];
+const [, python = ''] =
+  found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
+const reason = python === '' ? 'needs a CPython of pyenv' : (noAgent(python) ?? cgroup());
+
+describe.skipIf(reason)(`--memory-limit${reason ? ` (${reason})` : ''}`, () => {
+  let group: TestCgroup | undefined;
+  const inCgroup = () =>
+    (group ??= makeCgroup('agent-limit', { limitBytes: Math.floor(budget * 1.1), swapBytes: 0 }))
+      .enter;
+  afterAll(() => group?.remove());
+  const file = join(tmpdir(), `coroner-test-${process.pid}.bin`);
+  afterAll(() => rmSync(file, { force: true }));
+
+  const kinds = ['dicts', 'strings', 'bytearrays', 'blocks', 'list', 'text', 'ctypes'];
+  test('growing programs get MemoryError at the growing line before the kernel acts', async () => {
+    const wrong: string[] = [];
+    let runs = 0;
+    for (const kind of [...kinds, ...kinds, ...kinds].slice(0, 20)) {
+      const { stdout, exitCode, signal, files } = await underAgent(
+        [python, program('grow.py'), kind],
+        {
+          memoryLimitBytes: budget,
+          enter: inCgroup(),
+        },
+      );
+      runs += 1;
+      const refusal = files[0]?.failures.find(({ byLimit }) => byLimit);
+      if (exitCode !== 3 || !stdout.startsWith('MemoryError right') || refusal === undefined)
+        wrong.push(`${kind}: ${stdout.trim()} ${exitCode} ${signal}`);
+    }
+    expect({ runs, wrong: wrong.length > 1 ? wrong : [] }).toEqual({ runs: 20, wrong: [] });
+  }, 120_000);
+
+  test('a program below its budget never meets it', async () => {
+    const { stdout, files } = await underAgent(
+      [python, program('under_budget.py'), String(budget), file],
+      {
+        memoryLimitBytes: budget,
+        enter: inCgroup(),
+      },
+    );
+    expect(stdout).toBe('ok\n');
+    expect(files[0]?.limit).toMatchObject({ bytes: budget, hits: 0 });
+  });
+
+  test('the whole tree shares one budget', async () => {
+    const words = async (each: number) =>
+      (
+        await underAgent([python, program('tree.py'), String(each)], {
+          memoryLimitBytes: budget,
+          enter: inCgroup(),
+        })
+      ).stdout;
+    expect(await words(40 * mib)).toContain('refused');
+    expect(await words(10 * mib)).toBe('full full full full\n');
+  });
+
+  test('--at-limit report refuses nothing and counts, kill ends it with a record of the line', async () => {
+    const report = await underAgent([python, program('grow.py'), 'dicts', String(96 * mib)], {
+      memoryLimitBytes: 64 * mib,
+      atLimit: 'report',
+    });
+    expect(report.stdout).toMatch(/^enough/);
+    expect(report.files[0]?.limit?.hits).toBeGreaterThan(0);
+    const kill = await underAgent([python, program('grow.py'), 'dicts', String(96 * mib)], {
+      memoryLimitBytes: 64 * mib,
+      atLimit: 'kill',
+    });
+    expect(kill.signal).toBe('SIGKILL');
+    expect(kill.files[0]?.failures[0]).toMatchObject({ byLimit: true });
+    expect(kill.files[0]?.failures[0]?.stack[0]).toMatchObject({ function: 'grow' });
+  });
+});
