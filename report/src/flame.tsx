@@ -14,22 +14,32 @@ interface Node {
 
 function treeOf(allocations: readonly Allocation[]): Node {
   const root: Node = { key: '', frame: null, bytes: 0, children: new Map() };
-  for (const { bytes, stack, function: name, file, line } of allocations) {
-    const frames = stack.length > 0 ? stack : [{ function: name ?? 'unknown', file, line }];
-    root.bytes += bytes;
-    let node = root;
-    for (const frame of [...frames].reverse()) {
-      const key = `${frame.function} ${placeOf(frame)}`;
-      let child = node.children.get(key);
-      if (child === undefined) {
-        child = { key: `${node.key}/${key}`, frame, bytes: 0, children: new Map() };
-        node.children.set(key, child);
-      }
-      child.bytes += bytes;
-      node = child;
-    }
+  for (const { bytes, stack, paths = [], function: name, file, line } of allocations) {
+    const onPaths = paths.reduce((sum, path) => sum + path.bytes, 0);
+    for (const path of [...paths, { bytes: bytes - onPaths, stack }])
+      if (path.bytes > 0)
+        add(
+          root,
+          path.stack.length > 0 ? path.stack : [{ function: name ?? 'unknown', file, line }],
+          path.bytes,
+        );
   }
   return root;
+}
+
+function add(root: Node, frames: readonly StackFrame[], bytes: number): void {
+  root.bytes += bytes;
+  let node = root;
+  for (const frame of [...frames].reverse()) {
+    const key = `${frame.function} ${placeOf(frame)}`;
+    let child = node.children.get(key);
+    if (child === undefined) {
+      child = { key: `${node.key}/${key}`, frame, bytes: 0, children: new Map() };
+      node.children.set(key, child);
+    }
+    child.bytes += bytes;
+    node = child;
+  }
 }
 
 interface Box {

@@ -197,7 +197,7 @@ function HolderItem({
 }
 
 function AddsUp({ accounted }: { accounted: Accounted }): JSX.Element {
-  const { rssBytes, pythonBytes, nativeBytes, unexplainedBytes } = accounted;
+  const { rssBytes, pythonBytes, nativeBytes, unexplainedBytes, parts: finer = [] } = accounted;
   const parts = [
     ['series-1', 'Python objects', pythonBytes],
     ['series-2', 'native code and libraries', nativeBytes],
@@ -222,6 +222,21 @@ function AddsUp({ accounted }: { accounted: Accounted }): JSX.Element {
           </span>
         ))}
       </p>
+      {finer.length === 0 ? null : (
+        <details class="table-behind">
+          <summary>Finer</summary>
+          <ul class="weights">
+            {finer.map(({ what, bytes }) => (
+              <li key={what}>
+                <span class="number">{formatBytes(bytes)}</span>
+                <Bar share={bytes / Math.max(1, rssBytes)} />
+                <span class="number quiet">{percent(bytes / Math.max(1, rssBytes))}</span>
+                <span class="what">{what}</span>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
     </figure>
   );
 }

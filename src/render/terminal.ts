@@ -595,7 +595,7 @@ function holders(page: Page, { memory }: Incident, recording: Recording | undefi
   }
   if (accounted !== undefined) {
     page.title('How the resident memory adds up');
-    const { rssBytes, pythonBytes, nativeBytes, unexplainedBytes } = accounted;
+    const { rssBytes, pythonBytes, nativeBytes, unexplainedBytes, parts = [] } = accounted;
     weights(
       page,
       (
@@ -603,6 +603,7 @@ function holders(page: Page, { memory }: Incident, recording: Recording | undefi
           [pythonBytes, 'Python objects'],
           [nativeBytes, 'native code and libraries'],
           [unexplainedBytes, 'not explained'],
+          ...parts.map(({ what, bytes }) => [bytes, `of it: ${what}`] as const),
         ] as const
       ).map(([bytes, text]) => ({ bytes, share: bytes / Math.max(1, rssBytes), what: [{ text }] })),
     );

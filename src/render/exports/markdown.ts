@@ -9,16 +9,16 @@ export const markdownText = (text: string): string =>
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
-    .replaceAll(/[\\`*_{}[\]()#+!|~$]/g, '\\$&')
+    .replaceAll(/[\\`*_[\]#+!|~$]/g, '\\$&')
     // GitHub turns @name into a mention, and www. and :// into links, whatever is escaped: a word joiner breaks both.
     .replaceAll(/@|:(?=\/\/)|\bwww(?=\.)/g, '$&\u2060');
 
 /** A block of code whose fence is longer than any in it. */
-function codeBlock(text: string): string {
+function codeBlock(text: string, indent = ''): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
   const lines = text.split('\n').map((line) => safeText(line));
-  return `${fence}text\n${lines.join('\n')}\n${fence}`;
+  return [`${fence}text`, ...lines, fence].map((line) => `${indent}${line}`).join('\n');
 }
 
 const sign = ({ outOfMemory }: Incident): string =>
@@ -55,7 +55,7 @@ function incidentMarkdown(incident: Incident): string {
           '',
           ...remedies.flatMap(({ title, detail, command }, index) => [
             `${index + 1}. **${markdownText(title)}** ${markdownText(detail)}`,
-            ...(command === null ? [] : ['', codeBlock(command)]),
+            ...(command === null ? [] : ['', codeBlock(command, '   ')]),
           ]),
           '',
         ]),
@@ -66,7 +66,7 @@ function incidentMarkdown(incident: Incident): string {
           '',
           ...[...because, ...against].flatMap(({ says, place, quote }) => [
             `- ${markdownText(says)}${place === '' ? '' : ` (${markdownText(place)})`}`,
-            ...(quote === undefined ? [] : ['', codeBlock(shortened(quote, 2000)), '']),
+            ...(quote === undefined ? [] : ['', codeBlock(shortened(quote, 2000), '  '), '']),
           ]),
           ...ruledOut.map(({ cause, because: why }) => `- not \`${cause}\`: ${markdownText(why)}`),
           '',
@@ -80,7 +80,7 @@ function incidentMarkdown(incident: Incident): string {
           '',
           ...unknown.flatMap(({ what, why, command }) => [
             `- ${markdownText(what)}: ${markdownText(why)}`,
-            ...(command === null ? [] : ['', codeBlock(command)]),
+            ...(command === null ? [] : ['', codeBlock(command, '  ')]),
           ]),
           '',
         ]),

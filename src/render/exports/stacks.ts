@@ -9,15 +9,24 @@ export interface WeighedStack {
   readonly bytes: number;
 }
 
-/** Allocations of all incidents that were live at that moment. */
+/** Allocations of all incidents that were live at that moment. Of a line with several call paths each is one. */
 export const stacksAt = (report: Report, when: Moment): readonly WeighedStack[] =>
   report.incidents
     .flatMap(({ memory }) => memory.allocations ?? [])
-    .filter((allocation) => allocation.when === when && allocation.bytes > 0)
-    .map(({ bytes, stack, function: name, file, line }) => ({
-      bytes: Math.round(bytes),
-      frames: stack.length > 0 ? stack.toReversed() : [{ function: name ?? 'unknown', file, line }],
-    }));
+    .filter((allocation) => allocation.when === when)
+    .flatMap(({ bytes, stack, paths = [], function: name, file, line }) => {
+      const onPaths = paths.reduce((sum, path) => sum + path.bytes, 0);
+      const own = [{ function: name ?? 'unknown', file, line }];
+      return [
+        ...paths,
+        // What no path accounts for.
+        { bytes: bytes - onPaths, stack },
+      ].map((path) => ({
+        bytes: Math.round(path.bytes),
+        frames: path.stack.length > 0 ? path.stack.toReversed() : own,
+      }));
+    })
+    .filter(({ bytes }) => bytes > 0);
 
 export const moments: readonly (readonly [Moment, string])[] = [
   ['peak', 'live at the peak'],
