@@ -93,10 +93,10 @@ const wordings: readonly NoticeWording[] = [
   },
   {
     by: 'Airflow',
-    needle: 'signal_name=SIGKILL',
+    needle: 'signal_name=',
     signal: 'SIGKILL',
     guessesMemory: true,
-    pattern: /Process terminated by signal.{0,120}signal_name=SIGKILL/,
+    pattern: /Process terminated by signal.{0,300}signal_name="?SIGKILL/,
   },
   {
     by: 'Airflow',

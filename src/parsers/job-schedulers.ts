@@ -103,6 +103,14 @@ const kills: readonly KillerWording[] = [
     says: 'the batch system saw the memory limit exceeded',
     refine: megabytes,
   },
+  {
+    ...job,
+    by: 'pbs',
+    needle: 'exceeded a memory resource limit',
+    pattern: /Job exceeded a memory resource limit \(.{1,60}\)\. Job was aborted/,
+    says: 'Torque aborted the job at a memory limit',
+    refine: torque,
+  },
   // LSF
   {
     ...job,
@@ -164,6 +172,21 @@ const kills: readonly KillerWording[] = [
     says: 'HTCondor held the job for its memory',
     refine: megabytes,
   },
+  {
+    ...job,
+    by: 'htcondor',
+    needle: 'excessive memory use',
+    pattern:
+      /[Jj]ob (?:was )?killed by HTCondor due to excessive memory use(?: \(RSS=(?<used>\d{1,9} MB)\))?/,
+    says: 'HTCondor killed the job for its memory',
+  },
+  {
+    ...job,
+    by: 'htcondor',
+    needle: 'due to memory',
+    pattern: /(?:put on hold|held|removed) by SYSTEM_PERIODIC_(?:HOLD|REMOVE) due to memory.{0,80}/,
+    says: 'HTCondor held or removed the job for its memory',
+  },
   // YARN, Spark on YARN
   {
     ...job,
@@ -196,9 +219,9 @@ const kills: readonly KillerWording[] = [
   {
     ...job,
     by: 'flux',
-    needle: 'oom',
-    pattern: /flux-job: .{0,80}oom[-_ ]kill.{0,60}/i,
-    says: 'Flux tells of an OOM kill in the job',
+    needle: 'oom: Memory cgroup out of memory',
+    pattern: /oom: Memory cgroup out of memory: killed \d{1,6} tasks? on \S{1,80}/,
+    says: 'Flux counted OOM kills in the cgroup of the job',
   },
   {
     ...job,
@@ -259,6 +282,20 @@ function seff({ input }: Found, record: KillerRecord): KillerRecord {
   const whole = wholeText(input).slice(0, 1_000_000);
   const limit = /Memory Efficiency: [\d.]{1,8}% of ([\d.]{1,12} [KMGT]B)/.exec(whole);
   const used = /Memory Utilized: ([\d.]{1,12} [KMGT]B)/.exec(whole);
+  const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
+  const usedBytes = used === null ? undefined : sizeBytes(used[1]!);
+  return {
+    ...record,
+    ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
+    ...(usedBytes === undefined ? {} : { usedBytes }),
+  };
+}
+
+/** `resources_used.vmem=286793240kb`, `req_information.total_memory.0=209715200kb`. */
+function torque({ input }: Found, record: KillerRecord): KillerRecord {
+  const whole = wholeText(input).slice(0, 1_000_000);
+  const limit = /req_information\.(?:total_memory|memory)\.0=(\d{1,15}kb)/.exec(whole);
+  const used = /resources_used\.v?mem=(\d{1,15}kb)/.exec(whole);
   const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
   const usedBytes = used === null ? undefined : sizeBytes(used[1]!);
   return {

@@ -22,6 +22,13 @@ const kills: readonly KillerWording[] = [
   },
   {
     ...kubelet,
+    cause: 'kernel-global-oom',
+    needle: 'System OOM encountered',
+    pattern: /System OOM encountered(?!, victim)/,
+    says: 'the kubelet saw in the kernel log that the whole node was out of memory',
+  },
+  {
+    ...kubelet,
     cause: 'orchestrator-eviction',
     owner: 'orchestrator',
     needle: 'was low on resource: ',

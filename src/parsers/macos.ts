@@ -120,6 +120,7 @@ const isObject = (value: unknown): value is Json =>
 
 /** Only a process with a `reason` is a victim; `largestProcess` is not one by itself. */
 function* jetsamReport(input: Input): Iterable<KillerRecord> {
+  let any = false;
   for (const { value, from, to } of jsonValues(input)) {
     if (!isObject(value) || !Array.isArray(value['processes'])) continue;
     const status = value['memoryStatus'];
@@ -153,7 +154,42 @@ function* jetsamReport(input: Input): Iterable<KillerRecord> {
           : {}),
         witness: 'direct',
       };
+      any = true;
     }
+  }
+  if (!any) yield* damagedReport(input);
+}
+
+/** A report that does not parse (cut, or with remarks in it): the reason, with the name and pid near it. */
+function* damagedReport(input: Input): Iterable<KillerRecord> {
+  const reasons =
+    /"reason"\s?:\s?"(per-process-limit|highwater|vm-pageshortage|vm-compressor-space-shortage|vm-compressor-thrashing|fc-thrashing|low-swap|sustained-memory-pressure|jettisoned|zone-map-exhaustion|disk-space-shortage|proc-thrashing)"/;
+  for (const [at, { text }] of input.lines.entries()) {
+    const reason = reasons.exec(text.slice(0, 100_000));
+    if (reason === null) continue;
+    const near = input.lines
+      .slice(Math.max(0, at - 20), at + 20)
+      .map((line) => line.text.slice(0, 2000))
+      .join('\n');
+    const name = /"name"\s?:\s?"([^"]{1,64})"/.exec(near);
+    const pid = /"pid"\s?:\s?(\d{1,9})/.exec(near);
+    yield {
+      kind: 'killer-record',
+      origin: originOf(input, id, at, at, reason[1]!),
+      by: 'jetsam',
+      cause: 'jetsam',
+      variant: reason[1]!,
+      says: `the JetsamEvent report gives ${reason[1]} as the reason of a death`,
+      ...(name === null && pid === null
+        ? {}
+        : {
+            victim: {
+              ...(pid === null ? {} : { pid: Number(pid[1]) }),
+              ...(name === null ? {} : { name: name[1]! }),
+            },
+          }),
+      witness: 'direct',
+    };
   }
 }
 

@@ -35,12 +35,30 @@ const wordings: readonly KillerWording[] = [
         : { ...rest, victim: { pid: integer(uid)!, name: subject } };
     },
   },
+  // 1.0.x: `Killing process 'bash' with signal 15, pid: 5874, badness: 538, VmRSS: 3160 MiB`
+  {
+    ...guard,
+    by: 'earlyoom',
+    needle: "illing process '",
+    pattern:
+      /Killing process '(?<name>[^']{1,64})' with signal \d{1,2}, pid: (?<pid>\d{1,9}), badness: -?\d{1,6}(?:, VmRSS: (?<used>\d{1,12} MiB))?/,
+    says: 'earlyoom (an early version) names the process that it killed',
+  },
+  // 1.3-rc: `killing process 27541 "bash" with signal 15: badness 550, VmRSS 7609 MiB`
+  {
+    ...guard,
+    by: 'earlyoom',
+    needle: 'illing process ',
+    pattern:
+      /killing process (?<pid>\d{1,9}) "(?<name>[^"]{1,64})" with signal \d{1,2}: badness -?\d{1,6}(?:, VmRSS (?<used>\d{1,12} MiB))?/,
+    says: 'earlyoom (an early version) names the process that it killed',
+  },
   // nohang: the corrective action is many lines
   {
     ...guard,
     by: 'nohang',
-    needle: 'corrective action',
-    pattern: /Implementing a corrective action:/,
+    needle: 'a corrective action:',
+    pattern: /Implement(?:ing)? a corrective action:/,
     span: 1,
     says: 'nohang names its victim',
     refine: nohangVictim,
@@ -112,6 +130,14 @@ const wordings: readonly KillerWording[] = [
   },
   {
     ...guard,
+    by: 'ray',
+    needle: 'to free up memory',
+    pattern:
+      /Killing worker with .{1,80}? to free up memory\.(?:.{0,20}worker pid: (?<pid>\d{1,9}))?/,
+    says: 'the raylet names the worker that its memory monitor ends',
+  },
+  {
+    ...guard,
     by: 'lmkd',
     needle: 'to free',
     pattern:
@@ -155,7 +181,7 @@ function nohangVictim(
   const block = Array.from({ length: 60 }, (_, line) => lineAt(input as never, index + line)).join(
     '\n',
   );
-  const signal = /Sending (SIG\w{3,4}) to the victim/.exec(block);
+  const signal = /Send(?:ing)? (SIG\w{3,4}) to the victim/.exec(block);
   const who =
     /(?:PID|Pid):? {1,12}(\d{1,9})(?:[\s\S]{0,400}?\b(?:Name|name):? {1,12}'?([^\n']{1,64}))?/.exec(
       block,
@@ -163,7 +189,7 @@ function nohangVictim(
   const before = Array.from({ length: 40 }, (_, line) => lineAt(input as never, index - line)).join(
     '\n',
   );
-  const listed = /PID: (\d{1,9}), name: ([^,\n]{1,64}), badness/.exec(`${before}\n${block}`);
+  const listed = /PID: (\d{1,9}), [Nn]ame: ([^,\n]{1,64}), badness/.exec(`${before}\n${block}`);
   const pid = who === null ? listed?.[1] : who[1];
   const name = listed?.[2] ?? who?.[2];
   if (signal === null && pid === undefined) return undefined;

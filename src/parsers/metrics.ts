@@ -14,6 +14,7 @@ export const metrics: Parser = {
   title: 'Figures over time: PSI, cgroup counters, vmstat, sar, free, top, time -v, docker stats',
   needles: [
     'avg10=',
+    'avg10:',
     'oom_kill ',
     'memory.current',
     'memory.usage_in_bytes',
@@ -32,7 +33,7 @@ export const metrics: Parser = {
 
 function* parse(input: Input): Iterable<Evidence> {
   const whole = wholeText(input);
-  if (whole.includes('avg10=')) yield* pressure(input);
+  if (/avg10[=:]/.test(whole)) yield* pressure(input);
   yield* cgroupFiles(input);
   if (/\boom_kill\b/.test(whole)) yield* events(input);
   if (/\bsi\s+so\b/.test(whole)) yield* vmstat(input);
@@ -59,7 +60,7 @@ function* pressure(input: Input): Iterable<MetricsWindow> {
   let last: MetricsWindow | undefined;
   for (let at = 0; at < input.lines.length; at += 1) {
     const text = lineAt(input, at);
-    if (!text.includes('avg10=')) continue;
+    if (!/avg10[=:]/.test(text)) continue;
     // `cpu.pressure`, `io.pressure` have the same shape
     const about = resourceOf(input, at);
     if (about !== 'memory') continue;
@@ -67,11 +68,11 @@ function* pressure(input: Input): Iterable<MetricsWindow> {
     const both =
       /\bfull\b/.test(text) ||
       /\b(?:some|cpu|io)\b/.test(next) ||
-      !/\bfull\b.{0,12}avg10=/.test(next)
+      !/\bfull\b.{0,12}avg10[=:]/.test(next)
         ? text
         : `${text} ${next}`;
-    const full = /\bfull\b[^=]{0,20}avg10=(\d{1,16}(?:\.\d{1,4})?)/.exec(both);
-    const some = /\bsome\b[^=]{0,20}avg10=(\d{1,16}(?:\.\d{1,4})?)/.exec(both);
+    const full = /\bfull\b[^=]{0,20}avg10[=:]\s{0,4}(\d{1,16}(?:\.\d{1,4})?)/.exec(both);
+    const some = /\bsome\b[^=]{0,20}avg10[=:]\s{0,4}(\d{1,16}(?:\.\d{1,4})?)/.exec(both);
     const fullAvg = full === null ? undefined : Number(full[1]);
     const someAvg = some === null ? undefined : Number(some[1]);
     // More than 100 % cannot be (a kernel bug of 6.0-rc).
@@ -99,7 +100,7 @@ function* pressure(input: Input): Iterable<MetricsWindow> {
 function resourceOf(input: Input, at: number): 'memory' | 'other' | undefined {
   for (let back = 0; back <= 4; back += 1) {
     const text = lineAt(input, at - back);
-    const before = back === 0 ? text.slice(0, text.indexOf('avg10=')) : text;
+    const before = back === 0 ? text.slice(0, text.search(/avg10[=:]/)) : text;
     const named = [
       ...before.matchAll(/\b(memory|mem|cpu|io|irq)(?:\.pressure|\b)|pressure\/(memory|cpu|io)/gi),
     ].at(-1);

@@ -602,6 +602,13 @@ const wordings: readonly Wording[] = [
     raises: true,
     pattern: /Cuda failure (?:\d{1,3} )?'out of memory'/,
   },
+  {
+    by: 'numpy',
+    needle: 'nable to allocate ',
+    raises: true,
+    pattern:
+      /[Uu]nable to allocate (?:\d[\d.]{0,10} ?\w{1,5} for an )?array with shape ?\([\d, ]{1,200}\) and data type \S{1,40}/,
+  },
   // GPU outside of Python exceptions
   {
     by: 'CUDA',
@@ -756,7 +763,7 @@ function factOf(
 function isElsewhere(line: string, { match, passage }: Found): boolean {
   const before = passage.slice(Math.max(0, match.index - 200), match.index);
   return (
-    /(?:(?<!java\.[\w.]{0,40})\b[A-Z]\w{0,60}(?:Error|Exception)(?:\(['"]?|: ?)|\[Errno \d+\] ?)[^`]{0,190}$/.test(
+    /(?:(?<!java\.[\w.]{0,40})(?<![A-Za-z0-9])[A-Z]\w{0,60}(?:Error|Exception)(?:\(['"]?|: ?)|\[Errno \d+\] ?)[^`]{0,190}$/.test(
       before,
     ) ||
     /\[enforce fail at|os::commit_memory|__vm_enough_memory|OutOfMemoryError|errno=12|page allocation failure/.test(

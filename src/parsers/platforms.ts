@@ -336,8 +336,11 @@ function herokuQuota(
 }
 
 /** The function's size: from its report, or where the text names it. */
-function lambdaSize({ input }: Found, record: KillerRecord): KillerRecord {
+function lambdaSize({ input }: Found, record: KillerRecord): KillerRecord | undefined {
   const whole = wholeText(input).slice(0, 200_000);
+  // Far from full when it was killed: something else killed it.
+  const report = /Memory Size: (\d{1,6}) ?MB\s{0,8}Max Memory Used: (\d{1,6}) ?MB/.exec(whole);
+  if (report !== null && Number(report[2]) < Number(report[1]) * 0.7) return undefined;
   const match =
     /Memory Size: (\d{1,6}) ?MB/.exec(whole) ??
     /(?:default(?: of)?|memory(?: size| limit)?(?: of| was| is| =|:)?|MemorySize["':= ]{1,4}|memory_size ?= ?) ?(\d{3,5}) ?MB?\b/i.exec(
@@ -358,6 +361,12 @@ function lambdaReport({ passage }: Found, record: KillerRecord): KillerRecord | 
 }
 
 const endings: readonly NoticeWording[] = [
+  {
+    by: 'aws-lambda',
+    needle: 'signal: killed',
+    signal: 'SIGKILL',
+    pattern: /Runtime exited with error: signal: killed/,
+  },
   {
     by: 'aws-lambda',
     needle: 'Task timed out after',

@@ -107,6 +107,8 @@ const wordings: readonly NoticeWording[] = [
     needle: 'Worker exit type: SYSTEM_ERROR',
     signal: 'SIGKILL',
     guessesMemory: true,
+    unless: ({ input }) =>
+      input.lines.some(({ text }) => text.includes('node running low on memory')),
     pattern:
       /Worker PID: (?<pid>\d{1,9}) Worker exit type: SYSTEM_ERROR Worker exit detail: .{0,400}/,
   },

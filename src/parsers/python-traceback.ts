@@ -48,8 +48,6 @@ interface Block {
   /** Outermost first, as printed. */
   readonly frames: StackFrame[];
   lastLine: number;
-  recent: boolean;
-  remembered: number;
 }
 
 interface Raised {
@@ -194,8 +192,6 @@ const newBlock = (at: number): Block => ({
   start: at,
   frames: [],
   lastLine: at,
-  recent: true,
-  remembered: 0,
 });
 
 function frameOf(text: string, input: Input, at: number, block: Block | null): StackFrame | null {

@@ -108,6 +108,12 @@ const wordings: readonly NoticeWording[] = [
     pattern: /returned non-zero exit status -9\b/,
   },
   {
+    by: 'zig',
+    needle: 'terminated with signal KILL',
+    signal: 'SIGKILL',
+    pattern: /terminated with signal KILL\b/,
+  },
+  {
     by: 'react-scripts',
     needle: 'exited too early',
     signal: 'SIGKILL',

@@ -198,7 +198,7 @@ const wordings: readonly Wording[] = [
     of: 'job',
     owner: 'scheduler',
     needle: '--mem',
-    pattern: /(?:#SBATCH|srun|sbatch|salloc)\b.{0,300}?--mem(?:=| )(?<size>\d{1,9}[KMGT]?)B?\b/,
+    pattern: /(?:#SBATCH|srun|sbatch|salloc)\b.{0,300}?--mem(?:=| )(?<size>\d{1,9}[KMGT]?)[Bb]?\b/,
     size: slurm,
   },
   {

@@ -53,6 +53,28 @@ const wordings: readonly KillerWording[] = [
     pattern: /(?:(?<subject>[^\s:]{1,300}): )?systemd-oomd killed some process\(es\) in this unit/,
     says: 'systemd tells that systemd-oomd killed processes of the unit',
   },
+  // v247 and the debug log: the decision and the pids, without the final line
+  {
+    ...oomd,
+    needle: 'oomd attempting to kill',
+    pattern: /oomd attempting to kill (?<pid>\d{1,9}) with KILL/,
+    says: 'systemd-oomd tells which process it kills',
+  },
+  {
+    ...oomd,
+    needle: 'emory pressure for ',
+    variant: 'pressure',
+    pattern:
+      /Memory pressure for (?<subject>\S{1,500}) is (?:greater than|[\d.]{1,20}% > )\s?[\d.]{1,8}%? for (?:more than|>) .{1,20}?(?:and there was|with) reclaim activity/,
+    says: 'systemd-oomd saw tasks do little but wait for memory and killed below the cgroup',
+  },
+  {
+    ...oomd,
+    needle: 'wap used ',
+    variant: 'swap',
+    pattern: /Swap used \(\d{1,18}\) \/ total \(\d{1,18}\) is more than [\d.]{1,8}%/,
+    says: 'systemd-oomd saw swap nearly full and killed',
+  },
 ];
 
 function unitOf(_: unknown, { exitCode, ...record }: KillerRecord): KillerRecord {

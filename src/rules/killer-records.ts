@@ -140,12 +140,14 @@ function headline(
       : short(label);
   const by = properName(best.by);
   const figures = [
-    ...(limit?.bytes == null ? [] : [`limit ${formatBytes(limit.bytes)}`]),
+    ...(limit?.bytes == null
+      ? []
+      : [`${best.cause === 'kernel-cgroup-oom' ? '' : 'limit '}${formatBytes(limit.bytes)}`]),
     ...(used === 0 ? [] : [`used ${formatBytes(used)}`]),
   ].join(', ');
   const tail = figures === '' ? '' : ` (${figures})`;
   if (best.death === 'slow')
-    return `${who === null ? 'The process' : capital(who)} was over its memory quota and waited instead of working${tail}, says ${by}`;
+    return `${who ?? 'The process'} was over its memory quota and waited instead of working${tail}, says ${by}`;
   switch (best.cause) {
     case 'kernel-cgroup-oom':
       return `The kernel killed ${who ?? 'a process of the container'} at its memory limit${tail}, says ${by}`;

@@ -69,7 +69,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   ],
   // GPU ------------------------------------------------------------------------------------------------------
   [
-    /cudaHostAlloc|cudaMallocHost|hipHostMalloc|pinned (?:host )?memory|CUDA_ERROR_OUT_OF_HOST|OUT_OF_HOST_MEMORY|CachingHostAllocator/i,
+    /cudaHostAlloc|cuMemHostAlloc|cudaMallocHost|hipHostMalloc|pinned (?:host )?memory|CUDA_ERROR_OUT_OF_HOST|OUT_OF_HOST_MEMORY|CachingHostAllocator/i,
     { resource: 'memory', variant: 'pinned-host-memory' },
   ],
   [

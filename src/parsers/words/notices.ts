@@ -97,16 +97,12 @@ function noticeOf(
   };
 }
 
+/** A named limit or a figure of memory is no sign that it ran out; only these words are. */
 const memoryWords: readonly (readonly [RegExp, string])[] = [
   [
     /\b(?:ran|runs|running|run|was|is|went) out of (?:memory|RAM)\b|\bOOM\b|\bOOM[- ]?[Kk]ill|out[- ]of[- ]memory|内存不足|内存溢出|爆内存|メモリ不足|메모리 부족|нехватк\w* памяти|sin memoria|memoria insuficiente|mémoire insuffisante|nicht genug Speicher|zu wenig (?:Arbeits)?[Ss]peicher|estouro de memória|falta de memória/i,
     'the text speaks of memory running out',
   ],
-  [
-    /\b(?:memory|RAM|内存|メモリ|메모리|память|memoria|mémoire|memória|Arbeitsspeicher)\b.{0,60}?\d[\d.]* ?(?:[KMGT]i?B|%)|\d[\d.]* ?(?:[KMGT]i?B?) (?:of )?(?:memory|RAM)\b/i,
-    'the text gives figures of memory',
-  ],
-  [/\bmem_limit\b|--memory[= ]|memory\.max|MemoryMax|ulimit -v/, 'the text names a memory limit'],
 ];
 
 /** The text itself says that it was not memory. */
@@ -118,7 +114,13 @@ function hintsIn(whole: string): readonly string[] {
   const text =
     whole.length > 262_144
       ? ''
-      : whole.replace(/["']?OOM[- ]?[Kk]illed["']?\s{0,3}[:= ]\s{0,3}["']?(?:false|no)\b/g, '');
+      : whole
+          // what a supervisor always says is no second witness
+          .replace(
+            /Perhaps out of memory\?|system ran out of memory or someone|high memory usage causing|due to memory pressure \(OOM\)|excessive memory usage causing/g,
+            '',
+          )
+          .replace(/["']?OOM[- ]?[Kk]illed["']?\s{0,3}[:= ]\s{0,3}["']?(?:false|no)\b/g, '');
   if (denied.test(text)) return [];
   return memoryWords.flatMap(([pattern, says]) => (pattern.test(text) ? [says] : []));
 }
