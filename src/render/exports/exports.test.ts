@@ -225,7 +225,7 @@ test('a quote with fences stays within its fence', () => {
       },
     ],
   });
-  expect(text).toContain('`````text\n```\n# heading\n````\n`````');
+  expect(text).toContain('  `````text\n  ```\n  # heading\n  ````\n  `````');
 });
 
 describe.each(cases)('%s', (name) => {
