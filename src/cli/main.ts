@@ -10,6 +10,11 @@ import { version } from './version.ts';
 const commands: readonly [name: string, summary: string, load: () => Promise<CommandModule>][] = [
   ['run', 'runs a command, records its memory and says what it died of', () => import('./run.ts')],
   [
+    'rehearse',
+    'provokes each death safely and shows what it looks like',
+    () => import('./rehearse.ts'),
+  ],
+  [
     'inspect',
     'looks into a living or dumped CPython: stacks, what holds its memory',
     () => import('./inspect.ts'),

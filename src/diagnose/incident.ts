@@ -107,7 +107,13 @@ function unknowns(
   all: readonly Finding[],
   sources: readonly SourceReport[],
 ): Unknown[] {
-  const told = all.flatMap(({ unknown = [] }) => unknown);
+  // One rule did not know the limit, another did.
+  const limit = bestLimit(all.filter((finding) => !contradicts(finding, best)));
+  const told = all
+    .flatMap(({ unknown = [] }) => unknown)
+    .filter(
+      ({ what }) => limit === null || limit.owner === 'unknown' || !what.startsWith('Which limit '),
+    );
   if (compareConfidence(best.confidence, 'certain') < 0)
     for (const { id, place, status, detail, command } of sources) {
       if (status === 'read' || status === 'truncated' || command === undefined) continue;

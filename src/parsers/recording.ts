@@ -600,7 +600,10 @@ function kernelEvidence(
     const inOurs =
       memcg !== undefined && [...leaves].some((leaf) => memcg === leaf || memcg.endsWith(leaf));
     // In the initial namespace a pid that was never seen is a stranger, or a child that lived too short to be seen.
-    return inOurs && (name === undefined || start.initialPidNamespace !== false || names.has(name));
+    if (!inOurs) return false;
+    return start.initialPidNamespace === false
+      ? name === undefined || names.has(name)
+      : pid === undefined || pid > start.recorderPid;
   };
   const begun = start.startedUptimeSeconds;
   const unknown: KernelNotice[] = [];

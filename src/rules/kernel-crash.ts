@@ -142,12 +142,15 @@ export const kernelSegfault = defineRule({
   id: 'kernel-segfault',
   title: 'A crash that nothing ties to memory',
   needs: ['kernel-segfault'],
-  uses: ['kernel-refusal'],
+  uses: ['kernel-refusal', 'failed-allocation'],
   judge: (facts) =>
     facts['kernel-segfault']
       .filter(
         (crash) =>
-          isStackOverflow(crash) || refusalsBefore(crash, facts['kernel-refusal']).length === 0,
+          // The agent saw what the kernel does not write down: that rule speaks.
+          (isStackOverflow(crash) ||
+            !facts['failed-allocation'].some(({ pid }) => pid === crash.pid)) &&
+          (isStackOverflow(crash) || refusalsBefore(crash, facts['kernel-refusal']).length === 0),
       )
       .map((crash): Finding => {
         const overflow = isStackOverflow(crash);
