@@ -172,6 +172,8 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
     const faults = (process.majorFaults - earlier.majorFaults) / seconds;
     const userMs = process.userMs - earlier.userMs;
     const systemMs = process.systemMs - earlier.systemMs;
+    // Where others take the CPU away, what counts is the time in which it could have had one.
+    const ableMs = Math.max(1000 * seconds - (process.runDelayMs - earlier.runDelayMs), 1);
     const addressSpace = process.limits.find(({ path }) => path === 'RLIMIT_AS')?.bytes;
     // S8: CPython 3.11 to 3.13 unwind for ever when not even an int can be allocated: system time about three times user time.
     if (
@@ -179,7 +181,7 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
       process.state === 'R' &&
       addressSpace - process.vmBytes < livelockSlackBytes &&
       systemMs > 1.5 * userMs &&
-      userMs + systemMs > 500 * seconds &&
+      userMs + systemMs > Math.max(0.5 * ableMs, 100 * seconds) &&
       faults < 10
     )
       return { how: 'livelock', process, cgroup: null };

@@ -1,6 +1,6 @@
 /** Every row that this host can provoke itself. Ids of the catalogue stand beside what they show. */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as have from '../../have.ts';
 import { command, cgroup, cCompiler, pythonModule, pythons, root } from '../../have.ts';
@@ -261,13 +261,13 @@ const assassinations: readonly Row[] = [
   {
     id: 'cgroup-celery',
     what: 'U11: celery’s worker: WorkerLostError',
-    needs: [cgroup, () => command('celery')],
+    needs: [cgroup, () => pythonModule('celery')],
     cgroups: [{ limitBytes: 250 * MiB, swapBytes: 0 }],
     environment: ({ folder, program }) => ({ CELERY_FOLDER: folder, PYTHONPATH: program('') }),
     command: ({ program, python }) => [
       'bash',
       '-c',
-      `${python} ${program('celery_tasks.py')}; celery -A celery_tasks worker -c 2 -l INFO & sleep 8; kill -TERM $!; sleep 2; kill -KILL $!; wait`,
+      `${python} ${program('celery_tasks.py')}; ${python} -m celery -A celery_tasks worker -c 2 -l INFO & sleep 8; kill -TERM $!; sleep 2; kill -KILL $!; wait`,
     ],
     live: killedByCgroup(),
     besides: ['undetermined', 'not-memory'],
@@ -339,8 +339,10 @@ const limits: readonly Row[] = [
       id: `livelock-${version}`,
       what: `S8: CPython ${version} spins for ever at RLIMIT_AS, until it is killed`,
       python,
+      needs: [cgroup],
+      cgroups: [{}],
       command: limited('RLIMIT_AS', 250 * MiB, 'livelock.py'),
-      end: { afterMs: 9000, signal: 'SIGKILL' },
+      end: { afterMs: 14_000, signal: 'SIGKILL' },
       live: { cause: ['rlimit', 'swap-thrash'], limitOwner: 'rlimit' },
       after: { cause: ['undetermined', 'not-memory'], atMost: 'strong' },
     })),
@@ -499,8 +501,7 @@ const lookAlikes: readonly Row[] = [
     what: 'L2: kill -9 by somebody',
     command: ({ python }) => [python, '-c', 'import time; time.sleep(60)'],
     end: { afterMs: 1500, signal: 'SIGKILL' },
-    // Without a cgroup the harness signals the process group's first process: that must be the command.
-    cgroups: cgroup() === null ? [{}] : [],
+    cgroups: [{}],
     needs: [cgroup],
     live: killedBySomebody,
     after: killedBySomebody,
@@ -692,10 +693,10 @@ const swap: readonly Row[] = [
 
 /** Swap on the host would change what happens to everybody else on it: only where there is some already. */
 export const swapHere = (): string | null => {
-  const [, ...devices] = execFileSync('cat', ['/proc/swaps'], { encoding: 'utf8' })
-    .trim()
-    .split('\n');
-  return devices.length > 0 ? null : 'needs swap (the virtual machine has it: see there)';
+  const free = /^SwapFree:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
+  return Number(free ?? 0) * 1024 > 700 * MiB
+    ? null
+    : 'needs 700 MiB of free swap (the virtual machine has some: see there)';
 };
 const thrash: Row = {
   id: 'thrash-swap',
