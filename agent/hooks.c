@@ -90,7 +90,8 @@ static bool refused_by_limit(size_t bytes) {
 }
 
 static COLD void refused(size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t here) {
-  thread.countdown = 0;
+  /* Absurd sizes wrap the countdown around: draw a new distance. */
+  if (thread.countdown > COUNTDOWN_CAP || thread.countdown < -COUNTDOWN_CAP) thread.seeded = 0, thread.countdown = -1;
   state_failed(bytes, kind, 0, caller, here);
 }
 
@@ -291,7 +292,8 @@ static inline void *map(void *address, size_t bytes, int protection, int flags, 
 #error "an architecture without mmap"
 #endif
   if (UNLIKELY(start == MAP_FAILED)) {
-    if (errno == ENOMEM) refused(bytes, FAILURE_MMAP, caller, here);
+    /* Without an arena CPython asks malloc() for the object itself, and that answer is what counts. */
+    if (errno == ENOMEM && !thread.in_arena) refused(bytes, FAILURE_MMAP, caller, here);
   } else if (counts && (!COUNT_DOWN(bytes) || flags & MAP_FIXED)) note_mapping(start, bytes, protection, flags, fd, caller, here);
   return start;
 }

@@ -537,14 +537,35 @@ function nativeFrames(
   const found: StackFrame[] = [];
   for (const frame of stack.length > 0 ? native.slice(0, 1) : native) {
     const name = frame.module === null ? null : baseName(frame.module);
-    if (
-      python &&
-      (name === null || /^libpython|^libc[.-]|^ld-/.test(name) || frame.module === executable)
-    )
+    if (python && (frame.module === null || isOwnOf(frame.module, { python, executable })))
       continue;
-    found.push({ function: symbol(frame) ?? name ?? '?', file: frame.module, line: null });
+    const called = symbol(frame);
+    found.push({
+      function: called === null ? (name ?? '?') : (operatorNew[called] ?? called),
+      file: frame.module,
+      line: null,
+    });
   }
-  return found;
+  // Who called `operator new` is of interest, where it was found.
+  const own = found.findIndex(({ function: called }) => !called.startsWith('operator new'));
+  return own > 0 ? found.slice(own) : found;
+}
+const operatorNew: Readonly<Record<string, string>> = {
+  _Znwm: 'operator new',
+  _Znam: 'operator new[]',
+  _ZnwmRKSt9nothrow_t: 'operator new (nothrow)',
+  _ZnamRKSt9nothrow_t: 'operator new[] (nothrow)',
+};
+/** The C library, and in a Python process the interpreter. */
+function isOwnOf(
+  module: string,
+  { python, executable }: Pick<AgentFile, 'python' | 'executable'>,
+): boolean {
+  const name = baseName(module);
+  return (
+    /^libc[.-]|^ld-/.test(name) ||
+    (python !== null && (name.startsWith('libpython') || module === executable))
+  );
 }
 const baseName = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
@@ -555,9 +576,7 @@ export function failureOf(
   file: AgentFile,
   symbol: (frame: NativeFrame) => string | null = () => null,
 ): AllocationFailure {
-  const native = failure.native.find(
-    ({ module }) => module !== null && !/^libc[.-]|^ld-/.test(baseName(module)),
-  );
+  const native = failure.native.find(({ module }) => module !== null && !isOwnOf(module, file));
   const library = native?.module == null ? null : baseName(native.module);
   const called = native ? symbol(native) : null;
   return {
@@ -574,12 +593,14 @@ export function limitOfFailure(failure: AgentFailure, file: AgentFile): Limit | 
   if (failure.byLimit)
     return { owner: 'budget', path: '--memory-limit', bytes: file.limit?.bytes ?? null };
   const { limitAsBytes, limitDataBytes, vmBytes, bytes } = failure;
-  if (limitAsBytes !== null && vmBytes + bytes > limitAsBytes)
+  // For a small request the allocator asks the kernel for more: 132 KiB (glibc's heap) to 1 MiB (CPython's arena).
+  const asked = Math.max(bytes, 2 * 2 ** 20);
+  if (limitAsBytes !== null && vmBytes + asked > limitAsBytes)
     return { owner: 'rlimit', path: 'RLIMIT_AS', bytes: limitAsBytes };
   // 47 bits of address space on x86-64, 48 on arm64, less what is in use.
   if (bytes >= 2 ** 47 - 2 ** 40) return { owner: 'address-space', bytes: 2 ** 47 };
   // RLIMIT_DATA counts only private writable memory, which is at most what is mapped.
-  if (limitDataBytes !== null && vmBytes + bytes > limitDataBytes && limitAsBytes === null)
+  if (limitDataBytes !== null && vmBytes + asked > limitDataBytes && limitAsBytes === null)
     return { owner: 'rlimit', path: 'RLIMIT_DATA', bytes: limitDataBytes };
   return undefined;
 }
@@ -627,7 +648,8 @@ export function agentEvidence(
   }
   const allocations = [
     ...allocationsOf(file, 'peak', options),
-    ...allocationsOf(file, 'death', options),
+    // Exit handlers and the end of the interpreter free what was live: at a regular end only the peak tells.
+    ...(file.state === 'exiting' ? [] : allocationsOf(file, 'death', options)),
   ].map((allocation) => ({ ...withText(allocation), stack: allocation.stack.map(withText) }));
   if (allocations.length > 0 || file.failures.length > 0 || file.notes.length > 0)
     evidence.push({

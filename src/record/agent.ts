@@ -32,6 +32,7 @@ import {
   parseAgentFile,
   type AgentFile,
 } from '../parsers/agent-file.ts';
+import { functionNames } from '../python/function-names.ts';
 import type { Companion } from './recorder.ts';
 import { find } from './launch.ts';
 
@@ -356,6 +357,7 @@ export function agentEvidenceOf(
 ): { readonly evidence: readonly Evidence[]; readonly sources: readonly SourceReport[] } {
   const { looks, sources } = readAgentFiles(folder);
   const sourceLine = sourceReader();
+  const symbol = functionNames();
   const ends = new Map(
     recorded.flatMap((fact) =>
       fact.kind === 'process-exit' ? [[fact.pid, fact.when?.wall] as const] : [],
@@ -363,7 +365,7 @@ export function agentEvidenceOf(
   );
   return {
     evidence: looks.flatMap(({ file, place }) =>
-      agentEvidence(file, { place, endedAt: ends.get(file.pid), sourceLine }),
+      agentEvidence(file, { place, endedAt: ends.get(file.pid), sourceLine, symbol }),
     ),
     sources,
   };

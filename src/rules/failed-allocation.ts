@@ -1,4 +1,4 @@
-import type { FailedAllocation, ProcessExit } from '../model/evidence.ts';
+import type { FailedAllocation, ProcessExit, ProgramError } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Limit, Remedy, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
@@ -16,14 +16,36 @@ const crashSignals = new Set(['SIGSEGV', 'SIGBUS']);
 export const failedAllocation = defineRule({
   id: 'failed-allocation',
   title: 'An allocation was refused, seen from inside the process or by a tracepoint',
-  needs: ['failed-allocation', 'process-exit'],
-  judge: (facts) =>
-    facts['process-exit'].flatMap((exit) => {
-      const failures = facts['failed-allocation'].filter(({ pid }) => pid === exit.pid);
-      const finding = failures.length === 0 ? null : judge(exit, failures);
-      return finding === null ? [] : [finding];
-    }),
+  needs: ['failed-allocation'],
+  uses: ['process-exit', 'program-error'],
+  judge: (facts) => {
+    const failuresOf = (pid: number | undefined) =>
+      facts['failed-allocation'].filter((failure) => failure.pid === pid);
+    const exits = new Set(facts['process-exit'].map(({ pid }) => pid));
+    return [
+      ...facts['process-exit'].flatMap((exit) => judge(exit, failuresOf(exit.pid)) ?? []),
+      // Whose end nobody waited for (a grandchild): its own last words tell that it gave up.
+      ...facts['program-error']
+        .filter(
+          ({ pid, resource }) => pid !== undefined && resource === 'memory' && !exits.has(pid),
+        )
+        .flatMap((error) => explain(error, failuresOf(error.pid)) ?? []),
+    ];
+  },
 });
+
+function explain(error: ProgramError, failures: readonly FailedAllocation[]): Finding | null {
+  const recent = failures.filter((failure) => isJustBefore(failure, error));
+  const last = mostTelling(recent);
+  if (last === undefined || error.fate === 'caught' || error.fate === 'ignored') return null;
+  const type = error.type.split('.').at(-1) ?? error.type;
+  return finding({ ...error, pid: last.pid, name: error.name ?? last.name }, last, recent, {
+    cause: last.limit?.owner === 'rlimit' ? 'rlimit' : 'alloc-failure-exception',
+    death: 'obvious',
+    says: `raised ${type}`,
+    ending: `and raised ${type}`,
+  });
+}
 
 function judge(exit: ProcessExit, failures: readonly FailedAllocation[]): Finding | null {
   const recent = failures.filter((failure) => isJustBefore(failure, exit));
@@ -66,14 +88,14 @@ function mostTelling(failures: readonly FailedAllocation[]): FailedAllocation | 
   return failures.findLast(({ failure }) => failure.bytes >= largest / 16);
 }
 
-function isJustBefore(failure: FailedAllocation, exit: ProcessExit): boolean {
+function isJustBefore(failure: FailedAllocation, exit: ProcessExit | ProgramError): boolean {
   const ms = Date.parse(exit.when?.wall ?? '') - Date.parse(failure.when?.wall ?? '');
   // Clocks of two processes of one machine: a little "after the end" is rounding.
   return Number.isFinite(ms) && ms >= -50 && ms <= joinMs;
 }
 
 function finding(
-  exit: ProcessExit,
+  exit: (ProcessExit | ProgramError) & { readonly pid: number; readonly name: string },
   fact: FailedAllocation,
   recent: readonly FailedAllocation[],
   how: Pick<Finding, 'cause' | 'death'> & { readonly says: string; readonly ending: string },
@@ -103,7 +125,7 @@ function finding(
     trigger: { pid: exit.pid, name: exit.name },
     ...(limit === undefined ? {} : { limit }),
     unknown: limit === undefined ? [whoseLimit] : [],
-    remedies: remedies(size, limit, crashed),
+    remedies: remedies(failure.bytes, limit, crashed),
   };
 }
 
@@ -120,7 +142,10 @@ const whoseLimit: Unknown = {
   command: 'sysctl vm.overcommit_memory vm.max_map_count; free -b',
 };
 
-function remedies(size: string, limit: Limit | undefined, crashed: boolean): readonly Remedy[] {
+/** Below it a request fails because everything is full, not because it is large. */
+const smallBytes = 2 ** 20;
+
+function remedies(bytes: number, limit: Limit | undefined, crashed: boolean): readonly Remedy[] {
   return [
     ...(limit?.owner === 'rlimit'
       ? [
@@ -141,11 +166,18 @@ function remedies(size: string, limit: Limit | undefined, crashed: boolean): rea
           },
         ]
       : []),
-    {
-      title: `Ask for less than ${size} at a time`,
-      detail: 'Work in pieces, or free what is no longer used before this line.',
-      command: null,
-    },
+    bytes < smallBytes
+      ? {
+          title: 'Hold less',
+          detail:
+            'This request was small: memory was full already. What had been allocated before it, and where, is what to look at.',
+          command: null,
+        }
+      : {
+          title: `Ask for less than ${formatBytes(bytes)} at a time`,
+          detail: 'Work in pieces, or free what is no longer used before this line.',
+          command: null,
+        },
     ...(crashed
       ? [
           {
