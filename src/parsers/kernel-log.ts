@@ -111,7 +111,7 @@ interface MutableKill {
   variant?: KernelOomKill['variant'];
 }
 
-const cgroupWords = ['limit of', ': usage', 'Memory cgroup stats', 'memory.oom.group'];
+const cgroupWords = ['limit of', 'Task in ', ': usage', 'Memory cgroup stats', 'memory.oom.group'];
 
 /** Lines of a report never lie further apart than this, unless another report stands between. */
 const maxGapSeconds = 20;
@@ -362,6 +362,24 @@ class KernelLogReader {
       report.constraint = 'memcg';
       report.taskMemcg = killed[1] ?? '';
       report.oomMemcg = killed[2] ?? '';
+      report.lines.limitOf = this.#origin();
+      this.#touch(report);
+      return true;
+    }
+    // 3.15 to 3.19 broke this line in two.
+    const half = /^Task in (\S+)\s*$/.exec(text);
+    if (half !== null) {
+      const report = this.#body((open) => open.lines.limitOf === undefined);
+      report.constraint = 'memcg';
+      report.taskMemcg = half[1] ?? '';
+      this.#touch(report);
+      return true;
+    }
+    const otherHalf = /^(?:killed )?as a result of limit of (\S+)/.exec(text);
+    if (otherHalf !== null) {
+      const report = this.#body((open) => open.lines.limitOf === undefined);
+      report.constraint = 'memcg';
+      report.oomMemcg = otherHalf[1] ?? '';
       report.lines.limitOf = this.#origin();
       this.#touch(report);
       return true;
@@ -741,7 +759,7 @@ class KernelLogReader {
 
 /** Long lines (flattened text, JSON records) are quoted around what they prove. */
 function quoteOf(raw: string): string {
-  const trimmed = raw.trim();
+  const trimmed = raw.replace(/(?:#012|\\n)$/, '').trim();
   if (trimmed.length <= 600) return trimmed;
   const at = Math.max(
     0,

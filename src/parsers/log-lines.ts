@@ -55,7 +55,9 @@ function* pieces(piece: Piece): Generator<Piece> {
     return;
   }
   if (text.includes('#012') || text.includes('\\n')) {
-    for (const part of text.split(/#012|\\n/)) yield { ...piece, text: part, raw: part };
+    // Each part keeps its separator, so that parts can be joined to what stands in the input.
+    for (const part of text.match(/.*?(?:#012|\\n|$)/gs) ?? [])
+      if (part !== '') yield { ...piece, text: part.replace(/(?:#012|\\n)$/, ''), raw: part };
     return;
   }
   const cuts = cutPoints(text);
@@ -163,7 +165,7 @@ function unwrap(lines: readonly LogLine[]): LogLine[] {
         ...before,
         last: line.last,
         text: `${before.text.trimEnd()} ${line.text.trimStart()}`.trim(),
-        raw: `${before.raw}\n${line.raw}`,
+        raw: joinRaw(before, line),
       };
       wraps += 1;
     } else {
@@ -172,6 +174,12 @@ function unwrap(lines: readonly LogLine[]): LogLine[] {
     }
   }
   return joined;
+}
+
+/** Parts of one line follow each other without a line end; a JSON record is the source of all its lines. */
+function joinRaw(before: LogLine, line: LogLine): string {
+  if (line.number !== before.last) return `${before.raw}\n${line.raw}`;
+  return before.raw.endsWith(line.raw) ? before.raw : before.raw + line.raw;
 }
 
 function belongsTo(before: LogLine, line: LogLine): boolean {

@@ -34,10 +34,10 @@ const strips: readonly Strip[] = [
   ],
   // ISO 8601 and RFC 3339, with day name, comma fraction, zone or none.
   [
-    /^\[?(?:[A-Z][a-z]{2} )?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|UTC|[+-]\d\d:?\d\d)?\]?(?:\s+|$)/,
+    /^\[?(?:[A-Z][a-z]{2} )?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|[A-Z]{3,5}(?=\s)|[+-]\d\d:?\d\d)?\]?(?:\s+|$)/,
     ([, day, time, fraction, zone], state) => {
       const offset =
-        zone === undefined || zone === 'UTC' || zone === 'Z'
+        zone === undefined || /^[A-Z]/.test(zone)
           ? 'Z'
           : zone.replace(/^(.\d\d):?(\d\d)$/, '$1:$2');
       setWall(state, `${day}T${time}.${(fraction ?? '0').slice(0, 3).padEnd(3, '0')}${offset}`);
