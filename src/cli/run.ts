@@ -189,9 +189,19 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
           }),
         ]
       : []),
-    ...(options.lastLook ? [lastLook()] : []),
+    ...(options.lastLook ? [roomForLastLook() ? lastLook() : noLastLook] : []),
   ];
 }
+
+/** A look costs tens of MiB. In a small container they would be the command's: it would die earlier, and perhaps coroner with it. */
+const leastForLastLookBytes = 512 * 2 ** 20;
+const roomForLastLook = () => (availableLimitBytes() ?? 0) >= leastForLastLookBytes;
+const noLastLook: Companion = {
+  started: (_, { note }) =>
+    note(
+      `no last look: coroner is within the same limit as the command, and it is below ${formatBytes(leastForLastLookBytes)}`,
+    ),
+};
 
 function prune(root: string): void {
   if (Math.random() > 0.1) return;

@@ -347,7 +347,7 @@ function chunksFor(gauge: Gauge): number {
  * Whether a look could be the last thing that coroner does. A watcher inside the limit that must fault in a page of its own while it reads
  * the other's memory holds that memory: the kernel kills the other, frees nothing, and kills the watcher next (seen at 100 MiB on 6.18).
  */
-const neededFreeBytes = 32 * 2 ** 20;
+const neededFreeBytes = 64 * 2 ** 20;
 const tooTight = (gauge: Gauge): boolean =>
   gauge.id !== 'host' &&
   gauge.pid === null &&
