@@ -252,6 +252,15 @@ function hitsAbove(
     const later = now.cgroups.get(at.id)?.limitHits;
     const earlier = then.cgroups.get(at.id)?.limitHits ?? 0;
     if (later !== undefined) most = Math.max(most, (later - earlier) / seconds);
+    // v1 does not count (6.18) where memory plus swap has the same limit: there being full must do.
+    const { limitBytes, swapLimitBytes } = at.limits;
+    if (
+      at.place.version === 1 &&
+      limitBytes !== null &&
+      swapLimitBytes === limitBytes &&
+      (now.cgroups.get(at.id)?.currentBytes ?? 0) > 0.98 * limitBytes
+    )
+      most = Math.max(most, limitHitsPerSecond + 1);
     at = at.parent === null ? undefined : cgroups[at.parent];
   }
   return most;
