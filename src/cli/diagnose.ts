@@ -144,12 +144,14 @@ async function gatherFolder(
 }
 
 async function gatherIncidentFolder(path: string): Promise<Everything> {
-  const [{ readIncidentFolder }, { parseIncident }, { agentEvidenceOf }] = await Promise.all([
-    import('../store/incidents.ts'),
-    import('../parsers/recording.ts'),
-    import('../record/agent.ts'),
-  ]);
-  const parsed = parseIncident(readIncidentFolder(path).texts);
+  const [{ readIncidentFolder }, { parseIncident }, { agentEvidenceOf }, { withLaterKernelLog }] =
+    await Promise.all([
+      import('../store/incidents.ts'),
+      import('../parsers/recording.ts'),
+      import('../record/agent.ts'),
+      import('../record/finish.ts'),
+    ]);
+  const parsed = parseIncident(withLaterKernelLog(readIncidentFolder(path).texts));
   if (parsed === null)
     throw new Problem(
       `cannot read ${path}: its incident.json is not one of coroner's`,
