@@ -1,0 +1,61 @@
+/** Python programs that stop themselves where a test wants to look. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { threadStates } from '../../src/python/pause.ts';
+import { pythons } from '../have.ts';
+
+export const programs = fileURLToPath(new URL('../programs/heap/', import.meta.url));
+
+export interface Stopped {
+  readonly pid: number;
+  readonly folder: string;
+  readonly child: ChildProcess;
+  readonly end: () => void;
+}
+
+/** Starts a program with a file name as its first argument and waits until it has stopped itself. */
+export async function stopped(
+  python: string,
+  program: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Stopped> {
+  const folder = mkdtempSync(join(tmpdir(), 'coroner-test-heap-'));
+  const child = spawn(python, [join(programs, program), join(folder, 'truth'), ...args], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, ...env },
+    timeout: 120_000,
+    killSignal: 'SIGKILL',
+  });
+  const pid = child.pid!;
+  for (let i = 0; i < 1200; i++) {
+    if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
+    const states = threadStates(pid);
+    if (existsSync(join(folder, 'truth')) && states.length > 0 && states.every((s) => s === 'T'))
+      break;
+    await sleep(50);
+  }
+  return {
+    pid,
+    folder,
+    child,
+    end: () => {
+      child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** `3.12` and the like: one CPython of each minor version at hand, 3.6 and later. */
+export const versions = (): readonly (readonly [string, string])[] => {
+  const found = new Map<string, string>();
+  for (const [version, path] of pythons()) {
+    const match = /^3\.(\d+)\.\d+$/.exec(version);
+    if (match !== null && Number(match[1]) >= 6) found.set(`3.${match[1]}`, path);
+  }
+  return [...found].sort((a, b) => Number(a[0].slice(2)) - Number(b[0].slice(2)));
+};
