@@ -14,6 +14,8 @@ export interface Holders {
   readonly nodes: readonly number[];
   readonly dominators: Dominators;
   readonly describe: Describer;
+  /** Nodes that a node alone keeps, the largest first. */
+  readonly childrenOf: (node: number, limit: number) => readonly number[];
 }
 
 interface Name {
@@ -183,6 +185,17 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
     nodes: shown.map(({ node }) => node),
     dominators,
     describe,
+    childrenOf: (node, limit) => {
+      firstChild ??= childLists();
+      const found: number[] = [];
+      for (
+        let at = firstChild.head[node]!;
+        at !== 0 && found.length < 10_000;
+        at = firstChild.next[at]!
+      )
+        found.push(at);
+      return found.sort((a, b) => retained[b]! - retained[a]!).slice(0, limit);
+    },
   };
 
   function toHolder(node: number, all: readonly Name[]): Holder {

@@ -17,30 +17,22 @@ export interface Stopped {
   readonly end: () => void;
 }
 
-/** Starts a program with a file name as its first argument and waits until it has stopped itself. */
-export async function stopped(
+/** Starts a program with a file name as its first argument. */
+export function start(
   python: string,
   program: string,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
-): Promise<Stopped> {
+): Stopped {
   const folder = mkdtempSync(join(tmpdir(), 'coroner-test-heap-'));
   const child = spawn(python, [join(programs, program), join(folder, 'truth'), ...args], {
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, ...env },
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env },
     timeout: 120_000,
     killSignal: 'SIGKILL',
   });
-  const pid = child.pid!;
-  for (let i = 0; i < 1200; i++) {
-    if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
-    const states = threadStates(pid);
-    if (existsSync(join(folder, 'truth')) && states.length > 0 && states.every((s) => s === 'T'))
-      break;
-    await sleep(50);
-  }
   return {
-    pid,
+    pid: child.pid!,
     folder,
     child,
     end: () => {
@@ -48,6 +40,24 @@ export async function stopped(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Starts a program and waits until it has stopped itself. */
+export async function stopped(
+  python: string,
+  program: string,
+  args: readonly string[] = [],
+): Promise<Stopped> {
+  const target = start(python, program, args);
+  const { child, folder, pid } = target;
+  for (let i = 0; i < 1200; i++) {
+    if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
+    const states = threadStates(pid);
+    if (existsSync(join(folder, 'truth')) && states.length > 0 && states.every((s) => s === 'T'))
+      break;
+    await sleep(50);
+  }
+  return target;
 }
 
 /** `3.12` and the like: one CPython of each minor version at hand, 3.6 and later. */

@@ -46,14 +46,14 @@ export function visitDict(census: Census, dict: number, owner: number): Bytes {
   return bytes;
 }
 
-/** An array of nodes as wide as the table, and a node of 40 bytes for each key (odictobject.c). */
+/** An array of nodes as wide as the table, and a node of 32 bytes for each key (odictobject.c). */
 export function visitOrderedDict(census: Census, dict: number, owner: number): Bytes {
   const { memory, python } = census;
   const bytes = visitDict(census, dict, owner);
   const keys = memory.word(dict + 32);
   if (!isPlausible(keys)) return bytes;
   const size = python.minor >= 11 ? 2 ** Math.min(memory.u8(keys + 8), 40) : memory.word(keys + 8);
-  return bytes + size * 8 + memory.word(dict + 16) * 40;
+  return bytes + size * 8 + memory.word(dict + 16) * 32;
 }
 
 /** Bytes of the table where it is not the one of 8 slots in the object. */

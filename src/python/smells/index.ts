@@ -1,17 +1,47 @@
 import type { Smell } from '../../model/report.ts';
+import { dictsOfOneShape } from './dicts-of-one-shape.ts';
+import { duplicateArrays } from './duplicate-arrays.ts';
+import { equalStrings } from './equal-strings.ts';
+import { forkCopies } from './fork-copies.ts';
+import { integersAsFloats } from './integers-as-floats.ts';
+import { objectColumns } from './object-columns.ts';
+import { overAllocated } from './over-allocated.ts';
+import { pinnedFrames } from './pinned-frames.ts';
+import { pinningViews } from './pinning-views.ts';
+import { smallTuples } from './small-tuples.ts';
 import type { Scene, SmellRule } from './smell.ts';
+import { tinyArrays } from './tiny-arrays.ts';
+import { unboundedCache } from './unbounded-cache.ts';
 
 /** Every smell, one file each; a page of the same name in docs/smells/. */
-export const smells: readonly SmellRule[] = [];
+export const smells: readonly SmellRule[] = [
+  equalStrings,
+  integersAsFloats,
+  objectColumns,
+  dictsOfOneShape,
+  smallTuples,
+  tinyArrays,
+  pinningViews,
+  overAllocated,
+  unboundedCache,
+  duplicateArrays,
+  pinnedFrames,
+  forkCopies,
+];
 
 const leastBytes = 64 * 1024;
 const maxShown = 20;
 
-/** The largest savings first. */
+/** The largest savings first. A smell of a part of a holder that has the same smell itself is left out. */
 export function findSmells(scene: Scene): readonly Smell[] {
-  return smells
+  const all = smells
     .flatMap(({ find }) => find(scene))
     .filter(({ savesBytes }) => savesBytes >= leastBytes)
-    .sort((a, b) => b.savesBytes - a.savesBytes)
+    .sort((a, b) => b.savesBytes - a.savesBytes);
+  return all
+    .filter(
+      ({ id, holder }, i) =>
+        all.findIndex((other) => other.id === id && other.holder === holder) === i,
+    )
     .slice(0, maxShown);
 }

@@ -1,0 +1,48 @@
+import type { Smell } from '../../model/report.ts';
+import { isPlausible } from '../memory.ts';
+import { kinds } from '../objects/types.ts';
+import { count, findsOf, sampleOf } from './scan.ts';
+import type { Scene, SmellRule } from './smell.ts';
+
+/** A container of dicts that all have the same keys: rows. Slots, tuples or columns hold the values without the tables. */
+export const dictsOfOneShape: SmellRule = {
+  id: 'dicts-of-one-shape',
+  title: 'Dicts of one shape',
+  find: (scene: Scene) => {
+    const { describe } = scene.found;
+    const { memory, python } = scene.heap.census;
+    return findsOf(scene).flatMap((find): readonly Smell[] => {
+      const { items, weight } = sampleOf(describe, find, 300);
+      if (items.length < 100) return [];
+      let shape: string | null = null;
+      let bytes = 0;
+      let keys = 0;
+      for (const item of items) {
+        if (describe.typeOf(item)?.kind !== kinds.dict) return [];
+        const table = memory.word(item + 32);
+        if (!isPlausible(table)) return [];
+        const entries = python.keysEntries(table);
+        if (entries.count > 64) return [];
+        // Keys of rows are mostly the very same objects; their texts are compared, not kept.
+        const own = Array.from({ length: entries.count }, (_, i) =>
+          python.string(memory.word(entries.start + i * entries.width + entries.keyAt), 64),
+        ).join('\0');
+        shape ??= own;
+        if (own !== shape) return [];
+        keys = entries.count;
+        bytes += describe.sizeOf(item);
+      }
+      if (keys === 0) return [];
+      // An object with __slots__: header, collector's head, a pointer for each.
+      const slotted = items.length * (16 + 16 + 8 * keys);
+      return [
+        {
+          id: 'dicts-of-one-shape',
+          holder: find.holder,
+          savesBytes: Math.max(0, Math.round((bytes - slotted) * weight)),
+          says: `${find.holder} holds ${count(find.length)} dicts with the same ${keys} keys: a class with __slots__ (dataclass(slots=True)) or columns take a fraction`,
+        },
+      ];
+    });
+  },
+};
