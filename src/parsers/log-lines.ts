@@ -54,10 +54,13 @@ function* pieces(piece: Piece): Generator<Piece> {
     for (const part of message.split('\n')) if (part !== '') yield { ...piece, text: part };
     return;
   }
+  // Only what was not decoded can be quoted in part.
+  const rawOf = (part: string) => (text === piece.raw ? part : piece.raw);
   if (text.includes('#012') || text.includes('\\n')) {
     // Each part keeps its separator, so that parts can be joined to what stands in the input.
     for (const part of text.match(/.*?(?:#012|\\n|$)/gs) ?? [])
-      if (part !== '') yield { ...piece, text: part.replace(/(?:#012|\\n)$/, ''), raw: part };
+      if (part !== '')
+        yield { ...piece, text: part.replace(/(?:#012|\\n)$/, ''), raw: rawOf(part) };
     return;
   }
   const cuts = cutPoints(text);
@@ -69,7 +72,7 @@ function* pieces(piece: Piece): Generator<Piece> {
   let from = 0;
   for (const cut of [...cuts, text.length]) {
     const part = text.slice(from, cut);
-    if (part.trim() !== '') yield { ...piece, text: part, raw: part };
+    if (part.trim() !== '') yield { ...piece, text: part, raw: rawOf(part) };
     from = cut;
   }
 }
