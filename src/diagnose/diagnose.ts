@@ -5,6 +5,7 @@ import type { Rule } from '../rules/define-rule.ts';
 import { toIncident } from './incident.ts';
 import { joinOpinions, type Opinion } from './join.ts';
 import { withMemory } from './memory.ts';
+import { withFittingRemedies } from './remedies.ts';
 
 export interface DiagnoseInput {
   readonly evidence: readonly Evidence[];
@@ -25,7 +26,7 @@ export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput)
         opinions.push({ rule: rule.id, finding });
   }
   const incidents = joinOpinions(opinions).map((group) =>
-    withMemory(toIncident(group, sources), evidence, group),
+    withFittingRemedies(withMemory(toIncident(group, sources), evidence, group)),
   );
   return { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
 }

@@ -113,6 +113,11 @@ function unknowns(
     .flatMap(({ unknown = [] }) => unknown)
     .filter(
       ({ what }) => limit === null || limit.owner === 'unknown' || !what.startsWith('Which limit '),
+    )
+    // A rule that saw the refusal alone does not know what the surest rule does: that it died of it.
+    .filter(
+      ({ what }) =>
+        best.confidence !== 'certain' || !what.startsWith('Whether the process died of it'),
     );
   if (compareConfidence(best.confidence, 'certain') < 0)
     for (const { id, place, status, detail, command } of sources) {

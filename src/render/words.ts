@@ -258,7 +258,10 @@ export function frameName(frame: StackFrame): string {
   return place === '' ? frame.function : `${frame.function} (${place})`;
 }
 
-function whereInTheCode({ stack, memory, outOfMemory }: Incident): Answer {
+/** Least share of the resident set that a line or variable must have to be worth a sentence among the answers. */
+const worthTelling = 0.2;
+
+function whereInTheCode({ stack, memory, outOfMemory, request }: Incident): Answer {
   const question = 'Where in the code?';
   const frame = tellingFrame(stack);
   const sentences: string[] = [];
@@ -268,11 +271,13 @@ function whereInTheCode({ stack, memory, outOfMemory }: Incident): Answer {
     sentences.push(
       `${frameName(frame)}${frame.text === undefined ? '' : `: ${frame.text.trim()}`}`,
     );
-  if (allocation !== undefined)
+  // Most of little explains nothing, nor does what was live when one request was far larger than it.
+  const least = Math.max((memory.peakRssBytes ?? 0) * worthTelling, (request.bytes ?? 0) / 10);
+  if (allocation !== undefined && allocation.bytes >= least)
     sentences.push(
       `${placeOf(allocation) || (allocation.function ?? 'a place without a name')} had allocated ${formatBytes(allocation.bytes)}, ${percent(allocation.share)} of what was live at ${allocation.when === 'peak' ? 'the peak' : 'its death'}`,
     );
-  if (holder !== undefined)
+  if (holder !== undefined && holder.retainedBytes >= least)
     sentences.push(
       `${holder.path === '' ? holder.name : holder.path} held ${holder.estimate ? 'about ' : ''}${formatBytes(holder.retainedBytes)}`,
     );

@@ -3,6 +3,7 @@ import type { Cause } from '../model/causes.ts';
 import type { KernelOomKill, OomConstraint, OomReport, Origin } from '../model/evidence.ts';
 import type { CulpritRole, Limit, ProcessRole, Reason, Remedy, Task } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
+import { limitCommand } from './limit-command.ts';
 
 export const causeOf = (constraint: OomConstraint | null): Cause => {
   switch (constraint) {
@@ -131,6 +132,24 @@ export const holderWords = (culprit: CulpritRole): string =>
   without[culprit.what] ??
   (culprit.what === 'processes' ? `the processes named ${culprit.name}` : who(culprit));
 
+/** Where it was killed at its limit the need is not known: only that it was more. */
+function moreForCgroup(path: string | undefined, report: OomReport | null): Remedy {
+  const limitBytes = report?.limitBytes ?? report?.usageBytes;
+  if (limitBytes === undefined)
+    return {
+      title: 'Give the cgroup more memory, or the program less to do',
+      detail:
+        'The limit that fired is the one of this cgroup; the machine itself may have plenty left.',
+      command: null,
+    };
+  const twice = limitBytes * 2;
+  return {
+    title: `Give ${path === undefined || path.length > 40 ? 'its cgroup' : path} more than ${formatBytes(limitBytes)}`,
+    detail: `It died at the limit, so its real need is not known, only that it is more. Try ${formatBytes(twice)} and record it again: the peak of a run that ends well, plus a fifth, is the limit to set. (Containers: --memory or resources.limits.memory; units: MemoryMax=; jobs: --mem.)`,
+    command: path === undefined ? null : limitCommand(path, twice),
+  };
+}
+
 export function remediesFor(
   kill: Pick<KernelOomKill, 'victim' | 'constraint' | 'oomMemcg'>,
   report: OomReport | null,
@@ -144,15 +163,7 @@ export function remediesFor(
         'They stay charged after the kill, so a restarted process dies sooner. Write big files to a disk, or give the tmpfs a size.',
       command: 'df -h -t tmpfs; ls -lS /dev/shm /tmp | head',
     });
-  if (kill.constraint === 'memcg')
-    remedies.push({
-      title: 'Give the cgroup more memory, or the program less to do',
-      detail:
-        report?.usageBytes === undefined
-          ? 'The limit that fired is the one of this cgroup; the machine itself may have plenty left.'
-          : `The limit that fired is ${formatBytes(report.limitBytes ?? report.usageBytes)}; the machine itself may have plenty left. Containers: --memory, resources.limits.memory; units: MemoryMax=; jobs: --mem.`,
-      command: null,
-    });
+  if (kill.constraint === 'memcg') remedies.push(moreForCgroup(kill.oomMemcg, report));
   else if (kill.constraint === 'cpuset' || kill.constraint === 'memory-policy')
     remedies.push({
       title: 'Let it use more NUMA nodes',

@@ -7,6 +7,8 @@ export interface Curve {
   readonly limitBytes: number | null;
   readonly points: readonly { readonly atMs: number; readonly bytes: number }[];
   readonly endMs: number;
+  /** When it was killed or failed, where that moment was noted. */
+  readonly diedMs: number | null;
 }
 
 const pointsOf = (series: Series, column: string): Curve['points'] =>
@@ -24,6 +26,12 @@ export function tellingCurve(incident: Incident, recording: Recording): Curve | 
     recording.durationMs ?? 0,
   ];
   const endMs = Math.max(1, ...ends);
+  const diedMs =
+    recording.events.findLast(
+      ({ what, pid }) =>
+        ['kill', 'exception', 'failed-allocation'].includes(what) &&
+        (pid === undefined || victim?.pid === undefined || pid === victim.pid),
+    )?.atMs ?? null;
   const cgroup =
     recording.cgroups.find(({ path }) => limit?.owner === 'cgroup' && path === limit.path) ??
     (limit === null || limit.owner === 'unknown'
@@ -35,8 +43,9 @@ export function tellingCurve(incident: Incident, recording: Recording): Curve | 
       return {
         title: `Memory of cgroup ${cgroup.path}`,
         limitBytes: limit?.bytes ?? cgroup.limitBytes,
-        points,
+        points: withDeath(points, incident, diedMs),
         endMs,
+        diedMs,
       };
   }
   const process =
@@ -53,7 +62,19 @@ export function tellingCurve(incident: Incident, recording: Recording): Curve | 
         limitBytes: limit?.owner === 'rlimit' ? limit.bytes : null,
         points,
         endMs,
+        diedMs,
       };
+}
+
+/** A cgroup's kill happens at its limit and nowhere else: one point that no sample was quick enough for. */
+function withDeath(
+  points: Curve['points'],
+  { cause, limit }: Incident,
+  diedMs: number | null,
+): Curve['points'] {
+  if (cause !== 'kernel-cgroup-oom' || diedMs === null || limit?.bytes == null) return points;
+  const bytes = limit.bytes;
+  return [...points, { atMs: diedMs, bytes }].sort((a, b) => a.atMs - b.atMs);
 }
 
 export interface ChartSize {
@@ -93,7 +114,11 @@ export function drawChart(
   const lastSeen = heights.findLastIndex((height) => height !== null);
   for (let column = 1; column <= lastSeen; column += 1)
     heights[column] ??= heights[column - 1] ?? null;
-  const endColumn = endMark ? lastSeen : -1;
+  const endColumn = !endMark
+    ? -1
+    : curve.diedMs === null
+      ? lastSeen
+      : Math.min(columns - 1, Math.floor((curve.diedMs / curve.endMs) * columns));
   const drawn = Array.from({ length: rows }, (_, row): ChartRow => {
     const floor = (rows - 1 - row) / rows;
     return {

@@ -1,0 +1,116 @@
+import { expect, test } from 'vitest';
+import type { Allocation, Holder, Incident } from '../model/report.ts';
+import { withFittingRemedies } from './remedies.ts';
+
+const generic = { title: 'See where the memory goes', detail: '', command: 'coroner run COMMAND' };
+const incident: Incident = {
+  outOfMemory: true,
+  death: 'assassination',
+  cause: 'kernel-cgroup-oom',
+  confidence: 'certain',
+  headline: 'h',
+  at: null,
+  victim: null,
+  trigger: null,
+  culprit: null,
+  killer: null,
+  limit: null,
+  request: { bytes: null },
+  because: [],
+  against: [],
+  ruledOut: [],
+  unknown: [],
+  stack: [],
+  memory: {},
+  remedies: [{ title: 'Give more', detail: '', command: null }, generic],
+};
+const allocation = (text: string, share = 0.8): Allocation => ({
+  when: 'peak',
+  file: '/srv/app/a.py',
+  line: 7,
+  function: 'load',
+  bytes: 800,
+  share,
+  plusMinus: 0,
+  stack: [],
+  text,
+});
+const holder = (path: string, retainedBytes = 900): Holder => ({
+  name: 'rows',
+  scope: 'local',
+  function: 'load',
+  file: '/srv/app/a.py',
+  line: 5,
+  path,
+  type: 'list',
+  ownBytes: 1,
+  retainedBytes,
+  alsoHeldBy: [],
+  estimate: false,
+});
+const remediesWith = (memory: Incident['memory']) =>
+  withFittingRemedies({ ...incident, memory }).remedies;
+
+test('nothing was seen inside: the remedies stay', () => {
+  expect(remediesWith({})).toEqual(incident.remedies);
+});
+
+test.each([
+  ['df = pd.read_csv(path)', 'usecols='],
+  ['rows = cursor.fetchall()', 'server-side cursor'],
+  ['data = f.read()', 'Read in pieces'],
+  ['a = np.ones((n,))', 'float32'],
+  ['m = torch.load(p)', 'mmap=True'],
+])('the line %s gets its own advice', (text, advice) => {
+  const [first, second, ...others] = remediesWith({ allocations: [allocation(text)] });
+  expect(first?.title).toBe('Give more');
+  expect(second?.detail).toContain(advice);
+  expect(second?.detail).toContain('a.py:7 had allocated 800 bytes, 80 %');
+  // It was recorded: no advice to record it.
+  expect(others).toEqual([]);
+});
+
+test('a list of records: use each and let it go', () => {
+  const [, second] = remediesWith({
+    holders: [holder('rows -> list[9] -> dict')],
+    peakRssBytes: 1000,
+  });
+  expect(second).toMatchObject({
+    title: 'Hold less in rows of load()',
+    detail: expect.stringContaining('generator'),
+  });
+});
+
+test('what is small explains nothing', () => {
+  expect(
+    remediesWith({
+      allocations: [allocation('x', 0.1)],
+      holders: [holder('rows -> list', 100)],
+      peakRssBytes: 1000,
+    }),
+  ).toEqual(incident.remedies);
+});
+
+test('smells: the two that save most, and only where it is worth it', () => {
+  const smell = (id: string, savesBytes: number) => ({ id, holder: 'rows', savesBytes, says: 's' });
+  const remedies = remediesWith({
+    smells: [
+      smell('a', 5 * 2 ** 20),
+      smell('b', 100),
+      smell('c', 9 * 2 ** 20),
+      smell('d', 2 ** 20),
+    ],
+  });
+  expect(remedies.slice(1).map(({ command }) => command)).toEqual([
+    'coroner explain c',
+    'coroner explain a',
+  ]);
+});
+
+test('where it was not memory, or files held it, no line is to blame', () => {
+  const memory = { allocations: [allocation('x')] };
+  for (const other of [{ outOfMemory: false }, { culprit: { what: 'tmpfs' as const } }])
+    expect(withFittingRemedies({ ...incident, memory, ...other }).remedies).toEqual(
+      incident.remedies,
+    );
+});

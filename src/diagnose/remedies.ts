@@ -1,0 +1,200 @@
+/** Remedies that fit what was seen inside the process: the line, the variable, the figure. Rules know the death, this knows its memory. */
+import type { Allocation, Holder, Incident, MemoryPicture, Remedy } from '../model/report.ts';
+import { formatBytes } from '../model/units.ts';
+
+/** A line or variable below this share of what was live is not why it died. */
+const telling = 0.25;
+
+export function withFittingRemedies(incident: Incident): Incident {
+  if (incident.outOfMemory !== true || incident.culprit?.what === 'tmpfs') return incident;
+  // The pages that came and went were those of files.
+  if (incident.variant === 'file-thrash') return incident;
+  // One request was too large: what was live before is not why.
+  if (incident.request.bytes !== null && incident.request.bytes > liveBytes(incident) * 4)
+    return incident;
+  const fitting = [...lineRemedy(incident.memory), ...smellRemedies(incident.memory)];
+  if (fitting.length === 0) return incident;
+  // It was recorded already: recording it is no remedy any more.
+  const [first, ...others] = incident.remedies.filter(
+    ({ command }) => command?.startsWith('coroner run COMMAND') !== true,
+  );
+  return {
+    ...incident,
+    remedies: [...(first === undefined ? [] : [first]), ...fitting, ...others],
+  };
+}
+
+const liveBytes = ({ memory }: Incident): number =>
+  Math.max(
+    memory.peakRssBytes ?? 0,
+    ...(memory.allocations ?? []).map(({ bytes }) => bytes),
+    ...(memory.holders ?? []).map(({ retainedBytes }) => retainedBytes),
+  );
+
+function lineRemedy(memory: MemoryPicture): readonly Remedy[] {
+  const allocation = largest(memory.allocations ?? [], ({ bytes }) => bytes);
+  const holder = largest(memory.holders ?? [], ({ retainedBytes }) => retainedBytes);
+  const heavyLine =
+    allocation !== undefined && allocation.share >= telling ? allocation : undefined;
+  const live = Math.max(memory.peakRssBytes ?? 0, memory.accounted?.rssBytes ?? 0);
+  const heavyHolder =
+    holder !== undefined && holder.retainedBytes >= live * telling ? holder : undefined;
+  if (heavyLine === undefined && heavyHolder === undefined) return [];
+  const hint = hintFor(heavyLine, heavyHolder);
+  const facts = [
+    heavyLine === undefined
+      ? ''
+      : `${placeOf(heavyLine)} had allocated ${formatBytes(heavyLine.bytes)}, ${Math.round(heavyLine.share * 100)} % of what was live at the ${heavyLine.when}.`,
+    heavyHolder === undefined
+      ? ''
+      : `${nameOf(heavyHolder)} held ${heavyHolder.estimate ? 'about ' : ''}${formatBytes(heavyHolder.retainedBytes)}.`,
+  ];
+  return [
+    {
+      title:
+        heavyHolder === undefined
+          ? `Hold less of what ${placeOf(heavyLine)} allocates`
+          : `Hold less in ${nameOf(heavyHolder)}`,
+      detail: [hint, ...facts].filter((part) => part !== '').join(' '),
+      command: null,
+    },
+  ];
+}
+
+const largest = <T>(all: readonly T[], size: (item: T) => number): T | undefined =>
+  all.reduce<T | undefined>(
+    (best, item) => (best === undefined || size(item) > size(best) ? item : best),
+    undefined,
+  );
+
+const placeOf = (place: Pick<Allocation, 'file' | 'line' | 'function'> | undefined): string =>
+  place?.file == null
+    ? (place?.function ?? 'a line without a name')
+    : `${place.file.replace(/^.*\//, '')}${place.line === null ? '' : `:${place.line}`}`;
+
+const nameOf = ({ name, scope, function: where }: Holder): string =>
+  where !== null && scope !== 'global' ? `${name} of ${where}()` : name;
+
+interface Hint {
+  /** Source text of the line. */
+  readonly line?: RegExp;
+  /** Path from the name to the bytes, and its types. */
+  readonly path?: RegExp;
+  readonly says: string;
+}
+
+/** The most specific first. Names of functions and options as of pandas 2, numpy 2, PyTorch 2. */
+const hints: readonly Hint[] = [
+  {
+    line: /\bread_(?:csv|table|fwf)\s*\(/,
+    says: 'Read fewer columns and narrower ones: usecols=, dtype= (category for repeated text), or work through it with chunksize=.',
+  },
+  {
+    line: /\bread_(?:parquet|feather|orc)\s*\(/,
+    says: 'Read only the columns needed (columns=), or row group by row group with pyarrow.dataset.',
+  },
+  {
+    line: /\bread_(?:sql|sql_query|sql_table)\s*\(/,
+    says: 'Let the database do the work, or read with chunksize= and a server-side cursor (stream_results=True).',
+  },
+  {
+    line: /\bread_(?:excel|json)\s*\(/,
+    says: 'Convert it once to Parquet; JSON by lines can be read with lines=True, chunksize=.',
+  },
+  {
+    line: /\bconcat\s*\(/,
+    says: 'Concatenating needs both the pieces and the result: write the pieces out one by one, or build the result once from a generator.',
+  },
+  {
+    line: /\.(?:merge|join)\s*\(/,
+    says: 'A join can multiply rows: check that the keys are unique (validate=), and drop columns before it.',
+  },
+  {
+    line: /\.astype\s*\(|\bget_dummies\s*\(/,
+    says: 'A conversion holds both versions for a moment: convert column by column, to a narrower type.',
+  },
+  {
+    line: /\.fetchall\s*\(/,
+    says: 'Iterate over the cursor instead of fetchall(); use a server-side cursor, so that the client does not hold all rows.',
+  },
+  {
+    line: /\.readlines\s*\(/,
+    says: 'Iterate over the file instead of readlines(): for line in file.',
+  },
+  {
+    line: /\.read\s*\(\s*\)/,
+    says: 'Read in pieces: iterate over the file, or read(n) in a loop.',
+  },
+  {
+    line: /\bjson\.loads?\s*\(/,
+    says: 'Use each record and let it go (yield it) instead of keeping all; for one huge document a streaming parser (ijson).',
+  },
+  {
+    line: /\bpickle\.loads?\s*\(/,
+    says: 'A pickle is read whole: store it in pieces, or in a format that can be mapped (numpy.save with mmap_mode=, Parquet).',
+  },
+  {
+    line: /\btorch\.load\s*\(/,
+    says: 'torch.load(..., mmap=True, map_location="cpu") maps the file instead of copying it.',
+  },
+  {
+    line: /\.(?:tolist|to_list|to_dict|iterrows|itertuples)\s*\(/,
+    says: 'Python objects take 4 to 10 times the memory of an array: stay in numpy or pandas.',
+  },
+  {
+    line: /\b(?:copy\.)?deepcopy\s*\(|\.copy\s*\(/,
+    says: 'Is the copy needed? Work in place or on a view.',
+  },
+  {
+    line: /\bnp\.(?:zeros|ones|empty|full|arange|random)\b|\bnumpy\.(?:zeros|ones|empty|full|arange|random)\b/,
+    says: 'A narrower dtype: float32 halves it, int8 is an eighth; or work in blocks, or in a file with numpy.memmap.',
+  },
+  {
+    path: /DataFrame|pandas/,
+    says: 'Keep only the columns needed, as category, float32 or nullable integers; delete what has been used.',
+  },
+  {
+    path: /ndarray|numpy/,
+    says: 'A narrower dtype (float32 halves it), in-place operations (out=), or work in blocks.',
+  },
+  {
+    path: /torch\.|Tensor/,
+    says: 'Detach what is kept (loss.item(), .detach()), and run inference under torch.inference_mode().',
+  },
+  {
+    path: /cache|memo|lru/i,
+    says: 'Give the cache a bound: functools.lru_cache(maxsize=...), cachetools.TTLCache, or clear it between runs.',
+  },
+  {
+    path: /list\[|deque\[/,
+    says: 'Work on each item and let it go (a generator instead of a list), or in chunks that are written out.',
+  },
+  {
+    path: /dict[[{]|set[[{]/,
+    says: 'Does it have to keep every key? Aggregate while reading, or keep it on disk (sqlite3, shelve).',
+  },
+];
+
+function hintFor(line: Allocation | undefined, holder: Holder | undefined): string {
+  const text = line?.text ?? '';
+  const path = holder === undefined ? '' : `${holder.name} ${holder.path} ${holder.type}`;
+  const byLine = hints.find(({ line: pattern }) => pattern?.test(text) === true);
+  const byPath = hints.find(({ path: pattern }) => path !== '' && pattern?.test(path) === true);
+  return (
+    byLine?.says ?? byPath?.says ?? 'Free it earlier, keep it in pieces, or do not keep it at all.'
+  );
+}
+
+/** Savings below this are not worth a sentence beside a death. */
+const leastSavingBytes = 2 ** 20;
+
+const smellRemedies = ({ smells = [] }: MemoryPicture): readonly Remedy[] =>
+  smells
+    .filter(({ savesBytes }) => savesBytes >= leastSavingBytes)
+    .toSorted((a, b) => b.savesBytes - a.savesBytes)
+    .slice(0, 2)
+    .map(({ id, savesBytes, says }) => ({
+      title: `Save ${formatBytes(savesBytes)}`,
+      detail: /[.!?]$/.test(says) ? says : `${says}.`,
+      command: `coroner explain ${id}`,
+    }));
