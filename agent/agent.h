@@ -100,7 +100,7 @@ extern struct coroner_tree *tree;
 
 /* native.c */
 void native_stack(struct caller_stack *out, uintptr_t caller, uintptr_t stack, bool deep);
-void native_know_modules(const struct caller_stack *stack); /* under the lock */
+void native_know_modules(const uint64_t *addresses, uint32_t count); /* under the lock */
 
 /* python.c */
 void python_start(bool want_stacks, bool want_objects);

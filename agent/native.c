@@ -99,9 +99,9 @@ static void read_line(const char *line, const char *end) {
 static uint64_t next_read_ns;
 
 /* dladdr() would take the loader's lock inside malloc(), which dlopen() calls with that lock held. */
-void native_know_modules(const struct caller_stack *stack) {
+void native_know_modules(const uint64_t *addresses, uint32_t count) {
   bool unknown = false;
-  for (uint32_t i = 0; i < stack->native_count; i++) unknown |= !module_of(stack->native[i]);
+  for (uint32_t i = 0; i < count; i++) unknown |= !module_of(addresses[i]);
   if (!unknown) return;
   uint64_t now = monotonic_ns();
   if (now < next_read_ns) return;

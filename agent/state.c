@@ -210,7 +210,7 @@ static uint32_t intern_stack(const struct caller_stack *stack, uint16_t kind) {
     if (next >= STACK_CAPACITY) break;
     struct coroner_stack *entry = &file->stacks[next];
     memset(entry, 0, sizeof *entry);
-    native_know_modules(stack);
+    native_know_modules(stack->native, stack->native_count);
     entry->hash = hash;
     entry->node = intern_path(stack);
     entry->kind = kind;
@@ -428,7 +428,14 @@ static void look_at_callers(struct caller_stack *stack, uintptr_t caller, uintpt
   stack->flags = 0;
   stack->python_count = python_walk(stack->python, MAX_PYTHON_DEPTH, &cut);
   if (cut) stack->flags |= STACK_CUT;
-  native_stack(stack, caller, here, deep || stack->python_count == 0);
+  deep = deep || stack->python_count == 0;
+  if (deep && caller && lock()) {
+    /* Scanning needs to know which words point into code. */
+    const uint64_t address = caller;
+    native_know_modules(&address, 1);
+    unlock();
+  }
+  native_stack(stack, caller, here, deep);
 }
 
 COLD void state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t here) {
@@ -581,7 +588,7 @@ COLD void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t ca
     uint64_t shared;
     (void)read_statm(&failure.vm_bytes, &failure.rss_bytes, &shared);
     if (lock()) {
-      native_know_modules(&stack);
+      native_know_modules(stack.native, stack.native_count);
       failure.node = intern_path(&stack);
       uint64_t sequence = ++file->header.failure_count;
       uint64_t at = sequence <= FAILURE_CAPACITY ? sequence - 1
