@@ -144,13 +144,17 @@ async function gatherFolder(
 }
 
 async function gatherIncidentFolder(path: string): Promise<Everything> {
-  const [{ readIncidentFolder }, { parseIncident }, { agentEvidenceOf }, { withLaterKernelLog }] =
-    await Promise.all([
-      import('../store/incidents.ts'),
-      import('../parsers/recording.ts'),
-      import('../record/agent.ts'),
-      import('../record/finish.ts'),
-    ]);
+  const [
+    { readIncidentFolder },
+    { parseIncident },
+    { withInsideEvidence },
+    { withLaterKernelLog },
+  ] = await Promise.all([
+    import('../store/incidents.ts'),
+    import('../parsers/recording.ts'),
+    import('../record/inside.ts'),
+    import('../record/finish.ts'),
+  ]);
   const parsed = parseIncident(withLaterKernelLog(readIncidentFolder(path).texts));
   if (parsed === null)
     throw new Problem(
@@ -158,9 +162,9 @@ async function gatherIncidentFolder(path: string): Promise<Everything> {
       undefined,
       exitCodes.noInput,
     );
-  const inside = agentEvidenceOf(path, parsed.evidence);
+  const inside = withInsideEvidence(path, parsed.evidence);
   return {
-    evidence: [...parsed.evidence, ...inside.evidence],
+    evidence: inside.evidence,
     sources: [...parsed.sources, ...inside.sources],
     recording: parsed.recording,
   };

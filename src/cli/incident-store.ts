@@ -5,7 +5,7 @@ import { diagnose } from '../diagnose/diagnose.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
 import { parseIncident } from '../parsers/recording.ts';
-import { agentEvidenceOf } from '../record/agent.ts';
+import { withInsideEvidence } from '../record/inside.ts';
 import {
   isIncidentFolder,
   listIncidentFolders,
@@ -70,13 +70,13 @@ function tellFolder(folder: string): Told {
       undefined,
       exitCodes.noInput,
     );
-  const inside = agentEvidenceOf(folder, parsed.evidence);
+  const inside = withInsideEvidence(folder, parsed.evidence);
   return {
     name: basename(folder),
     folder,
     recording: parsed.recording,
     report: diagnose({
-      evidence: [...parsed.evidence, ...inside.evidence],
+      evidence: inside.evidence,
       sources: [...parsed.sources, ...inside.sources],
     }),
   };

@@ -8,6 +8,7 @@ import { lastLook } from '../record/last-look.ts';
 import { record, type Companion, type RecordResult } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';
+import { tracingCompanion } from '../record/tracing.ts';
 import { endLike } from '../record/end.ts';
 import { keepStderrTail } from '../record/stderr-tail.ts';
 import { newIncidentId, openIncident, pruneIncidents, storeRoot } from '../store/incidents.ts';
@@ -179,6 +180,7 @@ function goodEnd(
 function companions(options: RunOptions, command: readonly string[]): readonly Companion[] {
   return [
     ...(options.pythonHook ? [pythonHook()] : []),
+    tracingCompanion(!options.agent),
     ...(options.agent
       ? [
           agentCompanion({

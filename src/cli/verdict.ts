@@ -4,7 +4,7 @@ import type { Recording } from '../model/recording.ts';
 import type { Incident, Report } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
 import { parseIncident } from '../parsers/recording.ts';
-import { agentEvidenceOf } from '../record/agent.ts';
+import { withInsideEvidence } from '../record/inside.ts';
 import { renderJson } from '../render/json.ts';
 import { incidentFiles, readIncidentFolder, type IncidentWriter } from '../store/incidents.ts';
 import { writeReportFiles, type FileOptions } from './report-files.ts';
@@ -26,10 +26,10 @@ export function judge(writer: IncidentWriter): Judged | null {
   if (parsed === null) return null;
   const inside =
     writer.folder === null
-      ? { evidence: [], sources: [] }
-      : agentEvidenceOf(writer.folder, parsed.evidence);
+      ? { evidence: parsed.evidence, sources: [] }
+      : withInsideEvidence(writer.folder, parsed.evidence);
   const report = diagnose({
-    evidence: [...parsed.evidence, ...inside.evidence],
+    evidence: inside.evidence,
     sources: [...parsed.sources, ...inside.sources],
   });
   return { report, recording: parsed.recording };

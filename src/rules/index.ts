@@ -5,6 +5,7 @@ import { coreAllocFailureSegfault } from './core-alloc-failure-segfault.ts';
 import { coreNotMemory } from './core-not-memory.ts';
 import { countedKill } from './counted-kill.ts';
 import type { Rule } from './define-rule.ts';
+import { tracedKill } from './traced-kill.ts';
 import { failedAllocation } from './failed-allocation.ts';
 import { jetsam } from './jetsam.ts';
 import { jobSchedulerLimit } from './job-scheduler-limit.ts';
@@ -42,6 +43,7 @@ export const rules: readonly Rule[] = [
   coreAllocFailureAbort,
   coreNotMemory,
   failedAllocation,
+  tracedKill,
   countedKill,
   killedChild,
   survivedRefusal,
