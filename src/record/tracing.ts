@@ -37,9 +37,11 @@ export function tracingCompanion(
     },
     started: (pid) => {
       if (complete || folder === '') return;
-      void startTracingSoon([pid], roots).then((start) => {
+      const begin = async () => {
+        const start = await startTracingSoon([pid], roots);
         if ('tracing' in start) tracing = start.tracing;
-      });
+      };
+      void begin();
     },
     ended: () => {
       if (tracing === null) return;
