@@ -39,6 +39,10 @@ export interface CoreFile extends MemoryReader {
   readonly truncated: { readonly expectedBytes: number; readonly actualBytes: number } | null;
   /** Build id of the object mapped at `base`, read from its dumped first page. */
   readonly buildIdAt: (base: number) => string | null;
+  /** The file on disk behind a mapping, where it is the one that the process had; null where not. */
+  readonly openMapped: (
+    file: MappedFile,
+  ) => { readonly readAt: ReadAt; readonly size: number } | null;
 }
 
 export interface CoreProcess {
@@ -202,7 +206,7 @@ export function openCore(
     const source = backing(file, moduleBase(files, file));
     if (source === null) return 0;
     const length = Math.min(room, into.length - done, file.end - at);
-    return source(file.fileOffset + (at - file.start), into.subarray(done, done + length));
+    return source.readAt(file.fileOffset + (at - file.start), into.subarray(done, done + length));
   };
 
   const buildIds = new Map<number, string | null>();
@@ -245,6 +249,7 @@ export function openCore(
       },
       readMemory,
       buildIdAt,
+      openMapped: (file) => backing?.(file, moduleBase(files, file)) ?? null,
     },
   };
 }
@@ -590,8 +595,8 @@ function regionsOf(segments: Segments, files: readonly MappedFile[]): readonly M
 function backingFiles(
   openFile: NonNullable<CoreOptions['openFile']>,
   buildIdAt: (base: number) => string | null,
-): (file: MappedFile, base: number) => ReadAt | null {
-  const opened = new Map<string, ReadAt | null>();
+): (file: MappedFile, base: number) => { readonly readAt: ReadAt; readonly size: number } | null {
+  const opened = new Map<string, { readonly readAt: ReadAt; readonly size: number } | null>();
   return ({ path }, base) => {
     const known = opened.get(path);
     if (known !== undefined) return known;
@@ -602,7 +607,7 @@ function backingFiles(
     const read = readElf(file.readAt, file.size);
     // A hostile core may name any file: nothing but ELF objects is taken for its memory.
     const usable = 'elf' in read && (expected === null || read.elf.buildId === expected);
-    opened.set(path, usable ? file.readAt : null);
+    opened.set(path, usable ? file : null);
     return opened.get(path) ?? null;
   };
 }

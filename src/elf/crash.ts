@@ -4,11 +4,21 @@
  * Section 7.3 of the catalogue; P10 to P12, E1, E5, E13.
  */
 import { moduleBase, x86Registers, type CoreFile, type MappedFile } from './core.ts';
-import { loadedObject } from './dynamic.ts';
+import { loadedObject, type LoadedObject } from './dynamic.ts';
+import { readElf } from './elf.ts';
 import { regionAt, wordsOf, type MemoryRegion, type Words } from './memory-reader.ts';
 import { findSignalFrame } from './signal-frame.ts';
 import { dynamicTlsAddress, errnoAddress } from './thread-local.ts';
+import { unwind } from './unwind.ts';
 import { memoryOperands, type MemoryOperand, type Register } from './x86-operand.ts';
+
+export interface NativeStackFrame {
+  readonly address: number;
+  /** As the object's symbols name it, mangled; null where it has none. */
+  readonly function: string | null;
+  readonly object: string | null;
+  readonly offset: number;
+}
 
 export type Registers = Readonly<Record<Register | 'rip', bigint>>;
 
@@ -35,6 +45,8 @@ export interface CrashFacts {
     readonly offset: number;
     readonly buildId: string | null;
   } | null;
+  /** Functions and their objects, innermost first, as far as the call frame information leads. */
+  readonly nativeStack: readonly NativeStackFrame[];
   /** What is mapped at the fault address; null where nothing is. */
   readonly faultRegion: MemoryRegion | null;
   /** The stack pointer had left its stack, or the access fell below it. */
@@ -126,6 +138,7 @@ export function crashFacts(core: CoreFile): CrashFacts {
       operand === null || registers === null ? null : zeroRegister(core, operand, registers),
     errno,
     object: objectAt(core, instructionPointer),
+    nativeStack: registers === null ? [] : nativeStack(core, registers),
     faultRegion:
       faultAddress === null ? null : (regionAt(core.regions, Number(faultAddress)) ?? null),
     stackOverflow: signal === 11 && isStackOverflow(core, faultAddress, stackPointer),
@@ -236,6 +249,54 @@ function regionAbove(core: CoreFile, address: number): MemoryRegion | null {
   for (let index = low; index < Math.min(low + 2, regions.length); index += 1)
     if (regions[index]!.writable && regions[index]!.path === null) return regions[index]!;
   return null;
+}
+
+function nativeStack(core: CoreFile, registers: Registers): readonly NativeStackFrame[] {
+  const loaded = new Map<number, LoadedObject | null>();
+  const fileAt = (address: number) =>
+    core.files.find(({ start, end }) => address >= start && address < end);
+  const loadedAt = (address: number): LoadedObject | null => {
+    const file = fileAt(address);
+    if (file === undefined) return null;
+    const base = moduleBase(core.files, file);
+    if (!loaded.has(base)) loaded.set(base, loadedObject(core, base));
+    return loaded.get(base) ?? null;
+  };
+  const number = (name: Register | 'rip') => Number(registers[name]);
+  const frames = unwind(core, loadedAt, {
+    rip: number('rip'),
+    rsp: number('rsp'),
+    rbp: number('rbp'),
+    rbx: number('rbx'),
+    r12: number('r12'),
+    r13: number('r13'),
+    r14: number('r14'),
+    r15: number('r15'),
+  });
+  // Each object's symbols are read once for all of its frames.
+  const wanted = new Map<MappedFile, number[]>();
+  const placed = frames.map(({ address }, index) => {
+    const file = fileAt(address);
+    const object = file === undefined ? null : loadedAt(address);
+    const at = (index === 0 ? address : address - 1) - (object?.bias ?? 0);
+    if (file !== undefined && object !== null) {
+      const first = core.files.find(({ path }) => path === file.path) ?? file;
+      wanted.set(first, [...(wanted.get(first) ?? []), at]);
+    }
+    return { address, file, at, base: object?.base ?? file?.start ?? 0 };
+  });
+  const names = new Map<string, ReadonlyMap<number, string>>();
+  for (const [file, addresses] of wanted) {
+    const opened = core.openMapped(file);
+    const read = opened === null ? null : readElf(opened.readAt, opened.size);
+    if (read !== null && 'elf' in read) names.set(file.path, read.elf.functionsAt(addresses));
+  }
+  return placed.map(({ address, file, at, base }) => ({
+    address,
+    function: file === undefined ? null : (names.get(file.path)?.get(at) ?? null),
+    object: file?.path ?? null,
+    offset: address - base,
+  }));
 }
 
 export function objectAt(core: CoreFile, address: number): CrashFacts['object'] {

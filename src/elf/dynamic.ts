@@ -2,7 +2,7 @@
  * Dynamic symbols of an object as it lies in memory: header, PT_DYNAMIC, DT_GNU_HASH (or DT_HASH), DT_SYMTAB.
  * Works for stripped objects, deleted files and other mount namespaces: no file on disk is needed. 64-bit little-endian only.
  */
-import { PT_DYNAMIC, PT_LOAD, PT_TLS } from './elf.ts';
+import { PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, PT_TLS } from './elf.ts';
 import { wordsOf, type MemoryReader, type Words } from './memory-reader.ts';
 
 export interface LoadedObject {
@@ -17,6 +17,8 @@ export interface LoadedObject {
     readonly executable: boolean;
   }[];
   readonly hasTls: boolean;
+  /** Address of .eh_frame_hdr; null where it has none. */
+  readonly ehFrameHeader: number | null;
   /** Address of a defined dynamic symbol; null where it has none of that name. */
   readonly symbol: (name: string) => number | null;
 }
@@ -44,6 +46,7 @@ export function loadedObject(
   let lowest = Infinity;
   let dynamic: { readonly address: number; readonly bytes: number } | null = null;
   let hasTls = false;
+  let ehFrame: number | null = null;
   const loads: { address: number; bytes: number; flags: number }[] = [];
   for (let index = 0; index < Math.min(phnum, maxProgramHeaders); index += 1) {
     const at = base + phoff + index * phentsize;
@@ -57,6 +60,7 @@ export function loadedObject(
       loads.push({ address, bytes, flags });
     } else if (kind === PT_DYNAMIC) dynamic = { address, bytes };
     else if (kind === PT_TLS) hasTls = true;
+    else if (kind === PT_GNU_EH_FRAME) ehFrame = address;
   }
   if (lowest === Infinity) return null;
   // ET_EXEC is linked to its addresses; everything else is moved as a whole.
@@ -66,6 +70,7 @@ export function loadedObject(
     base,
     bias,
     hasTls,
+    ehFrameHeader: ehFrame === null ? null : ehFrame + bias,
     segments: loads.map(({ address, bytes, flags }) => ({
       start: address + bias,
       end: address + bias + bytes,

@@ -56,12 +56,15 @@ export interface ElfFile {
   readonly sections: () => readonly Section[];
   /** Values (addresses without the load bias) of defined symbols in .symtab and .dynsym. */
   readonly symbols: (names: readonly string[]) => ReadonlyMap<string, number>;
+  /** Names of the functions that hold these addresses (without the load bias); absent where none does. */
+  readonly functionsAt: (addresses: readonly number[]) => ReadonlyMap<number, string>;
 }
 
 export const PT_LOAD = 1;
 export const PT_DYNAMIC = 2;
 export const PT_NOTE = 4;
 export const PT_TLS = 7;
+export const PT_GNU_EH_FRAME = 0x6474e550;
 const SHT_SYMTAB = 2;
 const SHT_NOTE = 7;
 const SHT_DYNSYM = 11;
@@ -210,6 +213,7 @@ export function readElf(
       buildId: findBuildId(readAt, header, programHeaders, sections),
       sections,
       symbols: (names) => readSymbols(readAt, size, header, sections(), names),
+      functionsAt: (addresses) => readFunctions(readAt, size, header, sections(), addresses),
     },
   };
 }
@@ -292,16 +296,23 @@ function readSections(readAt: ReadAt, size: number, header: ElfHeader): readonly
   }));
 }
 
-function readSymbols(
+interface SymbolEntry {
+  readonly nameAt: number;
+  readonly type: number;
+  readonly sectionIndex: number;
+  readonly value: number;
+  readonly bytes: number;
+}
+
+/** Defined symbols of .symtab and .dynsym with the string table that names them. */
+function* symbolsIn(
   readAt: ReadAt,
   size: number,
-  header: ElfHeader,
+  { bits, littleEndian }: ElfHeader,
   sections: readonly Section[],
-  names: readonly string[],
-): ReadonlyMap<string, number> {
-  const wanted = new Set(names);
-  const found = new Map<string, number>();
-  const entryBytes = header.bits === 64 ? 24 : 16;
+): Generator<{ readonly text: Uint8Array; readonly symbol: SymbolEntry }> {
+  const entryBytes = bits === 64 ? 24 : 16;
+  const step = symbolChunkBytes - (symbolChunkBytes % entryBytes);
   for (const table of sections) {
     if (table.type !== SHT_SYMTAB && table.type !== SHT_DYNSYM) continue;
     const strings = sections[table.link];
@@ -312,33 +323,69 @@ function readSymbols(
       Math.min(strings.bytes, Math.max(0, size - strings.offset)),
     );
     const end = Math.min(table.offset + table.bytes, size);
-    for (
-      let from = table.offset;
-      from < end;
-      from += symbolChunkBytes - (symbolChunkBytes % entryBytes)
-    ) {
-      const length = Math.min(symbolChunkBytes - (symbolChunkBytes % entryBytes), end - from);
-      const bytes = readBytes(readAt, from, length);
+    for (let from = table.offset; from < end; from += step) {
+      const bytes = readBytes(readAt, from, Math.min(step, end - from));
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       for (let at = 0; at + entryBytes <= bytes.length; at += entryBytes) {
-        const nameAt = view.getUint32(at, header.littleEndian);
-        if (nameAt === 0 || nameAt >= text.length) continue;
-        const name = matchName(text, nameAt, wanted);
-        if (name === null || found.has(name)) continue;
-        const sectionIndex = view.getUint16(
-          at + (header.bits === 64 ? 6 : 14),
-          header.littleEndian,
-        );
-        if (sectionIndex === 0) continue;
-        found.set(
-          name,
-          header.bits === 64
-            ? u64(view, at + 8, header.littleEndian)
-            : view.getUint32(at + 4, header.littleEndian),
-        );
+        const u32 = (field: number) => view.getUint32(at + field, littleEndian);
+        const symbol =
+          bits === 64
+            ? {
+                nameAt: u32(0),
+                type: (bytes[at + 4] ?? 0) & 15,
+                sectionIndex: view.getUint16(at + 6, littleEndian),
+                value: u64(view, at + 8, littleEndian),
+                bytes: u64(view, at + 16, littleEndian),
+              }
+            : {
+                nameAt: u32(0),
+                type: (bytes[at + 12] ?? 0) & 15,
+                sectionIndex: view.getUint16(at + 14, littleEndian),
+                value: u32(4),
+                bytes: u32(8),
+              };
+        if (symbol.sectionIndex !== 0 && symbol.nameAt !== 0 && symbol.nameAt < text.length)
+          yield { text, symbol };
       }
     }
+  }
+}
+
+function readSymbols(
+  readAt: ReadAt,
+  size: number,
+  header: ElfHeader,
+  sections: readonly Section[],
+  names: readonly string[],
+): ReadonlyMap<string, number> {
+  const wanted = new Set(names);
+  const found = new Map<string, number>();
+  for (const { text, symbol } of symbolsIn(readAt, size, header, sections)) {
+    const name = matchName(text, symbol.nameAt, wanted);
+    if (name === null || found.has(name)) continue;
+    found.set(name, symbol.value);
     if (found.size === wanted.size) break;
+  }
+  return found;
+}
+
+const STT_FUNC = 2;
+const STT_GNU_IFUNC = 10;
+
+function readFunctions(
+  readAt: ReadAt,
+  size: number,
+  header: ElfHeader,
+  sections: readonly Section[],
+  addresses: readonly number[],
+): ReadonlyMap<number, string> {
+  const found = new Map<number, string>();
+  for (const { text, symbol } of symbolsIn(readAt, size, header, sections)) {
+    if (symbol.type !== STT_FUNC && symbol.type !== STT_GNU_IFUNC) continue;
+    for (const address of addresses)
+      if (!found.has(address) && address >= symbol.value && address < symbol.value + symbol.bytes)
+        found.set(address, cString(text.subarray(symbol.nameAt, symbol.nameAt + 512)));
+    if (found.size === addresses.length) break;
   }
   return found;
 }

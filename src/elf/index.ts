@@ -25,5 +25,5 @@ export {
   type Words,
 } from './memory-reader.ts';
 export { readAtBytes, readBytes, type ElfProblem, type ReadAt } from './read-at.ts';
-export { crashFacts, objectAt, type CrashFacts } from './crash.ts';
+export { crashFacts, objectAt, type CrashFacts, type NativeStackFrame } from './crash.ts';
 export { formatOperand, memoryOperands, type MemoryOperand } from './x86-operand.ts';

@@ -9,7 +9,8 @@ import {
   type ReadAt,
 } from '../elf/index.ts';
 import type { CoreDump } from '../model/evidence.ts';
-import type { SourceReport, Thread } from '../model/report.ts';
+import type { SourceReport, StackFrame, Thread } from '../model/report.ts';
+import { functionName, isLibraryFunction, typeName } from './mangled.ts';
 import { signalName } from './signal-names.ts';
 
 export interface CoreInput extends CoreOptions {
@@ -61,7 +62,9 @@ function coreDump(name: string, core: CoreFile, pythonThreads: readonly Thread[]
   const { process } = core;
   const executable = executableOf(core);
   const own = pythonThreads.find(({ id }) => id === core.threads[0]?.id);
-  const stack = (own ?? (pythonThreads.length === 1 ? pythonThreads[0] : undefined))?.stack;
+  const stack =
+    (own ?? (pythonThreads.length === 1 ? pythonThreads[0] : undefined))?.stack ??
+    nativeFrames(facts);
   return {
     kind: 'core-dump',
     origin: { source: 'core', place: name },
@@ -104,13 +107,37 @@ function coreDump(name: string, core: CoreFile, pythonThreads: readonly Thread[]
     mapCount: core.mapCount,
     ...(core.threads.length === 0 ? {} : { threads: core.threads.length }),
     buildIds: buildIds(core, facts),
-    ...(stack === undefined || stack.length === 0 ? {} : { stack }),
+    ...(facts.nativeStack.length === 0 ? {} : { nativeStack: facts.nativeStack.map(frameText) }),
+    ...(stack.length === 0 ? {} : { stack }),
     ...(pythonThreads.length === 0 ? {} : { pythonThreads }),
     truncated: core.truncated !== null,
     ...(core.truncated === null
       ? {}
       : { missingBytes: core.truncated.expectedBytes - core.truncated.actualBytes }),
   };
+}
+
+const runtimes = /\/(?:libc|libstdc\+\+|libgcc_s|libpthread|ld-linux|ld-musl|libc\.musl)[^/]*$/;
+const mostFrames = 24;
+
+/** The program's own frames: what libc does to copy or to abort says little about where in the code it was. */
+function nativeFrames({ nativeStack }: CrashFacts): readonly StackFrame[] {
+  const first = nativeStack.findIndex(
+    ({ object, function: name }) =>
+      name !== null && object !== null && !runtimes.test(object) && !isLibraryFunction(name),
+  );
+  if (first < 0) return [];
+  return nativeStack.slice(first, first + mostFrames).map(({ function: name, object, offset }) => ({
+    function: name === null ? `+0x${offset.toString(16)}` : functionName(name),
+    file: object,
+    line: null,
+  }));
+}
+
+/** As coredumpctl writes it: `fill (naive.so + 0x11b6)`. */
+function frameText({ function: name, object, offset }: CrashFacts['nativeStack'][number]): string {
+  const file = object === null ? 'n/a' : object.slice(object.lastIndexOf('/') + 1);
+  return `${name ?? 'n/a'} (${file} + 0x${offset.toString(16)})`;
 }
 
 /** A SIGBUS on a mapping that ends before its pages do (E9): NT_FILE still names it. */
@@ -140,26 +167,6 @@ function buildIds(core: CoreFile, facts: CrashFacts): NonNullable<CoreDump['buil
     if (buildId !== null) found.set(file.path, buildId);
   }
   return [...found].map(([object, buildId]) => ({ object, buildId }));
-}
-
-/** `std::bad_alloc` for `St9bad_alloc`, `a::b` for `N1a1bE`: what exceptions are called; else as it stands. */
-function typeName(mangled: string): string {
-  let rest = mangled;
-  const parts: string[] = [];
-  const nested = rest.startsWith('N');
-  if (nested) rest = rest.slice(1);
-  if (rest.startsWith('St')) {
-    parts.push('std');
-    rest = rest.slice(2);
-  }
-  for (;;) {
-    const digits = /^\d{1,3}/.exec(rest)?.[0];
-    if (digits === undefined) break;
-    const length = Number(digits);
-    parts.push(rest.slice(digits.length, digits.length + length));
-    rest = rest.slice(digits.length + length);
-  }
-  return rest === (nested ? 'E' : '') && parts.length > 0 ? parts.join('::') : mangled;
 }
 
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;

@@ -136,6 +136,18 @@ describe.skipIf(needs !== null)(`a refused allocation behind a crash${because}`,
     });
   });
 
+  test.skipIf(command('rustc') !== null)('Rust’s abort is told by its stack', async () => {
+    const program = join(folder, 'alloc-rs');
+    const built = spawnSync('rustc', ['-o', program, join(programs, 'alloc.rs')], {
+      encoding: 'utf8',
+    });
+    expect(built.status, built.stderr).toBe(0);
+    expect(await verdictOn(dump([program, '100000000000000']))).toMatchObject({
+      cause: 'alloc-failure-abort',
+      confidence: 'strong',
+    });
+  });
+
   const python = [...pythons()].at(-1)?.[1] ?? systemPython;
   test('from Python under faulthandler: the true fault from the signal frame, and the line', async () => {
     const library = programOf('fill.c', '-shared', '-fPIC');
