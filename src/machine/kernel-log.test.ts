@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { followKernelLog, parseKernelRecord } from './kernel-log.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'coroner-kmsg-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+test('a record, without its continuation lines', () => {
+  expect(parseKernelRecord('6,339,5140900,-;NET: Registered\n SUBSYSTEM=net\n')).toEqual({
+    uptimeSeconds: 5.1409,
+    raw: '6,339,5140900,-;NET: Registered',
+    text: 'NET: Registered',
+  });
+  expect(parseKernelRecord('no record')).toBeNull();
+});
+
+test('what stands in the place of the device and is none is not taken for an empty log', () => {
+  const path = join(folder, 'kmsg');
+  symlinkSync('/dev/null', path);
+  const log = followKernelLog(path, 0);
+  expect(log.status).toBe('absent');
+  expect(log.read()).toEqual([]);
+  log.close();
+});
+
+test('a device that is not there', () => {
+  const log = followKernelLog(join(folder, 'none'), 0);
+  expect(log.status).toBe('absent');
+  log.close();
+});
+
+test('records from before the start are left out', () => {
+  const path = join(folder, 'kmsg');
+  // A plain file gives all of its records in one read: one is enough here.
+  writeFileSync(path, '3,9,90000000,-;old\n');
+  const log = followKernelLog(path, 100);
+  expect(log.status).toBe('read');
+  expect(log.read()).toEqual([]);
+  log.close();
+  const again = followKernelLog(path, 50);
+  expect(again.read().map(({ text }) => text)).toEqual(['old']);
+  again.close();
+});
