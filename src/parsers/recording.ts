@@ -324,7 +324,7 @@ function recordedEvidence(
       };
       evidence.push(exit);
     }
-    if (limits.length > 0 || peaks.rss !== undefined) {
+    if (limits.length > 0 || Object.keys(peaks).length > 0) {
       const fact: ProcessLimits = {
         kind: 'process-limits',
         origin: {

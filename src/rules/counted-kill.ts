@@ -25,7 +25,8 @@ export const countedKill = defineRule({
     const findings: Finding[] = [];
     const killed = facts['process-exit'].filter(({ signal }) => signal === 'SIGKILL');
     for (const exit of killed) {
-      if (facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit))) continue;
+      // Where the kernel log names it, the counters bear it out, and know the limit that a kill without its report lacks.
+      const named = facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit));
       const levels = levelsOf(exit, facts['cgroup-counters']);
       const own = levels.find((counters) => (localKills(counters) ?? 0) > 0);
       const hostKills = facts['host-counters'][0]?.oomKills;
@@ -65,7 +66,7 @@ export const countedKill = defineRule({
             ? { owner: 'host', bytes: facts['host-counters'][0]?.totalBytes ?? null }
             : { owner: 'cgroup', path: owner.path, bytes: owner.limitBytes },
         memory: exit.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
-        unknown: unknownKernelLog(context),
+        unknown: named ? [] : unknownKernelLog(context),
         ...(hostKills === 0
           ? {
               against: [
