@@ -61,15 +61,21 @@ function echoesOf(
   kills: readonly KernelOomKill[],
   notices: readonly DeathNotice[],
 ): readonly DeathNotice[] {
-  return notices
-    .filter(
-      ({ pid, signal, otherReason }) =>
-        otherReason === undefined &&
-        (signal === undefined || signal === 'SIGKILL') &&
-        (pid === undefined ? kills.length === 1 : pid === kill.victim.pid),
-    )
+  const killed = notices.filter(
+    ({ signal, otherReason }) =>
+      otherReason === undefined && (signal === undefined || signal === 'SIGKILL'),
+  );
+  const pids = new Set(killed.flatMap(({ pid }) => (pid === undefined ? [] : [pid])));
+  const only = kills.length === 1;
+  // Inside its container a process has another pid than in the kernel's log: one kill and one such death are the same.
+  const namespaced =
+    only && pids.size === 1 && inContainer.test(kill.victim.cgroup ?? kill.oomMemcg ?? '');
+  return killed
+    .filter(({ pid }) => (pid === undefined ? only : pid === kill.victim.pid || namespaced))
     .slice(0, 3);
 }
+
+const inContainer = /docker|kubepods|containerd|crio|libpod|lxc|machine\.slice|[0-9a-f]{32,64}/;
 
 function withSurroundings(
   finding: Finding,
@@ -80,11 +86,22 @@ function withSurroundings(
   const stack = echoes.find((echo) => echo.stack !== undefined && echo.stack.length > 0)?.stack;
   const missing =
     finding.limit?.owner === 'cgroup' && finding.limit.bytes === null && stated !== null;
+  const otherPids = echoes.flatMap(({ pid }) =>
+    pid === undefined || pid === kill.victim.pid ? [] : [pid],
+  );
   return {
     ...finding,
+    ...(otherPids.length === 0 ? {} : { subject: { ...finding.subject, otherPids } }),
     because: [
       ...finding.because,
-      ...echoes.map((echo) => reason(echo, `${echo.by} saw it end by SIGKILL`)),
+      ...echoes.map((echo) =>
+        reason(
+          echo,
+          echo.pid === undefined || echo.pid === kill.victim.pid
+            ? `${echo.by} saw it end by SIGKILL`
+            : `${echo.by} saw it end by SIGKILL; inside the container its pid is ${echo.pid}`,
+        ),
+      ),
       ...(missing ? [stated.reason] : []),
     ],
     ...(missing && finding.limit != null
