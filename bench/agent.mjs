@@ -1,0 +1,243 @@
+// What the agent costs, beside its peers: node bench/agent.mjs [--python PATH] [--quick] [w1 w6 ...]
+//
+// Instructions are counted by valgrind's cachegrind without cache simulation: repeatable to 0.2 %. CPU time is user + system of the
+// process, medians of interleaved pairs; the noise of the machine is printed beside it as bare against bare.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { agentCompanion } from '../dist/record/agent.js';
+
+const here = fileURLToPath(new URL('./workloads/', import.meta.url));
+const args = process.argv.slice(2);
+const take = (name) => {
+  const at = args.indexOf(name);
+  return at === -1 ? undefined : args.splice(at, 2)[1];
+};
+const python = take('--python') ?? 'python3';
+const pairs = Number(take('--pairs') ?? 7);
+const quick = args.includes('--quick');
+// Arguments that make a run long enough to time, and short enough for valgrind (which is 30 times slower).
+const workloads = {
+  w1_objects: { timed: '8', counted: '2' },
+  w2_numpy: { timed: '10', counted: '2' },
+  w3_pandas: { timed: '4', counted: '1' },
+  w4_json: { timed: '3', counted: '1' },
+  w5_mix: { timed: '8', counted: '2' },
+  w6_leak: { timed: '600000', counted: '100000' },
+  w7_polars: { timed: '4', counted: '1' },
+  w8_threads: { timed: '4', counted: '1' },
+};
+const wanted = args.filter((name) => !name.startsWith('-'));
+const scratch = mkdtempSync(join(tmpdir(), 'coroner-bench-'));
+
+const under = (options) => () => {
+  const folder = mkdtempSync(join(scratch, 'run-'));
+  const env = { ...process.env };
+  agentCompanion({ command: [python] }).prepare(env, folder);
+  if (!env.LD_PRELOAD) throw new Error('no agent: npm run build');
+  if (options) env.CORONER_AGENT_OPTIONS = options;
+  return { env, command: [python], folder };
+};
+const bare = () => ({ env: { ...process.env }, command: [python] });
+const has = (command, ...rest) => spawnSync(command, rest, { stdio: 'ignore' }).status === 0;
+const variants = {
+  bare,
+  agent: under(''),
+  'libc only': under('objects=0,stacks=0'),
+  ...(quick
+    ? {}
+    : {
+        'bare again': bare,
+        tracemalloc: () => ({ env: process.env, command: [python, '-X', 'tracemalloc'] }),
+        ...(has(python, '-c', 'import memray')
+          ? {
+              memray: () => ({
+                env: process.env,
+                command: [
+                  python,
+                  '-m',
+                  'memray',
+                  'run',
+                  '-q',
+                  '-f',
+                  '-o',
+                  join(scratch, 'memray.bin'),
+                ],
+              }),
+              'memray --trace-python-allocators': () => ({
+                env: process.env,
+                command: [
+                  python,
+                  '-m',
+                  'memray',
+                  'run',
+                  '-q',
+                  '-f',
+                  '--trace-python-allocators',
+                  '-o',
+                  join(scratch, 'memray.bin'),
+                ],
+              }),
+            }
+          : {}),
+        ...(has('heaptrack', '--version')
+          ? {
+              heaptrack: () => ({
+                env: process.env,
+                command: ['heaptrack', '-o', join(scratch, 'heaptrack'), python],
+              }),
+            }
+          : {}),
+      }),
+};
+
+const common = { encoding: 'utf8', maxBuffer: 1 << 28, cwd: scratch };
+function count(variant, script, argument) {
+  const { env, command } = variants[variant]();
+  const { stderr } = spawnSync(
+    'valgrind',
+    [
+      '--tool=cachegrind',
+      '--cache-sim=no',
+      '--cachegrind-out-file=/dev/null',
+      ...command,
+      script,
+      argument,
+    ],
+    {
+      ...common,
+      env: {
+        ...env,
+        PYTHONHASHSEED: '0',
+        W7_DIR: scratch,
+        POLARS_MAX_THREADS: '1',
+        OMP_NUM_THREADS: '1',
+      },
+    },
+  );
+  const found = /I\s+refs:\s+([\d,]+)/.exec(stderr);
+  return found ? Number(found[1].replaceAll(',', '')) : null;
+}
+
+// time(1) of the shell: user and system seconds of the child and all it waited for, and its peak.
+function time(variant, script, argument) {
+  const { env, command, folder } = variants[variant]();
+  const { stderr, status } = spawnSync(
+    '/usr/bin/python3',
+    [
+      '-c',
+      'import os,resource,subprocess,sys\nr=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL)\nu=resource.getrusage(resource.RUSAGE_CHILDREN)\nsys.stderr.write("%d %f %d"%(r.returncode,u.ru_utime+u.ru_stime,u.ru_maxrss))',
+      // The measuring process itself stays bare.
+      '/usr/bin/env',
+      ...Object.entries(env)
+        .filter(([name]) => /^(LD_PRELOAD|CORONER_AGENT_)/.test(name))
+        .map(([name, value]) => `${name}=${value}`),
+      `W7_DIR=${scratch}`,
+      ...command,
+      script,
+      argument,
+    ],
+    { ...common, env: process.env },
+  );
+  const [code, seconds, peak] = stderr.split(' ').map(Number);
+  const files = folder
+    ? readdirSync(join(folder, 'agent')).filter((name) => name.endsWith('.mem'))
+    : [];
+  const fileBytes = files.reduce(
+    (sum, name) => sum + statSync(join(folder, 'agent', name)).blocks * 512,
+    0,
+  );
+  if (folder) rmSync(folder, { recursive: true, force: true });
+  return status === 0 && code === 0 ? { seconds, peakKib: peak, fileBytes } : null;
+}
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+const percent = (ratio) =>
+  ratio === null ? 'failed' : `${ratio >= 1 ? '+' : ''}${((ratio - 1) * 100).toFixed(2)} %`;
+const times = (ratio) => (ratio === null ? 'failed' : ratio.toFixed(3));
+const row = (cells) => console.log(`| ${cells.join(' | ')} |`);
+
+mkdirSync(scratch, { recursive: true });
+try {
+  const names = Object.keys(workloads).filter(
+    (name) =>
+      (wanted.length === 0 || wanted.some((prefix) => name.startsWith(prefix))) &&
+      existsSync(`${here}${name}.py`),
+  );
+  console.log(
+    `${spawnSync(python, ['--version'], common).stdout.trim()}, ${process.platform} ${process.arch}, ${pairs} pairs\n`,
+  );
+  const counted = ['agent', 'libc only'];
+  const timed = Object.keys(variants).filter((name) => name !== 'bare');
+  row([
+    'workload',
+    ...counted.map((name) => `instructions: ${name}`),
+    ...(quick ? [] : timed.map((name) => `CPU: ${name}`)),
+    ...(quick ? [] : ['memory: agent', 'file']),
+  ]);
+  row([
+    '---',
+    ...counted.map(() => '---'),
+    ...(quick ? [] : timed.map(() => '---')),
+    ...(quick ? [] : ['---', '---']),
+  ]);
+  const ratios = Object.fromEntries(timed.map((name) => [name, []]));
+  for (const name of names) {
+    const script = `${here}${name}.py`;
+    const base = count('bare', script, workloads[name].counted);
+    const instructions = counted.map((variant) => {
+      const value = base === null ? null : count(variant, script, workloads[name].counted);
+      return value === null ? null : value / base;
+    });
+    if (quick) {
+      row([name, ...instructions.map(percent)]);
+      continue;
+    }
+    const results = Object.fromEntries(Object.keys(variants).map((variant) => [variant, []]));
+    for (let pair = 0; pair < pairs; pair += 1)
+      for (const variant of Object.keys(variants).toSorted(() => Math.random() - 0.5)) {
+        // The dear ones need no seven runs.
+        if (pair >= 2 && !['bare', 'bare again', 'agent', 'libc only'].includes(variant)) continue;
+        const result = time(variant, script, workloads[name].timed);
+        if (result !== null) results[variant].push(result);
+      }
+    const seconds = (variant) =>
+      results[variant].length === 0 ? null : median(results[variant].map((one) => one.seconds));
+    const peak = (variant) => median(results[variant].map((one) => one.peakKib));
+    const cells = timed.map((variant) => {
+      const ratio =
+        seconds(variant) === null || seconds('bare') === null
+          ? null
+          : seconds(variant) / seconds('bare');
+      if (ratio !== null) ratios[variant].push(ratio);
+      return times(ratio);
+    });
+    const failed = results.bare.length === 0 || results.agent.length === 0;
+    row([
+      name,
+      ...instructions.map(percent),
+      ...cells,
+      failed ? 'failed' : `${((peak('agent') - peak('bare')) / 1024).toFixed(1)} MiB`,
+      failed
+        ? ''
+        : `${(Math.max(...results.agent.map((one) => one.fileBytes)) / 2 ** 20).toFixed(1)} MiB`,
+    ]);
+  }
+  if (!quick) {
+    const geometric = (values) =>
+      values.length === 0
+        ? null
+        : Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+    row(['geometric mean', '', '', ...timed.map((name) => times(geometric(ratios[name]))), '', '']);
+    const empty = join(scratch, 'empty.py');
+    spawnSync('touch', [empty]);
+    const start = (variant) =>
+      median(Array.from({ length: 15 }, () => time(variant, empty, '')?.seconds ?? Number.NaN));
+    console.log(
+      `\nStart-up: bare ${(start('bare') * 1000).toFixed(1)} ms, agent ${(start('agent') * 1000).toFixed(1)} ms of CPU time`,
+    );
+  }
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
