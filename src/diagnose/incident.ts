@@ -6,6 +6,7 @@ import type {
   Limit,
   ProcessRole,
   Reason,
+  Remedy,
   SourceReport,
   Unknown,
 } from '../model/report.ts';
@@ -20,11 +21,17 @@ export function toIncident(group: DeathGroup, sources: readonly SourceReport[]):
   const supporting = all.filter((finding) => !contradicts(finding, best));
   const contradicting = all.filter((finding) => contradicts(finding, best));
   const related = all.flatMap(({ related = [] }) => related);
+  // The surest witness of a refusal may know its size and line, another one which limit was behind it.
+  const finer =
+    best.variant === undefined
+      ? supporting.find(({ cause, variant }) => cause === best.cause && variant !== undefined)
+      : undefined;
+  const variant = best.variant ?? finer?.variant;
   return {
     outOfMemory: verdictOf(best),
     death: best.death ?? causes[best.cause].death,
     cause: best.cause,
-    ...(best.variant === undefined ? {} : { variant: best.variant }),
+    ...(variant === undefined ? {} : { variant }),
     confidence: best.confidence,
     headline: best.headline,
     at: when?.wall ?? null,
@@ -52,13 +59,21 @@ export function toIncident(group: DeathGroup, sources: readonly SourceReport[]):
           cause !== best.cause && list.findIndex((other) => other.cause === cause) === index,
       ),
     unknown: unknowns(best, all, sources),
-    remedies: best.remedies ?? [],
+    remedies:
+      variant === best.variant
+        ? (best.remedies ?? [])
+        : distinctTitles([...(finer?.remedies ?? []), ...(best.remedies ?? [])]),
     stack: all.find(({ stack }) => stack !== undefined && stack.length > 0)?.stack ?? [],
     memory: Object.assign({}, ...all.toReversed().map(({ memory = {} }) => memory)),
     ...(related.length === 0 ? {} : { related }),
     ...mergeTasks(all),
   };
 }
+
+const distinctTitles = (remedies: readonly Remedy[]): readonly Remedy[] =>
+  remedies.filter(
+    ({ title }, index) => remedies.findIndex((other) => other.title === title) === index,
+  );
 
 const verdictOf = (finding: Finding): boolean | null =>
   finding.outOfMemory === undefined ? causes[finding.cause].outOfMemory : finding.outOfMemory;
