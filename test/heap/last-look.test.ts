@@ -1,0 +1,159 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Report } from '../../src/model/report.ts';
+import { threadStates } from '../../src/python/pause.ts';
+import { makeCgroup, type TestCgroup } from '../cgroup.ts';
+import * as have from '../have.ts';
+import { programs, start, versions, type Stopped } from './target.ts';
+
+const coroner = fileURLToPath(new URL('../../bin/coroner.js', import.meta.url));
+const mib = 2 ** 20;
+
+let group: TestCgroup | null = null;
+let target: Stopped | null = null;
+const folder = mkdtempSync(join(tmpdir(), 'coroner-test-look-'));
+afterEach(async () => {
+  target?.end();
+  target = null;
+  await group?.remove();
+  group = null;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function lastReport(python: string, args: readonly string[], limitBytes: number): Report {
+  group = makeCgroup('python-look', { limitBytes, swapBytes: 0 });
+  const json = join(folder, 'report.json');
+  spawnSync(
+    process.execPath,
+    [
+      coroner,
+      'run',
+      '-q',
+      '-o',
+      folder,
+      '--json',
+      json,
+      ...group.enter,
+      python,
+      join(programs, 'grow.py'),
+      ...args,
+    ],
+    { stdio: 'ignore', timeout: 50_000, killSignal: 'SIGKILL' },
+  );
+  return JSON.parse(readFileSync(json, 'utf8')) as Report;
+}
+
+describe('a kill at a cgroup limit names the line and the variable', () => {
+  const why = have.cgroup();
+  const numpy = why ?? have.pythonModule('numpy');
+  const python = versions().at(-1)?.[1] ?? have.systemPython;
+  const cases: readonly (readonly [string, string, string, string, string | null])[] = [
+    ['slow growth', 'buffers', '40', 'blocks', why],
+    ['many small objects', 'small', '120', 'rows', why],
+    ['numpy', 'arrays', '300', 'chunks', numpy],
+    ['a thread', 'thread', '100', 'blocks', why],
+    ['a worker process', 'worker', '80', 'rows', why],
+  ];
+  for (const [name, how, rate, variable, reason] of cases)
+    test.skipIf(reason !== null)(`${name}${reason === null ? '' : ` (${reason})`}`, () => {
+      const { incidents } = lastReport(
+        how === 'arrays' ? have.systemPython : python,
+        [how, rate],
+        300 * mib,
+      );
+      const incident = incidents.find(({ cause }) => cause === 'kernel-cgroup-oom');
+      expect(incident?.memory.holders?.[0]).toMatchObject({ name: variable });
+      expect(incident!.memory.holders![0]!.retainedBytes).toBeGreaterThan(80 * mib);
+      expect(incident!.stack.some(({ file }) => file?.endsWith('grow.py'))).toBe(true);
+      expect(incident!.memory.ageAtDeathMs).toBeGreaterThanOrEqual(0);
+    });
+
+  test.skipIf(why !== null)(
+    `--no-last-look leaves the process alone${why === null ? '' : ` (${why})`}`,
+    () => {
+      group = makeCgroup('python-look', { limitBytes: 200 * mib, swapBytes: 0 });
+      const json = join(folder, 'report.json');
+      spawnSync(
+        process.execPath,
+        [
+          coroner,
+          'run',
+          '-q',
+          '--no-last-look',
+          '-o',
+          folder,
+          '--json',
+          json,
+          ...group.enter,
+          python,
+          join(programs, 'grow.py'),
+          'buffers',
+          '200',
+        ],
+        { stdio: 'ignore', timeout: 50_000, killSignal: 'SIGKILL' },
+      );
+      const { incidents } = JSON.parse(readFileSync(json, 'utf8')) as Report;
+      expect(incidents[0]?.cause).toBe('kernel-cgroup-oom');
+      expect(incidents[0]?.memory.holders ?? []).toEqual([]);
+    },
+  );
+});
+
+describe('a target is never left stopped', () => {
+  const python = versions().at(-1)?.[1] ?? have.systemPython;
+  test('when coroner inspect is killed by SIGKILL at any moment', async () => {
+    target = start(python, 'busy.py');
+    await sleep(1500);
+    for (let i = 0; i < 12; i++) {
+      const inspect = spawn(process.execPath, [coroner, 'inspect', String(target.pid)], {
+        stdio: 'ignore',
+      });
+      await sleep(100 + 60 * i);
+      inspect.kill('SIGKILL');
+      await sleep(250);
+      expect(threadStates(target.pid).some((state) => state === 'T')).toBe(false);
+    }
+  });
+
+  test('by a look that ends well, or fails', async () => {
+    target = start(python, 'busy.py');
+    await sleep(1000);
+    for (const args of [[], ['--stacks'], ['--budget', '0.01']]) {
+      spawnSync(process.execPath, [coroner, 'inspect', ...args, String(target.pid)], {
+        stdio: 'ignore',
+        timeout: 30_000,
+      });
+      expect(threadStates(target.pid).some((state) => state === 'T')).toBe(false);
+    }
+  });
+});
+
+describe('permission', () => {
+  const why = have.root();
+  const python = versions().at(-1)?.[1] ?? have.systemPython;
+  test.skipIf(why !== null)(
+    `another user's process gives a message that says what is missing${why === null ? '' : ` (${why})`}`,
+    async () => {
+      target = start(python, 'busy.py');
+      await sleep(500);
+      const { status, stderr } = spawnSync(
+        process.execPath,
+        [
+          '--input-type=module',
+          '-e',
+          `process.setgid(65534); process.setuid(65534); process.argv = ['node', 'coroner', 'inspect', '${target.pid}']; const { main } = await import('${new URL('../../dist/cli/main.js', import.meta.url).href}'); await main(['inspect', '${target.pid}']);`,
+        ],
+        { encoding: 'utf8', timeout: 30_000 },
+      );
+      expect(stderr).toMatch(/may not be read \(it belongs to uid 0, you are uid 65534\)/);
+      expect(stderr).toMatch(/CAP_SYS_PTRACE/);
+      expect(status).toBe(66);
+      expect(threadStates(target.pid).some((state) => state === 'T')).toBe(false);
+    },
+  );
+});

@@ -1,0 +1,52 @@
+"""Grows until it is killed: grow.py HOW MEGABYTES_A_SECOND."""
+import multiprocessing
+import sys
+import threading
+import time
+
+how = sys.argv[1]
+rate = float(sys.argv[2]) * 1e6
+
+
+def paced(size, work):
+    """Calls work so often that `size` bytes a call make the rate."""
+    begun = time.monotonic()
+    done = 0
+    while True:
+        work()
+        done += size
+        ahead = done / rate - (time.monotonic() - begun)
+        if ahead > 0:
+            time.sleep(ahead)
+
+
+def small_objects():
+    rows = []
+
+    def more():
+        rows.extend([{'id': n, 'name': 'name %d' % n} for n in range(3000)])
+
+    paced(3000 * 270, more)
+
+
+def arrays():
+    import numpy
+    chunks = []
+    paced(8e6, lambda: chunks.append(numpy.ones(1000000)))
+
+
+def buffers():
+    blocks = []
+    paced(4e6, lambda: blocks.append(bytearray(b'x') * 4000000))
+
+
+if how == 'thread':
+    thread = threading.Thread(target=buffers, name='loader')
+    thread.start()
+    thread.join()
+elif how == 'worker':
+    process = multiprocessing.Process(target=small_objects)
+    process.start()
+    process.join()
+else:
+    {'small': small_objects, 'arrays': arrays, 'buffers': buffers}[how]()
