@@ -25,8 +25,9 @@ export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput)
       for (const finding of rule.judge(evidence, { sources }))
         opinions.push({ rule: rule.id, finding });
   }
+  const looks = evidence.filter(({ kind }) => kind === 'memory-look');
   const incidents = joinOpinions(opinions).map((group) =>
-    withFittingRemedies(withMemory(toIncident(group, sources), evidence, group)),
+    withFittingRemedies(withMemory(toIncident(group, sources), looks, group)),
   );
   return { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
 }

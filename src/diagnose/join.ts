@@ -208,21 +208,25 @@ function inOrder(groups: readonly DeathGroup[]): readonly DeathGroup[] {
   const files = new Map<string, DeathGroup[]>();
   for (const group of groups) {
     const file = fileOf(group[0].finding);
-    files.set(file, [...(files.get(file) ?? []), group]);
+    const queue = files.get(file);
+    if (queue === undefined) files.set(file, [group]);
+    else queue.push(group);
   }
   const queues = [...files.values()];
   for (const queue of queues)
     queue.sort((a, b) => a[0].finding.subject.position - b[0].finding.subject.position);
   const ordered: DeathGroup[] = [];
-  const time = (queue: DeathGroup[]): number => {
-    const wall = queue[0]?.[0].finding.subject.when?.wall;
+  const heads = queues.map((queue) => ({ queue, next: 0 }));
+  const time = ({ queue, next }: { queue: DeathGroup[]; next: number }): number => {
+    const wall = queue[next]?.[0].finding.subject.when?.wall;
     return wall === undefined ? -Infinity : Date.parse(wall);
   };
   for (let left = groups.length; left > 0; left -= 1) {
-    const queue = queues
-      .filter(({ length }) => length > 0)
+    const head = heads
+      .filter(({ queue, next }) => next < queue.length)
       .reduce((first, other) => (time(other) < time(first) ? other : first));
-    ordered.push(queue.shift() as DeathGroup);
+    ordered.push(head.queue[head.next] as DeathGroup);
+    head.next += 1;
   }
   return ordered;
 }

@@ -120,6 +120,7 @@ class KernelLogReader {
   readonly #input: Input;
   readonly #reports: Open[] = [];
   readonly #kills: MutableKill[] = [];
+  readonly #killsByPid = new Map<number | undefined, MutableKill[]>();
   readonly #others: Evidence[] = [];
   #line!: LogLine;
 
@@ -177,7 +178,9 @@ class KernelLogReader {
     const victim = killedVictim(text.slice(at));
     if (victim === null) return;
     const prefix = prefixConstraint(text.slice(0, at));
-    const twin = this.#kills.find((kill) => this.#sameKill(kill, victim, text.slice(at)));
+    const twin = this.#killsOf(victim.pid).find((kill) =>
+      this.#sameKill(kill, victim, text.slice(at)),
+    );
     if (twin !== undefined) {
       if (twin.kind !== 'killed')
         Object.assign(twin, {
@@ -196,7 +199,7 @@ class KernelLogReader {
       report.kills.push(kill);
       this.#touch(report);
     }
-    this.#kills.push(kill);
+    this.#addKill(kill);
   }
 
   /** `oom-kill:constraint=…,oom_memcg=…,task_memcg=…,task=…,pid=…,uid=…` (5.0 and later). */
@@ -213,7 +216,7 @@ class KernelLogReader {
     const twin =
       pid === undefined
         ? undefined
-        : this.#kills.findLast(
+        : this.#killsOf(pid).findLast(
             (kill) =>
               kill.victim.pid === pid &&
               kill.report?.lines.constraint === undefined &&
@@ -222,7 +225,7 @@ class KernelLogReader {
     const again =
       pid === undefined
         ? undefined
-        : this.#kills.find(
+        : this.#killsOf(pid).find(
             (kill) =>
               kill.report?.lines.constraint !== undefined &&
               kill.report.target?.pid === pid &&
@@ -258,12 +261,23 @@ class KernelLogReader {
         report,
       };
       report.kills.push(kill);
-      this.#kills.push(kill);
+      this.#addKill(kill);
     }
     // Text without line ends: the kill may stand behind on the same line.
     const killedAt = text.search(/\bKilled process \d/);
     if (killedAt > at) this.#killedLine(text, killedAt);
     return true;
+  }
+
+  #killsOf(pid: number | undefined): readonly MutableKill[] {
+    return this.#killsByPid.get(pid) ?? [];
+  }
+
+  #addKill(kill: MutableKill): void {
+    this.#kills.push(kill);
+    const others = this.#killsByPid.get(kill.victim.pid);
+    if (others === undefined) this.#killsByPid.set(kill.victim.pid, [kill]);
+    else others.push(kill);
   }
 
   /**
@@ -645,7 +659,7 @@ class KernelLogReader {
           report,
         };
         report.kills.push(kill);
-        this.#kills.push(kill);
+        this.#addKill(kill);
       }
       if (report.kills.length === 0 && isReport(report)) facts.push(this.#withoutKill(report));
     }

@@ -23,9 +23,14 @@ export const kernelOomKill = defineRule({
   judge: (facts) => {
     const kills = facts['kernel-oom-kill'];
     const stated = statedLimit(facts['stated-limit'], facts.metrics);
+    // Only these can tell whose limit a storm hit: a tenth of all kills at most.
+    const reported = kills.filter(
+      ({ report, oomMemcg }) => report !== null && oomMemcg !== undefined,
+    );
+    const groups = kills.filter(({ variant }) => variant === 'group-kill');
     return kills.map((kill) =>
       withSurroundings(
-        judge(kill, kills),
+        judge(kill, reported, groups),
         kill,
         stated,
         echoesOf(kill, kills, facts['death-notice']),
@@ -118,16 +123,20 @@ function withSurroundings(
   };
 }
 
-function judge(kill: KernelOomKill, kills: readonly KernelOomKill[]): Finding {
+function judge(
+  kill: KernelOomKill,
+  reported: readonly KernelOomKill[],
+  groups: readonly KernelOomKill[],
+): Finding {
   const { victim, report } = kill;
-  const neighbour = kill.report === null ? neighbourOf(kill, kills) : null;
+  const neighbour = kill.report === null ? neighbourOf(kill, reported) : null;
   const constraint = kill.constraint ?? neighbour?.constraint ?? null;
   const oomMemcg = kill.oomMemcg ?? neighbour?.oomMemcg;
   const limit = limitOf(constraint, report ?? neighbour?.report ?? null, oomMemcg);
   const culprit = culpritOf(victim, report);
   const trigger = report?.trigger ?? null;
   const group =
-    kill.variant === 'group-kill' ? kills.filter((other) => sameGroup(kill, other)) : [];
+    kill.variant === 'group-kill' ? groups.filter((other) => sameGroup(kill, other)) : [];
   return {
     subject: {
       ...(victim.pid === undefined ? {} : { pid: victim.pid }),

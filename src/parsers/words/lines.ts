@@ -1,5 +1,5 @@
 import type { Evidence, Origin, When } from '../../model/evidence.ts';
-import type { Input } from '../parser.ts';
+import type { Input, Line } from '../parser.ts';
 import { stripPrefix } from '../prefix.ts';
 
 /**
@@ -149,11 +149,24 @@ function passageAt(input: Input, index: number, span: number, needle: string): P
   let text = '';
   const ends: number[] = [];
   for (let at = index; at < Math.min(index + span, input.lines.length); at += 1) {
-    const words = collapse(windowAround(input.lines[at]!.text, needle));
+    const words = collapsed(input.lines[at]!, needle);
     text += at === index ? words : ` ${words}`;
     ends.push(text.length);
   }
   return { text, firstLength: ends[0] ?? 0, ends };
+}
+
+const collapsedLines = new WeakMap<Line, string>();
+
+/** A line is looked at for many phrases and as the rest of the lines before it: cleaned once. */
+function collapsed(line: Line, needle: string): string {
+  if (line.text.length > windowLength) return collapse(windowAround(line.text, needle));
+  let words = collapsedLines.get(line);
+  if (words === undefined) {
+    words = collapse(line.text);
+    collapsedLines.set(line, words);
+  }
+  return words;
 }
 
 function windowAround(text: string, needle: string): string {
