@@ -136,10 +136,12 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
       await show(judged, { ...options, folder: writer.folder });
     }
   } catch (error) {
-    write(
-      2,
-      `coroner: cannot give a verdict: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    );
+    if (error instanceof Problem) say(error.message);
+    else
+      write(
+        2,
+        `coroner: cannot give a verdict: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      );
   }
   if (options.output === undefined) prune(root);
   writer.close();

@@ -7,6 +7,7 @@ import { parseIncident } from '../parsers/recording.ts';
 import { withInsideEvidence } from '../record/inside.ts';
 import { renderJson } from '../render/json.ts';
 import { incidentFiles, readIncidentFolder, type IncidentWriter } from '../store/incidents.ts';
+import { Problem } from './problem.ts';
 import { writeReportFiles, type FileOptions } from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 
@@ -67,7 +68,14 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
   if (options.json === undefined) return;
   const json = renderJson(report);
   if (options.json === true || options.json === '-') writeAll(1, json);
-  else writeFileSync(options.json, json);
+  else
+    try {
+      writeFileSync(options.json, json);
+    } catch (error) {
+      throw new Problem(
+        `cannot write ${options.json}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+      );
+    }
 }
 
 const isNotMemory = ({ outOfMemory }: Incident) => outOfMemory === false;

@@ -323,19 +323,23 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     signal: ending.signal,
     seenAs: 'wait',
   });
-  const stall = stalls.end(clock());
-  if (stall !== null) writeEvent(stall);
+  guard('stall', () => {
+    const stall = stalls.end(clock());
+    if (stall !== null) writeEvent(stall);
+  });
+  // From here on nothing may throw: how the command ended is known, and has to be handed on.
   const [, words] = await Promise.all([
     finishCompanions(companions, guard),
-    options.stderr.finish(),
+    options.stderr.finish().catch(() => null),
   ]);
   if (words !== null) writer.append('stderr.tail', words);
-  notable ||=
-    ending.exitCode !== 0 ||
-    (words !== null && tellingWords.test(words)) ||
-    companions.some((companion) => companion.notable?.() === true);
-  await finishKernelLog();
-  finish(ending);
+  notable ||= ending.exitCode !== 0 || (words !== null && tellingWords.test(words));
+  for (const companion of companions)
+    guard('notable', () => {
+      if (companion.notable?.() === true) notable = true;
+    });
+  await finishKernelLog().catch((error: unknown) => note(`kernel log: ${String(error)}`));
+  guard('end', () => finish(ending));
   stopPassing();
   return {
     ending,
