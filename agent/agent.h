@@ -90,9 +90,8 @@ void state_forget_range(uintptr_t start, size_t bytes);
 void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t caller, uintptr_t stack);
 void state_end(uint32_t how, int code);
 bool state_discard_if_dull(void);
-void state_fork_prepare(void);
-void state_fork_parent(void);
 void state_fork_child(void);
+bool state_begin_child(void);
 uint32_t state_text(const char *bytes, size_t length); /* under the lock */
 uint64_t monotonic_ns(void);
 bool read_statm(uint64_t *vm_bytes, uint64_t *rss_bytes, uint64_t *shared_bytes);
@@ -115,7 +114,7 @@ bool python_present(void);
 extern bool limit_set;
 void limit_open(uint64_t bytes, int at_limit);
 bool limit_refuses(size_t bytes, bool small); /* true: the request must fail */
-void limit_fork_child(void);
+void limit_begin_child(void);
 void limit_end(void);
 
 #endif

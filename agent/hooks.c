@@ -372,11 +372,6 @@ static void at_exit(void) {
   limit_end();
 }
 
-static void fork_child(void) {
-  state_fork_child();
-  limit_fork_child();
-}
-
 /* `name=number,name=number`: the recorder writes it (src/record/agent.ts). */
 static uint64_t option(const char *options, const char *name, uint64_t otherwise) {
   size_t length = strlen(name);
@@ -400,7 +395,7 @@ __attribute__((constructor)) static void start(void) {
     python_start(option(options, "stacks", 1), option(options, "objects", 1));
     uint64_t limit = option(options, "limit", 0);
     if (limit) limit_open(limit, (int)option(options, "at-limit", 0));
-    pthread_atfork(state_fork_prepare, state_fork_parent, fork_child);
+    pthread_atfork(NULL, NULL, state_fork_child);
     atexit(at_exit);
     agent_ready = true;
   }

@@ -27,10 +27,10 @@ void limit_open(uint64_t bytes, int how) {
   limit_set = true;
   allowance = bytes / 64 < (8u << 20) ? bytes / 64 : 8u << 20;
   file->header.limit_bytes = bytes;
-  limit_fork_child();
+  limit_begin_child();
 }
 
-void limit_fork_child(void) {
+void limit_begin_child(void) {
   own_slot = NULL;
   if (!limit_set || !tree) return;
   uint32_t pid = (uint32_t)syscall(SYS_getpid);
@@ -87,10 +87,14 @@ static uint64_t held_by_others(void) {
 }
 
 COLD bool limit_refuses(size_t bytes, bool small) {
-  if (!file || thread.inside) return false;
-  if ((uint32_t)syscall(SYS_getpid) != file->header.pid) return false;
+  if (thread.inside) return false;
   int saved_errno = errno;
   thread.inside = 1;
+  if ((!file && !state_begin_child()) || (uint32_t)syscall(SYS_getpid) != file->header.pid) {
+    thread.inside = 0;
+    errno = saved_errno;
+    return false;
+  }
   bool refuse = false;
   /* A request may be touched long after it was granted: what was asked for since the last look counts as held, for a while. */
   uint64_t now = monotonic_ns();

@@ -41,6 +41,7 @@ static uint32_t mapping_count;
 /* The last stack of a Python thread: what a native thread's memory was probably asked for by. */
 static uint32_t last_python_node;
 static uint64_t last_python_ns;
+static uint64_t next_weigh_ns, next_moment_ns;
 
 static inline uint64_t mix(uint64_t x) {
   x *= 0x9E3779B97F4A7C15ull;
@@ -401,7 +402,6 @@ static void write_moment(uint64_t now) {
   publish(SECTION_HISTORY, count + 1);
 }
 
-static uint64_t next_weigh_ns, next_moment_ns;
 
 static void keep_books(uint64_t now) {
   struct coroner_header *header = &file->header;
@@ -439,10 +439,10 @@ static void look_at_callers(struct caller_stack *stack, uintptr_t caller, uintpt
 }
 
 COLD void state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t here) {
-  if (!file || thread.inside) return;
+  if (thread.inside) return;
   thread.inside = 1;
   int saved_errno = errno;
-  if (is_own_process()) {
+  if (is_own_process() && (file || state_begin_child())) {
     struct caller_stack stack;
     look_at_callers(&stack, caller, here, false);
     bool exact = bytes >= exact_bytes, reserved = kind & NOTE_RESERVED;
@@ -563,10 +563,10 @@ COLD void state_forget_range(uintptr_t start, size_t bytes) {
 
 /* A request was refused. errno is the allocator's and stays as it is. */
 COLD void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t caller, uintptr_t here) {
-  if (!file || thread.inside) return;
+  if (thread.inside) return;
   int error = errno;
   thread.inside = 1;
-  if (is_own_process()) {
+  if (is_own_process() && (file || state_begin_child())) {
     struct caller_stack stack;
     look_at_callers(&stack, caller, here, true);
     struct rlimit as = {0}, data = {0};
@@ -690,14 +690,7 @@ static void read_name(struct coroner_header *header) {
   if (length < 0) header->executable[0] = 0;
 }
 
-void state_open(const char *folder, uint32_t parent) {
-  size_t length = strlen(folder);
-  if (length >= sizeof folder_path) return;
-  memcpy(folder_path, folder, length + 1);
-  own_pid = (uint32_t)getpid();
-  open_tree();
-  struct coroner_file *made = make_file(own_pid);
-  if (!made) return;
+static void begin_file(struct coroner_file *made, uint32_t parent) {
   struct coroner_header *header = &made->header;
   header->version = CORONER_LAYOUT_VERSION;
   header->header_bytes = sizeof *header;
@@ -710,7 +703,6 @@ void state_open(const char *folder, uint32_t parent) {
   header->sample_mean_bytes = header->first_sample_mean_bytes = sampling_mean();
   header->exact_bytes = exact_bytes;
   header->history_interval_ms = 100;
-  read_name(header);
 #define SECTION(id, field, entry, count) \
   header->sections[id] = (struct coroner_section_entry){(uint32_t)offsetof(struct coroner_file, field), entry, count, 0}
   SECTION(SECTION_STACKS, stacks, sizeof made->stacks[0], STACK_CAPACITY);
@@ -724,7 +716,19 @@ void state_open(const char *folder, uint32_t parent) {
   SECTION(SECTION_MODULES, modules, sizeof made->modules[0], MODULE_CAPACITY);
   header->sections[SECTION_TEXT].used = 8;
   header->sections[SECTION_STACKS].used = 1;
-  memcpy(header->magic, CORONER_MAGIC, 8);
+}
+
+void state_open(const char *folder, uint32_t parent) {
+  size_t length = strlen(folder);
+  if (length >= sizeof folder_path) return;
+  memcpy(folder_path, folder, length + 1);
+  own_pid = (uint32_t)getpid();
+  open_tree();
+  struct coroner_file *made = make_file(own_pid);
+  if (!made) return;
+  begin_file(made, parent);
+  read_name(&made->header);
+  memcpy(made->header.magic, CORONER_MAGIC, 8);
   file = made;
 }
 
@@ -739,68 +743,67 @@ void state_end(uint32_t how, int code) {
 bool state_discard_if_dull(void) {
   if (!file || !is_own_process()) return false;
   const struct coroner_header *header = &file->header;
-  if (header->failure_count || header->limit_hits || header->peak_bytes - header->forked_live_bytes > (4 << 20) || python_present()) {
-    /* A forked Python that grew by nothing (a pool's worker at rest) is dull as well. */
-    if (header->failure_count || header->limit_hits || !(header->flags & FILE_FORKED) ||
-        header->peak_bytes - header->forked_live_bytes > (4 << 20))
-      return false;
-  }
+  /* The command itself is Python more often than not, and its file is wanted even where it is dull. */
+  bool of_interest = python_present() && !(header->flags & FILE_FORKED);
+  if (of_interest || header->failure_count || header->limit_hits || header->peak_bytes > (4 << 20)) return false;
   char path[600];
   own_path(path, sizeof path, own_pid);
   if (unlink(path) == 0 && tree) __atomic_fetch_sub(&tree->files, 1, __ATOMIC_RELAXED);
   return true;
 }
 
-static bool fork_has_lock;
-void state_fork_prepare(void) {
-  if (!file) return;
-  thread.inside = 1;
-  fork_has_lock = is_own_process() && lock();
-}
-void state_fork_parent(void) {
-  if (!file) return;
-  if (fork_has_lock) unlock();
-  thread.inside = 0;
-}
+/*
+ * A forked child must not write into its parent's file. It begins one of its own, and an empty one: with the first
+ * thing that it has to say, so that the many children that only exec or exit cost nothing. What it was born with is
+ * its parent's, shared until it is written to, and stands in its parent's file.
+ */
+static struct coroner_file *parents_file;
+static uint32_t parents_pid;
 
-static void copy_section(struct coroner_file *to, const struct coroner_file *from, enum coroner_section section) {
-  const struct coroner_section_entry *entry = &from->header.sections[section];
-  memcpy((char *)to + entry->offset, (const char *)from + entry->offset, (size_t)entry->stride * entry->used);
-}
-
-/* The child goes on with a copy of its parent's state in a file of its own: the memory is still there, shared until it is written to. */
 void state_fork_child(void) {
-  if (!file) return;
+  if (!file && !parents_file) return;
+  /* Another thread of the parent may have held it. */
   lock_word = 0;
   thread.id = 0;
-  struct coroner_file *parent = file;
-  uint32_t parent_pid = own_pid;
+  if (file) parents_file = file;
+  file = NULL;
+  parents_pid = own_pid;
   own_pid = (uint32_t)getpid();
-  struct coroner_file *made = fork_has_lock ? make_file(own_pid) : NULL;
+}
+
+static void forget_everything(void) {
+  memset(filter, 0, sizeof filter);
+  memset(stack_index, 0, sizeof stack_index);
+  memset(node_index, 0, sizeof node_index);
+  memset(frame_index, 0, sizeof frame_index);
+  memset(code_index, 0, sizeof code_index);
+  memset(live_index, 0, sizeof live_index);
+  memset(text_index, 0, sizeof text_index);
+  live_free_count = live_used_count = mapping_count = last_python_node = 0;
+  next_weigh_ns = next_moment_ns = 0;
+}
+
+COLD bool state_begin_child(void) {
+  struct coroner_file *parent = parents_file;
+  if (!parent) return false;
+  parents_file = NULL;
+  struct coroner_file *made = make_file(own_pid);
   if (made) {
-    memcpy(made->page + 8, parent->page + 8, sizeof made->page - 8);
-    for (int section = 0; section < SECTION_COUNT; section++)
-      if (section != SECTION_FAILURES && section != SECTION_HISTORY) copy_section(made, parent, (enum coroner_section)section);
+    forget_everything();
+    begin_file(made, parents_pid);
     struct coroner_header *header = &made->header;
-    header->sections[SECTION_FAILURES].used = header->sections[SECTION_HISTORY].used = 0;
-    header->pid = own_pid;
-    header->parent_pid = parent_pid;
-    header->flags |= FILE_FORKED;
-    header->failure_count = header->limit_hits = header->lock_timeouts = 0;
-    header->limit_monotonic_ns = header->limit_used_bytes = 0;
-    header->started_realtime_ns = realtime_ns();
-    header->started_monotonic_ns = monotonic_ns();
-    header->forked_live_bytes = header->live_bytes;
-    header->state = STATE_RUNNING;
-    header->history_interval_ms = 100;
-    next_moment_ns = 0;
-    file = made;
-    copy_peak(header->started_monotonic_ns);
+    const struct coroner_header *from = &parent->header;
+    memcpy(header->name, from->name, sizeof header->name);
+    memcpy(header->executable, from->executable, sizeof header->executable);
+    header->flags = FILE_FORKED;
+    header->python_flags = from->python_flags;
+    header->python_version = from->python_version;
+    header->limit_bytes = from->limit_bytes;
+    header->forked_live_bytes = from->live_bytes;
     memcpy(header->magic, CORONER_MAGIC, 8);
-  } else {
-    agent_ready = false;
-    file = NULL;
+    file = made;
+    limit_begin_child();
   }
   syscall(SYS_munmap, parent, sizeof *parent);
-  thread.inside = 0;
+  return made != NULL;
 }

@@ -173,18 +173,20 @@ static void threads(void) {
 static void forks(void) {
   state_note((void *)0x9000, 5 << 20, KIND_HEAP, 0x1000, 0);
   struct coroner_file *mine = file;
-  state_fork_prepare();
   pid_t child = fork();
   if (child == 0) {
     state_fork_child();
+    assert(!file);
+    assert(!state_forget((void *)0x9000)); /* its parent's */
+    state_note((void *)0xa000, 3 << 20, KIND_HEAP, 0x1000, 0);
     assert(file && file != mine && file->header.pid == (uint32_t)getpid());
-    assert(file->header.flags & FILE_FORKED && file->header.live_bytes == 5 << 20);
-    assert(state_forget((void *)0x9000));
+    assert(file->header.flags & FILE_FORKED && file->header.live_bytes == 3 << 20);
+    assert(file->header.forked_live_bytes == 5 << 20);
+    assert(!state_forget((void *)0x9000));
     check_sums();
     state_end(STATE_EXITED, 0);
     _exit(state_discard_if_dull() ? 0 : 1);
   }
-  state_fork_parent();
   int status;
   waitpid(child, &status, 0);
   assert(status == 0);

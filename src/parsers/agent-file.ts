@@ -435,6 +435,10 @@ function notesOf(
     notes.push(
       'PYTHONMALLOC, -X dev or a debug layer is in use: small objects are counted as malloc or not at all',
     );
+  if (file.forked && file.forkedLiveBytes >= 2 ** 20)
+    notes.push(
+      `It was forked from pid ${file.parentPid}, which had ${formatBytes(file.forkedLiveBytes)} live then: shared until one of them writes, and counted there`,
+    );
   if (seen.droppedLive > 0)
     notes.push(
       `The table of live samples was full: ${seen.droppedLive} allocations were not noted`,

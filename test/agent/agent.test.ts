@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { allocationsOf } from '../../src/parsers/agent-file.ts';
 import { pythons } from '../have.ts';
@@ -86,3 +87,53 @@ function compare(
   );
   expect(others.map(({ file, line }) => `${file}:${line}`)).toEqual([]);
 }
+
+describe.skipIf(reason)(`families of processes${reason ? ` (${reason})` : ''}`, () => {
+  const [, python = ''] =
+    found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
+  test.each(['fork', 'spawn', 'forkserver', 'subprocess', 'exec'])(
+    '%s: each process has a file of its own',
+    async (how) => {
+      const { stdout, stderr, files } = await underAgent([python, program('family.py'), how]);
+      expect(stderr).toBe('');
+      const { parent, workers } = JSON.parse(stdout) as {
+        parent: number;
+        workers: readonly [number, number][];
+      };
+      const source = readFileSync(program('family.py'), 'utf8').split('\n');
+      const lineOf = (mark: string) => source.findIndex((line) => line.endsWith(`# ${mark}`)) + 1;
+      // A bytearray ends with a NUL that its length leaves out.
+      const bytesAt = (pid: number, line: number) => {
+        const file = files.find((one) => one.pid === pid);
+        expect(file, `file of ${pid}`).toBeDefined();
+        return allocationsOf(file!, 'peak').find(
+          (one) => one.line === line && one.file?.endsWith('family.py') === true,
+        )?.bytes;
+      };
+      expect(bytesAt(parent, lineOf('parent'))).toBe(24 * 2 ** 20 + 1);
+      expect(workers.length).toBeGreaterThan(0);
+      for (const [pid, bytes] of workers) expect(bytesAt(pid, lineOf('worker'))).toBe(bytes + 1);
+      // What a forked child was born with is said to be its parent's.
+      const forked = files.find(({ pid }) => pid === workers[0]?.[0]);
+      expect((forked?.forkedLiveBytes ?? 0) >= 24 * 2 ** 20).toBe(how === 'fork');
+    },
+  );
+
+  test('300 short forks: no file is left, nothing is slow', async () => {
+    const code =
+      'import os\nfor i in range(300):\n  p = os.fork()\n  if p == 0: os._exit(0)\n  os.waitpid(p, 0)\nprint("ok")';
+    const { stdout, files } = await underAgent([python, '-c', code]);
+    expect(stdout).toBe('ok\n');
+    expect(files.length).toBeLessThanOrEqual(1);
+  });
+
+  test('an allocator that was preloaded before stays in use behind the agent', async () => {
+    const { stdout } = await underAgent(
+      [python, '-c', 'import os; print(os.environ["LD_PRELOAD"])'],
+      {
+        env: { LD_PRELOAD: '/nonexistent/libother.so' },
+      },
+    );
+    expect(stdout.trim()).toMatch(/coroner-agent-[^:]*:\/nonexistent\/libother\.so$/);
+  });
+});
