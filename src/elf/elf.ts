@@ -304,24 +304,19 @@ interface SymbolEntry {
   readonly bytes: number;
 }
 
-/** Defined symbols of .symtab and .dynsym with the string table that names them. */
+/** Defined symbols of .symtab and .dynsym with the section that holds their names. */
 function* symbolsIn(
   readAt: ReadAt,
   size: number,
   { bits, littleEndian }: ElfHeader,
   sections: readonly Section[],
-): Generator<{ readonly text: Uint8Array; readonly symbol: SymbolEntry }> {
+): Generator<{ readonly strings: Section; readonly symbol: SymbolEntry }> {
   const entryBytes = bits === 64 ? 24 : 16;
   const step = symbolChunkBytes - (symbolChunkBytes % entryBytes);
   for (const table of sections) {
     if (table.type !== SHT_SYMTAB && table.type !== SHT_DYNSYM) continue;
     const strings = sections[table.link];
-    if (strings === undefined || strings.bytes > maxStringTableBytes) continue;
-    const text = readBytes(
-      readAt,
-      strings.offset,
-      Math.min(strings.bytes, Math.max(0, size - strings.offset)),
-    );
+    if (strings === undefined) continue;
     const end = Math.min(table.offset + table.bytes, size);
     for (let from = table.offset; from < end; from += step) {
       const bytes = readBytes(readAt, from, Math.min(step, end - from));
@@ -344,8 +339,8 @@ function* symbolsIn(
                 value: u32(4),
                 bytes: u32(8),
               };
-        if (symbol.sectionIndex !== 0 && symbol.nameAt !== 0 && symbol.nameAt < text.length)
-          yield { text, symbol };
+        if (symbol.sectionIndex !== 0 && symbol.nameAt !== 0 && symbol.nameAt < strings.bytes)
+          yield { strings, symbol };
       }
     }
   }
@@ -360,7 +355,19 @@ function readSymbols(
 ): ReadonlyMap<string, number> {
   const wanted = new Set(names);
   const found = new Map<string, number>();
-  for (const { text, symbol } of symbolsIn(readAt, size, header, sections)) {
+  const texts = new Map<Section, Uint8Array>();
+  for (const { strings, symbol } of symbolsIn(readAt, size, header, sections)) {
+    let text = texts.get(strings);
+    if (text === undefined) {
+      const bytes = Math.min(
+        strings.bytes,
+        maxStringTableBytes,
+        Math.max(0, size - strings.offset),
+      );
+      text = readBytes(readAt, strings.offset, bytes);
+      texts.set(strings, text);
+    }
+    if (symbol.nameAt >= text.length) continue;
     const name = matchName(text, symbol.nameAt, wanted);
     if (name === null || found.has(name)) continue;
     found.set(name, symbol.value);
@@ -380,11 +387,12 @@ function readFunctions(
   addresses: readonly number[],
 ): ReadonlyMap<number, string> {
   const found = new Map<number, string>();
-  for (const { text, symbol } of symbolsIn(readAt, size, header, sections)) {
+  for (const { strings, symbol } of symbolsIn(readAt, size, header, sections)) {
     if (symbol.type !== STT_FUNC && symbol.type !== STT_GNU_IFUNC) continue;
     for (const address of addresses)
       if (!found.has(address) && address >= symbol.value && address < symbol.value + symbol.bytes)
-        found.set(address, cString(text.subarray(symbol.nameAt, symbol.nameAt + 512)));
+        // The names of a large library are tens of megabytes: only those that are wanted are read.
+        found.set(address, cString(readBytes(readAt, strings.offset + symbol.nameAt, 512)));
     if (found.size === addresses.length) break;
   }
   return found;

@@ -1,8 +1,13 @@
 /** 10,000 damaged cores: none may throw, hang, or be certain of anything. CORONER_SEED repeats a run. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { readAtBytes } from '../../src/elf/index.ts';
+import { readCoreFile } from '../../src/machine/core-file.ts';
 import { readCore } from '../../src/parsers/core.ts';
+import { build, coreOf, coresHere } from '../cores/dump.ts';
 import { stacksOfCore } from '../../src/python/look.ts';
 import {
   mappedFiles,
@@ -166,3 +171,26 @@ test(`${cases} damaged cores`, { timeout: 600_000 }, () => {
   expect(most).toBeLessThan(mostReads);
   console.log(`most reads for one core: ${most}`);
 });
+
+const needs = coresHere();
+test.skipIf(needs !== null)(
+  `1,000 damages of a real core, with its real libraries${needs === null ? '' : ` (${needs})`}`,
+  { timeout: 600_000 },
+  async () => {
+    const random = randomFrom(Number(process.env['CORONER_SEED'] ?? 7));
+    const folder = mkdtempSync(join(tmpdir(), 'coroner-test-fuzz-'));
+    const first = coreOf([build(folder, 'naive-malloc.c'), '1000000000000']);
+    const seed = new Uint8Array(readFileSync(first));
+    const path = join(dirname(first), 'damaged');
+    let unwound = 0;
+    for (let index = 0; index < 1000; index += 1) {
+      writeFileSync(path, mutate(seed, random));
+      const { evidence, source } = await readCoreFile(path, 'core', { pythonStacks: stacksOfCore });
+      if ((evidence[0]?.nativeStack?.length ?? 0) > 2) unwound += 1;
+      for (const { confidence, outOfMemory } of diagnose({ evidence, sources: [source] }).incidents)
+        expect(confidence === 'certain' && outOfMemory === true, `case ${index}`).toBe(false);
+    }
+    expect(unwound).toBeGreaterThan(100);
+    for (const made of [folder, dirname(first)]) rmSync(made, { recursive: true, force: true });
+  },
+);
