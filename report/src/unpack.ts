@@ -23,7 +23,8 @@ export async function unpack(recording: PackedRecording): Promise<Unpacked> {
   };
 }
 
-async function inflate(base64: string): Promise<Uint8Array> {
+/** zlib in base64, as bytes. */
+export async function inflate(base64: string): Promise<Uint8Array> {
   const binary = atob(base64);
   const bytes = new Uint8Array(binary.length);
   for (let index = 0; index < binary.length; index += 1) bytes[index] = binary.charCodeAt(index);

@@ -1,5 +1,6 @@
 /** The page: one HTML file with everything in it, for a browser without a network. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { deflateSync } from 'node:zlib';
 import { causes } from '../model/causes.ts';
 import type { PageData, SourceExcerpt } from '../model/page.ts';
 import type { Recording } from '../model/recording.ts';
@@ -40,7 +41,17 @@ export function renderHtml(
     version,
   };
   // A function as replacement: in a string `$&` and the like would be expanded.
-  return readFileSync(template, 'utf8').replace(placeholder, () => embeddable(data));
+  return readFileSync(template, 'utf8').replace(placeholder, () => embedded(data));
+}
+
+/** Above this the data is deflated: a report with thousands of call paths repeats itself twentyfold. */
+const mostPlainCharacters = 300_000;
+
+function embedded(data: PageData): string {
+  const plain = embeddable(data);
+  return plain.length <= mostPlainCharacters
+    ? plain
+    : embeddable({ deflated: deflateSync(JSON.stringify(data)).toString('base64') });
 }
 
 /**
