@@ -44,6 +44,8 @@ function add(root: Node, frames: readonly StackFrame[], bytes: number): void {
 
 interface Box {
   readonly node: Node;
+  /** Frames of libraries above it that only passed through to it. */
+  readonly skipped: number;
   readonly depth: number;
   readonly left: number;
   readonly width: number;
@@ -59,14 +61,34 @@ function boxesOf(root: Node): readonly Box[] {
     for (const child of [...node.children.values()].sort((a, b) => b.bytes - a.bytes)) {
       const width = child.bytes / Math.max(1, root.bytes);
       if (width >= leastShare && depth < 120) {
-        boxes.push({ node: child, depth, left: at, width });
-        visit(child, depth + 1, at);
+        const { node: told, skipped } = throughLibraries(child);
+        boxes.push({ node: told, skipped, depth, left: at, width });
+        visit(told, depth + 1, at);
       }
       at += width;
     }
   };
   visit(root, 0, 0);
   return boxes;
+}
+
+/** A notebook or a test runner stands twenty frames deep above the first line that is the user's: one row for all of them. */
+function throughLibraries(start: Node): { readonly node: Node; readonly skipped: number } {
+  let node = start;
+  let skipped = 0;
+  for (;;) {
+    const [only, ...others] = node.children.values();
+    if (
+      only === undefined ||
+      others.length > 0 ||
+      only.bytes < node.bytes * 0.98 ||
+      node.frame === null ||
+      !isLibrary(node.frame)
+    )
+      return { node, skipped };
+    node = only;
+    skipped += 1;
+  }
 }
 
 const find = (node: Node, key: string): Node | undefined => {
@@ -91,7 +113,7 @@ export function Flame({ allocations }: { allocations: readonly Allocation[] }): 
   const boxes = useMemo(() => {
     if (zoomed === undefined) return boxesOf(tree);
     const within = boxesOf(zoomed).map((box) => ({ ...box, depth: box.depth + 1 }));
-    return [{ node: zoomed, depth: 0, left: 0, width: 1 }, ...within];
+    return [{ node: zoomed, skipped: 0, depth: 0, left: 0, width: 1 }, ...within];
   }, [tree, zoomed]);
   const depth = 1 + Math.max(0, ...boxes.map((box) => box.depth));
   const matches = (node: Node): boolean =>
@@ -122,7 +144,7 @@ export function Flame({ allocations }: { allocations: readonly Allocation[] }): 
           role="group"
           aria-label="Flame graph of allocations. The same stands in the list of lines below."
         >
-          {boxes.map(({ node, depth: row, left, width }) => {
+          {boxes.map(({ node, skipped, depth: row, left, width }) => {
             const { frame } = node;
             const label = `${frame?.function ?? ''} ${frame === null ? '' : shortPlace(frame)}, ${formatBytes(node.bytes)}, ${percent(node.bytes / Math.max(1, tree.bytes))}`;
             const tell = (): void => setTold(node);
@@ -152,7 +174,7 @@ export function Flame({ allocations }: { allocations: readonly Allocation[] }): 
                 <rect width="100%" height="100%" rx="2" />
                 {width > 0.04 ? (
                   <text x="6" y="16">
-                    {frame?.function}
+                    {skipped > 0 ? `… ${skipped} frames … ${frame?.function}` : frame?.function}
                   </text>
                 ) : null}
               </svg>

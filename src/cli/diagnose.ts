@@ -34,7 +34,7 @@ interface Everything extends Gathered {
 }
 
 export function configure(command: Command): void {
-  addFileOptions(command)
+  command
     .argument(
       '[FILE...]',
       'log, traceback, core file, incident folder, any mixture; - for standard input; nothing for this machine',
@@ -51,6 +51,7 @@ export function configure(command: Command): void {
     .option('--cgroup <path>', 'only deaths in this cgroup or below it')
     .option('--boot <boot>', "this machine's boot: 0 is the current one, -1 the one before")
     .action((files: readonly string[], options: Options) => run(files, options));
+  addFileOptions(command);
 }
 
 async function run(files: readonly string[], options: Options): Promise<void> {

@@ -35,7 +35,7 @@ export interface RunOptions extends FileOptions {
 const keptIncidents = 200;
 
 export function configure(command: Command): void {
-  addFileOptions(command)
+  command
     .argument('<command...>', 'the command to run, with its arguments')
     .passThroughOptions()
     .allowUnknownOption(false)
@@ -64,6 +64,7 @@ export function configure(command: Command): void {
     .action(async (words: string[], options: RunOptions) => {
       await run(words, options);
     });
+  addFileOptions(command);
 }
 
 function milliseconds(text: string): number {
