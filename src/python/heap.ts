@@ -158,7 +158,17 @@ function nativeStack(
   if (region === null) return;
   const frame = thread.frames[0] ?? null;
   const end = Math.min(region.end, native.stackPointer + maxStackBytes);
-  const take = (word: number) => {
+  // In the order of addresses: words of a stack point everywhere, and each place is to be read once.
+  const words = new Set<number>();
+  const add = (word: number) => {
+    if (isPlausible(word) && memory.isNearMapped(word) && !census.isVisited(word)) words.add(word);
+  };
+  for (const word of native.registers) add(word);
+  for (let at = Math.ceil(native.stackPointer / 8) * 8; at + 8 <= end; at += 8)
+    add(memory.word(at));
+  for (const word of Float64Array.from(words).sort()) {
+    if (!census.isComplete || census.checkTime()) return;
+    if (memory.region(word)?.writable !== true) continue;
     const node = census.lateRoot(word, 0);
     nameOf(node, stackName, 'stack', frame, 0, thread.name);
     if (node === 0)
@@ -166,15 +176,6 @@ function nativeStack(
         nameOf(item, '(being sorted)', 'stack', frame, 0, thread.name),
       );
     census.run();
-  };
-  for (const word of native.registers) take(word);
-  for (
-    let at = Math.ceil(native.stackPointer / 8) * 8;
-    at + 8 <= end && census.isComplete;
-    at += 8
-  ) {
-    const word = memory.word(at);
-    if (isPlausible(word)) take(word);
   }
 }
 

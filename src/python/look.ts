@@ -136,11 +136,20 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
   }
   const found = holdersOf(heap);
   const smells = isComplete ? findSmells({ heap, found }) : [];
-  const { holders } = found;
+  const holders = found.holders.map((holder) => withPath(holder, estimates));
   picture = { ...picture, holders, smells };
   onRead?.();
   onStep?.('holders', picture);
   return picture;
+}
+
+/** Who holds it is found after the process was let go: where it is gone meanwhile, the path is what was seen before. */
+function withPath(holder: Holder, estimates: readonly Holder[]): Holder {
+  const before = estimates.find(
+    ({ name, function: call }) => name === holder.name && call === holder.function,
+  );
+  if (before === undefined || before.path.length <= holder.path.length) return holder;
+  return { ...holder, path: before.path, ownBytes: holder.ownBytes || before.ownBytes };
 }
 
 /** Objects that a census counts in a millisecond, on a slow day. */

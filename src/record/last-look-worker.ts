@@ -260,7 +260,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
           maxNodes: 1_000_000,
           onStep: (step, picture) => {
             // Who holds it is best read while it stands still, if there is time left.
-            if (step === 'census' && performance.now() - begun > stopMs / 2) resume();
+            if (step === 'census' && performance.now() - begun > stopMs * 0.7) resume();
             write(step, picture);
           },
           onRead: resume,

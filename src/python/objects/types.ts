@@ -157,7 +157,8 @@ export class TypeTable {
   private read(address: number): TypeInfo | null {
     const { memory, layout, minor } = this.python;
     const { type } = layout;
-    if (!isPlausible(address) || memory.region(address) === null) return null;
+    // Types are never in constant memory: garbage that points elsewhere costs no reading.
+    if (!isPlausible(address) || memory.region(address)?.writable !== true) return null;
     if (!this.isMetatype(memory.word(address + 8))) return null;
     const rawName = memory.cString(memory.word(address + type.name), 200);
     if (rawName === '' || !/^[\x20-\x7e]+$/.test(rawName)) return null;
