@@ -1,5 +1,7 @@
 // Compiles the agent into dist/agent/. With no argument: for this machine, with `cc` (or $CC).
-// `--all`: the four ready-made files that the published package carries, with Debian's cross compilers.
+// `--all`: the four ready-made files that the published package carries, with Debian's cross compilers
+// (gcc, musl-tools, gcc-aarch64-linux-gnu). Nobody packages a musl compiler for arm64: there $MUSL_ARM64 is a folder
+// into which Debian's musl and musl-dev for arm64 were unpacked (apt-get download, dpkg -x).
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,17 +12,34 @@ const out = fileURLToPath(new URL('../dist/agent/', import.meta.url));
 const sources = readdirSync(here)
   .filter((name) => name.endsWith('.c'))
   .map((name) => here + name);
+const libraries = ['-ldl', '-lpthread'];
 
-const compilers = process.argv.includes('--all')
+const cross = 'aarch64-linux-gnu-gcc';
+function muslArm64() {
+  const root = process.env.MUSL_ARM64;
+  if (root === undefined) return null;
+  const own = (option) => spawnSync(cross, [option], { encoding: 'utf8' }).stdout?.trim() ?? '';
+  return {
+    // Outlined atomics ask glibc for the CPU's features.
+    flags: [
+      '-mno-outline-atomics',
+      '-nostdinc',
+      '-isystem',
+      `${root}/usr/include/aarch64-linux-musl`,
+      '-isystem',
+      own('-print-file-name=include'),
+      '-nostdlib',
+    ],
+    libraries: [`${root}/lib/aarch64-linux-musl/libc.so`, own('-print-libgcc-file-name')],
+  };
+}
+
+const targets = process.argv.includes('--all')
   ? [
       { compiler: 'gcc', arch: 'x64', libc: 'gnu' },
       { compiler: 'musl-gcc', arch: 'x64', libc: 'musl' },
-      { compiler: 'aarch64-linux-gnu-gcc', arch: 'arm64', libc: 'gnu' },
-      {
-        compiler: process.env.CORONER_MUSL_ARM64_CC ?? 'aarch64-linux-musl-gcc',
-        arch: 'arm64',
-        libc: 'musl',
-      },
+      { compiler: cross, arch: 'arm64', libc: 'gnu' },
+      { compiler: cross, arch: 'arm64', libc: 'musl', special: muslArm64() },
     ]
   : [
       {
@@ -33,22 +52,30 @@ const compilers = process.argv.includes('--all')
 
 mkdirSync(out, { recursive: true });
 let failed = 0;
-for (const { compiler, arch, libc } of compilers) {
-  const file = out + agentFileName(arch, libc);
-  const unfinished = `${file}.${process.pid}`;
+for (const { compiler, arch, libc, special } of targets) {
+  const name = agentFileName(arch, libc);
+  if (special === null) {
+    console.error(`agent: ${name} was left out: MUSL_ARM64 is not set (see agent/build.mjs)`);
+    failed += 1;
+    continue;
+  }
+  const unfinished = `${out}${name}.${process.pid}`;
   const { status, error } = spawnSync(
     compiler,
-    [...agentFlags, '-o', unfinished, ...sources, '-ldl', '-lpthread'],
-    {
-      stdio: ['ignore', 'inherit', 'inherit'],
-    },
+    [
+      ...agentFlags,
+      ...(special?.flags ?? []),
+      '-o',
+      unfinished,
+      ...sources,
+      ...(special?.libraries ?? libraries),
+    ],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
   );
   if (error || status !== 0) {
     rmSync(unfinished, { force: true });
-    console.error(
-      `agent: ${compiler} could not build ${agentFileName(arch, libc)}${error ? `: ${error.message}` : ''}`,
-    );
+    console.error(`agent: ${compiler} could not build ${name}${error ? `: ${error.message}` : ''}`);
     failed += 1;
-  } else renameSync(unfinished, file);
+  } else renameSync(unfinished, out + name);
 }
-process.exit(failed === compilers.length ? 1 : 0);
+process.exit(failed === targets.length ? 1 : 0);
