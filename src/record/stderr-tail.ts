@@ -36,8 +36,8 @@ const untouched: StderrTail = {
 /**
  * Keeps the tail of a stderr that is not a terminal, without the command noticing.
  * - a file: nothing stands between; what was added to it is read afterwards
- * - a pipe: tee(1) stands between, in a process of its own, so that the command goes on writing whatever becomes of us
- * - a terminal, a socket (the journal looks at who writes), /dev/null: left alone
+ * - a pipe, or a socket that stands for one (Node's child processes): tee(1) stands between, in a process of its own, so that the command goes on writing whatever becomes of us
+ * - a terminal, the journal's socket (it looks at who writes), /dev/null: left alone
  */
 export function keepStderrTail(folder: string | null): StderrTail {
   let stderr: Stats;
@@ -47,10 +47,13 @@ export function keepStderrTail(folder: string | null): StderrTail {
     return untouched;
   }
   if (stderr.isFile()) return tailOfFile(stderr);
-  if (stderr.isFIFO() && folder !== null)
+  if ((stderr.isFIFO() || (stderr.isSocket() && !isJournal(stderr))) && folder !== null)
     return tailOfPipe(folder, sameFile(1, stderr)) ?? untouched;
   return untouched;
 }
+
+/** systemd gives its services a socket and names it, so that programs can tell (systemd.exec(5)). */
+const isJournal = ({ dev, ino }: Stats) => process.env['JOURNAL_STREAM'] === `${dev}:${ino}`;
 
 function sameFile(fd: number, stats: Stats): boolean {
   try {

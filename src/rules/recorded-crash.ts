@@ -145,12 +145,12 @@ export const recordedCrash = defineRule({
             ...base,
             cause: 'undetermined',
             confidence: 'weak',
-            headline: `${nameOf(exit)} aborted itself; its words went to the terminal, where they could not be read`,
+            headline: `${nameOf(exit)} aborted itself; its last words could not be read`,
             because: [ended],
             unknown: [
               {
                 what: 'what it said when it aborted',
-                why: 'its stderr was the terminal',
+                why: 'its stderr was a terminal, or something else that cannot be read again',
                 command: 'coroner run … 2>errors.log',
               },
             ],
