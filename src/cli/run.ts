@@ -99,6 +99,9 @@ function atLimit(text: string): AtLimit {
 async function run(words: readonly string[], options: RunOptions): Promise<void> {
   const [file, ...args] = words;
   if (file === undefined) throw new Problem('run: no command given');
+  // Node makes a pipe non-blocking for everybody who shares it when it first touches it; starting a process (libuv) undoes that. So
+  // touch both before the command is started, never first while it runs: its own writes, or tee's, would fail with EAGAIN.
+  void [process.stdout, process.stderr];
   const root = options.output === undefined ? storeRoot() : resolve(options.output);
   const writer = openIncident(root, newIncidentId(new Date()));
   const say = (line: string) => {

@@ -417,6 +417,20 @@ describe('commands that are hard to follow', () => {
       expect(ran.report?.incidents ?? []).toEqual([]);
     },
   );
+  test('its pipes stay blocking whatever coroner does with its own ends of them', () => {
+    // Grows, so that coroner looks into it; prints the flags of its stdout and stderr all the while.
+    const watches = [
+      'import fcntl, os, time',
+      'kept = []',
+      'seen = set()',
+      'for _ in range(60):',
+      '    kept.append(bytearray(b"x" * (4 << 20)))',
+      '    seen.update(fd for fd in (1, 2) if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK)',
+      '    time.sleep(0.03)',
+      'raise SystemExit(len(seen))',
+    ].join('\n');
+    expect(run([systemPython, '-c', watches]).status).toBe(0);
+  });
   test('prints as fast as it can to stdout', { timeout: 120_000 }, () => {
     const words = shell('head -c 2000000000 /dev/zero > /dev/stdout');
     const [bare, recorded] = [throughput(words), throughput([node, script, 'run', ...words])];
