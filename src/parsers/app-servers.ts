@@ -1,7 +1,7 @@
 /** What servers and workflow engines say of a worker or task that died: gunicorn, uWSGI, celery, Airflow, Dagster, Prefect, … (U11, U12, P18). */
 import type { DeathNotice } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
-import { wholeText } from './words/lines.ts';
+import { mentions, wholeText } from './words/lines.ts';
 import { readNotices, type NoticeWording } from './words/notices.ts';
 
 const id = 'app-servers';
@@ -66,7 +66,7 @@ const wordings: readonly NoticeWording[] = [
     needle: 'Worker exited prematurely',
     guessesMemory: true,
     pattern: /Worker exited prematurely: signal \d{1,2} \((?<signal>SIG[A-Z]+)\)/,
-    unless: ({ input }) => input.lines.some(({ text }) => text.includes("exited with 'signal")),
+    unless: ({ input }) => mentions(input, /exited with 'signal/),
   },
   {
     by: 'celery',
@@ -89,7 +89,7 @@ const wordings: readonly NoticeWording[] = [
     signal: 'SIGKILL',
     guessesMemory: true,
     pattern: /Negsignal\.SIGKILL/,
-    unless: ({ input }) => input.lines.some(({ text }) => /return code.{0,20}Negsignal/.test(text)),
+    unless: ({ input }) => mentions(input, /return code.{0,20}Negsignal/),
   },
   {
     by: 'Airflow',

@@ -5,7 +5,7 @@
 import type { DeathNotice, Evidence, KillerRecord } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
 import { jsonValues } from './words/json.ts';
-import { lineAt, originOf, wholeText, type Found } from './words/lines.ts';
+import { elsewhere, lineAt, mentions, originOf, wholeText, type Found } from './words/lines.ts';
 import { readKillers, type KillerWording } from './words/killers.ts';
 import { readNotices, type NoticeWording } from './words/notices.ts';
 
@@ -94,7 +94,7 @@ function withState({ input, index }: Found, record: KillerRecord): KillerRecord 
   );
   const name = /"Name": "\/?([\w.-]{1,100})"/.exec(around);
   // "Memory": 0 is no limit
-  const memory = /"Memory": (\d{1,16})/.exec(wholeText(input));
+  const memory = elsewhere(input, /"Memory": (\d{1,16})/);
   const bytes = memory === null || memory[1] === '0' ? undefined : Number(memory[1]);
   const running = /"?Running"?: true|"Status": "running"/.test(around);
   return {
@@ -151,12 +151,8 @@ const endings: readonly NoticeWording[] = [
 
 /** What the flag says in the text: true, false, or nothing. */
 function oomFlag(input: Input): boolean | undefined {
-  const flags = [
-    ...wholeText(input)
-      .slice(0, 2_000_000)
-      .matchAll(/OOMKilled["']?(?: ?[:=]{1,2} ?| )["'`]{0,2}(true|false)/gi),
-  ];
-  return flags.length === 0 ? undefined : flags.some(([, flag]) => flag!.toLowerCase() === 'true');
+  if (mentions(input, /OOMKilled["']?(?: ?[:=]{1,2} ?| )["'`]{0,2}true/i)) return true;
+  return mentions(input, /OOMKilled["']?(?: ?[:=]{1,2} ?| )["'`]{0,2}false/i) ? false : undefined;
 }
 
 export const containers: Parser = {

@@ -1,7 +1,7 @@
 /** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR (U13); and at their time limit. */
 import type { Evidence } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
-import { wholeText, type Found } from './words/lines.ts';
+import { elsewhere, type Found } from './words/lines.ts';
 import { readKillers, type KillerWording } from './words/killers.ts';
 import { readNotices, type NoticeWording } from './words/notices.ts';
 import { integer, sizeBytes } from './words/sizes.ts';
@@ -279,9 +279,8 @@ function sacct({ passage, groups, match }: Found, record: KillerRecord): KillerR
 
 /** `Memory Efficiency: 99.94% of 16.00 GB`. */
 function seff({ input }: Found, record: KillerRecord): KillerRecord {
-  const whole = wholeText(input).slice(0, 1_000_000);
-  const limit = /Memory Efficiency: [\d.]{1,8}% of ([\d.]{1,12} [KMGT]B)/.exec(whole);
-  const used = /Memory Utilized: ([\d.]{1,12} [KMGT]B)/.exec(whole);
+  const limit = elsewhere(input, /Memory Efficiency: [\d.]{1,8}% of ([\d.]{1,12} [KMGT]B)/);
+  const used = elsewhere(input, /Memory Utilized: ([\d.]{1,12} [KMGT]B)/);
   const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
   const usedBytes = used === null ? undefined : sizeBytes(used[1]!);
   return {
@@ -293,9 +292,8 @@ function seff({ input }: Found, record: KillerRecord): KillerRecord {
 
 /** `resources_used.vmem=286793240kb`, `req_information.total_memory.0=209715200kb`. */
 function torque({ input }: Found, record: KillerRecord): KillerRecord {
-  const whole = wholeText(input).slice(0, 1_000_000);
-  const limit = /req_information\.(?:total_memory|memory)\.0=(\d{1,15}kb)/.exec(whole);
-  const used = /resources_used\.v?mem=(\d{1,15}kb)/.exec(whole);
+  const limit = elsewhere(input, /req_information\.(?:total_memory|memory)\.0=(\d{1,15}kb)/);
+  const used = elsewhere(input, /resources_used\.v?mem=(\d{1,15}kb)/);
   const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
   const usedBytes = used === null ? undefined : sizeBytes(used[1]!);
   return {
@@ -307,11 +305,10 @@ function torque({ input }: Found, record: KillerRecord): KillerRecord {
 
 /** `MEMLIMIT` and, on the next line, `4 G`; in the mail `Max Memory : 4096 MB`, `Total Requested Memory : 4000.00 MB`. */
 function lsfLimit({ input }: Found, record: KillerRecord): KillerRecord {
-  const whole = wholeText(input).slice(0, 1_000_000);
   const limit =
-    /MEMLIMIT\s{0,80}\n\s{0,80}([\d.]{1,12} ?[KMGT])/.exec(whole) ??
-    /Total Requested Memory ?:\s{0,80}([\d.]{1,12} [KMG]B)/.exec(whole);
-  const peak = /Max Memory ?:\s{0,80}([\d.]{1,12} [KMGT]?B)/.exec(whole);
+    elsewhere(input, /MEMLIMIT\s{0,80}\n\s{0,80}([\d.]{1,12} ?[KMGT])/) ??
+    elsewhere(input, /Total Requested Memory ?:\s{0,80}([\d.]{1,12} [KMG]B)/);
+  const peak = elsewhere(input, /Max Memory ?:\s{0,80}([\d.]{1,12} [KMGT]?B)/);
   const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
   const used = peak === null ? undefined : sizeBytes(peak[1]!);
   return {

@@ -8,7 +8,9 @@ import { quantityBytes } from './words/sizes.ts';
 
 const id = 'kubernetes-objects';
 /** YAML is parsed whole: a list of thousands of pods is given up rather than waited for. */
-const maxYamlLength = 4_000_000;
+const maxYamlLength = 1_000_000;
+/** Anchors and aliases are not printed by kubectl; thousands of them are an attack on the reader. */
+const maxAnchors = 50;
 
 export const kubernetesObjects: Parser = {
   id,
@@ -50,6 +52,8 @@ function yamlValues(text: string): readonly unknown[] {
     /^(?:apiVersion|kind|items|status|metadata|- apiVersion|containerStatuses|reason):/m,
   );
   if (start === -1) return [];
+  if ((clean.match(/[\s:[,{-][&*]\w/g) ?? []).length > maxAnchors) return [];
+  if (/[[{]{40}/.test(clean)) return [];
   try {
     return parseAllDocuments(clean.slice(start), { logLevel: 'silent', uniqueKeys: false }).map(
       (document) => {

@@ -4,7 +4,7 @@
  */
 import type { DeathNotice, Evidence, KillerRecord } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
-import { lineAt, wholeText, type Found } from './words/lines.ts';
+import { elsewhere, lineAt, wholeText, type Found } from './words/lines.ts';
 import { readKillers, type KillerWording } from './words/killers.ts';
 import { readNotices, type NoticeWording } from './words/notices.ts';
 import { quantityBytes, sizeBytes } from './words/sizes.ts';
@@ -153,8 +153,7 @@ function oomKilled(found: Found, record: KillerRecord): KillerRecord | undefined
 
 /** `Limits:` and, under it, `memory: 128Mi`. */
 function limitInDescribe(input: Input): number | undefined {
-  const whole = wholeText(input);
-  const block = /\bLimits:\s*\n(?:[^\n]{0,120}\n){0,3}?\s*memory:\s+(\S+)/.exec(whole);
+  const block = elsewhere(input, /\bLimits:\s*\n(?:[^\n]{0,120}\n){0,3}?\s*memory:\s+(\S+)/);
   return block === null ? undefined : (quantityBytes(block[1]!) ?? sizeBytes(block[1]!));
 }
 

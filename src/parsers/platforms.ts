@@ -1,7 +1,7 @@
 /** Platforms with a memory size of their own: Heroku, Lambda, Cloud Run and Functions, App Engine, ECS, Cloud Foundry, Azure, Render, Fly, notebooks, CI (U14, U15). */
 import type { Evidence, KillerRecord } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
-import { lineAt, wholeText, type Found } from './words/lines.ts';
+import { elsewhere, lineAt, mentions, type Found } from './words/lines.ts';
 import { readKillers, type KillerWording } from './words/killers.ts';
 import { readNotices, type NoticeWording } from './words/notices.ts';
 import { sizeBytes } from './words/sizes.ts';
@@ -315,11 +315,7 @@ function herokuQuota(
   record: KillerRecord,
 ): KillerRecord | undefined {
   // a sentence about R14 is no record: one must have been printed
-  if (
-    groups['subject'] === undefined &&
-    !/mem=|heroku|dyno/i.test(wholeText(input).slice(0, 200_000))
-  )
-    return undefined;
+  if (groups['subject'] === undefined && !mentions(input, /mem=|heroku|dyno/i)) return undefined;
   for (let at = index; at >= Math.max(0, index - 12); at -= 1) {
     const match = /mem=(\d{1,9})([KMG])\((\d{1,6}\.?\d{0,3})%\)/.exec(lineAt(input, at));
     if (match === null) continue;
@@ -337,16 +333,19 @@ function herokuQuota(
 
 /** The function's size: from its report, or where the text names it. */
 function lambdaSize({ input }: Found, record: KillerRecord): KillerRecord | undefined {
-  const whole = wholeText(input).slice(0, 200_000);
   // Far from full when it was killed: something else killed it.
-  const report = /Memory Size: (\d{1,6}) ?MB\s{0,8}Max Memory Used: (\d{1,6}) ?MB/.exec(whole);
+  const report = elsewhere(
+    input,
+    /Memory Size: (\d{1,6}) ?MB\s{0,8}Max Memory Used: (\d{1,6}) ?MB/,
+  );
   if (report !== null && Number(report[2]) < Number(report[1]) * 0.7) return undefined;
   const match =
-    /Memory Size: (\d{1,6}) ?MB/.exec(whole) ??
-    /(?:default(?: of)?|memory(?: size| limit)?(?: of| was| is| =|:)?|MemorySize["':= ]{1,4}|memory_size ?= ?) ?(\d{3,5}) ?MB?\b/i.exec(
-      whole,
+    elsewhere(input, /Memory Size: (\d{1,6}) ?MB/) ??
+    elsewhere(
+      input,
+      /(?:default(?: of)?|memory(?: size| limit)?(?: of| was| is| =|:)?|MemorySize["':= ]{1,4}|memory_size ?= ?) ?(\d{3,5}) ?MB?\b/i,
     ) ??
-    /\b(\d{3,5}) ?MB (?:of )?(?:memory|RAM|default)/i.exec(whole);
+    elsewhere(input, /\b(\d{3,5}) ?MB (?:of )?(?:memory|RAM|default)/i);
   const bytes = match === null ? undefined : sizeBytes(`${match[1]} MB`);
   return bytes === undefined
     ? record

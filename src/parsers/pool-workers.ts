@@ -1,4 +1,5 @@
 /** What parents say when a worker of theirs vanished: multiprocessing, concurrent.futures, loky, torch, xdist, dask, ray (P15 to P17, U9, U10). */
+import { mentions } from './words/lines.ts';
 import type { NoticeWording } from './words/notices.ts';
 import { noticeParser } from './words/notices.ts';
 
@@ -36,8 +37,7 @@ const wordings: readonly NoticeWording[] = [
     pattern:
       /A worker process managed by the executor was unexpectedly terminated\.(?!.{0,400}The exit codes of the workers are)/,
     span: 6,
-    unless: ({ input }) =>
-      input.lines.some(({ text }) => text.includes('exit codes of the workers are')),
+    unless: ({ input }) => mentions(input, /exit codes of the workers are/),
   },
   {
     by: 'PyTorch DataLoader',
@@ -107,8 +107,7 @@ const wordings: readonly NoticeWording[] = [
     needle: 'Worker exit type: SYSTEM_ERROR',
     signal: 'SIGKILL',
     guessesMemory: true,
-    unless: ({ input }) =>
-      input.lines.some(({ text }) => text.includes('node running low on memory')),
+    unless: ({ input }) => mentions(input, /node running low on memory/),
     pattern:
       /Worker PID: (?<pid>\d{1,9}) Worker exit type: SYSTEM_ERROR Worker exit detail: .{0,400}/,
   },
@@ -117,11 +116,7 @@ const wordings: readonly NoticeWording[] = [
     needle: 'WorkerCrashedError',
     signal: 'SIGKILL',
     pattern: /WorkerCrashedError.{0,20}The worker died unexpectedly while executing this task/,
-    unless: ({ input }) =>
-      input.lines.some(
-        ({ text }) =>
-          text.includes('Worker exit type: SYSTEM_ERROR') || text.includes('OutOfMemoryError'),
-      ),
+    unless: ({ input }) => mentions(input, /Worker exit type: SYSTEM_ERROR|OutOfMemoryError/),
   },
   {
     by: 'Jupyter',
@@ -129,9 +124,7 @@ const wordings: readonly NoticeWording[] = [
     signal: 'SIGKILL',
     pattern: /The kernel appears to have died\. It will restart automatically/,
     unless: ({ input }) =>
-      input.lines.some(({ text }) =>
-        /CuDNN|cudnn|Segmentation|GLIBC|DLL load failed|libiomp5/.test(text),
-      ),
+      mentions(input, /CuDNN|cudnn|Segmentation|GLIBC|DLL load failed|libiomp5/),
   },
   {
     by: 'Jupyter',
@@ -165,11 +158,7 @@ const wordings: readonly NoticeWording[] = [
     vanished: true,
     guessesMemory: true,
     pattern: /The worker died unexpectedly while executing this task/,
-    unless: ({ input }) =>
-      input.lines.some(
-        ({ text }) =>
-          text.includes('Worker exit type: SYSTEM_ERROR') || text.includes('OutOfMemoryError'),
-      ),
+    unless: ({ input }) => mentions(input, /Worker exit type: SYSTEM_ERROR|OutOfMemoryError/),
   },
   {
     by: 'uvicorn',

@@ -5,7 +5,7 @@
 import type { DeathNotice, Evidence, KillerRecord, MetricsWindow } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
 import { readKillers, type KillerWording } from './words/killers.ts';
-import { originOf, wholeText } from './words/lines.ts';
+import { mentions, originOf, wholeText } from './words/lines.ts';
 import { readNotices, type NoticeWording } from './words/notices.ts';
 
 const id = 'systemd-units';
@@ -96,8 +96,9 @@ const endings: readonly NoticeWording[] = [
     signal: 'SIGKILL',
     pattern: /(?:(?<name>[^\s:"`]{1,200}): )?Main process exited, code=killed, status=9\/KILL/,
     unless: ({ input }) =>
-      /result 'oom-kill'|Result: oom-kill|systemd-oomd killed|killed by the OOM killer/.test(
-        wholeText(input),
+      mentions(
+        input,
+        /result 'oom-kill'|Result: oom-kill|systemd-oomd killed|killed by the OOM killer/,
       ),
   },
   {
@@ -106,8 +107,9 @@ const endings: readonly NoticeWording[] = [
     signal: 'SIGKILL',
     pattern: /Main PID: (?<pid>\d{1,9}) \(code=killed, signal=KILL\)/,
     unless: ({ input }) =>
-      /result 'oom-kill'|Result: oom-kill|systemd-oomd killed|killed by the OOM killer/.test(
-        wholeText(input),
+      mentions(
+        input,
+        /result 'oom-kill'|Result: oom-kill|systemd-oomd killed|killed by the OOM killer/,
       ),
   },
 ];

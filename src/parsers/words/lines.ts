@@ -1,5 +1,5 @@
 import type { Evidence, Origin, When } from '../../model/evidence.ts';
-import type { Input, Line } from '../parser.ts';
+import type { Input } from '../parser.ts';
 import { stripPrefix } from '../prefix.ts';
 
 /**
@@ -17,7 +17,8 @@ const quoteLength = 600;
 export function clean(text: string): string {
   const unwrapped = text.startsWith('{"log":"') ? dockerLog(text) : text;
   const plain = unwrapped.includes('\u001B') ? unwrapped.replace(escapes, '') : unwrapped;
-  return plain.replace(/^(?:[ \t]{0,3}>[ \t]?)+(?!>)/, '').replace(/\r+$/, '');
+  const bare = plain.includes('>') ? plain.replace(/^(?:[ \t]{0,3}>[ \t]?)+(?!>)/, '') : plain;
+  return bare.endsWith('\r') ? bare.replace(/\r+$/, '') : bare;
 }
 
 /** Docker's json-file driver: `{"log":"text\\n","stream":"stderr","time":"…"}`. */
@@ -31,7 +32,10 @@ function dockerLog(text: string): string {
   }
 }
 
-const collapse = (text: string): string => clean(text).replace(/\s+/g, ' ').trim();
+const collapse = (text: string): string => {
+  const words = clean(text);
+  return /\s\s|[^\S ]|^\s|\s$/.test(words) ? words.replace(/\s+/g, ' ').trim() : words;
+};
 
 export interface Found {
   readonly match: RegExpExecArray;
@@ -67,6 +71,30 @@ export function wholeText(input: Input): string {
   }
   return whole;
 }
+
+/** Longest text that is searched for what stands elsewhere in it. */
+const maxSearched = 4_000_000;
+const searches = new WeakMap<Input, Map<string, RegExpExecArray | null>>();
+
+/** The first match anywhere in the input; each pattern is looked for once, however often it is asked for. */
+export function elsewhere(input: Input, pattern: RegExp): RegExpExecArray | null {
+  let known = searches.get(input);
+  if (known === undefined) {
+    known = new Map();
+    searches.set(input, known);
+  }
+  const key = `${pattern.flags}/${pattern.source}`;
+  let match = known.get(key);
+  if (match === undefined) {
+    const whole = wholeText(input);
+    match = pattern.exec(whole.length > maxSearched ? whole.slice(0, maxSearched) : whole);
+    known.set(key, match);
+  }
+  return match;
+}
+
+export const mentions = (input: Input, pattern: RegExp): boolean =>
+  elsewhere(input, pattern) !== null;
 
 /** Every fact that one of the phrases tells of, in the order of the lines; of phrases whose matches overlap the first. */
 export function* readPhrases<Fact extends Evidence>(
@@ -145,28 +173,29 @@ interface Passage {
   readonly ends: readonly number[];
 }
 
-function passageAt(input: Input, index: number, span: number, needle: string): Passage {
-  let text = '';
-  const ends: number[] = [];
-  for (let at = index; at < Math.min(index + span, input.lines.length); at += 1) {
-    const words = collapsed(input.lines[at]!, needle);
-    text += at === index ? words : ` ${words}`;
-    ends.push(text.length);
+const collapsed = new WeakMap<Input, (string | undefined)[]>();
+
+/** A line's words; kept, because every phrase of every parser asks for the same lines. */
+function wordsAt(input: Input, index: number, needle: string): string {
+  const line = input.lines[index]!.text;
+  // The window into a long line depends on the needle.
+  if (line.length > windowLength) return collapse(windowAround(line, needle));
+  let kept = collapsed.get(input);
+  if (kept === undefined) {
+    kept = [];
+    collapsed.set(input, kept);
   }
-  return { text, firstLength: ends[0] ?? 0, ends };
+  return (kept[index] ??= collapse(line));
 }
 
-const collapsedLines = new WeakMap<Line, string>();
-
-/** A line is looked at for many phrases and as the rest of the lines before it: cleaned once. */
-function collapsed(line: Line, needle: string): string {
-  if (line.text.length > windowLength) return collapse(windowAround(line.text, needle));
-  let words = collapsedLines.get(line);
-  if (words === undefined) {
-    words = collapse(line.text);
-    collapsedLines.set(line, words);
+function passageAt(input: Input, index: number, span: number, needle: string): Passage {
+  let text = wordsAt(input, index, needle);
+  const ends: number[] = [text.length];
+  for (let at = index + 1; at < Math.min(index + span, input.lines.length); at += 1) {
+    text += ` ${wordsAt(input, at, needle)}`;
+    ends.push(text.length);
   }
-  return words;
+  return { text, firstLength: ends[0]!, ends };
 }
 
 function windowAround(text: string, needle: string): string {
