@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Recording } from '../src/model/recording.ts';
 import type { Report } from '../src/model/report.ts';
 import { pageIsBuilt, renderHtml } from '../src/render/html.ts';
+import { safeCopy } from '../src/render/safe-text.ts';
 
 const executablePath = [
   '/usr/bin/chromium',
@@ -96,13 +97,16 @@ describe.each(cases)('%s', (name) => {
         incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
       const { page, complaints, requests, close } = await open(pageOf(name), look);
       expect(await page.locator('h1').textContent()).toBe(
-        told?.headline ?? 'No death was found in what could be read',
+        safeCopy(told?.headline ?? 'No death was found in what could be read', false),
       );
       for (const remedy of told?.remedies ?? [])
-        expect(await page.locator('#remedies').textContent()).toContain(remedy.title);
+        expect(await page.locator('#remedies').textContent()).toContain(
+          safeCopy(remedy.title, false),
+        );
       const evidence = await page.locator('main').evaluate((element) => element.textContent ?? '');
       for (const { quote } of told?.because ?? [])
-        if (quote !== undefined) expect(evidence).toContain(quote);
+        if (quote !== undefined) expect(evidence).toContain(safeCopy(quote, false));
+      expect(evidence).not.toMatch(/[\u202a-\u202e\u2066-\u2069\u200b]/);
       const overflow = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );

@@ -180,7 +180,8 @@ function Verdict({
   );
 }
 
-const severalFrom = 12;
+/** So many of a storm's incidents are listed at first. */
+const severalFrom = 8;
 
 function Incidents({
   incidents,
@@ -200,7 +201,7 @@ function Incidents({
       <p class="note">
         {count(incidents.length, 'incident')}, {deaths} out of memory
       </p>
-      <ol>
+      <ol class={all ? 'long' : ''}>
         {shown.map((incident, offset) => (
           <li key={from + offset}>
             <button

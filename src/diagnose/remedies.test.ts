@@ -29,13 +29,13 @@ const allocation = (text: string, share = 0.8): Allocation => ({
   file: '/srv/app/a.py',
   line: 7,
   function: 'load',
-  bytes: 800,
+  bytes: 800 * 2 ** 20,
   share,
   plusMinus: 0,
   stack: [],
   text,
 });
-const holder = (path: string, retainedBytes = 900): Holder => ({
+const holder = (path: string, retainedBytes = 900 * 2 ** 20): Holder => ({
   name: 'rows',
   scope: 'local',
   function: 'load',
@@ -65,7 +65,7 @@ test.each([
   const [first, second, ...others] = remediesWith({ allocations: [allocation(text)] });
   expect(first?.title).toBe('Give more');
   expect(second?.detail).toContain(advice);
-  expect(second?.detail).toContain('a.py:7 had allocated 800 bytes, 80 %');
+  expect(second?.detail).toContain('a.py:7 had allocated 800 MiB, 80 %');
   // It was recorded: no advice to record it.
   expect(others).toEqual([]);
 });
@@ -73,7 +73,7 @@ test.each([
 test('a list of records: use each and let it go', () => {
   const [, second] = remediesWith({
     holders: [holder('rows -> list[9] -> dict')],
-    peakRssBytes: 1000,
+    peakRssBytes: 1000 * 2 ** 20,
   });
   expect(second).toMatchObject({
     title: 'Hold less in rows of load()',
@@ -86,7 +86,7 @@ test('what is small explains nothing', () => {
     remediesWith({
       allocations: [allocation('x', 0.1)],
       holders: [holder('rows -> list', 100)],
-      peakRssBytes: 1000,
+      peakRssBytes: 1000 * 2 ** 20,
     }),
   ).toEqual(incident.remedies);
 });

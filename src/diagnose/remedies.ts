@@ -4,6 +4,8 @@ import { formatBytes } from '../model/units.ts';
 
 /** A line or variable below this share of what was live is not why it died. */
 const telling = 0.25;
+/** Nobody dies of less, unless the limit is as small: an interpreter's own start takes as much. */
+const leastBytes = 8 * 2 ** 20;
 
 export function withFittingRemedies(incident: Incident): Incident {
   if (incident.outOfMemory !== true || incident.culprit?.what === 'tmpfs') return incident;
@@ -12,7 +14,8 @@ export function withFittingRemedies(incident: Incident): Incident {
   // One request was too large: what was live before is not why.
   if (incident.request.bytes !== null && incident.request.bytes > liveBytes(incident) * 4)
     return incident;
-  const fitting = [...lineRemedy(incident.memory), ...smellRemedies(incident.memory)];
+  const least = Math.min(leastBytes, (incident.limit?.bytes ?? Infinity) / 10);
+  const fitting = [...lineRemedy(incident.memory, least), ...smellRemedies(incident.memory)];
   if (fitting.length === 0) return incident;
   // It was recorded already: recording it is no remedy any more.
   const [first, ...others] = incident.remedies.filter(
@@ -31,14 +34,16 @@ const liveBytes = ({ memory }: Incident): number =>
     ...(memory.holders ?? []).map(({ retainedBytes }) => retainedBytes),
   );
 
-function lineRemedy(memory: MemoryPicture): readonly Remedy[] {
+function lineRemedy(memory: MemoryPicture, least: number): readonly Remedy[] {
   const allocation = largest(memory.allocations ?? [], ({ bytes }) => bytes);
   const holder = largest(memory.holders ?? [], ({ retainedBytes }) => retainedBytes);
   const heavyLine =
     allocation !== undefined && allocation.share >= telling ? allocation : undefined;
   const live = Math.max(memory.peakRssBytes ?? 0, memory.accounted?.rssBytes ?? 0);
   const heavyHolder =
-    holder !== undefined && holder.retainedBytes >= live * telling ? holder : undefined;
+    holder !== undefined && holder.retainedBytes >= Math.max(least, live * telling)
+      ? holder
+      : undefined;
   if (heavyLine === undefined && heavyHolder === undefined) return [];
   const hint = hintFor(heavyLine, heavyHolder);
   const facts = [

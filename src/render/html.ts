@@ -6,6 +6,7 @@ import type { PageData, SourceExcerpt } from '../model/page.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report, StackFrame } from '../model/report.ts';
 import { packRecording } from './page/pack.ts';
+import { safeCopy } from './safe-text.ts';
 import { belowDirectory, fiveAnswers } from './words.ts';
 
 const template = new URL('../../dist/report/index.html', import.meta.url);
@@ -26,16 +27,22 @@ export function renderHtml(
   report: Report,
   { recording, version, embedSource = true }: HtmlOptions,
 ): string {
+  // What reorders or hides text does so in a browser too.
+  const safe = safeCopy(report, false);
+  const packed = recording === undefined ? null : packRecording(recording);
   const data: PageData = {
-    report,
-    answers: report.incidents.map((incident) =>
+    report: safe,
+    answers: safe.incidents.map((incident) =>
       fiveAnswers(incident).map(({ answer, details, ...rest }) => ({
         ...rest,
         answer: belowDirectory(answer, recording?.cwd),
         details: details.map((detail) => belowDirectory(detail, recording?.cwd)),
       })),
     ),
-    recording: recording === undefined ? null : packRecording(recording),
+    recording:
+      packed === null
+        ? null
+        : { ...safeCopy({ ...packed, packed: '' }, false), packed: packed.packed },
     documents: documentsFor(report),
     sources: embedSource ? sourcesFor(report, recording) : {},
     version,
@@ -111,13 +118,16 @@ function sourcesFor(
     const text = readSource(file, recording?.cwd);
     if (text === undefined) continue;
     const all = text.split(/\r?\n/);
-    excerpts[file] = [...lines]
+    // By the name that the page's stacks have.
+    excerpts[safeCopy(file, false)] = [...lines]
       .filter((line) => line >= 1 && line <= all.length)
       .map((line) => {
         const firstLine = Math.max(1, line - around);
         return {
           firstLine,
-          lines: all.slice(firstLine - 1, line + around).map((each) => each.slice(0, 300)),
+          lines: all
+            .slice(firstLine - 1, line + around)
+            .map((each) => safeCopy(each.replaceAll('\t', '    ').slice(0, 300), false)),
         };
       });
   }
