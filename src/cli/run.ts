@@ -11,7 +11,16 @@ import { availableLimitBytes } from '../record/available.ts';
 import { tracingCompanion } from '../record/tracing.ts';
 import { endLike } from '../record/end.ts';
 import { keepStderrTail } from '../record/stderr-tail.ts';
-import { newIncidentId, openIncident, pruneIncidents, storeRoot } from '../store/incidents.ts';
+import {
+  listIncidentFolders,
+  newIncidentId,
+  openIncident,
+  pruneIncidents,
+  readStart,
+  storeRoot,
+} from '../store/incidents.ts';
+import { beyondSize, removeIncident } from '../store/retention.ts';
+import { liveCompanion } from './live.ts';
 import { Problem } from './problem.ts';
 import { addFileOptions, type FileOptions } from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
@@ -28,11 +37,14 @@ export interface RunOptions extends FileOptions {
   readonly memoryLimit?: number;
   readonly atLimit?: AtLimit;
   readonly lastLook: boolean;
+  readonly live?: true;
   readonly sampleEvery?: number;
 }
 
 /** Incident folders kept in the default store. */
 const keptIncidents = 200;
+/** And what they may hold together. */
+const keptBytes = 2 * 2 ** 30;
 
 export function configure(command: Command): void {
   command
@@ -44,6 +56,7 @@ export function configure(command: Command): void {
       'write the report as JSON to a file, or to stdout after the command has ended',
     )
     .option('-q, --quiet', 'one line for a verdict, nothing while the command runs')
+    .option('--live', 'a line of status while it runs, on a terminal')
     .option('--no-color', 'no colours')
     .option('-o, --output <dir>', 'folder in which the incident folder is made')
     .option('--no-python-hook', 'do not inject the Python start-up hook')
@@ -184,6 +197,7 @@ function goodEnd(
 
 /** Others that take part in a run. The order is that of preparation. */
 function companions(options: RunOptions, command: readonly string[]): readonly Companion[] {
+  const live = options.live === true ? liveCompanion() : null;
   return [
     ...(options.pythonHook ? [pythonHook()] : []),
     tracingCompanion(!options.agent),
@@ -197,6 +211,7 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
           }),
         ]
       : []),
+    ...(live === null ? [] : [live]),
     ...(options.lastLook ? [roomForLastLook() ? lastLook() : noLastLook] : []),
   ];
 }
@@ -211,16 +226,22 @@ const noLastLook: Companion = {
     ),
 };
 
+/** Now and then: it reads every folder of the store. Never what another recorder still writes. */
 function prune(root: string): void {
   if (Math.random() > 0.1) return;
-  pruneIncidents(root, keptIncidents, ({ recorderPid }) => {
+  const isRunning = ({ recorderPid }: { readonly recorderPid: number }): boolean => {
     try {
       process.kill(recorderPid, 0);
       return true;
     } catch {
       return false;
     }
-  });
+  };
+  pruneIncidents(root, keptIncidents, isRunning);
+  for (const folder of beyondSize(listIncidentFolders(root), keptBytes)) {
+    const start = readStart(folder);
+    if (start !== null && !isRunning(start)) removeIncident(folder);
+  }
 }
 
 const oneLine = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');
