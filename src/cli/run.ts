@@ -128,7 +128,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     env: process.env,
     stderr: keepStderrTail(writer.folder),
     options: { ...options },
-    companions: companions(options, [file, ...args]),
+    companions: [...companions(options, [file, ...args]), verdictAtHand()],
     say,
     ...(options.sampleEvery === undefined ? {} : { sampleEveryMs: options.sampleEvery }),
   });
@@ -214,6 +214,24 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
     ...(live === null ? [] : [live]),
     ...(options.lastLook ? [roomForLastLook() ? lastLook() : noLastLook] : []),
   ];
+}
+
+/**
+ * Loads what gives the verdict while the command runs, so that the verdict follows its death at once. Not for short commands, and not in
+ * a small container, where the memory is the command's until it is dead.
+ */
+function verdictAtHand(): Companion {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    started: () => {
+      if (!roomForLastLook()) return;
+      timer = setTimeout(() => {
+        void import('./verdict.ts').then(() => import('../render/terminal.ts'));
+      }, 1000);
+      timer.unref();
+    },
+    ended: () => clearTimeout(timer),
+  };
 }
 
 /** A look costs tens of MiB. In a small container they would be the command's: it would die earlier, and perhaps coroner with it. */
