@@ -192,7 +192,9 @@ function* events(input: Input): Iterable<KillerRecord | MetricsWindow> {
 
 function* vmstat(input: Input): Iterable<MetricsWindow> {
   for (let at = 0; at < input.lines.length; at += 1) {
-    const names = lineAt(input, at).trim().split(/\s+/);
+    const header = lineAt(input, at).trim().split(/\s+/);
+    // A log may have put anything in front: columns are told from where the table begins.
+    const names = header.slice(Math.max(0, header.indexOf('r')));
     const si = names.indexOf('si');
     const so = names.indexOf('so');
     if (si === -1 || so !== si + 1 || !names.includes('free')) continue;
@@ -200,7 +202,7 @@ function* vmstat(input: Input): Iterable<MetricsWindow> {
     const rows: number[][] = [];
     let last = at;
     for (let next = at + 1; next < Math.min(at + 2000, input.lines.length); next += 1) {
-      const row = lineAt(input, next).trim().split(/\s+/).map(Number);
+      const row = lineAt(input, next).trim().split(/\s+/).slice(-names.length).map(Number);
       if (row.length < names.length - 1 || row.slice(0, so + 1).some(Number.isNaN)) {
         if (/procs|\bsi\b/.test(lineAt(input, next))) continue;
         break;
@@ -334,7 +336,7 @@ function* kswapd(input: Input): Iterable<MetricsWindow> {
   for (const [at, { text }] of input.lines.entries()) {
     if (!text.includes('kswapd')) continue;
     const row =
-      /^\s*\d{1,9}\s+\S{1,32}\s+.{0,60}?\s([\d.]{2,6})\s+[\d.]{1,5}\s+[\d:.]{4,12}\s+\[?kswapd\d/.exec(
+      /(?:^|\s)\d{1,9}\s+\S{1,32}\s+.{0,60}?\s([\d.]{2,6})\s+[\d.]{1,5}\s+[\d:.]{4,12}\s+\[?kswapd\d/.exec(
         clean(text.slice(0, 400)),
       );
     const words = /kswapd\d?.{0,40}?(\d{2,3}(?:\.\d)?) ?%/.exec(text.slice(0, 400));

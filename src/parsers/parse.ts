@@ -28,14 +28,19 @@ export const allNeedles = (parsers: readonly Parser[] = allParsers): readonly st
   ...new Set(parsers.flatMap(({ needles }) => needles)),
 ];
 
+/** Up to this length a text is taken for a paste, in which a mail program may have broken a line in the middle of a needle. */
+const pastedLength = 131_072;
+
 /** Runs every parser one of whose needles stands in the input, and those that have none. */
 export function parseInput(
   input: Input,
   parsers: readonly Parser[] = allParsers,
   text = input.lines.map((line) => line.text).join('\n'),
 ): Evidence[] {
+  const flat = text.length <= pastedLength ? text.replace(/\s*\n[>|\s]*/g, ' ') : '';
   return parsers.flatMap((parser) =>
-    parser.needles.length === 0 || parser.needles.some((needle) => text.includes(needle))
+    parser.needles.length === 0 ||
+    parser.needles.some((needle) => text.includes(needle) || flat.includes(needle))
       ? [...parser.parse(input)]
       : [],
   );

@@ -336,7 +336,7 @@ function lambdaSize({ input }: Found, record: KillerRecord): KillerRecord | unde
   // Far from full when it was killed: something else killed it.
   const report = elsewhere(
     input,
-    /Memory Size: (\d{1,6}) ?MB\s{0,8}Max Memory Used: (\d{1,6}) ?MB/,
+    /Memory\s+Size:\s+(\d{1,6})\s?MB\s+Max\s+Memory\s+Used:\s+(\d{1,6})\s?MB/,
   );
   if (report !== null && Number(report[2]) < Number(report[1]) * 0.7) return undefined;
   const match =

@@ -126,7 +126,7 @@ function bare(text: string): string {
 
 /** The words after time, level and logger name. */
 function withoutLogPrefix(text: string): string {
-  const words = bare(stripPrefix(bare(text)).text);
+  const words = bare(stripPrefix(bare(stripPrefix(bare(text)).text)).text);
   const match =
     /^(?:.{0,160}?(?:\b(?:ERROR|CRITICAL|FATAL|WARN(?:ING)?|INFO|DEBUG|error|fatal)\b|[\w-]{1,60}\[[\w.-]{1,40}\])[^A-Za-z"'`]{0,40}?(?:\[[\w.:/-]{1,80}\] ?|[\w.]{1,80}(?::\d{1,6})? ?[-:|] ?){0,3})((?:[A-Za-z_]\w*\.)*_?[A-Z]\w*(?:Error|Exception|Pool|Worker)\b.*)$/.exec(
       words,
@@ -248,7 +248,7 @@ function messageFrom(input: Input, at: number, first: string, inBlock: boolean):
     const text = lineAt(input, next);
     const words = bare(text);
     if (words === '' || header.test(text) || frameLine.test(text) || raisedLine.test(words)) break;
-    if (!inBlock && !/[\w,(]$/.test(message)) break;
+    if (!inBlock && message.length < 40 && !/[\w,(]$/.test(message)) break;
     if (
       /^(?:\[?\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:|\$ |bash: |real\t|exit=|\[\s*\d+\.\d+\]|During handling|The above exception|-- |=== |###)/.test(
         words,
@@ -264,7 +264,7 @@ function messageFrom(input: Input, at: number, first: string, inBlock: boolean):
 function* inlineIn(input: Input, at: number, text: string): Iterable<Raised> {
   if (/^\s*(?:raise|except|class|import|from|catch|def|#|\/\/)\b/.test(text)) return;
   const mention =
-    /(?:^|[\s`'"(*|>:\]-])((?:[A-Za-z_]\w{0,80}\.){0,12}[A-Z_]\w{0,80}(?:Error|Exception|BrokenProcessPool))(?:\(['"]?| ?: ?)([^`]{0,1500})/.exec(
+    /(?:^|[\s`'"(*|>:\]-])((?:[A-Za-z_]\w{0,80}\.){0,12}(?:[A-Z_]\w{0,80}(?:Error|Exception|BrokenProcessPool)|error(?=: OpenCV)))(\(['"]?| ?: ?)([^`]{0,1500})/.exec(
       text,
     );
   const alone =
@@ -280,18 +280,37 @@ function* inlineIn(input: Input, at: number, text: string): Iterable<Raised> {
     )
   )
     return;
-  // A sentence in backticks or quotes may have been wrapped in the middle.
-  const rest = mention === null ? '' : (mention[2] ?? '');
-  const next = rest.includes('`') || rest === '' ? '' : ` ${bare(lineAt(input, at + 1))}`;
-  const closed = `${rest}${next}`.split('`')[0]!;
   yield {
     type: match[1]!,
-    message: (rest === '' ? '' : closed).replace(/\s+/g, ' ').trim().slice(0, 1500),
+    message: mention === null ? '' : mentionedMessage(input, at, text, mention[2]!, mention[3]!),
     frames: [],
     start: at,
     end: at,
     headed: false,
   };
+}
+
+/** The message of a mention: up to the bracket or backtick that closes it, over the lines that a full line was wrapped onto. */
+function mentionedMessage(
+  input: Input,
+  at: number,
+  line: string,
+  opener: string,
+  rest: string,
+): string {
+  let message = rest;
+  const closes = (text: string): boolean =>
+    /`/.test(line.slice(line.indexOf(rest) + rest.length)) ||
+    (opener.startsWith('(') && /(?:^|['"])\)|^[^'"()]{0,200}\)$/.test(text));
+  for (let step = 1; step <= 2 && !closes(message) && line.length >= 60; step += 1) {
+    const text = lineAt(input, at + step);
+    const words = bare(text);
+    if (words === '' || header.test(text) || frameLine.test(text) || /^[[\d]/.test(words)) break;
+    message = `${message} ${words.split('`')[0]!}`;
+    if (words.includes('`')) break;
+  }
+  if (opener.startsWith('(')) message = message.split(/^\)|['"]\)/)[0]!;
+  return message.replace(/\s+/g, ' ').trim().slice(0, 1500);
 }
 
 // Exceptions to facts --------------------------------------------------------------------------------------------

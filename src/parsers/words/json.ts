@@ -1,4 +1,5 @@
 import type { Input } from '../parser.ts';
+import { clean } from './lines.ts';
 
 /** A JSON value found in text, with the lines it stood on (indices). */
 export interface FoundJson {
@@ -22,13 +23,13 @@ export function* jsonValues(input: Input): Iterable<FoundJson> {
     left: 100_000 + patience * input.lines.reduce((sum, { text }) => sum + text.length, 0),
   };
   for (let from = 0; from < input.lines.length; from += 1) {
-    const start = /^[\s`'"]{0,40}([[{])/.exec(input.lines[from]!.text.slice(0, 60));
+    const start = /^[\s`'"]{0,40}([[{])/.exec(clean(input.lines[from]!.text.slice(0, 100)));
     if (start === null) continue;
     const to = closingLine(input, from, budget);
     if (to === -1) continue;
     const text = input.lines
       .slice(from, to + 1)
-      .map(({ text }) => text)
+      .map(({ text }) => clean(text))
       .join('\n');
     const value = parsed(text.slice(text.indexOf(start[1]!)));
     if (value === undefined) continue;
@@ -58,7 +59,7 @@ function closingLine(input: Input, from: number, budget: { left: number }): numb
   let inString = false;
   let length = 0;
   for (let at = from; at < input.lines.length; at += 1) {
-    const { text } = input.lines[at]!;
+    const text = clean(input.lines[at]!.text);
     length += text.length;
     budget.left -= text.length;
     if (length > maxLength || budget.left < 0) return -1;

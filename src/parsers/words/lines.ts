@@ -103,12 +103,20 @@ export function* readPhrases<Fact extends Evidence>(
   phrases: readonly Phrase<Fact>[],
 ): Iterable<Fact> {
   const whole = wholeText(input);
-  const active = phrases.filter(({ needle }) => whole.includes(needle));
+  // In what a person pastes, a mail program may have broken a line in the middle of the needle.
+  const pasted = whole.length <= maxPasted ? flatText(input) : '';
+  const active = phrases.filter(
+    ({ needle }) => whole.includes(needle) || (needle.includes(' ') && pasted.includes(needle)),
+  );
   if (active.length === 0) return;
   const taken = new Map<number, (readonly [from: number, to: number])[]>();
   for (const [index, line] of input.lines.entries()) {
     for (const phrase of active) {
-      if (!line.text.includes(phrase.needle)) continue;
+      if (
+        !line.text.includes(phrase.needle) &&
+        !(pasted !== '' && isBroken(input, index, phrase.needle))
+      )
+        continue;
       for (const found of occurrences(input, source, index, phrase)) {
         const from = found.match.index;
         const to = from + found.match[0].length;
@@ -122,6 +130,28 @@ export function* readPhrases<Fact extends Evidence>(
       }
     }
   }
+}
+
+/** Texts up to this length are looked at as if a person had pasted them. */
+const maxPasted = 131_072;
+const flatTexts = new WeakMap<Input, string>();
+
+/** All words of a small input in one line. */
+export function flatText(input: Input): string {
+  let flat = flatTexts.get(input);
+  if (flat === undefined) {
+    flat = input.lines.map((_, index) => wordsAt(input, index, '')).join(' ');
+    flatTexts.set(input, flat);
+  }
+  return flat;
+}
+
+/** The needle begins on this line and ends on the next. */
+function isBroken(input: Input, index: number, needle: string): boolean {
+  if (!needle.includes(' ') || index + 1 >= input.lines.length) return false;
+  const end = wordsAt(input, index, needle).slice(-needle.length);
+  const start = wordsAt(input, index + 1, needle).slice(0, needle.length);
+  return `${end} ${start}`.includes(needle);
 }
 
 /** The time that the line's prefix tells, where the fact has none of its own. */
