@@ -5,10 +5,12 @@ import { formatDuration } from '../model/units.ts';
 import { isRefusal, readText, type Refusal } from '../python/live-process.ts';
 import { look, openTarget, versionText, type Target } from '../python/look.ts';
 import { pause, startGuard, type Guard, type Paused } from '../python/pause.ts';
+import { renderHoldersCollapsed, renderHoldersSpeedscope } from '../render/exports/holders.ts';
 import { renderInspection } from '../render/inspection.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Problem } from './problem.ts';
 import { terminalOptions } from './terminal-options.ts';
+import { version } from './version.ts';
 
 interface Options {
   readonly json?: string | true;
@@ -17,6 +19,8 @@ interface Options {
   readonly budget: number;
   readonly verbose?: true;
   readonly stacks?: true;
+  readonly collapsed?: string;
+  readonly speedscope?: string;
 }
 
 export function configure(command: Command): void {
@@ -24,6 +28,8 @@ export function configure(command: Command): void {
     .argument('<target>', 'a process id, or a core file')
     .option('--stacks', 'stacks only: stops the process for some milliseconds')
     .option('--json [file]', 'the result as JSON (format coroner/1), to a file or - (default)')
+    .option('--collapsed <file>', 'the holders as collapsed stacks (flamegraph.pl)')
+    .option('--speedscope <file>', 'the holders for https://www.speedscope.app')
     .option('--budget <seconds>', 'longest stop of the process', seconds, 10)
     .option('--no-pause', 'do not stop the process while it is read (figures may not fit together)')
     .option('-v, --verbose', 'all stacks, types and holders')
@@ -109,14 +115,24 @@ function inspectionOf(
   };
 }
 
-function print(inspection: Inspection, { json, color, verbose }: Options): void {
+function print(inspection: Inspection, options: Options): void {
+  const { json, color, verbose, collapsed, speedscope } = options;
+  if (collapsed !== undefined) write(collapsed, renderHoldersCollapsed(inspection.memory));
+  if (speedscope !== undefined)
+    write(
+      speedscope,
+      renderHoldersSpeedscope(inspection.memory, {
+        name: inspection.process.name ?? inspection.process.place,
+        version,
+      }),
+    );
   if (json !== undefined) {
     const text = `${JSON.stringify(inspection, null, 2)}\n`;
     if (json === true || json === '-') {
       process.stdout.write(text);
       return;
     }
-    writeFileSync(json, text);
+    write(json, text);
   }
   process.stdout.write(
     renderInspection(inspection, {
@@ -124,6 +140,14 @@ function print(inspection: Inspection, { json, color, verbose }: Options): void 
       verbose: verbose === true,
     }),
   );
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new Problem(`${file} cannot be written: ${(error as NodeJS.ErrnoException).code}`);
+  }
 }
 
 function commandOf(pid: number): string | null {
