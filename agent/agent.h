@@ -79,6 +79,7 @@ static inline bool maybe_sampled(const void *address) {
 
 extern struct coroner_file *file;
 extern bool agent_ready;
+extern uint32_t state_pace_ms;
 void state_open(const char *folder, uint32_t parent);
 /* Added to the kind: counts as nothing until its resident pages are looked at. */
 #define NOTE_RESERVED 0x8000u
@@ -100,6 +101,7 @@ extern struct coroner_tree *tree;
 /* native.c */
 void native_stack(struct caller_stack *out, uintptr_t caller, uintptr_t stack, bool deep);
 void native_know_modules(const uint64_t *addresses, uint32_t count); /* under the lock */
+void native_forget_modules(void);
 
 /* python.c */
 void python_start(bool want_stacks, bool want_objects);
@@ -107,7 +109,12 @@ uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut);
 uint64_t python_frame_hash(const struct python_frame *frame);
 bool python_code_key(const char *code, struct coroner_code *key);
 void python_code_names(const char *code, struct coroner_code *entry);
-int32_t python_line(const char *code, int32_t last_instruction);
+/* Where the last look at a code object's line table stopped: module bodies have tables of thousands of entries. */
+struct line_cursor {
+  uint32_t at;
+  int32_t address, line;
+};
+int32_t python_line(const char *code, int32_t last_instruction, struct line_cursor *cursor);
 bool python_present(void);
 
 /* limit.c */

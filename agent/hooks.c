@@ -389,6 +389,7 @@ __attribute__((constructor)) static void start(void) {
   if (folder && *folder == '/') {
     uint64_t mean = option(options, "sample", 0);
     if (mean) sampling_set_mean(mean, true);
+    state_pace_ms = (uint32_t)option(options, "pace", state_pace_ms);
     state_open(folder, (uint32_t)getppid());
   }
   if (file) {

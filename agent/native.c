@@ -13,18 +13,38 @@ static bool peek(uintptr_t address, void *out, size_t bytes) {
   return syscall(SYS_process_vm_readv, (long)syscall(SYS_getpid), &local, 1L, &remote, 1L, 0L) == (long)bytes;
 }
 
-static const struct coroner_module *module_of(uint64_t address) {
-  for (uint32_t i = file->header.sections[SECTION_MODULES].used; i-- > 0;) {
-    const struct coroner_module *module = &file->modules[i];
-    if (address >= module->start && address < module->end) return module;
+/* The starts and ends of the modules' ranges, ascending: for a binary search. Later ranges replace what they overlap. */
+static struct { uint64_t start, end; } ranges[MODULE_CAPACITY];
+static uint32_t range_count;
+
+static bool is_code(uint64_t address) {
+  uint32_t low = 0, high = range_count;
+  while (low < high) {
+    uint32_t middle = (low + high) / 2;
+    if (ranges[middle].start <= address) low = middle + 1;
+    else high = middle;
   }
-  return NULL;
+  return low > 0 && address < ranges[low - 1].end;
 }
+
+static void add_range(uint64_t start, uint64_t end) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < range_count; i++)
+    if (ranges[i].end <= start || ranges[i].start >= end) ranges[kept++] = ranges[i];
+  if (kept == MODULE_CAPACITY) return;
+  uint32_t at = kept;
+  for (; at > 0 && ranges[at - 1].start > start; at--) ranges[at] = ranges[at - 1];
+  ranges[at].start = start;
+  ranges[at].end = end;
+  range_count = kept + 1;
+}
+
+void native_forget_modules(void) { range_count = 0; }
 
 /* Does a call instruction stand before it? Tells return addresses from other words that point into code. */
 static bool is_return_address(uint64_t address) {
   uint8_t before[8];
-  if (!module_of(address) || !peek(address - sizeof before, before, sizeof before)) return false;
+  if (!is_code(address) || !peek(address - sizeof before, before, sizeof before)) return false;
 #if defined(__x86_64__)
   if (before[3] == 0xe8) return true; /* call rel32 */
   for (int length = 2; length <= 7; length++) /* call through a register or memory: ff /2 */
@@ -70,6 +90,7 @@ static void add_module(uint64_t start, uint64_t end, uint64_t offset, const char
   if (section->used >= MODULE_CAPACITY) return;
   file->modules[section->used] = (struct coroner_module){start, end, offset, state_text(path, length), 0};
   __atomic_store_n(&section->used, section->used + 1, __ATOMIC_RELEASE);
+  add_range(start, end);
 }
 
 /* start-end perms offset dev inode path */
@@ -101,7 +122,7 @@ static uint64_t next_read_ns;
 /* dladdr() would take the loader's lock inside malloc(), which dlopen() calls with that lock held. */
 void native_know_modules(const uint64_t *addresses, uint32_t count) {
   bool unknown = false;
-  for (uint32_t i = 0; i < count; i++) unknown |= !module_of(addresses[i]);
+  for (uint32_t i = 0; i < count; i++) unknown |= !is_code(addresses[i]);
   if (!unknown) return;
   uint64_t now = monotonic_ns();
   if (now < next_read_ns) return;

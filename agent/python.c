@@ -166,9 +166,12 @@ static size_t read_varint(const uint8_t *table, size_t size, size_t i, uint32_t 
 }
 
 /* 3.11 on: Objects/locations.md */
-static int32_t line_311(const uint8_t *table, size_t size, int32_t first, int32_t at) {
+static int32_t line_311(const uint8_t *table, size_t size, int32_t first, int32_t at, struct line_cursor *cursor) {
   int32_t line = first, address = 0;
-  for (size_t i = 0; i < size;) {
+  size_t i = 0;
+  if (cursor->at && cursor->at < size && cursor->address <= at) i = cursor->at, address = cursor->address, line = cursor->line;
+  while (i < size) {
+    *cursor = (struct line_cursor){(uint32_t)i, address, line};
     uint32_t kind = table[i] >> 3 & 15, units = (table[i] & 7) + 1u, value;
     bool has_line = true;
     i++;
@@ -185,7 +188,7 @@ static int32_t line_311(const uint8_t *table, size_t size, int32_t first, int32_
   return 0;
 }
 
-int32_t python_line(const char *code, int32_t last_instruction) {
+int32_t python_line(const char *code, int32_t last_instruction, struct line_cursor *cursor) {
   uintptr_t object = word_at(code, layout->code_lines);
   int32_t first = int_at(code, layout->code_first_line);
   if (!looks_like_pointer(object)) return first;
@@ -197,7 +200,7 @@ int32_t python_line(const char *code, int32_t last_instruction) {
     case LINES_LNOTAB_27: return line_lnotab(table, size, first, last_instruction, false);
     case LINES_LNOTAB: return line_lnotab(table, size, first, last_instruction, true);
     case LINES_310: return line_310(table, size, first, last_instruction);
-    case LINES_311: return line_311(table, size, first, last_instruction);
+    case LINES_311: return line_311(table, size, first, last_instruction, cursor);
   }
   return first;
 }

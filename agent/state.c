@@ -35,6 +35,7 @@ static uint16_t frame_index[FRAME_INDEX];
 static uint16_t code_index[CODE_INDEX];
 static uint16_t live_index[LIVE_INDEX];
 static uint32_t text_index[TEXT_INDEX];
+static struct line_cursor line_cursors[CODE_CAPACITY];
 static uint16_t live_free[LIVE_CAPACITY];
 static uint32_t live_free_count, live_used_count;
 static uint32_t mapping_count;
@@ -42,6 +43,7 @@ static uint32_t mapping_count;
 static uint32_t last_python_node;
 static uint64_t last_python_ns;
 static uint64_t next_weigh_ns, next_moment_ns;
+uint32_t state_pace_ms = 200; /* of weighing, and of moments at first */
 
 static inline uint64_t mix(uint64_t x) {
   x *= 0x9E3779B97F4A7C15ull;
@@ -135,6 +137,7 @@ static uint32_t intern_code(const char *code) {
     uint32_t next = used(SECTION_CODES);
     if (next >= CODE_CAPACITY) return 0;
     python_code_names(code, &key);
+    line_cursors[next] = (struct line_cursor){0};
     file->codes[next] = key;
     publish(SECTION_CODES, next + 1);
     code_index[slot] = (uint16_t)(next + 1);
@@ -155,7 +158,7 @@ static uint32_t intern_frame(const struct python_frame *frame) {
     }
     uint32_t next = used(SECTION_FRAMES);
     if (next >= FRAME_CAPACITY) return 0;
-    file->frames[next] = (struct coroner_frame){code, frame->last_instruction, python_line(frame->code, frame->last_instruction), 0};
+    file->frames[next] = (struct coroner_frame){code, frame->last_instruction, python_line(frame->code, frame->last_instruction, &line_cursors[code - 1]), 0};
     publish(SECTION_FRAMES, next + 1);
     frame_index[slot] = (uint16_t)(next + 1);
     return next + 1;
@@ -409,7 +412,7 @@ static void keep_books(uint64_t now) {
     weigh(now);
     uint64_t cost = monotonic_ns() - now;
     /* Never more than 1 % of the time. */
-    next_weigh_ns = now + (cost > 1000000 ? cost * 100 : 100000000);
+    next_weigh_ns = now + (cost * 100 > state_pace_ms * 1000000ull ? cost * 100 : state_pace_ms * 1000000ull);
   }
   int64_t margin = header->peak_bytes / 64 + (1 << 20);
   if (header->live_bytes > header->peak_bytes + margin) copy_peak(now);
@@ -702,7 +705,7 @@ static void begin_file(struct coroner_file *made, uint32_t parent) {
   header->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
   header->sample_mean_bytes = header->first_sample_mean_bytes = sampling_mean();
   header->exact_bytes = exact_bytes;
-  header->history_interval_ms = 100;
+  header->history_interval_ms = state_pace_ms;
 #define SECTION(id, field, entry, count) \
   header->sections[id] = (struct coroner_section_entry){(uint32_t)offsetof(struct coroner_file, field), entry, count, 0}
   SECTION(SECTION_STACKS, stacks, sizeof made->stacks[0], STACK_CAPACITY);
@@ -781,6 +784,7 @@ static void forget_everything(void) {
   memset(text_index, 0, sizeof text_index);
   live_free_count = live_used_count = mapping_count = last_python_node = 0;
   next_weigh_ns = next_moment_ns = 0;
+  native_forget_modules();
 }
 
 COLD bool state_begin_child(void) {
