@@ -77,6 +77,7 @@ function coreDump(name: string, core: CoreFile, pythonThreads: readonly Thread[]
           command: process.commandLine,
           uid: process.uid,
         }),
+    ...known('threadId', core.threads[0]?.id),
     ...(executable === null ? {} : { executable }),
     signal: facts.signal === null || facts.signal === 0 ? null : signalName(facts.signal),
     ...known('signalCode', facts.code),

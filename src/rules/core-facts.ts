@@ -60,6 +60,9 @@ export function addressSpaceLimit({
 export function subjectOf(core: CoreDump): Subject {
   return {
     ...(core.pid === undefined ? {} : { pid: core.pid }),
+    ...(core.threadId === undefined || core.threadId === core.pid
+      ? {}
+      : { otherPids: [core.threadId] }),
     ...(core.name === undefined ? {} : { name: core.name }),
     ...(core.when === undefined ? {} : { when: core.when }),
     position: core.origin.line ?? 0,
@@ -135,11 +138,22 @@ export function access(core: CoreDump): string {
   return `${verb}${through}${zero}${at}${place(core)}`;
 }
 
-/** The same pid in other evidence: the kernel's refusal, the agent's record. */
+/** A refusal that led to a crash is moments older than it; cores of this machine have the time of their file. */
+const sameMomentMs = 120_000;
+
+/** What names the same process (or its thread that died) and, where both have a time, the same moment: pids come again. */
 export const samePid = <Fact extends Evidence & { readonly pid?: number }>(
   core: CoreDump,
   facts: readonly Fact[],
-): readonly Fact[] => (core.pid === undefined ? [] : facts.filter(({ pid }) => pid === core.pid));
+): readonly Fact[] =>
+  facts.filter(
+    ({ pid, when }) =>
+      pid !== undefined &&
+      (pid === core.pid || pid === core.threadId) &&
+      (when?.wall === undefined ||
+        core.when?.wall === undefined ||
+        Math.abs(Date.parse(when.wall) - Date.parse(core.when.wall)) <= sameMomentMs),
+  );
 
 export const lookWithGdb = (core: CoreDump): Unknown['command'] =>
   core.record === 'systemd-coredump'

@@ -9,6 +9,8 @@ export interface CoreDump extends Fact<'core-dump'> {
   /** Where the core itself lies, as the note says. */
   readonly storedAt?: string;
   readonly pid?: number;
+  /** The thread that died: the kernel's lines (`segfault at`, `__vm_enough_memory`) name it, not the process. */
+  readonly threadId?: number;
   readonly name?: string;
   readonly command?: string;
   readonly executable?: string;
