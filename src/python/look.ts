@@ -1,5 +1,5 @@
 import type { CoreFile } from '../elf/index.ts';
-import type { Holder, MemoryPicture, TypeTotal } from '../model/report.ts';
+import type { Holder, MemoryPicture, Thread, TypeTotal } from '../model/report.ts';
 import type { Bytes, Ms } from '../model/units.ts';
 import { coreSource, openCoreProcess } from './core-process.ts';
 import { findRuntime, type Runtime } from './find-runtime.ts';
@@ -35,6 +35,11 @@ export function openTarget(
 export function lookIntoCore(core: CoreFile, options: LookOptions): MemoryPicture | null {
   const target = lookInto(coreSource(core, () => {}));
   return isRefusal(target) ? null : look(target, options);
+}
+
+/** The Python stacks of a core that is open already; none where it was no Python, or one that cannot be read. */
+export function stacksOfCore(core: CoreFile): readonly Thread[] {
+  return lookIntoCore(core, { budgetMs: 1000, stacksOnly: true })?.threads ?? [];
 }
 
 function lookInto(source: MemorySource, maxChunks?: number, shift?: number): Target | Refusal {
