@@ -26,6 +26,70 @@ const generators = {
     if (status !== 0) throw new Error('coroner --help failed');
     return `\`\`\`\n${stdout.trimEnd()}\n\`\`\``;
   },
+  /** Every parser with its fixtures: what they say of themselves, and the verdict they must give. */
+  coverage: async () => {
+    const { parsers } = await built('parsers/index.js');
+    const read = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+    const cell = (text) => text.replace(/\s+/g, ' ').replaceAll('|', '\\|').trim();
+    const cases = (id) => {
+      const folder = join(root, 'fixtures', id);
+      if (!existsSync(folder)) return [];
+      return readdirSync(folder, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => {
+          const about = read(join(folder, name, 'about.md'));
+          const field = (key) => cell(new RegExp(`^- ${key}: (.*)$`, 'm').exec(about)?.[1] ?? '');
+          const { incidents = [] } = JSON.parse(read(join(folder, name, 'expected.json')) || '{}');
+          const causes = [...new Set(incidents.map(({ cause }) => cause))].join(', ') || 'no death';
+          const title = cell(about.split('\n')[0].replace(/^# /, ''));
+          return {
+            name,
+            title,
+            causes,
+            format: field('format'),
+            kernel: field('kernel'),
+            damage: field('damage'),
+          };
+        })
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
+    };
+    const summary = parsers.map(
+      ({ id, title }) => `| [\`${id}\`](#${id}) | ${cell(title)} | ${cases(id).length} |`,
+    );
+    const sections = parsers.map(({ id, title }) => {
+      const rows = cases(id);
+      if (rows.length === 0) return '';
+      const detailed = rows.some(({ format }) => format !== '');
+      const head = detailed
+        ? [
+            '| case | what it is | format | version | damage | verdict |',
+            '| --- | --- | --- | --- | --- | --- |',
+          ]
+        : ['| case | what it is | verdict |', '| --- | --- | --- |'];
+      return [
+        `### ${id}`,
+        '',
+        `${cell(title)}.`,
+        '',
+        ...head,
+        ...rows.map(({ name, title: what, format, kernel, damage, causes }) =>
+          detailed
+            ? `| ${name} | ${what} | ${format} | ${kernel} | ${damage} | ${causes} |`
+            : `| ${name} | ${what} | ${causes} |`,
+        ),
+        '',
+      ].join('\n');
+    });
+    return [
+      '| parser | format | fixtures |',
+      '| --- | --- | --- |',
+      ...summary,
+      '',
+      ...sections.filter(Boolean),
+    ]
+      .join('\n')
+      .trimEnd();
+  },
   /** One line a cause, with its page where there is one. */
   causes: async (file) => {
     const { causes } = await built('model/causes.js');
