@@ -1,0 +1,158 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { Report } from '../../src/model/report.ts';
+import { makeCgroup } from '../cgroup.ts';
+import { cCompiler, cgroup, pythons } from '../have.ts';
+import { noAgent } from './under-agent.ts';
+
+const coroner = new URL('../../bin/coroner.js', import.meta.url).pathname;
+const program = (name: string) => new URL(`../programs/${name}`, import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const found = [...pythons()];
+const [, python = ''] =
+  found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
+const reason = python === '' ? 'needs a CPython of pyenv' : noAgent(python);
+
+let count = 0;
+/** `coroner run COMMAND`; the report it wrote. */
+function run(command: readonly string[], enter: readonly string[] = []): Report {
+  const json = join(folder, `${(count += 1)}.json`);
+  const [file = '', ...args] = [
+    ...enter,
+    process.execPath,
+    coroner,
+    'run',
+    '--output',
+    join(folder, 'incidents'),
+    '--json',
+    json,
+    '--',
+    ...command,
+  ];
+  spawnSync(file, args, { stdio: 'ignore', timeout: 60_000, killSignal: 'SIGKILL' });
+  return JSON.parse(readFileSync(json, 'utf8')) as Report;
+}
+
+const leak = `
+keep = []
+def remember(i):
+    keep.append({"id": i, "name": "row-%d" % i})  # leak
+i = 0
+while True:
+    remember(i)
+    i += 1
+`;
+const leakFile = join(folder, 'leak.py');
+writeFileSync(leakFile, leak);
+const leakLine = leak.split('\n').findIndex((line) => line.endsWith('# leak')) + 1;
+
+describe.skipIf(reason)(`coroner run with the agent${reason ? ` (${reason})` : ''}`, () => {
+  const noCgroup = cgroup();
+  test.skipIf(noCgroup)(
+    `killed by the kernel: the line that had allocated the memory${noCgroup ? ` (${noCgroup})` : ''}`,
+    async () => {
+      const group = makeCgroup('agent-oom', { limitBytes: 160 * 2 ** 20, swapBytes: 0 });
+      try {
+        const { incidents } = run([...group.enter, python, leakFile]);
+        const incident = incidents.find(({ cause }) => cause === 'kernel-cgroup-oom');
+        expect(incident?.memory.allocations?.find(({ when }) => when === 'death')).toMatchObject({
+          file: leakFile,
+          line: leakLine,
+          function: 'remember',
+        });
+        expect(incident?.memory.allocations?.[0]?.share).toBeGreaterThan(0.8);
+      } finally {
+        await group.remove();
+      }
+    },
+  );
+
+  test('malloc gave NULL and nobody looked: size, line and limit, without core or kernel log', () => {
+    const { incidents } = run([python, program('malloc_null.py')]);
+    expect(incidents[0]).toMatchObject({ cause: 'alloc-failure-segfault', death: 'disguised' });
+    expect(['strong', 'certain']).toContain(incidents[0]?.confidence);
+    const source = readFileSync(program('malloc_null.py'), 'utf8').split('\n');
+    // `stack` is where it crashed, as faulthandler printed it; the refusal has its own.
+    const line = incidents[0]?.memory.failures?.[0]?.stack[0]?.line ?? 0;
+    expect(source[line - 1]).toContain('malloc');
+    expect(incidents[0]?.request.bytes).toBeGreaterThan(1e9);
+  });
+
+  test('growth under a limit of address space: the rlimit and the growing line', () => {
+    const { incidents } = run(['bash', '-c', `ulimit -v 200000; exec ${python} ${leakFile}`]);
+    expect(incidents[0]).toMatchObject({ limit: { owner: 'rlimit', path: 'RLIMIT_AS' } });
+    expect(incidents[0]?.memory.allocations?.[0]).toMatchObject({ line: leakLine });
+    expect(incidents[0]?.request.bytes).toBeGreaterThan(0);
+  });
+
+  const noCompiler = cCompiler();
+  test.skipIf(noCompiler)(
+    `a C program's unchecked malloc: size and function${noCompiler ? ` (${noCompiler})` : ''}`,
+    () => {
+      const binary = join(folder, 'naive');
+      expect(spawnSync('cc', ['-O1', '-o', binary, program('naive-malloc.c')]).status).toBe(0);
+      const bytes = 9_000_000_000_000_000;
+      const { incidents } = run([binary, String(bytes)]);
+      expect(incidents[0]).toMatchObject({
+        cause: 'alloc-failure-segfault',
+        request: { bytes },
+        stack: [{ function: 'main', file: binary }],
+      });
+    },
+  );
+
+  test('the recorder itself is killed: the folder still has the lines up to the death of the command', async () => {
+    const output = join(folder, 'orphan');
+    const recorder = spawn(
+      process.execPath,
+      [
+        coroner,
+        'run',
+        '--output',
+        output,
+        '--',
+        python,
+        program('agent/grow.py'),
+        'dicts',
+        String(80 * 2 ** 20),
+      ],
+      { stdio: 'ignore' },
+    );
+    const incident = await until(() => existsSync(output) && readdirSync(output)[0]);
+    await until(() =>
+      readdirSync(join(output, incident, 'agent')).some((name) => name.endsWith('.mem')),
+    );
+    recorder.kill('SIGKILL');
+    // The command goes on to its end by itself: 80 MiB.
+    await sleep(4000);
+    const { readAgentFiles } = await import('../../src/record/agent.ts');
+    const { allocationsOf } = await import('../../src/parsers/agent-file.ts');
+    const { looks } = readAgentFiles(join(output, incident));
+    const [top] = looks.flatMap(({ file }) => allocationsOf(file, 'peak'));
+    expect(top).toMatchObject({ function: 'grow' });
+    expect(top?.bytes).toBeGreaterThan(40 * 2 ** 20);
+    const diagnosis = spawnSync(
+      process.execPath,
+      [coroner, 'diagnose', '--json', '-', join(output, incident)],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect(JSON.parse(diagnosis.stdout)).toMatchObject({ format: 'coroner/1' });
+  });
+});
+
+async function until<T>(look: () => T | false | undefined): Promise<T> {
+  for (let i = 0; i < 200; i += 1) {
+    const seen = look();
+    if (seen !== false && seen !== undefined) return seen;
+    await sleep(50);
+  }
+  throw new Error('it never came');
+}
