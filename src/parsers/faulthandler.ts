@@ -2,10 +2,10 @@
  * Python's faulthandler: `Fatal Python error: Segmentation fault` with every thread's stack (P11), and its `Timeout`.
  * The words tell where it crashed, not why.
  */
-import type { DeathNotice } from '../model/evidence.ts';
+import type { DeathNotice, ProgramAbort } from '../model/evidence.ts';
 import type { StackFrame } from '../model/report.ts';
 import type { Input, Parser } from './parser.ts';
-import { lineAt, originOf, wholeText } from './words/lines.ts';
+import { elsewhere, lineAt, originOf, wholeText } from './words/lines.ts';
 
 const id = 'faulthandler';
 
@@ -23,11 +23,12 @@ const signals: Readonly<Record<string, string>> = {
 export const faulthandler: Parser = {
   id,
   title: "faulthandler's dump of a crash",
-  needles: ['Fatal Python error: ', 'fatal exception: '],
+  needles: ['Fatal Python error: ', 'fatal exception: ', 'set_nomemory'],
   parse,
 };
 
-function* parse(input: Input): Iterable<DeathNotice> {
+function* parse(input: Input): Iterable<DeathNotice | ProgramAbort> {
+  yield* injected(input);
   if (!/Fatal Python error: |fatal exception: /.test(wholeText(input))) return;
   for (const [at, { text }] of input.lines.entries()) {
     if (!text.includes('atal ')) continue;
@@ -56,6 +57,29 @@ function* parse(input: Input): Iterable<DeathNotice> {
       stack: stackAfter(input, at),
     };
   }
+}
+
+/** CPython's own fault injection: the allocations that failed were made to fail, and a crash after them did not look. */
+function* injected(input: Input): Iterable<ProgramAbort> {
+  const at = input.lines.findIndex(({ text }) => /\bset_nomemory\b/.test(text));
+  const crash = elsewhere(
+    input,
+    /Segmentation fault|SIGSEGV|EXC_BAD_ACCESS|SIGABRT|Assertion .{1,300} failed|Aborted/,
+  );
+  if (at === -1 || crash === null) return;
+  const segfault = /Segmentation|SIGSEGV|BAD_ACCESS/.test(crash[0]);
+  yield {
+    kind: 'program-abort',
+    origin: originOf(input, id, at),
+    by: 'CPython',
+    signal: segfault ? 'SIGSEGV' : 'SIGABRT',
+    resource: 'memory',
+    variant: 'injected',
+    message: crash[0],
+    stack: [],
+    crashed: true,
+    crash: segfault ? 'segfault' : 'abort',
+  };
 }
 
 /** The current thread's frames, innermost first as they are printed. */

@@ -108,6 +108,22 @@ const wordings: readonly NoticeWording[] = [
     pattern: /returned non-zero exit status -9\b/,
   },
   {
+    by: 'gdb',
+    needle: 'Program received signal',
+    pattern: /Program received signal (?<signal>SIG(?:SEGV|ABRT|BUS|ILL|FPE))/,
+  },
+  {
+    by: 'gdb',
+    needle: 'Program terminated with signal',
+    pattern: /Program terminated with signal (?<signal>SIG(?:SEGV|ABRT|BUS|ILL|FPE|KILL)|\d{1,2})/,
+  },
+  {
+    by: 'lldb',
+    needle: 'stop reason = ',
+    signal: 'SIGSEGV',
+    pattern: /stop reason = (?:signal SIGSEGV|EXC_BAD_ACCESS)/,
+  },
+  {
     by: 'zig',
     needle: 'terminated with signal KILL',
     signal: 'SIGKILL',

@@ -1,4 +1,4 @@
-import type { ProgramError, StatedLimit } from '../model/evidence.ts';
+import type { DeathNotice, ProgramError, StatedLimit } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Limit, Remedy, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
@@ -10,10 +10,15 @@ export const allocFailureException = defineRule({
   id: 'alloc-failure-exception',
   title: 'An allocation failed and the program raised an exception (P1 to P8, P14)',
   needs: ['program-error'],
-  uses: ['stated-limit', 'process-limits', 'host-counters', 'kernel-refusal'],
-  judge: ({ 'program-error': errors, 'stated-limit': limits, ...watched }) =>
+  uses: ['stated-limit', 'death-notice', 'process-limits', 'host-counters', 'kernel-refusal'],
+  judge: ({
+    'program-error': errors,
+    'stated-limit': limits,
+    'death-notice': notices,
+    ...watched
+  }) =>
     groupRepeated(errors.filter(({ resource }) => resource === 'memory')).map((group) => {
-      const finding = judge(group, limits);
+      const finding = judge(group, limits, crashAfter(group.at(-1)!, notices));
       // A watched process has told its limits: the rule about them knows which it was.
       return limitOf(group[0], watched) === null
         ? finding
@@ -24,17 +29,28 @@ export const allocFailureException = defineRule({
 function judge(
   [error, ...again]: readonly [ProgramError, ...ProgramError[]],
   limits: readonly StatedLimit[],
+  crash: DeathNotice | undefined,
 ): Finding {
   const limit = error.variant === 'windows-commit-limit' ? undefined : statedRlimit(limits);
   const commit = error.variant === 'windows-commit-limit';
   return {
     subject: subjectOf(error, error),
-    cause: limit === undefined ? 'alloc-failure-exception' : 'rlimit',
-    death: 'obvious',
+    cause:
+      limit !== undefined
+        ? 'rlimit'
+        : crash === undefined
+          ? 'alloc-failure-exception'
+          : crash.signal === 'SIGSEGV'
+            ? 'alloc-failure-segfault'
+            : 'alloc-failure-abort',
+    death: crash === undefined ? 'obvious' : 'disguised',
     confidence: confidenceOf(error),
     ...(error.variant === undefined ? {} : { variant: error.variant }),
-    headline: headline(error, limit),
-    because: [reason(error, says(error, again.length))],
+    headline: `${headline(error, limit)}${crash === undefined ? '' : `, and then it crashed (${crash.signal})`}`,
+    because: [
+      reason(error, says(error, again.length)),
+      ...(crash === undefined ? [] : [reason(crash, `${crash.by} saw it crash right after`)]),
+    ],
     ...(error.stack.length === 0 ? {} : { stack: error.stack }),
     request: { bytes: error.requestBytes ?? null },
     ...(limit === undefined
@@ -55,6 +71,26 @@ function judge(
     unknown: [...lost(error), ...(limit === undefined && !commit ? [whoseLimit] : [])],
     remedies: remedies(error),
   };
+}
+
+/** Lines within which a crash belongs to the failed allocation before it. */
+const crashLines = 12;
+
+/** What the shell says of a crash right after the words: the process died of what it did not survive. */
+function crashAfter(
+  { origin, headed }: ProgramError,
+  notices: readonly DeathNotice[],
+): DeathNotice | undefined {
+  if (headed === false) return undefined;
+  return notices.find((notice) => {
+    const distance = (notice.origin.line ?? 0) - (origin.line ?? 0);
+    return (
+      (notice.signal === 'SIGSEGV' || notice.signal === 'SIGABRT') &&
+      notice.pid === undefined &&
+      distance > 0 &&
+      distance <= crashLines
+    );
+  });
 }
 
 const lostTraceback = new Set(['P2', 'P3', 'P4', 'P7']);
