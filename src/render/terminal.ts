@@ -418,7 +418,10 @@ function stack(page: Page, incident: Incident, recording: Recording | undefined)
     page.title('Where it died or failed, innermost first');
     frames(page, incident.stack, recording, 40);
   }
+  const told = JSON.stringify(incident.stack);
   for (const thread of incident.memory.threads ?? []) {
+    // The stack of the death is mostly that of one of the threads, seen once more.
+    if (JSON.stringify(thread.stack) === told) continue;
     page.title(
       `Thread ${thread.name ?? thread.id}${thread.holdsGil ? ' (running Python)' : ''}${thread.collectingGarbage === true ? ' (collecting garbage)' : ''}`,
     );
@@ -531,7 +534,10 @@ function holders(page: Page, { memory }: Incident, recording: Recording | undefi
     );
   }
   for (const when of ['peak', 'death'] as const) {
-    const at = allocations.filter((allocation) => allocation.when === when);
+    // What is under a hundredth explains nothing, unless all is.
+    const at = allocations
+      .filter((allocation) => allocation.when === when)
+      .filter(({ share }, index) => index < 3 || share >= 0.01);
     if (at.length === 0) continue;
     page.title(
       when === 'peak'
@@ -595,17 +601,20 @@ function holders(page: Page, { memory }: Incident, recording: Recording | undefi
   }
   if (accounted !== undefined) {
     page.title('How the resident memory adds up');
-    const { rssBytes, pythonBytes, nativeBytes, unexplainedBytes, parts = [] } = accounted;
+    const { rssBytes, pythonBytes, nativeBytes, unexplainedBytes, parts } = accounted;
+    const coarse = [
+      { what: 'Python objects', bytes: pythonBytes },
+      { what: 'native code and libraries', bytes: nativeBytes },
+    ];
     weights(
       page,
-      (
-        [
-          [pythonBytes, 'Python objects'],
-          [nativeBytes, 'native code and libraries'],
-          [unexplainedBytes, 'not explained'],
-          ...parts.map(({ what, bytes }) => [bytes, `of it: ${what}`] as const),
-        ] as const
-      ).map(([bytes, text]) => ({ bytes, share: bytes / Math.max(1, rssBytes), what: [{ text }] })),
+      [...(parts ?? coarse), { what: 'not explained', bytes: unexplainedBytes }].map(
+        ({ what, bytes }) => ({
+          bytes,
+          share: bytes / Math.max(1, rssBytes),
+          what: [{ text: what }],
+        }),
+      ),
     );
   }
   for (const note of notes)

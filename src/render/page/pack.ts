@@ -41,7 +41,7 @@ export function packRecording(recording: Recording): PackedRecording {
     processes,
     cgroups,
     host,
-    packed: deflateSync(writer.bytes(), { level: 9 }).toString('base64'),
+    packed: deflateSync(writer.bytes(), { level: 6 }).toString('base64'),
   };
 }
 
