@@ -134,6 +134,14 @@ function oomKilled(found: Found, record: KillerRecord): KillerRecord | undefined
     )
   )
     return undefined;
+  // Advice names the word as well: `if the status is OOMKilled, raise the limit`.
+  if (
+    /\b(?:if|when|whether|would|could|may|might|should|unless|check|look(?:ing)? for|e\.g\.|such as|means?|avoid|prevent|detect\w*|troubleshoot\w*|debug\w*|wenn|falls|si|如果|若)\b.{0,80}OOMKill/i.test(
+      here,
+    ) ||
+    /OOMKilled.{0,40}\b(?:means|happens when|occurs when|indicates|would|could|might)\b/i.test(here)
+  )
+    return undefined;
   const around = (from: number, to: number): string =>
     Array.from({ length: to - from + 1 }, (_, step) =>
       lineAt(found.input, found.index + from + step),
