@@ -197,11 +197,16 @@ function pointerArray(census: Census, address: number, named: (node: number) => 
   const sample = Array.from({ length: 16 }, (_, i) => memory.word(address + 8 * i));
   const filled = sample.filter((word) => word !== 0);
   if (filled.length < 12 || !filled.every(isObject)) return;
-  if (census.isVisited(filled[0]!) && census.isVisited(filled.at(-1)!)) return;
+  // All known already? The beginning does not tell: an old, smaller block of the same items may lie about, too.
+  const places = Math.floor(bytes / 8) - 2;
+  const isNews = Array.from({ length: 64 }, (_, i) =>
+    memory.word(address + 8 * Math.floor((i * places) / 64)),
+  ).some((word) => isObject(word) && !census.isVisited(word));
+  if (!isNews) return;
   const group = census.graph.node(0, -1, 0);
   census.graph.edge(0, group);
   census.graph.flags[group]! |= 1;
-  census.visitArray(address, Math.floor(bytes / 8) - 2, group);
+  census.visitArray(address, places, group);
   census.addBuffer(address, bytes);
   named(group);
 }
