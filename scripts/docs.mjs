@@ -108,6 +108,42 @@ const generators = {
   },
 };
 
+/** How often each word was right; from what `scripts/calibration.mjs` wrote down. */
+generators.calibration = () => {
+  const { rows, phases, wrong, skipped, texts } = JSON.parse(
+    readFileSync(join(root, 'docs/calibration.json'), 'utf8'),
+  );
+  const share = ({ right, wrong: not }) => (right + not === 0 ? '–' : `${right} of ${right + not}`);
+  const words = ['certain', 'strong', 'likely', 'weak', 'nothing'];
+  const columns = [
+    ['under `coroner run`', phases.live],
+    ['from its folder', phases.folder],
+    ['from what was left behind', phases.after],
+    ...(texts ? [[`${texts.files} texts of others`, texts.tally]] : []),
+  ];
+  return [
+    `${rows} deaths and look-alikes were provoked.`,
+    '',
+    `| said | ${columns.map(([title]) => title).join(' | ')} |`,
+    `| --- | ${columns.map(() => '---').join(' | ')} |`,
+    ...words.map(
+      (word) => `| ${word} | ${columns.map(([, tally]) => share(tally[word])).join(' | ')} |`,
+    ),
+    '',
+    wrong.length === 0
+      ? 'None was told wrongly.'
+      : `Told wrongly: ${wrong.map(({ id, phase, said, confidence, expected }) => `\`${id}\` (${phase}): ${said}${confidence ? `, ${confidence}` : ''}, not ${expected.join(' or ')}`).join('; ')}.`,
+    ...(Object.keys(skipped).length === 0
+      ? []
+      : [
+          '',
+          `Not provoked: ${Object.entries(skipped)
+            .map(([id, why]) => `\`${id}\` (${why})`)
+            .join(', ')}.`,
+        ]),
+  ].join('\n');
+};
+
 const documents = ['README.md', 'CONTRIBUTING.md'];
 const collect = (folder) => {
   if (!existsSync(join(root, folder))) return;
