@@ -7,6 +7,8 @@ export default class Counts {
     for (const module of modules) {
       // A file that could not even be collected has no tests to fail.
       if (module.errors().length > 0) counts.failed += 1;
+      for (const suite of module.children.allSuites())
+        if (suite.errors().length > 0) counts.failed += 1;
       for (const test of module.children.allTests()) {
         const result = test.result();
         if (result.state === 'passed') counts.passed += 1;

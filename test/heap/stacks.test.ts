@@ -49,7 +49,14 @@ const calls = (thread: Thread): readonly Call[] =>
 const asText = (stack: readonly Call[]): string =>
   stack.map(({ name, file, line }) => `${name} ${file}:${name === 'stop' ? 0 : line}`).join('\n');
 
+/** A suite must not be empty where there is none: what it lacks is said by name. */
+const needsPython = () => {
+  if (versions().length === 0)
+    test.skip('every CPython of pyenv (needs a CPython of pyenv)', () => {});
+};
+
 describe('stacks of a living process', () => {
+  needsPython();
   test.each(versions())(
     'CPython %s: as faulthandler and sys._current_frames say, line for line',
     async (_, python) => {
@@ -80,6 +87,7 @@ describe('stacks of a living process', () => {
 });
 
 describe('stacks from a core of the same moment', () => {
+  needsPython();
   const why = command('gdb');
   test.skipIf(why !== null).each(versions())(
     `CPython %s: the same as live${why === null ? '' : ` (${why})`}`,

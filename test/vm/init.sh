@@ -17,7 +17,13 @@ ln -s /tools/bin/node /usr/bin/node
 printf '#!/bin/sh\nexec /tools/bin/node /coroner/bin/coroner.js "$@"\n' > /bin/coroner
 chmod +x /bin/coroner
 # within CGROUP COMMAND...: enters a cgroup below the root and becomes the command
-printf '#!/bin/sh\necho $$ > /sys/fs/cgroup/$1/cgroup.procs || exit 126\nshift\nexec "$@"\n' > /bin/within
+# (in Python and not in the static busybox, before which nothing can be preloaded)
+cat > /bin/within <<'END'
+#!/usr/bin/python3
+import os, sys
+open("/sys/fs/cgroup/%s/cgroup.procs" % sys.argv[1], "w").write(str(os.getpid()))
+os.execvp(sys.argv[2], sys.argv[2:])
+END
 chmod +x /bin/within
 J=$(sed -n 's/.*job=\([^ ]*\).*/\1/p' /proc/cmdline)
 echo "VM boot-done uptime=$(cut -d' ' -f1 /proc/uptime) job=$J kernel=$(uname -r)"

@@ -100,10 +100,13 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
   mkdirSync(checkout);
   const copied = [
     'bin',
+    'python-hook',
+    'rehearsal',
     'dist',
     'package.json',
     'agent',
     'docs/causes',
+    'docs/example',
     'test/vm',
     'test/programs',
   ];
