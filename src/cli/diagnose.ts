@@ -12,6 +12,7 @@ import type { Report } from '../model/report.ts';
 import { exitCodes } from './exit-codes.ts';
 import { pointInTime } from './point-in-time.ts';
 import { Problem } from './problem.ts';
+import { progressLine } from './progress-line.ts';
 import { addFileOptions, writeReportFiles, type FileOptions } from './report-files.ts';
 
 interface Options extends FileOptions {
@@ -73,24 +74,51 @@ const merge = (parts: readonly Everything[]): Everything => {
   return { ...mergeGathered(parts), ...(recording === undefined ? {} : { recording }) };
 };
 
+/**
+ * All inputs as one body of evidence. One that cannot be read is a problem; beside others it is said, and ends with
+ * status 66 after the verdict on the rest.
+ */
 async function gatherAll(files: readonly string[]): Promise<readonly Everything[]> {
   const parts: Everything[] = [];
-  for (const file of files) parts.push(await gather(file));
+  const names = files.map((file) => basename(file));
+  for (const [index, file] of files.entries()) {
+    const base = names[index] ?? file;
+    // Two files of one name (a/kern.log, b/kern.log) are told apart by their paths.
+    const name = names.indexOf(base) === names.lastIndexOf(base) ? base : file;
+    try {
+      parts.push(await gather(file, name));
+    } catch (error) {
+      if (!(error instanceof Problem) || files.length === 1) throw error;
+      process.stderr.write(`coroner: ${error.message}\n`);
+      process.exitCode = error.exitCode;
+    }
+  }
+  if (parts.length === 0)
+    throw new Problem('none of the files could be read', undefined, exitCodes.noInput);
   return parts;
 }
 
-async function gather(path: string): Promise<Everything> {
+async function gather(path: string, name: string): Promise<Everything> {
   if (path === '-') return gatherOpened(await openStream(process.stdin), 'stdin');
   const opened = await openInput(path);
   if (opened.kind === 'unreadable')
     throw new Problem(`cannot read ${path}: ${opened.why}`, opened.command, exitCodes.noInput);
-  return gatherOpened(opened, opened.kind === 'folder' ? path : basename(path));
+  return gatherOpened(opened, opened.kind === 'folder' ? path : name);
 }
 
 async function gatherOpened(opened: OpenedInput, name: string): Promise<Everything> {
   switch (opened.kind) {
-    case 'bytes':
-      return gatherChunks(opened.chunks, name);
+    case 'bytes': {
+      const progress = progressLine(process.stderr);
+      const of = opened.bytes === undefined ? '' : ` of ${Math.ceil(opened.bytes / 2 ** 20)}`;
+      try {
+        return await gatherChunks(opened.chunks, name, {
+          onProgress: (bytes) => progress.show(`${name} (${Math.round(bytes / 2 ** 20)}${of} MiB)`),
+        });
+      } finally {
+        progress.clear();
+      }
+    }
     case 'core': {
       const { gatherCore } = await import('./gather-core.ts');
       return gatherCore(opened.path, name);

@@ -6,10 +6,11 @@ import { openInput } from '../machine/read-input.ts';
 import { gatherThisMachine as gather } from '../machine/this-machine.ts';
 import type { Gathered } from '../model/gathered.ts';
 import { gatherCore } from './gather-core.ts';
+import { progressLine } from './progress-line.ts';
 
 /** This machine's logs, cores and counters; on a terminal with a line that says what is being read. */
 export async function gatherThisMachine(wanted: Wanted): Promise<Gathered> {
-  const progress = process.stderr.isTTY ? progressLine() : null;
+  const progress = progressLine(process.stderr);
   try {
     return await gather({
       roots: machineRoots,
@@ -19,13 +20,13 @@ export async function gatherThisMachine(wanted: Wanted): Promise<Gathered> {
       clock,
       readStream: (chunks, name) =>
         gatherChunks(chunks, name, {
-          onProgress: (bytes) => progress?.show(`${name} (${Math.round(bytes / 2 ** 20)} MiB)`),
+          onProgress: (bytes) => progress.show(`${name} (${Math.round(bytes / 2 ** 20)} MiB)`),
         }),
       readFile,
-      ...(progress === null ? {} : { onProgress: progress.show }),
+      onProgress: progress.show,
     });
   } finally {
-    progress?.clear();
+    progress.clear();
   }
 }
 
@@ -60,25 +61,4 @@ async function readFile(path: string, name: string): Promise<Part> {
 function clock(): { readonly nowMs: number; readonly uptimeSeconds: number } | null {
   const uptimeSeconds = Number(process.hrtime.bigint() / 1_000_000n) / 1000;
   return Math.abs(uptime() - uptimeSeconds) > 2 ? null : { nowMs: Date.now(), uptimeSeconds };
-}
-
-/** Not before a moment has gone by: what is quick needs no word. */
-const quietMs = 400;
-
-function progressLine(): { readonly show: (what: string) => void; readonly clear: () => void } {
-  const startedMs = Date.now();
-  let shown = 0;
-  return {
-    show: (what) => {
-      const now = Date.now();
-      if (now - startedMs < quietMs || now - shown < 100) return;
-      shown = now;
-      // eslint-disable-next-line no-control-regex -- names of files may hold anything
-      const safe = what.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
-      process.stderr.write(`\r\u001b[Kcoroner: reading ${safe.slice(0, 60)}`);
-    },
-    clear: () => {
-      if (shown > 0) process.stderr.write('\r\u001b[K');
-    },
-  };
 }

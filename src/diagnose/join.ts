@@ -51,10 +51,14 @@ const pidsOf = ({ pid, otherPids = [] }: Subject): readonly number[] =>
 function samePidIsSameDeath(a: Opinion, b: Opinion): boolean {
   if (!sameMoment(a.finding.subject.when, b.finding.subject.when)) return false;
   if (a.rule !== b.rule) return true;
-  if (fileOf(a.finding) === fileOf(b.finding)) return false;
+  if (fileOf(a.finding) === fileOf(b.finding)) return sameLine(a.finding, b.finding);
   // The same record in two files (kern.log and syslog, or both of them and the journal).
   return sameFigures(a.finding, b.finding);
 }
+
+/** One file given twice, by itself and within its folder. */
+const sameLine = (a: Finding, b: Finding): boolean =>
+  a.because[0]?.place === b.because[0]?.place && a.because[0]?.quote === b.because[0]?.quote;
 
 function sameFigures(a: Finding, b: Finding): boolean {
   if (a.cause !== b.cause) return false;
@@ -158,8 +162,9 @@ function bestFor(
 
 /** The same text given twice, or logged in two files. */
 const sameRecord = (a: Opinion, b: Opinion): boolean =>
-  fileOf(a.finding) !== fileOf(b.finding) &&
-  a.finding.headline === b.finding.headline &&
+  (fileOf(a.finding) === fileOf(b.finding)
+    ? sameLine(a.finding, b.finding)
+    : a.finding.headline === b.finding.headline) &&
   sameMoment(a.finding.subject.when, b.finding.subject.when);
 
 function fits(other: Opinion, { rule, finding }: Opinion): boolean {
