@@ -92,6 +92,12 @@ describe('words that tell of no death', () => {
       'settings of a guard':
         'systemd-oomd[1]: Swap Used Limit: 90.00%\nDefault Memory Pressure Limit: 60.00%',
       'a setting': 'mem_limit: 512m\noom_score_adj: 500',
+      'advice about OOMKilled': 'If the pod status is OOMKilled, increase the memory limit.',
+      'advice about the GPU': 'To avoid CUDA out of memory errors, reduce the batch size.',
+      'a changelog': 'Fixed a crash with "Cannot allocate memory" on 32-bit systems.',
+      'a changelog about arrays': '- Fixes `MemoryError: Unable to allocate` on large inputs',
+      'advice about a guard':
+        'earlyoom will send SIGTERM to the process with the highest oom_score.',
     }),
   )('%s', (_, text) => {
     expect(judge(text).filter(({ outOfMemory }) => outOfMemory !== false)).toEqual([]);

@@ -1,7 +1,14 @@
 /** Last words of native programs and of runtimes other than Python whose allocation was refused (P12, P13, P19, E18). */
 import type { ProgramAbort } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
-import { lineAt, readPhrases, wholeText, type Found, type Phrase } from './words/lines.ts';
+import {
+  isAdvice,
+  lineAt,
+  readPhrases,
+  wholeText,
+  type Found,
+  type Phrase,
+} from './words/lines.ts';
 import { requestedBytes } from './words/sizes.ts';
 
 const id = 'native-abort';
@@ -763,6 +770,7 @@ function factOf(
 function isElsewhere(line: string, { match, passage }: Found): boolean {
   const before = passage.slice(Math.max(0, match.index - 200), match.index);
   return (
+    isAdvice(before) ||
     /(?:(?<!java\.[\w.]{0,40})(?<![A-Za-z0-9])[A-Z]\w{0,60}(?:Error|Exception)(?:\(['"]?|: ?)|\[Errno \d+\] ?)[^`]{0,190}$/.test(
       before,
     ) ||

@@ -6,7 +6,7 @@ import type { ProgramError } from '../model/evidence.ts';
 import type { StackFrame } from '../model/report.ts';
 import type { Input, Parser } from './parser.ts';
 import { stripPrefix } from './prefix.ts';
-import { lineAt, originOf, whenAt, wholeText } from './words/lines.ts';
+import { isAdvice, lineAt, originOf, whenAt, wholeText } from './words/lines.ts';
 import { exceptionMeaning, type Meaning } from './words/meaning.ts';
 import { arrayRequest, requestedBytes } from './words/sizes.ts';
 
@@ -274,6 +274,7 @@ function* inlineIn(input: Input, at: number, text: string): Iterable<Raised> {
   const match = mention ?? alone;
   if (match === null) return;
   const before = text.slice(0, match.index + 1);
+  if (isAdvice(before)) return;
   if (
     /(?:raise|except|catch|class|instanceof|isinstance\(\w+,|throw new|import|handle|handles|handling)\s*\(?$/.test(
       before.trim(),

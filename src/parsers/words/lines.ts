@@ -96,6 +96,12 @@ export function elsewhere(input: Input, pattern: RegExp): RegExpExecArray | null
 export const mentions = (input: Input, pattern: RegExp): boolean =>
   elsewhere(input, pattern) !== null;
 
+/** Advice, manuals and changelogs name errors too: the words before tell. Not `when` or `where`: reports use them. */
+export const isAdvice = (before: string): boolean =>
+  /\b(?:if you|if your|to avoid|avoids?|avoiding|fix(?:e[sd])?|prevents?|may|might|can occur|in case|for example|such as|e\.g\.)\b[^.]{0,80}$/i.test(
+    before.slice(-160),
+  );
+
 /** Every fact that one of the phrases tells of, in the order of the lines; of phrases whose matches overlap the first. */
 export function* readPhrases<Fact extends Evidence>(
   input: Input,
