@@ -336,6 +336,46 @@ EXPORT void *mremap(void *old, size_t old_bytes, size_t bytes, int flags, ...) {
   return start;
 }
 
+/* --- lookups by handle --- */
+
+#if defined(__GLIBC__) && (defined(__x86_64__) || defined(__aarch64__))
+/*
+ * ctypes.CDLL("libc.so.6").malloc looks into libc itself and would never meet a preloaded library. Where such a lookup
+ * finds the very function that stands behind a hook, it is given the hook. RTLD_DEFAULT and RTLD_NEXT depend on who
+ * calls: these are jumped to, not called, which keeps the return address that tells it.
+ */
+static void *(*next_dlsym)(void *, const char *);
+
+static COLD void resolve_dlsym(void) {
+#if defined(__x86_64__)
+  next_dlsym = (void *(*)(void *, const char *))dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.2.5");
+#else
+  next_dlsym = (void *(*)(void *, const char *))dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.17");
+#endif
+}
+
+static COLD void *hook_for(void *found) {
+  if (next_malloc == first_malloc) return found;
+  if (found == (void *)next_malloc) return (void *)malloc;
+  if (found == (void *)next_calloc) return (void *)calloc;
+  if (found == (void *)next_realloc) return (void *)realloc;
+  if (found == (void *)next_free) return (void *)free;
+  if (found == (void *)next_posix_memalign) return (void *)posix_memalign;
+  if (found == (void *)next_aligned_alloc) return (void *)aligned_alloc;
+  if (found == (void *)next_memalign) return (void *)memalign;
+  return found;
+}
+
+EXPORT void *dlsym(void *restrict handle, const char *restrict name) {
+  if (UNLIKELY(!next_dlsym)) resolve_dlsym();
+  if (LIKELY(handle != RTLD_DEFAULT && handle != RTLD_NEXT && agent_ready)) {
+    void *found = next_dlsym(handle, name);
+    return found ? hook_for(found) : NULL;
+  }
+  return next_dlsym(handle, name);
+}
+#endif
+
 /* --- the process' ends that run no exit handlers --- */
 
 EXPORT _Noreturn void _exit(int code) {

@@ -173,6 +173,8 @@ export interface MemoryPicture {
   readonly holders?: readonly Holder[];
   readonly smells?: readonly Smell[];
   readonly allocations?: readonly Allocation[];
+  /** How what was live grew, by line: a hundred moments at most, in the order of time. */
+  readonly growth?: readonly GrowthMoment[];
   readonly failures?: readonly AllocationFailure[];
   readonly accounted?: Accounted;
   /** What the look or the agent could not read, in words. */
@@ -231,8 +233,23 @@ export interface Allocation {
   readonly stack: readonly StackFrame[];
   /** The source line's text, where it was readable. */
   readonly text?: string;
+  /** It held more and more to the very end: what a leak looks like. */
+  readonly growing?: true;
   /** The call paths that led to this line, largest first, where there is more than one; `stack` is the first of them. */
   readonly paths?: readonly { readonly bytes: Bytes; readonly stack: readonly StackFrame[] }[];
+}
+/** What was live at one moment; the lines of the largest call paths only. */
+export interface GrowthMoment {
+  /** Since the process began. */
+  readonly atMs: Ms;
+  readonly liveBytes: Bytes;
+  readonly rssBytes: Bytes;
+  readonly lines: readonly {
+    readonly file: string | null;
+    readonly line: number | null;
+    readonly function: string | null;
+    readonly bytes: Bytes;
+  }[];
 }
 export interface AllocationFailure {
   readonly bytes: Bytes;

@@ -4,7 +4,13 @@
  * or of the disk left of it is read as far as it goes.
  */
 import type { FailedAllocation, MemoryLook } from '../model/evidence.ts';
-import type { Allocation, AllocationFailure, Limit, StackFrame } from '../model/report.ts';
+import type {
+  Allocation,
+  AllocationFailure,
+  GrowthMoment,
+  Limit,
+  StackFrame,
+} from '../model/report.ts';
 import { userFrame } from '../model/stack.ts';
 import { formatBytes } from '../model/units.ts';
 import type { Bytes, Ms } from '../model/units.ts';
@@ -439,6 +445,10 @@ function notesOf(
     notes.push(
       `It was forked from pid ${file.parentPid}, which had ${formatBytes(file.forkedLiveBytes)} live then: shared until one of them writes, and counted there`,
     );
+  if (file.python?.objects === true && file.peakBytes >= 16 * 2 ** 20)
+    notes.push(
+      'CPython hands out freed lists, tuples, dicts and floats again: a part of what a line keeps may stand at the line that first made the object (its free lists)',
+    );
   if (seen.droppedLive > 0)
     notes.push(
       `The table of live samples was full: ${seen.droppedLive} allocations were not noted`,
@@ -493,7 +503,7 @@ export function allocationsOf(
     total += bytes;
     const stack = [...nativeFrames(path, file, symbol), ...path.stack];
     const frame = userFrame(path.stack) ?? stack[0] ?? null;
-    const key = frame ? `${frame.file}\0${frame.line}\0${frame.function}` : '';
+    const key = keyOf(frame);
     const line = lines.get(key) ?? { frame, exact: 0, estimated: 0, samples: 0, paths: new Map() };
     lines.set(key, line);
     line.exact += exactBytes;
@@ -531,6 +541,70 @@ export function allocationsOf(
   }
   return found.sort((a, b) => b.bytes - a.bytes);
 }
+
+const mostMoments = 100;
+const keyOf = (frame: StackFrame | null) =>
+  frame === null ? '' : `${frame.file}\0${frame.line}\0${frame.function}`;
+
+/** How the lines grew. The moments hold the largest call paths; a line is the sum of its paths among them. */
+export function growthOf(file: AgentFile): readonly GrowthMoment[] {
+  const { history } = file;
+  const step = Math.max(1, Math.ceil(history.length / mostMoments));
+  return history
+    .filter((_, index) => index % step === 0 || index === history.length - 1)
+    .map(({ sinceStartMs, liveBytes, rssBytes, top }) => {
+      const lines = new Map<string, { frame: StackFrame | null; bytes: Bytes }>();
+      for (const { path, bytes } of top) {
+        const stack = file.paths[path]?.stack ?? [];
+        const frame = userFrame(stack) ?? stack[0] ?? null;
+        const known = lines.get(keyOf(frame));
+        if (known) known.bytes += bytes;
+        else lines.set(keyOf(frame), { frame, bytes });
+      }
+      return {
+        atMs: sinceStartMs,
+        liveBytes: Math.max(0, liveBytes),
+        rssBytes,
+        lines: [...lines.values()]
+          .sort((a, b) => b.bytes - a.bytes)
+          .slice(0, 8)
+          .map(({ frame, bytes }) => ({
+            file: frame?.file ?? null,
+            line: frame?.line ?? null,
+            function: frame?.function ?? null,
+            bytes,
+          })),
+      };
+    });
+}
+
+/** Lines that held more in each quarter of the run than in the one before, and at the end half as much again as in the middle. */
+function growingLines(moments: readonly GrowthMoment[]): ReadonlySet<string> {
+  const growing = new Set<string>();
+  if (moments.length < 8) return growing;
+  const at = (part: number) =>
+    moments[Math.min(moments.length - 1, Math.floor(part * moments.length))];
+  const quarters = [0.25, 0.5, 0.75, 1].map(at);
+  for (const line of quarters[3]?.lines ?? []) {
+    const held = quarters.map(
+      (moment) =>
+        moment?.lines.find((one) => keyOf(frameOf(one)) === keyOf(frameOf(line)))?.bytes ?? 0,
+    );
+    const [first = 0, second = 0, third = 0, last = 0] = held;
+    if (second > first && third > second && last > third && last >= 1.5 * second && last >= 2 ** 20)
+      growing.add(keyOf(frameOf(line)));
+  }
+  return growing;
+}
+const frameOf = ({
+  file,
+  line,
+  function: name,
+}: GrowthMoment['lines'][number] | Allocation): StackFrame => ({
+  function: name ?? '?',
+  file,
+  line,
+});
 
 /** Native callers worth a line: not the interpreter itself, not libc. */
 function nativeFrames(
@@ -650,6 +724,8 @@ export function agentEvidence(
       ...(limit === undefined ? {} : { limit }),
     });
   }
+  const growth = growthOf(file);
+  const growing = growingLines(growth);
   const allocations = [
     ...allocationsOf(file, 'peak', options),
     // Exit handlers and the end of the interpreter free what was live: at a regular end only the peak tells.
@@ -663,6 +739,7 @@ export function agentEvidence(
       name: file.name,
       picture: {
         allocations,
+        ...(growth.length === 0 ? {} : { growth }),
         ...(file.failures.length === 0
           ? {}
           : { failures: file.failures.map((failure) => failureOf(failure, file, options.symbol)) }),

@@ -71,4 +71,24 @@ describe.skipIf(reason)(`the agent in C${reason ? ` (${reason})` : ''}`, () => {
     expect(file?.liveBytes).toBeLessThan(2e6);
     expect(file?.failures.map(({ call }) => call)).toEqual(['malloc', 'calloc', 'realloc']);
   });
+
+  test('lookups by name answer as without the agent, but libc by its handle gives the hooks', async () => {
+    const program = compile('lookup', agent('test/lookup.c'));
+    const bare = spawnSync(program, { encoding: 'utf8' });
+    const { stdout, exitCode, files } = await underAgent([program]);
+    expect(exitCode).toBe(0);
+    const own = /coroner-agent-linux-[^ \n]*/;
+    const told = stdout.split('\n').map((line) => line.replace(own, 'AGENT'));
+    const libc = bare.stdout.split('\n')[0]?.replace('next ', '');
+    expect(told).toEqual([
+      'next AGENT',
+      'default AGENT',
+      'handle AGENT',
+      `other ${libc}`,
+      'missing nowhere error',
+      '',
+    ]);
+    // Taken and given back through what was looked up: seen both times. A file this dull is not kept.
+    expect(files).toEqual([]);
+  });
 });
