@@ -730,7 +730,11 @@ export function agentEvidence(
     ...allocationsOf(file, 'peak', options),
     // Exit handlers and the end of the interpreter free what was live: at a regular end only the peak tells.
     ...(file.state === 'exiting' ? [] : allocationsOf(file, 'death', options)),
-  ].map((allocation) => ({ ...withText(allocation), stack: allocation.stack.map(withText) }));
+  ].map((allocation) => ({
+    ...withText(allocation),
+    stack: allocation.stack.map(withText),
+    ...(growing.has(keyOf(frameOf(allocation))) ? { growing: true as const } : {}),
+  }));
   if (allocations.length > 0 || file.failures.length > 0 || file.notes.length > 0)
     evidence.push({
       kind: 'memory-look',
