@@ -146,7 +146,10 @@ export function Flame({ allocations }: { allocations: readonly Allocation[] }): 
         >
           {boxes.map(({ node, skipped, depth: row, left, width }) => {
             const { frame } = node;
-            const label = `${frame?.function ?? ''} ${frame === null ? '' : shortPlace(frame)}, ${formatBytes(node.bytes)}, ${percent(node.bytes / Math.max(1, tree.bytes))}`;
+            // A name for those who hear it begins with what those who see it read.
+            const shownText =
+              skipped > 0 ? `… ${skipped} frames … ${frame?.function}` : (frame?.function ?? '');
+            const label = `${shownText} ${frame === null ? '' : shortPlace(frame)}, ${formatBytes(node.bytes)}, ${percent(node.bytes / Math.max(1, tree.bytes))}`;
             const tell = (): void => setTold(node);
             return (
               <svg
@@ -174,7 +177,7 @@ export function Flame({ allocations }: { allocations: readonly Allocation[] }): 
                 <rect width="100%" height="100%" rx="2" />
                 {width > 0.04 ? (
                   <text x="6" y="16">
-                    {skipped > 0 ? `… ${skipped} frames … ${frame?.function}` : frame?.function}
+                    {shownText}
                   </text>
                 ) : null}
               </svg>
