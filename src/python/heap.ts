@@ -1,5 +1,6 @@
 import type { HolderScope } from '../model/report.ts';
-import { Census, type CensusOptions } from './census.ts';
+import type { Bytes } from '../model/units.ts';
+import { Census, collapsing, type CensusOptions } from './census.ts';
 import type { Interpreter } from './interpreter.ts';
 import { isPlausible, type Region } from './memory.ts';
 import type { Frame, PythonThread } from './stacks.ts';
@@ -166,49 +167,61 @@ function nativeStack(
   for (const word of native.registers) add(word);
   for (let at = Math.ceil(native.stackPointer / 8) * 8; at + 8 <= end; at += 8)
     add(memory.word(at));
+  const blocks: { readonly address: number; readonly bytes: number }[] = [];
   for (const word of Float64Array.from(words).sort()) {
     if (!census.isComplete || census.checkTime()) return;
     if (memory.region(word)?.writable !== true) continue;
     const node = census.lateRoot(word, 0);
     nameOf(node, stackName, 'stack', frame, 0, thread.name);
-    if (node === 0)
-      pointerArray(census, word, (item) =>
-        nameOf(item, '(being sorted)', 'stack', frame, 0, thread.name),
-      );
+    const bytes = node === 0 ? pointerBlockBytes(census, word) : 0;
+    if (bytes > 0) blocks.push({ address: word, bytes });
+    census.run();
+  }
+  // The largest first: smaller ones may be left over from when it was smaller.
+  for (const { address, bytes } of blocks.sort((a, b) => b.bytes - a.bytes)) {
+    nameOf(visitBlock(census, address, bytes), '(being sorted)', 'stack', frame, 0, thread.name);
     census.run();
   }
 }
 
-/** A malloc block of object pointers that only the C stack knows: list.sort() keeps the items of its list in one. */
-function pointerArray(census: Census, address: number, named: (node: number) => void): void {
-  if (address % 16 !== 0 || !isPlausible(address)) return;
-  const { memory, types } = census;
-  if (memory.region(address - 8)?.writable !== true) return;
+/**
+ * Size of a malloc block of object pointers that only the C stack knows: list.sort() keeps the items of its list in one.
+ * 0: it is none.
+ */
+function pointerBlockBytes(census: Census, address: number): Bytes {
+  if (address % 16 !== 0) return 0;
+  const { memory } = census;
+  if (memory.region(address - 8)?.writable !== true) return 0;
   // glibc keeps the block's size before it, with flags in the low 3 bits.
   const header = memory.word(address - 8);
   const bytes = header - (header % 8);
-  if (bytes < 4096 || bytes % 16 !== 0 || bytes > memory.writableBytes) return;
-  if (memory.region(address + bytes - 32) === null) return;
-  const isObject = (word: number) =>
-    isPlausible(word) &&
-    memory.isNearMapped(word) &&
-    types.of(word) !== null &&
-    census.isAlive(word);
+  if (bytes < 4096 || bytes % 16 !== 0 || bytes > memory.writableBytes) return 0;
+  if (memory.region(address + bytes - 32) === null) return 0;
   const sample = Array.from({ length: 16 }, (_, i) => memory.word(address + 8 * i));
   const filled = sample.filter((word) => word !== 0);
-  if (filled.length < 12 || !filled.every(isObject)) return;
-  // All known already? The beginning does not tell: an old, smaller block of the same items may lie about, too.
+  return filled.length >= 12 && filled.every((word) => isObject(census, word)) ? bytes : 0;
+}
+
+const isObject = (census: Census, word: number): boolean =>
+  isPlausible(word) &&
+  census.memory.isNearMapped(word) &&
+  census.types.of(word) !== null &&
+  census.isAlive(word);
+
+/** A node for a block of pointers. 0: its objects are known already. */
+function visitBlock(census: Census, address: number, bytes: Bytes): number {
   const places = Math.floor(bytes / 8) - 2;
-  const isNews = Array.from({ length: 64 }, (_, i) =>
-    memory.word(address + 8 * Math.floor((i * places) / 64)),
-  ).some((word) => isObject(word) && !census.isVisited(word));
-  if (!isNews) return;
+  const sample = Array.from({ length: 64 }, (_, i) =>
+    census.memory.word(address + 8 * Math.floor((i * places) / 64)),
+  ).filter((word) => isObject(census, word));
+  const news = sample.filter((word) => !census.isVisited(word)).length;
+  if (news * 2 < sample.length || news === 0) return 0;
   const group = census.graph.node(0, -1, 0);
   census.graph.edge(0, group);
-  census.graph.flags[group]! |= 1;
+  census.graph.flags[group]! |= collapsing;
   census.visitArray(address, places, group);
   census.addBuffer(address, bytes);
-  named(group);
+  return group;
 }
 
 const maxListed = 400_000_000;
