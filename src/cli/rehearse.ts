@@ -163,7 +163,7 @@ const plays: Readonly<
         ...base,
         instead: `That needs a cgroup of its own, which may not be made here (${stage.whyNot}; as root it may). The nearest thing: the same program with a limit of address space, where memory is refused instead: it dies an obvious death.`,
         command: withAddressSpace(program),
-        expects: { death: 'obvious', causes: ['alloc-failure-exception', 'rlimit'] },
+        expects: { death: 'obvious', causes: ['rlimit', 'alloc-failure-exception'] },
       },
     ];
   },

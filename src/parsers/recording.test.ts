@@ -272,7 +272,7 @@ describe('refusals', () => {
     expect(incidents).toMatchObject([
       {
         death: 'obvious',
-        cause: 'alloc-failure-exception',
+        cause: 'rlimit',
         limit: { owner: 'rlimit', path: 'RLIMIT_AS', bytes: 153600000 },
         stack: [{ function: 'load', line: 42 }],
       },

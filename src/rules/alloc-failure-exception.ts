@@ -20,9 +20,13 @@ export const allocFailureException = defineRule({
     groupRepeated(errors.filter(({ resource }) => resource === 'memory')).map((group) => {
       const finding = judge(group, limits, crashAfter(group.at(-1)!, notices));
       // A watched process has told its limits: the rule about them knows which it was.
-      return limitOf(group[0], watched) === null
-        ? finding
-        : { ...finding, unknown: (finding.unknown ?? []).filter((one) => one !== whoseLimit) };
+      const found = limitOf(group[0], watched);
+      if (found === null) return finding;
+      return {
+        ...finding,
+        ...(found.limit.owner === 'rlimit' ? { cause: 'rlimit', limit: found.limit } : {}),
+        unknown: (finding.unknown ?? []).filter((one) => one !== whoseLimit),
+      };
     }),
 });
 

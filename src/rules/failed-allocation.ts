@@ -67,7 +67,7 @@ function judge(exit: ProcessExit, failures: readonly FailedAllocation[]): Findin
     });
   if (last !== undefined && signal === null && exitCode !== null && exitCode !== 0)
     return finding(exit, last, recent, {
-      cause: 'alloc-failure-exception',
+      cause: last.limit?.owner === 'rlimit' ? 'rlimit' : 'alloc-failure-exception',
       death: 'obvious',
       says: 'gave up',
       ending: `and ended with status ${exitCode}`,

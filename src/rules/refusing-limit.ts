@@ -33,7 +33,8 @@ export const refusingLimit = defineRule({
       if (found === null) continue;
       findings.push({
         subject: subjectOf(error, error),
-        cause: 'alloc-failure-exception',
+        // What an rlimit refuses is the rlimit's doing; other refusals are told by the exception.
+        cause: found.limit.owner === 'rlimit' ? 'rlimit' : 'alloc-failure-exception',
         death: 'obvious',
         variant: found.variant,
         confidence: 'strong',
