@@ -74,8 +74,10 @@ async function open(
   });
   await page.goto(pathToFileURL(file).href);
   await page.waitForSelector('h1');
-  if ((await page.locator('#timeline').count()) > 0)
-    await page.waitForSelector('.charts canvas', { timeout: 10_000 });
+  // The curves come a moment later, where there are any.
+  await page.waitForFunction(
+    () => !document.querySelector('.charts') || document.querySelector('.charts canvas'),
+  );
   return { page, complaints, requests, close: () => context.close() };
 }
 

@@ -216,56 +216,60 @@ export function Timeline({
       title="Timeline"
       note={`${count(recording.processes.length, 'process', 'processes')} over ${clock(endMs)}`}
     >
-      <div class="toolbar">
-        <div class="choice" role="group" aria-label="Zoom">
-          <button type="button" onClick={() => zoom(0.5)} aria-label="Zoom in">
-            +
-          </button>
-          <button
-            type="button"
-            onClick={() => zoom(2)}
-            aria-label="Zoom out"
-            disabled={range === null}
+      {unpacked !== null && strips.length === 0 ? null : (
+        <>
+          <div class="toolbar">
+            <div class="choice" role="group" aria-label="Zoom">
+              <button type="button" onClick={() => zoom(0.5)} aria-label="Zoom in">
+                +
+              </button>
+              <button
+                type="button"
+                onClick={() => zoom(2)}
+                aria-label="Zoom out"
+                disabled={range === null}
+              >
+                −
+              </button>
+              <button type="button" onClick={() => setRange(null)} disabled={range === null}>
+                All
+              </button>
+            </div>
+            <p class="note hint">
+              Drag to zoom, click to choose a moment. Keys: ← → choose, shift ← → pan, + − zoom.
+            </p>
+          </div>
+          {legend.length > 1 ? (
+            <Legend curves={legend} hidden={hidden} palette={palette} onToggle={toggle} />
+          ) : null}
+          <div
+            class="charts"
+            tabIndex={0}
+            role="application"
+            aria-label="Timeline. Left and right choose a moment, plus and minus zoom. The same figures stand in the table below."
+            onKeyDown={onKeyDown}
           >
-            −
-          </button>
-          <button type="button" onClick={() => setRange(null)} disabled={range === null}>
-            All
-          </button>
-        </div>
-        <p class="note hint">
-          Drag to zoom, click to choose a moment. Keys: ← → choose, shift ← → pan, + − zoom.
-        </p>
-      </div>
-      {legend.length > 1 ? (
-        <Legend curves={legend} hidden={hidden} palette={palette} onToggle={toggle} />
-      ) : null}
-      <div
-        class="charts"
-        tabIndex={0}
-        role="application"
-        aria-label="Timeline. Left and right choose a moment, plus and minus zoom. The same figures stand in the table below."
-        onKeyDown={onKeyDown}
-      >
-        {strips.map((strip, index) => (
-          <Chart
-            key={strip.id}
-            strip={strip}
-            hidden={hidden}
-            palette={palette}
-            theme={theme}
-            fromMs={fromMs}
-            toMs={toMs}
-            chosenMs={chosenMs}
-            limits={index === 0 ? limits : strip.id === 'address-space' ? addresses : noLimits}
-            events={recording.events}
-            first={index === 0}
-            last={index === strips.length - 1}
-            onZoom={show}
-            onChoose={onChoose}
-          />
-        ))}
-      </div>
+            {strips.map((strip, index) => (
+              <Chart
+                key={strip.id}
+                strip={strip}
+                hidden={hidden}
+                palette={palette}
+                theme={theme}
+                fromMs={fromMs}
+                toMs={toMs}
+                chosenMs={chosenMs}
+                limits={index === 0 ? limits : strip.id === 'address-space' ? addresses : noLimits}
+                events={recording.events}
+                first={index === 0}
+                last={index === strips.length - 1}
+                onZoom={show}
+                onChoose={onChoose}
+              />
+            ))}
+          </div>
+        </>
+      )}
       {range === null ? null : (
         <input
           class="pan"
