@@ -33,12 +33,11 @@ export interface RunOptions extends FileOptions {
   readonly output?: string;
   readonly pythonHook: boolean;
   readonly agent: boolean;
-  readonly agentSampleEvery?: number;
   readonly memoryLimit?: number;
   readonly atLimit?: AtLimit;
   readonly lastLook: boolean;
   readonly live?: true;
-  readonly sampleEvery?: number;
+  readonly sampleEvery?: SampleEvery;
 }
 
 /** Incident folders kept in the default store. */
@@ -62,29 +61,36 @@ export function configure(command: Command): void {
     .option('--no-python-hook', 'do not inject the Python start-up hook')
     .option('--no-agent', 'do not preload the allocation agent')
     .option(
-      '--agent-sample-every <size>',
-      'the agent notes one allocation in so many bytes on average (default: 512K)',
-      sizeOption('--agent-sample-every', 4096),
-    )
-    .option(
       '--memory-limit <size>',
       'refuse memory beyond this: 4G, or 90% of the limit of the cgroup or machine',
       memoryLimit,
     )
     .option('--at-limit <what>', 'raise (the allocation fails, default), report or kill', atLimit)
     .option('--no-last-look', 'do not look into the process before it is killed')
-    .option('--sample-every <ms>', 'shortest time between two samples (default: 50)', milliseconds)
+    .option(
+      '--sample-every <size|ms>',
+      'with a unit (64K): the agent notes one allocation in so many bytes on average (default: 512K, finer while the heap grows); without: shortest time between two samples of the process tree in ms (default: 50)',
+      sampleEvery,
+    )
     .action(async (words: string[], options: RunOptions) => {
       await run(words, options);
     });
   addFileOptions(command);
 }
 
-function milliseconds(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < 1)
-    throw new Problem(`--sample-every: ${text} is not a number of milliseconds`);
-  return value;
+interface SampleEvery {
+  readonly ms?: number;
+  readonly agentBytes?: number;
+}
+function sampleEvery(text: string, before: SampleEvery = {}): SampleEvery {
+  if (/[a-z]$/i.test(text))
+    return { ...before, agentBytes: sizeOption('--sample-every', 4096)(text) };
+  const ms = Number(text);
+  if (!Number.isFinite(ms) || ms < 1)
+    throw new Problem(
+      `--sample-every: ${text} is neither a size (64K) nor a number of milliseconds`,
+    );
+  return { ...before, ms };
 }
 
 const sizeOption = (option: string, least: number) => (text: string) => {
@@ -130,7 +136,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     options: { ...options },
     companions: [...companions(options, [file, ...args]), verdictAtHand()],
     say,
-    ...(options.sampleEvery === undefined ? {} : { sampleEveryMs: options.sampleEvery }),
+    ...(options.sampleEvery?.ms === undefined ? {} : { sampleEveryMs: options.sampleEvery.ms }),
   });
   if ('launchError' in result) {
     write(2, `coroner: ${oneLine(result.launchError.message)}\n`);
@@ -205,7 +211,7 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
       ? [
           agentCompanion({
             command,
-            sampleEveryBytes: options.agentSampleEvery,
+            sampleEveryBytes: options.sampleEvery?.agentBytes,
             memoryLimitBytes: options.memoryLimit,
             atLimit: options.atLimit,
           }),

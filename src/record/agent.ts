@@ -167,7 +167,7 @@ function describeProgram(file: string, path: string): Program | { readonly lacks
     if (interpreter === null)
       return { lacks: `${file} is statically linked: nothing can be preloaded` };
     // A sanitizer's runtime insists on being first, and has an allocator of its own that must stay the only one.
-    if (/lib(?:clang_rt\.)?[atml]san[.-]/.test(head.toString('latin1')))
+    if (/lib(?:clang_rt\.)?[atml]san[.-]|__[at]san_init/.test(head.toString('latin1')))
       return { lacks: `${file} is built with a sanitizer, which has its own allocator` };
     return { arch, libc: interpreter.includes('ld-musl') ? 'musl' : 'gnu' };
   }
