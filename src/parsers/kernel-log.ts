@@ -51,6 +51,8 @@ export const kernelLog: Parser = {
     'general protection',
     'unhandled level',
     '__vm_enough_memory',
+    'enough memory for the allocation',
+    'oom_reaper: reaped',
     'exceed data ulimit',
     'page allocation failure',
     'blocked for more than',
@@ -104,7 +106,7 @@ interface Open {
 
 interface MutableKill {
   line: LogLine;
-  kind: 'killed' | 'oom-kill' | 'choice';
+  kind: 'killed' | 'oom-kill' | 'choice' | 'reaped';
   victim: ProcessRole;
   prefix: OomConstraint | null;
   report: Open | null;
@@ -122,6 +124,7 @@ class KernelLogReader {
   readonly #kills: MutableKill[] = [];
   readonly #killsByPid = new Map<number | undefined, MutableKill[]>();
   readonly #others: Evidence[] = [];
+  readonly #reaped: { readonly line: LogLine; readonly victim: ProcessRole }[] = [];
   #line!: LogLine;
 
   constructor(input: Input) {
@@ -141,6 +144,12 @@ class KernelLogReader {
     if (text === '') return;
     if (this.#killLine(text)) return;
     if (this.#reportLine(text)) return;
+    const reaped = /oom_reaper: reaped process (\d+) \((.*)\)/.exec(text);
+    if (reaped !== null)
+      this.#reaped.push({
+        line: this.#line,
+        victim: { pid: Number(reaped[1]), name: reaped[2] ?? '' },
+      });
     const notice = kernelNotice(text);
     if (notice !== null)
       this.#others.push({ ...notice, origin: this.#origin(), ...this.#when() } as Evidence);
@@ -240,8 +249,8 @@ class KernelLogReader {
     }
     const kind = constraintOf(constraint);
     if (kind !== null) report.constraint = kind;
-    const oomMemcg = /\boom_memcg=(.*?),\s*task_memcg=/.exec(body)?.[1];
-    const taskMemcg = /\btask_memcg=(.*?),\s*task=/.exec(body)?.[1];
+    const oomMemcg = /\boom_?memcg=(.*?),\s*task_?memcg=/.exec(body)?.[1];
+    const taskMemcg = /\btask_?memcg=(.*?),\s*task=/.exec(body)?.[1];
     if (oomMemcg !== undefined) report.oomMemcg = oomMemcg;
     if (taskMemcg !== undefined) report.taskMemcg = taskMemcg;
     if (found !== null && pid !== undefined)
@@ -663,8 +672,17 @@ class KernelLogReader {
       }
       if (report.kills.length === 0 && isReport(report)) facts.push(this.#withoutKill(report));
     }
+    if (this.#kills.length === 0) this.#killsFromReaper();
     for (const kill of this.#kills) facts.push(this.#kill(kill));
     return facts.sort((a, b) => (a.origin.line ?? 0) - (b.origin.line ?? 0));
+  }
+
+  /** The reaper takes the memory of victims only (4.6 and later): where every kill line is missing, it names them. */
+  #killsFromReaper(): void {
+    for (const { line, victim } of this.#reaped) {
+      if (this.#killsOf(victim.pid).length > 0) continue;
+      this.#addKill({ line, kind: 'reaped', victim, prefix: null, report: null });
+    }
   }
 
   #kill(kill: MutableKill): KernelOomKill {
@@ -731,6 +749,10 @@ class KernelLogReader {
       for (const [key, pages] of Object.entries(open.hostPages))
         hostBytes[key] ??= pages * pageSizeBytes;
     const chosen = open.chosen;
+    // v1 prints the limit among its statistics too.
+    const hierarchical = open.statBytes['hierarchical_memory_limit'];
+    if (open.limitBytes === undefined && hierarchical !== undefined && hierarchical < 2 ** 60)
+      open.limitBytes = hierarchical;
     return {
       trigger: open.trigger,
       ...(open.order === undefined ? {} : { order: open.order }),

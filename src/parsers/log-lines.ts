@@ -47,8 +47,28 @@ const terminalEscape = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007
 const uptimeStamp = /(?:<\d{1,3}>)?\[\s{0,6}\d{1,9}\.\d{6}\]/g;
 const syslogStamp = /[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S{1,64} kernel: /g;
 
+const entities: Readonly<Record<string, string>> = {
+  '&gt;': '>',
+  '&lt;': '<',
+  '&quot;': '"',
+  '&#39;': "'",
+  '&amp;': '&',
+  '&nbsp;': ' ',
+};
+
+/** Without terminal colours, Markdown's backslashes (`oom\\_score\\_adj`), HTML entities and emphasis. */
+function undamaged(text: string): string {
+  let plain = text;
+  if (plain.includes('\u001b')) plain = plain.replace(terminalEscape, '');
+  if (plain.includes('\\')) plain = plain.replace(/\\(?=[_*[\]()<>#-])/g, '');
+  if (plain.includes('&'))
+    plain = plain.replace(/&(?:gt|lt|quot|#39|amp|nbsp);/g, (entity) => entities[entity] ?? entity);
+  if (plain.includes('**')) plain = plain.replaceAll('**', '');
+  return plain.includes('`') ? plain.replace(/^\s*`+|`+\s*$/g, '') : plain;
+}
+
 function* pieces(piece: Piece): Generator<Piece> {
-  const text = piece.text.includes('\u001b') ? piece.text.replace(terminalEscape, '') : piece.text;
+  const text = undamaged(piece.text);
   const message = jsonMessage(text);
   if (message !== null) {
     for (const part of message.split('\n')) if (part !== '') yield { ...piece, text: part };

@@ -147,7 +147,10 @@ function judge(
     },
     cause: causeOf(constraint),
     ...(kill.variant === undefined ? {} : { variant: kill.variant }),
-    confidence: kill.witness === 'choice' || victim.pid === undefined ? 'strong' : 'certain',
+    confidence:
+      kill.witness === 'choice' || kill.witness === 'reaped' || victim.pid === undefined
+        ? 'strong'
+        : 'certain',
     headline: headline(kill, limit, culprit),
     because: reasons(kill, limit, culprit, neighbour),
     against: against(kill),
@@ -184,6 +187,7 @@ function headline(kill: KernelOomKill, limit: Limit, culprit: CulpritRole | null
       : '';
   if (kill.variant === 'sysrq')
     return `${subject}: somebody called the OOM killer by hand (SysRq f)`;
+  if (kill.witness === 'reaped') return `${subject}; whose limit was reached is not in this text`;
   if (limit.owner === 'cgroup') {
     const size = limit.bytes === null ? 'memory limit' : `${formatBytes(limit.bytes)} limit`;
     const { cgroup } = kill.victim;
@@ -214,7 +218,9 @@ function reasons(
       kill,
       kill.witness === 'choice'
         ? `the kernel's OOM killer chose ${who(victim)}; the line of the kill itself is missing`
-        : `the kernel's OOM killer killed ${who(victim)}${size}`,
+        : kill.witness === 'reaped'
+          ? `the kernel's OOM reaper took the memory of ${who(victim)}: it does so with victims of the OOM killer only`
+          : `the kernel's OOM killer killed ${who(victim)}${size}`,
     ),
   ];
   if (lines.constraint !== undefined && lines.constraint.quote !== kill.origin.quote)
