@@ -108,6 +108,33 @@ const generators = {
   },
 };
 
+/** The verdict on docs/example/run, a recorded run of docs/example/orders.py in a cgroup of 256 MiB, as it stands on a terminal of 80 columns. */
+generators.verdict = () => {
+  const folder = mkdtempSync(join(tmpdir(), 'coroner-docs-'));
+  try {
+    const run = join(folder, 'run');
+    cpSync(join(root, 'docs/example/run'), run, { recursive: true });
+    // The agent's file is mostly zeros: packed in the repository.
+    for (const name of readdirSync(join(run, 'agent')).filter((file) => file.endsWith('.gz'))) {
+      const packed = join(run, 'agent', name);
+      writeFileSync(packed.slice(0, -'.gz'.length), gunzipSync(readFileSync(packed)));
+      rmSync(packed);
+    }
+    const { stdout, status, stderr } = spawnSync(
+      process.execPath,
+      [join(root, 'bin/coroner.js'), 'diagnose', run],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, NO_COLOR: '1', COLUMNS: '80', LC_ALL: 'C.UTF-8' },
+      },
+    );
+    if (status !== 0) throw new Error(`coroner diagnose failed: ${stderr}`);
+    return `\`\`\`\n$ coroner run python3 orders.py\n${stdout.trimEnd()}\n\`\`\``;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
 /** How often each word was right; from what `scripts/calibration.mjs` wrote down. */
 generators.calibration = () => {
   const { rows, phases, wrong, skipped, texts } = JSON.parse(
