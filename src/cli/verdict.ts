@@ -40,6 +40,8 @@ export interface ShowOptions extends FileOptions {
   readonly json?: string | true;
   readonly quiet?: boolean;
   readonly color?: boolean;
+  /** Where the folder was asked to lie; default: the store. */
+  readonly output?: string;
   readonly folder: string | null;
 }
 
@@ -58,6 +60,7 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
         // That it was not memory is one line: whoever asked for a wrapper did not ask for a page on every ValueError.
         quiet: options.quiet === true || report.incidents.every(isNotMemory),
         recording,
+        more: `coroner show ${options.output === undefined ? 'last' : (options.folder ?? 'last')} --verbose`,
       }),
     );
   } else if (process.stderr.isTTY && options.quiet !== true)

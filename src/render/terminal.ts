@@ -36,6 +36,8 @@ export interface TerminalOptions {
   /** The headlines only. */
   readonly quiet: boolean;
   readonly recording?: Recording | undefined;
+  /** What shows everything there is; default: `--verbose`. */
+  readonly more?: string | undefined;
 }
 
 export function renderTerminal(report: Report, options: TerminalOptions): string {
@@ -225,7 +227,7 @@ function tell(
 function footer(page: Page, { cause }: Incident): void {
   page.text([
     { text: 'More: ', style: ['dim'] },
-    { text: '--verbose', style: ['cyan'] },
+    { text: page.options.more ?? '--verbose', style: ['cyan'] },
     { text: ', ', style: ['dim'] },
     { text: `coroner explain ${cause}`, style: ['cyan'] },
   ]);
