@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { cCompiler, command } from '../have.ts';
+import { cCompiler } from '../have.ts';
 import { underAgent } from './under-agent.ts';
 
 const reason = cCompiler();
@@ -40,23 +40,6 @@ describe.skipIf(reason)(`the agent in C${reason ? ` (${reason})` : ''}`, () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/ok\n$/);
   });
-
-  const noValgrind = command('valgrind');
-  test.skipIf(noValgrind)(
-    `tables and sampler under valgrind${noValgrind ? ` (${noValgrind})` : ''}`,
-    () => {
-      const program = compile('state', '-O1', agent('test/state.c'), ...parts);
-      const { status, stderr } = spawnSync(
-        'valgrind',
-        ['-q', '--error-exitcode=9', program, '150000'],
-        {
-          encoding: 'utf8',
-        },
-      );
-      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    },
-    180_000,
-  );
 
   test('64 threads, every function of the family, signals and forks: nothing is lost, nothing is left', async () => {
     const program = compile('stress', '-O1', agent('test/stress.c'));

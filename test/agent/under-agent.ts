@@ -23,11 +23,12 @@ export interface UnderAgentOptions extends Partial<Omit<AgentOptions, 'command'>
   /** Put before the command: enters a cgroup or sets a limit. */
   readonly enter?: readonly string[];
   readonly timeoutMs?: number;
+  readonly cwd?: string;
 }
 
 export async function underAgent(
   command: readonly [string, ...string[]],
-  { env: extra = {}, enter = [], timeoutMs = 60_000, ...options }: UnderAgentOptions = {},
+  { env: extra = {}, enter = [], timeoutMs = 60_000, cwd, ...options }: UnderAgentOptions = {},
 ): Promise<UnderAgent> {
   const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
   mkdirSync(join(folder, 'agent'));
@@ -35,7 +36,11 @@ export async function underAgent(
     const env: NodeJS.ProcessEnv = { ...process.env, ...extra };
     agentCompanion({ ...options, command }).prepare?.(env, folder);
     const [file = '', ...args] = [...enter, ...command];
-    const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(file, args, {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(cwd === undefined ? {} : { cwd }),
+    });
     const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     let stdout = '';
     let stderr = '';

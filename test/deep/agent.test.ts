@@ -1,0 +1,122 @@
+/** CPython's own tests with and without the agent, valgrind, and deaths at any moment. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { allocationsOf } from '../../src/parsers/agent-file.ts';
+import { noAgent, underAgent } from '../agent/under-agent.ts';
+import { cCompiler, command, pythons } from '../have.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const found = [...pythons()].filter(([version]) => version.startsWith('3.'));
+const reason = found.length === 0 ? 'needs a CPython of pyenv' : noAgent(found[0]?.[1] ?? '');
+
+const suites = [
+  'test_threading',
+  'test_gc',
+  'test_ctypes',
+  'test_subprocess',
+  'test_fork1',
+  'test_mmap',
+  'test_tracemalloc',
+  'test_multiprocessing_fork',
+  'test_multiprocessing_spawn',
+  'test_multiprocessing_forkserver',
+];
+
+describe.skipIf(reason)(`CPython's own tests${reason ? ` (${reason})` : ''}`, () => {
+  const cases = found
+    .filter(([version]) => /^3\.(?:8|11|13)\./.test(version))
+    .flatMap(([version, python]) =>
+      suites
+        .filter((suite) => {
+          const tests = join(
+            dirname(python),
+            '../lib',
+            `python${version.split('.').slice(0, 2).join('.')}`,
+            'test',
+            suite,
+          );
+          return existsSync(tests) || existsSync(`${tests}.py`);
+        })
+        .map((suite) => ({ version, python, suite })),
+    );
+  test.each(cases)(
+    '$version $suite: the same result with and without the agent',
+    async ({ python, suite }) => {
+      const words = [python, '-m', 'test', '-q', suite] as const;
+      const bare = spawnSync(words[0], words.slice(1), {
+        cwd: folder,
+        timeout: 600_000,
+        encoding: 'utf8',
+      });
+      const { exitCode, stdout } = await underAgent([...words], {
+        timeoutMs: 600_000,
+        cwd: folder,
+      });
+      expect({ exitCode, output: exitCode === bare.status ? '' : stdout.slice(-4000) }).toEqual({
+        exitCode: bare.status,
+        output: '',
+      });
+    },
+    1_300_000,
+  );
+
+  test('forty SIGKILLs at any moment of heavy recording: every file can be read and its sums agree', async () => {
+    const [, python = ''] = found.at(-1) ?? [];
+    const code =
+      'import os, threading, signal, sys, time\nthreading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGKILL)).start()\nkeep = []\nwhile True:\n  keep.append({"i": len(keep)})\n  if len(keep) > 300000: keep.clear()';
+    for (let i = 0; i < 40; i += 1) {
+      const { signal, files } = await underAgent(
+        [python, '-c', code, String(0.05 + (i % 20) * 0.02)],
+        {
+          sampleEveryBytes: 4096,
+        },
+      );
+      expect(signal).toBe('SIGKILL');
+      expect(files).toHaveLength(1);
+      const [file] = files;
+      const live = allocationsOf(file!, 'death', { leastShare: 0 }).reduce(
+        (sum, { bytes }) => sum + bytes,
+        0,
+      );
+      // One sample may be half accounted for.
+      expect(Math.abs(live - (file?.liveBytes ?? 0))).toBeLessThan(2 ** 20);
+    }
+  }, 300_000);
+});
+
+const noValgrind = cCompiler() ?? command('valgrind');
+test.skipIf(noValgrind)(
+  `tables and sampler under valgrind${noValgrind ? ` (${noValgrind})` : ''}`,
+  () => {
+    const agent = (name: string) => new URL(`../../agent/${name}`, import.meta.url).pathname;
+    const program = join(folder, 'state');
+    const parts = ['test/state', 'state', 'sampling', 'native', 'python', 'limit'].map((name) =>
+      agent(`${name}.c`),
+    );
+    expect(
+      spawnSync('cc', [
+        '-std=gnu11',
+        '-g',
+        '-O1',
+        '-o',
+        program,
+        ...parts,
+        '-ldl',
+        '-lpthread',
+        '-lm',
+      ]).status,
+    ).toBe(0);
+    const { status, stderr } = spawnSync(
+      'valgrind',
+      ['-q', '--error-exitcode=9', program, '150000'],
+      { encoding: 'utf8' },
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  },
+  180_000,
+);
