@@ -289,7 +289,7 @@ export function Failures({ memory }: { memory: MemoryPicture }): JSX.Element | n
             {failures.slice(0, 200).map(({ bytes, errno, caller, stack }, index) => (
               <tr key={index}>
                 <td class="number">{formatBytes(bytes)}</td>
-                <td>{errno}</td>
+                <td class="code">{errno}</td>
                 <td>{caller ?? ''}</td>
                 <td>
                   <code>{stack[0] === undefined ? '' : placeOf(stack[0])}</code>

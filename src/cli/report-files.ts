@@ -8,6 +8,8 @@ import { version } from './version.ts';
 
 export interface FileOptions {
   readonly html?: string;
+  /** Whether the page shows lines of source files of this machine; default true. */
+  readonly embedSource?: boolean;
   readonly speedscope?: string;
   readonly pprof?: string;
   readonly collapsed?: string;
@@ -39,7 +41,8 @@ export async function writeReportFiles(
   options: FileOptions,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<string> {
-  if (options.html !== undefined) write(options.html, await htmlOf(report, recording));
+  if (options.html !== undefined)
+    write(options.html, await htmlOf(report, recording, options.embedSource));
   if (options.speedscope !== undefined) {
     const { renderSpeedscope } = await import('../render/exports/speedscope.ts');
     write(options.speedscope, renderSpeedscope(report, { version }));
@@ -69,10 +72,14 @@ export async function writeReportFiles(
 }
 
 /** The page; where it was not built, a problem that says how to build it. */
-export async function htmlOf(report: Report, recording: Recording | undefined): Promise<string> {
+export async function htmlOf(
+  report: Report,
+  recording: Recording | undefined,
+  embedSource = true,
+): Promise<string> {
   const { pageIsBuilt, renderHtml } = await import('../render/html.ts');
   if (!pageIsBuilt()) throw new Problem('the page is not built', 'npm run build makes it');
-  return renderHtml(report, { recording, version });
+  return renderHtml(report, { recording, version, embedSource });
 }
 
 async function github(

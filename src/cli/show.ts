@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { renderJson } from '../render/json.ts';
+import { redactRecording, redactReport } from '../render/redact.ts';
 import { renderTerminal } from '../render/terminal.ts';
 import { rootOf, tell } from './incident-store.ts';
 import { addFileOptions, htmlOf, writeReportFiles, type FileOptions } from './report-files.ts';
@@ -13,6 +14,7 @@ import { terminalOptions } from './terminal-options.ts';
 interface Options extends FileOptions {
   readonly json?: string | true;
   readonly open?: true;
+  readonly redact?: true;
   readonly verbose?: true;
   readonly quiet?: true;
   readonly color: boolean;
@@ -29,7 +31,8 @@ export function configure(command: Command): void {
     .option('--json [file]', 'the report as JSON, to a file or to standard output')
     .option('--verbose', 'everything there is, instead of the short story')
     .option('-q, --quiet', 'one line for each death')
-    .option('--open', 'open the page in the browser');
+    .option('--open', 'open the page in the browser')
+    .option('--redact', 'without arguments of commands, directories and lines of source');
   addFileOptions(command)
     .option('--no-color', 'no colours')
     .option('--store <dir>', 'where the incident folders are, if not in the default place')
@@ -37,9 +40,17 @@ export function configure(command: Command): void {
 }
 
 async function show(which: string, options: Options): Promise<void> {
-  const { name, report, recording } = tell(which, rootOf(options.store));
-  const annotations = await writeReportFiles(report, recording, options);
-  if (options.open === true) open(await htmlOf(report, recording), name);
+  const told = tell(which, rootOf(options.store));
+  const { name } = told;
+  const redact = options.redact === true;
+  const report = redact ? redactReport(told.report) : told.report;
+  const recording =
+    redact && told.recording !== undefined ? redactRecording(told.recording) : told.recording;
+  const annotations = await writeReportFiles(report, recording, {
+    ...options,
+    embedSource: !redact,
+  });
+  if (options.open === true) open(await htmlOf(report, recording, !redact), name);
   if (options.json !== undefined) {
     if (options.json === true || options.json === '-') {
       process.stdout.write(renderJson(report));

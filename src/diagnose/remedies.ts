@@ -8,24 +8,38 @@ const telling = 0.25;
 const leastBytes = 8 * 2 ** 20;
 
 export function withFittingRemedies(incident: Incident): Incident {
-  if (incident.outOfMemory !== true || incident.culprit?.what === 'tmpfs') return incident;
-  // The pages that came and went were those of files.
-  if (incident.variant === 'file-thrash') return incident;
-  // One request was too large: what was live before is not why.
-  if (incident.request.bytes !== null && incident.request.bytes > liveBytes(incident) * 4)
-    return incident;
-  const least = Math.min(leastBytes, (incident.limit?.bytes ?? Infinity) / 10);
-  const fitting = [...lineRemedy(incident.memory, least), ...smellRemedies(incident.memory)];
-  if (fitting.length === 0) return incident;
-  // It was recorded already: recording it is no remedy any more.
-  const [first, ...others] = incident.remedies.filter(
-    ({ command }) => command?.startsWith('coroner run COMMAND') !== true,
-  );
+  if (incident.outOfMemory !== true) return incident;
+  const [first, ...others] = wasRecorded(incident)
+    ? incident.remedies.filter(({ command }) => command === null || !recordIt.test(command))
+    : incident.remedies;
+  const fitting = fits(incident)
+    ? [...lineRemedy(incident.memory, leastOf(incident)), ...smellRemedies(incident.memory)]
+    : [];
   return {
     ...incident,
     remedies: [...(first === undefined ? [] : [first]), ...fitting, ...others],
   };
 }
+
+/** Advice to record it, which is none where it was recorded. */
+const recordIt = /^coroner run (?:COMMAND|python3?)(?: …)?$/;
+const wasRecorded = ({ memory }: Incident): boolean =>
+  [memory.allocations, memory.holders, memory.smells, memory.failures].some(
+    (seen) => seen !== undefined,
+  );
+
+/** Whether what was live inside of the process is why it died. */
+function fits(incident: Incident): boolean {
+  const { culprit, variant, request } = incident;
+  if (culprit?.what === 'tmpfs') return false;
+  // The pages that came and went were those of files.
+  if (variant === 'file-thrash') return false;
+  // One request was too large: what was live before is not why.
+  return request.bytes === null || request.bytes <= liveBytes(incident) * 4;
+}
+
+const leastOf = ({ limit }: Incident): number =>
+  Math.min(leastBytes, (limit?.bytes ?? Infinity) / 10);
 
 const liveBytes = ({ memory }: Incident): number =>
   Math.max(
