@@ -470,6 +470,18 @@ function notesOf(
   return notes;
 }
 
+/** What decides whether a file is worth reading whole, from its first page; null: not one of the agent's. */
+export function glanceAtAgentFile(
+  page: Uint8Array,
+): { readonly peakBytes: Bytes; readonly failureCount: number } | null {
+  if (page.length < header.end || latin1(page, 0, 8) !== magic) return null;
+  const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
+  return {
+    peakBytes: Number(view.getBigInt64(header.peakBytes, true)),
+    failureCount: number64(view, header.failureCount),
+  };
+}
+
 // --- what the report shows ---
 
 export interface AllocationOptions {
@@ -478,6 +490,8 @@ export interface AllocationOptions {
   /** Name of a function in a native module, where its symbols are known. */
   readonly symbol?: (frame: NativeFrame) => string | null;
 }
+
+const mostPaths = 50;
 
 /** The lines that had allocated what was live at the peak or at the end, largest first. */
 export function allocationsOf(
@@ -520,7 +534,11 @@ export function allocationsOf(
   for (const { frame, exact, estimated, samples, paths } of lines.values()) {
     const bytes = exact + estimated;
     if (bytes < total * leastShare) continue;
-    const ways = [...paths.values()].sort((a, b) => b.bytes - a.bytes);
+    const ways = [...paths.values()]
+      .sort((a, b) => b.bytes - a.bytes)
+      .filter(
+        (way, index) => index === 0 || (index < mostPaths && way.bytes >= total * leastShare),
+      );
     found.push({
       when,
       file: frame?.file ?? null,

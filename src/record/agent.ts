@@ -28,6 +28,7 @@ import type { SourceReport } from '../model/report.ts';
 import {
   agentEvidence,
   agentFileId,
+  glanceAtAgentFile,
   headerCounts,
   parseAgentFile,
   type AgentFile,
@@ -302,7 +303,8 @@ export interface AgentLook {
 }
 
 const largestFileBytes = 16 * 2 ** 20;
-const mostFiles = 1200;
+/** A build of a thousand compilers leaves a thousand files: those that held most or were refused something are read whole. */
+const mostFiles = 60;
 
 /** The files the agent left in an incident folder; the status of each that is not whole. */
 export function readAgentFiles(folder: string): {
@@ -317,7 +319,7 @@ export function readAgentFiles(folder: string): {
   }
   const looks: AgentLook[] = [];
   const sources: SourceReport[] = [];
-  for (const name of names.toSorted().slice(0, mostFiles)) {
+  for (const name of worthReading(folder, names)) {
     const place = `agent/${name}`;
     const bytes = readBytes(join(folder, place));
     if (bytes === null) {
@@ -335,13 +337,29 @@ export function readAgentFiles(folder: string): {
   return { looks, sources };
 }
 
-function readBytes(path: string): Uint8Array | null {
+function worthReading(folder: string, names: readonly string[]): readonly string[] {
+  if (names.length <= mostFiles) return names.toSorted();
+  const weight = (name: string) => {
+    const glance = glanceAtAgentFile(
+      readBytes(join(folder, 'agent', name), 4096) ?? new Uint8Array(),
+    );
+    if (glance === null) return 0;
+    return glance.failureCount > 0 ? Number.MAX_VALUE : glance.peakBytes;
+  };
+  return names
+    .map((name) => ({ name, weight: weight(name) }))
+    .sort((a, b) => b.weight - a.weight)
+    .slice(0, mostFiles)
+    .map(({ name }) => name);
+}
+
+function readBytes(path: string, most = largestFileBytes): Uint8Array | null {
   let fd: number | undefined;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const status = fstatSync(fd);
     if (!status.isFile() || status.size > largestFileBytes) return null;
-    const bytes = Buffer.alloc(status.size);
+    const bytes = Buffer.alloc(Math.min(status.size, most));
     return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
   } catch {
     return null;
