@@ -178,11 +178,33 @@ const plays: Readonly<
     const inside =
       data === null ? null : stage.inCgroup([python(), join(programs, 'slow.py'), data]);
     if (inside !== null) return [{ ...base, command: inside }];
+    const spins = spinningPython();
+    const needs = `That needs a cgroup of its own, which may not be made here (${stage.whyNot}; as root it may).`;
+    if (spins === null)
+      return [
+        {
+          ...base,
+          instead: `${needs} The nearest thing is CPython 3.11 to 3.13 at a limit of address space, and there is none here: left out.`,
+          command: [],
+        },
+      ];
     return [
       {
         ...base,
-        instead: `That needs a cgroup of its own, which may not be made here (${stage.whyNot}; as root it may). No other limit makes a program slow: left out.`,
-        command: [],
+        instead: `${needs} The nearest thing: this Python unwinds an exception for ever once its address space is full. It is ended after 8 seconds.`,
+        command: [
+          '/bin/sh',
+          '-c',
+          'ulimit -v 250000; exec "$@"',
+          'sh',
+          'timeout',
+          '-s',
+          'KILL',
+          '8',
+          spins,
+          join(programs, 'livelock.py'),
+        ],
+        expects: { death: 'slow', causes: ['rlimit'] },
       },
     ];
   },
@@ -203,6 +225,20 @@ function python(): string {
   });
   const real = asked.status === 0 ? asked.stdout.trim() : '';
   return real !== '' && existsSync(real) ? real : found;
+}
+
+/** A CPython of the versions that never end at a limit of address space; null: none here. */
+function spinningPython(): string | null {
+  const candidates = [python(), '/usr/bin/python3'];
+  const probe =
+    'import sys; sys.exit(0 if sys.implementation.name == "cpython" and (3, 11) <= sys.version_info[:2] <= (3, 13) else 1)';
+  return (
+    candidates.find(
+      (path) =>
+        existsSync(path) &&
+        spawnSync(path, ['-c', probe], { stdio: 'ignore', timeout: 10_000 }).status === 0,
+    ) ?? null
+  );
 }
 
 /** dash, BusyBox and bash all know `ulimit -v` (in KiB). */

@@ -1,10 +1,11 @@
-import type { HostCounters, ProcessExit } from '../model/evidence.ts';
+import type { ProcessExit, ProcessLimits } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Limit, StackFrame, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { defineRule, reason, type RuleContext } from './define-rule.ts';
 import { kernelLogRead, nameOf, ofProcess, subjectOf, victimOf } from './recorded.ts';
 import { requestOf } from './kernel-crash.ts';
+import { whichLimit } from './refusing-limit.ts';
 import { atUsersLine } from './words.ts';
 
 const crashes = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGTRAP', 'SIGFPE', 'SIGSYS']);
@@ -89,9 +90,14 @@ export const recordedCrash = defineRule({
             ],
             request: { bytes: request },
             trigger: { pid: exit.pid, name: exit.name },
-            ...limitOfRefusal(
-              refusals.length > 0 ? facts['host-counters'][0] : undefined,
+            ...limitBehind(
               failures.at(-1)?.limit,
+              whichLimit(
+                request === null ? {} : { requestBytes: request },
+                limitsOf(exit, facts['process-limits']),
+                refusals,
+                facts['host-counters'][0],
+              )?.limit,
             ),
             remedies: [
               {
@@ -193,27 +199,24 @@ const kernelWords: Unknown = {
   command: 'sudo dmesg -T | grep -E "segfault|not enough memory"',
 };
 
-function limitOfRefusal(
-  host: HostCounters | undefined,
-  limit: Limit | undefined,
-): { readonly limit?: Limit } {
-  if (limit !== undefined) return { limit };
-  if (host === undefined) return {};
-  const { overcommitMode, commitLimitBytes, totalBytes, swapTotalBytes = 0 } = host;
-  const bytes =
-    overcommitMode === 2
-      ? commitLimitBytes
-      : totalBytes === undefined
-        ? undefined
-        : totalBytes + swapTotalBytes;
-  return {
-    limit: {
-      owner: 'overcommit',
-      ...(overcommitMode === undefined ? {} : { path: `vm.overcommit_memory=${overcommitMode}` }),
-      bytes: bytes ?? null,
-    },
+/** What the agent saw, else what the figures say. */
+const limitBehind = (
+  seen: Limit | undefined,
+  reckoned: Limit | undefined,
+): { readonly limit?: Limit } => {
+  const limit = seen?.bytes == null ? (reckoned ?? seen) : seen;
+  return limit === undefined ? {} : { limit };
+};
+
+/** A process that died at once may have left no figures. */
+const limitsOf = (exit: ProcessExit, limits: readonly ProcessLimits[]): ProcessLimits =>
+  ofProcess(exit, limits)[0] ?? {
+    kind: 'process-limits',
+    origin: exit.origin,
+    pid: exit.pid,
+    name: exit.name,
+    limits: [],
   };
-}
 
 function justBefore(exit: ProcessExit, uptimeSeconds: number | undefined): boolean {
   const ended = exit.when?.uptimeSeconds;

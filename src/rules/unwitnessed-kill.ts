@@ -1,4 +1,10 @@
-import type { CgroupCounters, HostCounters, KernelNotice, ProcessExit } from '../model/evidence.ts';
+import type {
+  CgroupCounters,
+  HostCounters,
+  KernelNotice,
+  ProcessExit,
+  Stall,
+} from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Reason, RuledOut, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
@@ -51,7 +57,8 @@ export const unwitnessedKill = defineRule({
       )
         return [];
       // Somebody lost patience with a process that had long stopped working: the stall is the verdict.
-      if (facts.stall.some((stall) => stall.stillGoingOn || stall.pid === exit.pid)) return [];
+      if (facts.stall.some((stall) => stall.pid === exit.pid || lastedUntil(stall, exit)))
+        return [];
       const levels = levelsOf(exit, facts['cgroup-counters']);
       const moved = levels.some((counters) => (localKills(counters) ?? counters.oomKills ?? 0) > 0);
       if (moved) return bySignal ? [] : [shellSaidSo(exit, levels, context)];
@@ -160,6 +167,14 @@ export const unwitnessedKill = defineRule({
       ];
     }),
 });
+
+/** The stall went on until about when the process ended. */
+function lastedUntil(stall: Stall, exit: ProcessExit): boolean {
+  if (stall.stillGoingOn) return true;
+  const begun = Date.parse(stall.when?.wall ?? '');
+  const ended = Date.parse(exit.when?.wall ?? '');
+  return Math.abs(begun + stall.durationMs - ended) < 2500;
+}
 
 const memoryOf = ({ peakRssBytes }: ProcessExit) =>
   peakRssBytes === undefined ? {} : { peakRssBytes };
