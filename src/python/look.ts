@@ -6,7 +6,7 @@ import { findRuntime, type Runtime } from './find-runtime.ts';
 import { readHeap, type Heap } from './heap.ts';
 import { holdersOf } from './holders.ts';
 import { Interpreter } from './interpreter.ts';
-import { isRefusal, openProcess, type Refusal } from './live-process.ts';
+import { isRefusal, openProcess, readText, type Refusal } from './live-process.ts';
 import { Memory, type MemorySource } from './memory.ts';
 import { accountFor } from './native.ts';
 import { quickHolders } from './quick.ts';
@@ -130,6 +130,16 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
     ...(maxNodes === undefined ? {} : { maxNodes }),
   });
   const { isComplete } = heap.census;
+  // Killed in the middle: what was read since is nothing but zeros. The estimates were true.
+  if (options.quick === true && isGone(source)) {
+    onRead?.();
+    const notes = [
+      'it was killed while its objects were being counted: sizes are estimates from samples',
+    ];
+    picture = { ...picture, notes };
+    onStep?.('quick', picture);
+    return picture;
+  }
   picture = { ...picture, types: typesOf(heap), notes: notesOf(heap) };
   onStep?.('census', picture);
   picture = { ...picture, ...accountFor(source, heap) };
@@ -146,6 +156,13 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
   onRead?.();
   onStep?.('holders', picture);
   return picture;
+}
+
+/** A zombie has no memory any more. */
+function isGone({ kind, pid }: MemorySource): boolean {
+  if (kind !== 'process' || pid === null) return false;
+  const stat = readText(`/proc/${pid}/stat`);
+  return stat === null || 'ZX'.includes(stat[stat.lastIndexOf(')') + 2] ?? 'X');
 }
 
 /** Who holds it is found after the process was let go: where it is gone meanwhile, the path is what was seen before. */
