@@ -217,3 +217,33 @@ test.skipIf(!canRun)(
     await close();
   },
 );
+
+test.skipIf(!canRun)(
+  `the theme's button changes page and charts alike (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, complaints, close } = await open(pageOf('assassination-cgroup'));
+    const look = () =>
+      page.evaluate(() => {
+        const canvas = document.querySelector<HTMLCanvasElement>('.charts canvas');
+        const pixels =
+          canvas?.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+        // The brightest opaque grid or curve tells light from dark.
+        let brightest = 0;
+        for (let at = 0; at < pixels.length; at += 4)
+          if ((pixels[at + 3] ?? 0) > 250)
+            brightest = Math.max(
+              brightest,
+              (pixels[at] ?? 0) + (pixels[at + 1] ?? 0) + (pixels[at + 2] ?? 0),
+            );
+        return { theme: document.documentElement.dataset['theme'], brightest };
+      });
+    const light = await look();
+    expect(light.theme).toBe('light');
+    await page.getByRole('button', { name: 'Dark colours' }).click();
+    await expect.poll(async () => (await look()).theme).toBe('dark');
+    // The grid is bright on white paper and dark on black.
+    await expect.poll(async () => (await look()).brightest).toBeLessThan(light.brightest);
+    expect(complaints).toEqual([]);
+    await close();
+  },
+);

@@ -1,5 +1,5 @@
 /** Light, dark, or what the system says. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 
 export type Theme = 'light' | 'dark';
 const key = 'coroner-theme';
@@ -33,7 +33,8 @@ export function useTheme(): [Theme, () => void] {
     };
   }, []);
   const theme: Theme = printing ? 'light' : (chosen ?? (dark ? 'dark' : 'light'));
-  useEffect(() => {
+  // Before the charts' own effects, which read the colours.
+  useLayoutEffect(() => {
     document.documentElement.dataset['theme'] = theme;
   }, [theme]);
   const toggle = (): void => {

@@ -709,6 +709,24 @@ function nothingFound(page: Page, sources: readonly SourceReport[]): void {
   }
 }
 
+const shortWhen = (incident: Incident): string =>
+  whenText(incident)
+    .replace(/ UTC$/, '')
+    .replace(/ s after boot$/, ' s');
+
+/** Incidents one after the other that differ in their pid alone: a storm of kills is one line. */
+function alike(incidents: readonly Incident[]): readonly (readonly [Incident, ...Incident[]])[] {
+  const key = ({ outOfMemory, cause, confidence, headline }: Incident): string =>
+    JSON.stringify([outOfMemory, cause, confidence, headline.replaceAll(/\d+/g, '0')]);
+  const groups: [Incident, ...Incident[]][] = [];
+  for (const incident of incidents) {
+    const last = groups.at(-1);
+    if (last !== undefined && key(last[0]) === key(incident)) last.push(incident);
+    else groups.push([incident]);
+  }
+  return groups;
+}
+
 /** More than one death: a list of all, and the story of the one that matters most. */
 function tellMany(
   page: Page,
@@ -726,25 +744,35 @@ function tellMany(
     ],
     0,
   );
-  const shown = incidents.length > 12 ? incidents.slice(-12) : incidents;
-  if (shown.length < incidents.length)
+  const groups = alike(incidents);
+  const shown = groups.slice(-12);
+  if (shown.length < groups.length)
     page.text(
       [
         {
-          text: `${page.signs.ellipsis} ${incidents.length - shown.length} earlier ones: --verbose`,
+          text: `${page.signs.ellipsis} ${groups.length - shown.length} earlier ones: --verbose`,
           style: ['dim'],
         },
       ],
       2,
     );
-  for (const incident of shown) {
-    const when = whenText(incident).replace(/ UTC$/, '');
+  for (const [first, ...others] of shown) {
+    const incident = others.at(-1) ?? first;
+    const when = shortWhen(incident);
     page.item({ text: mark(page, incident), style: [tone(incident)] }, [
       ...(when === '' ? [] : [{ text: `${when} `, style: ['dim'] as const }]),
       { text: incident.headline },
       ...(incident.confidence === 'certain'
         ? []
         : [{ text: ` (${incident.confidence})`, style: ['dim'] as const }]),
+      ...(others.length === 0
+        ? []
+        : [
+            {
+              text: `, and ${others.length} like it before${shortWhen(first) === '' ? '' : `, since ${shortWhen(first)}`}`,
+              style: ['dim'] as const,
+            },
+          ]),
     ]);
   }
   const told = incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
