@@ -243,7 +243,8 @@ test.skipIf(!canRun)(
     await expect.poll(async () => (await look()).theme).toBe('dark');
     // The grid is bright on white paper and dark on black.
     await expect.poll(async () => (await look()).brightest).toBeLessThan(light.brightest);
-    expect(complaints).toEqual([]);
+    // Reading the canvas back is what the browser warns of, and that is this test's own doing.
+    expect(complaints.filter((text) => !text.includes('willReadFrequently'))).toEqual([]);
     await close();
   },
 );
