@@ -86,7 +86,8 @@ export type LookStep = 'stacks' | 'quick' | 'census' | 'holders';
 export function look(target: Target, options: LookOptions): MemoryPicture {
   const { python, runtime, source } = target;
   const { budgetMs, onStep, onRead, softNodes, maxNodes } = options;
-  const deadline = performance.now() + budgetMs;
+  const begun = performance.now();
+  const deadline = begun + budgetMs;
   const threads = threadsOf(python);
   let picture: MemoryPicture = {
     lookedAt: new Date().toISOString(),
@@ -143,6 +144,8 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
   picture = { ...picture, types: typesOf(heap), notes: notesOf(heap) };
   onStep?.('census', picture);
   picture = { ...picture, ...accountFor(source, heap) };
+  // The graph is ours: only names and samples are still read. Where that took long already, it may run meanwhile.
+  if (performance.now() - begun > Math.min(1000, budgetMs)) onRead?.();
   // Of a part of the heap, dominators say little: estimates of the whole are nearer to the truth.
   if (!isComplete && estimates.length > 0) {
     onRead?.();
@@ -150,10 +153,10 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
     return picture;
   }
   const found = holdersOf(heap);
+  onRead?.();
   const smells = isComplete ? findSmells({ heap, found }) : [];
   const holders = found.holders.map((holder) => withPath(holder, estimates));
   picture = { ...picture, holders, smells };
-  onRead?.();
   onStep?.('holders', picture);
   return picture;
 }

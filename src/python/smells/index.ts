@@ -32,16 +32,16 @@ export const smells: readonly SmellRule[] = [
 const leastBytes = 64 * 1024;
 const maxShown = 20;
 
-/** The largest savings first. A smell of a part of a holder that has the same smell itself is left out. */
+/** The largest savings first. Where several holders have the very same things, the first of them speaks. */
 export function findSmells(scene: Scene): readonly Smell[] {
   const all = smells
     .flatMap(({ find }) => find(scene))
     .filter(({ savesBytes }) => savesBytes >= leastBytes)
     .sort((a, b) => b.savesBytes - a.savesBytes);
+  const isSame = (a: Smell, b: Smell) =>
+    a.id === b.id &&
+    (a.holder === b.holder || Math.abs(a.savesBytes - b.savesBytes) <= a.savesBytes * 0.001);
   return all
-    .filter(
-      ({ id, holder }, i) =>
-        all.findIndex((other) => other.id === id && other.holder === holder) === i,
-    )
+    .filter((smell, i) => all.findIndex((other) => isSame(smell, other)) === i)
     .slice(0, maxShown);
 }
