@@ -332,11 +332,12 @@ class KernelLogReader {
 
   /** Every other line of a report. */
   #reportLine(text: string): boolean {
-    const invoked = text.includes('invoked oom-killer')
-      ? /^(.*?)\s*\binvoked oom-killer:?(.*)$/.exec(text)
-      : null;
-    if (invoked !== null && /gfp_mask=|order[=:]|^[:,]?\s*$/.test(invoked[2] ?? ''))
-      return this.#header(invoked[1] ?? '', invoked[2] ?? '');
+    const invokedAt = text.indexOf('invoked oom-killer');
+    if (invokedAt >= 0) {
+      const after = text.slice(invokedAt + 'invoked oom-killer'.length).replace(/^:/, '');
+      if (/gfp_mask=|order[=:]|^[:,]?\s*$/.test(after))
+        return this.#header(text.slice(0, invokedAt), after);
+    }
     if (text.startsWith('oom-killer: gfp_mask')) return this.#header('', text);
     const table = readTableHeader(text);
     if (table !== null) {

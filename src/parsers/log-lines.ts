@@ -84,6 +84,14 @@ function* pieces(piece: Piece): Generator<Piece> {
     return;
   }
   const cuts = cutPoints(text);
+  if (cuts.length === 0 && text.length > longestRecord) {
+    // No record is that long: a binary file, or a hostile line.
+    for (let from = 0; from < text.length; from += longestRecord) {
+      const part = text.slice(from, from + longestRecord);
+      yield { ...piece, text: part, raw: rawOf(part) };
+    }
+    return;
+  }
   if (cuts.length === 0) {
     yield text === piece.text ? piece : { ...piece, text };
     return;
@@ -96,6 +104,9 @@ function* pieces(piece: Piece): Generator<Piece> {
     from = cut;
   }
 }
+
+/** Characters. Text that lost its line ends is cut at its time stamps, and has none of this length. */
+const longestRecord = 64 * 1024;
 
 function cutPoints(text: string): readonly number[] {
   if (text.length < 80) return [];

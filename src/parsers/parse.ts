@@ -37,7 +37,7 @@ export function parseInput(
   parsers: readonly Parser[] = allParsers,
   text = input.lines.map((line) => line.text).join('\n'),
 ): Evidence[] {
-  const flat = text.length <= pastedLength ? text.replace(/\s*\n[>|\s]*/g, ' ') : '';
+  const flat = text.length <= pastedLength ? text.replace(/(?<!\s)\s*\n[>|\s]*/g, ' ') : '';
   return parsers.flatMap((parser) =>
     parser.needles.length === 0 ||
     parser.needles.some((needle) => text.includes(needle) || flat.includes(needle))

@@ -16,10 +16,13 @@ const windowBytes = 12_000;
 
 type Next = () => number;
 const pick = <T>(list: readonly T[], next: Next): T => list[Math.floor(next() * list.length)] as T;
-/** Fixtures that tell of no memory death at all: whatever is done to them, nothing certain may come of it. */
+/**
+ * Fixtures that tell of no memory death at all: whatever is done to them, nothing certain may come of it. A text about
+ * another memory (a GPU's, a runtime's heap) may lose the words that say so, and is not among them.
+ */
 const innocent = fixtures.filter(({ bytes }) => {
   const { incidents } = diagnose(gatherText('input', bytes.toString('utf8')));
-  return incidents.every(({ outOfMemory }) => outOfMemory === false);
+  return incidents.every(({ cause }) => cause === 'not-memory');
 });
 let drawn: readonly Fixture[] = fixtures;
 const bytesOf = (next: Next): Buffer => {
@@ -169,7 +172,9 @@ test(
       }
       for (const { outOfMemory, confidence, because, headline } of report.incidents)
         if (outOfMemory === true && confidence === 'certain') {
-          expect(drawn, `${about}: certain from look-alikes alone: ${headline}`).toBe(fixtures);
+          expect(drawn === fixtures, `${about}: certain from look-alikes alone: ${headline}`).toBe(
+            true,
+          );
           expect(
             because.some(({ quote }) => quote !== undefined && witnesses.test(quote)),
             `${about}: certain without a witness: ${headline}: ${JSON.stringify(because.map(({ quote }) => quote))}`,
