@@ -100,6 +100,7 @@ test('--at-limit kill: its own SIGKILL is explained', () => {
   expect(judge(exit({ signal: 'SIGKILL' }), refusal(justBefore, 64, { limit }))[0]).toMatchObject({
     cause: 'alloc-failure-abort',
     variant: 'memory-limit',
+    confidence: 'certain',
   });
 });
 

@@ -76,8 +76,8 @@ function judge(exit: ProcessExit, failures: readonly FailedAllocation[]): Findin
     return finding(exit, last, recent, {
       cause: 'alloc-failure-abort',
       death: 'obvious',
-      says: 'was ended, as --at-limit kill asks for',
-      ending: 'and was ended: it had reached its memory limit',
+      says: 'was ended',
+      ending: 'and was ended, as --at-limit kill asks for',
     });
   return null;
 }
@@ -110,12 +110,15 @@ function finding(
     cause: how.cause,
     ...(how.death === undefined ? {} : { death: how.death }),
     ...(byBudget ? { variant: 'memory-limit' } : {}),
-    confidence: 'strong',
-    headline: `${who} was refused ${size}${atUsersLine(failure.stack)} ${how.ending}`,
+    // Its own agent refused it, as the user had asked for: nothing else can have.
+    confidence: byBudget ? 'certain' : 'strong',
+    headline: byBudget
+      ? `${who} reached its memory limit of ${formatBytes(limit.bytes ?? 0)}${atUsersLine(failure.stack)} ${how.ending}`
+      : `${who} was refused ${size}${atUsersLine(failure.stack)} ${how.ending}`,
     because: [
       reason(
         fact,
-        `${witness(fact)} saw this request refused${failure.caller === undefined ? '' : `, made by ${failure.caller}`}${recent.length > 1 ? ` (${recent.length} refusals in its last ${joinMs / 1000} s)` : ''}`,
+        `${byBudget ? 'the agent inside the process refused this request, which would have passed the limit that was asked for' : `${witness(fact)} saw this request refused`}${failure.caller === undefined ? '' : `, made by ${failure.caller}`}${recent.length > 1 ? ` (${recent.length} refusals in its last ${joinMs / 1000} s)` : ''}`,
       ),
       reason(exit, `then it ${how.says}`),
     ],
