@@ -47,7 +47,7 @@ export interface ShowOptions extends FileOptions {
 
 /** Prints the verdict to stderr, and the report where it was asked for. */
 export async function show({ report, recording }: Judged, options: ShowOptions): Promise<void> {
-  if (report.incidents.length > 0) {
+  if (report.incidents.length > 0 && !report.incidents.every(isInterrupt)) {
     const { renderTerminal } = await import('../render/terminal.ts');
     const terminal = terminalOptions(process.stderr, process.env, {
       color: options.color !== false,
@@ -63,7 +63,7 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
         more: `coroner show ${options.output === undefined ? 'last' : (options.folder ?? 'last')} --verbose`,
       }),
     );
-  } else if (process.stderr.isTTY && options.quiet !== true)
+  } else if (report.incidents.length === 0 && process.stderr.isTTY && options.quiet !== true)
     writeAll(2, `${nothingFound(recording)}\n`);
   const annotations = await writeReportFiles(report, recording, options);
   // stdout is the command's own.
@@ -80,6 +80,10 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
       );
     }
 }
+
+/** Ctrl-C: whoever pressed it knows. */
+const isInterrupt = ({ outOfMemory, headline }: Incident) =>
+  outOfMemory === false && headline.includes('KeyboardInterrupt');
 
 const isNotMemory = ({ outOfMemory }: Incident) => outOfMemory === false;
 

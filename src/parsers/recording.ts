@@ -167,7 +167,14 @@ function tell(
       if (event.role === 'command') commandPid = event.pid;
       const known = processes.get(event.pid);
       if (known === undefined)
-        processes.set(event.pid, { seen: event, limits: [], gone: null, peaks: {}, cpu: [] });
+        processes.set(event.pid, {
+          seen: event,
+          // Its parent's, unless a line of its own says otherwise.
+          limits: event.parentPid === null ? [] : (processes.get(event.parentPid)?.limits ?? []),
+          gone: null,
+          peaks: {},
+          cpu: [],
+        });
       else known.seen = event;
     } else if (event.what === 'limits') {
       const known = processes.get(event.pid);

@@ -85,6 +85,12 @@ export type RecordResult =
 export const runMark = 'CORONER_RUN';
 
 const samplesBudgetBytes = 16 * 2 ** 20;
+/** A run with a million short processes: beyond this only what may matter is written down. */
+const eventsBudgetBytes = 24 * 2 ** 20;
+const isRoutine = (line: EventLine) =>
+  line.what === 'limits' ||
+  (line.what === 'process' && line.role === 'descendant') ||
+  (line.what === 'process-gone' && line.signal === null && line.seenAs !== 'wait');
 const kernelLogBudgetBytes = 8 * 2 ** 20;
 /** How long a kill must be survived by the command to be worth a line: else the verdict follows at once. */
 const sayAfterMs = 250;
@@ -100,6 +106,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const proc = procAt(roots.proc);
 
   const writeEvent = (line: EventLine) => {
+    if (writer.size('events.ndjson') > eventsBudgetBytes && isRoutine(line)) return;
     const rounded = { ...line, atMs: Math.round(line.atMs) };
     writer.append('events.ndjson', `${JSON.stringify(rounded)}\n`);
   };
@@ -160,7 +167,11 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     clock,
     writeSample,
     writeEvent: (line) => {
-      if (line.what === 'process') names.set(line.pid, line.name);
+      if (line.what === 'process') {
+        names.set(line.pid, line.name);
+        const [oldest] = names.keys();
+        if (names.size > 50_000 && oldest !== undefined) names.delete(oldest);
+      }
       if (line.what === 'cgroup') watchEvents(cgroups.all[line.id]);
       writeEvent(line);
     },

@@ -121,7 +121,11 @@ export class Sampler {
       ...(again ? { again } : {}),
     });
     const limits = parseLimits(proc.text(process.pid, 'limits') ?? '');
-    if (limits.length > 0) writeEvent({ what: 'limits', atMs: clock(), pid: process.pid, limits });
+    // Most processes have their parent's limits: worth a line only where they differ.
+    const parent = process.parentPid === null ? undefined : this.#seen.get(process.parentPid);
+    const before = this.#seen.get(process.pid)?.limits ?? parent?.limits ?? [];
+    if (JSON.stringify(limits) !== JSON.stringify(before))
+      writeEvent({ what: 'limits', atMs: clock(), pid: process.pid, limits });
     this.#seen.set(process.pid, {
       cgroup,
       membership,
@@ -161,7 +165,7 @@ export class Sampler {
         parentState: parent === undefined || parent.ended ? 'ended' : 'alive',
       });
       onGone(process.pid, process.name, signal);
-      if (seenAs === 'vanished') this.#seen.delete(process.pid);
+      this.#seen.delete(process.pid);
     }
     const processes = this.#readProcesses(atMs, detail, final);
     const cgroups = this.#readCgroups(atMs, detail);

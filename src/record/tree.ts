@@ -156,6 +156,16 @@ export class ProcessTree {
   #join(stat: ProcStat): void {
     if (stat.session !== this.#own.session) this.#sessions.add(stat.session);
     if (stat.processGroup !== this.#own.processGroup) this.#groups.add(stat.processGroup);
+    // A run of days makes many; only those with somebody in them can get new members.
+    for (const [set, of] of [
+      [this.#sessions, 'session'],
+      [this.#groups, 'processGroup'],
+    ] as const) {
+      if (set.size < 10_000) continue;
+      set.clear();
+      for (const { stat: alive } of this.alive.values())
+        if (alive[of] !== this.#own[of]) set.add(alive[of]);
+    }
   }
 
   #track(stat: ProcStat, role: Tracked['role'], parentPid: number | null): Tracked {
