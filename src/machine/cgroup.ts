@@ -34,11 +34,20 @@ export function findMounts(procRoot: string, cgroupRoot?: string): CgroupMounts 
     let folder = unescapeMount(fields[4] ?? '');
     if (cgroupRoot !== undefined && folder.startsWith('/sys/fs/cgroup'))
       folder = cgroupRoot + folder.slice('/sys/fs/cgroup'.length);
-    if (type === 'cgroup' && options.split(',').includes('memory')) v1 ??= { folder, root };
-    if (type === 'cgroup2') v2 ??= { folder, root };
+    const mount: Mount = { folder, root };
+    if (type === 'cgroup' && options.split(',').includes('memory')) v1 = better(v1, mount);
+    if (type === 'cgroup2') v2 = better(v2, mount);
   }
   return { v1, v2 };
 }
+
+/** The first of several, unless a later one lies over it or it is older than our cgroup namespace (root `/..`) and the later is not. */
+const better = (known: Mount | null, mount: Mount): Mount =>
+  known === null ||
+  known.folder === mount.folder ||
+  (known.root.startsWith('/..') && !mount.root.startsWith('/..'))
+    ? mount
+    : known;
 
 /** mountinfo writes space, tab, newline and backslash as `\040`. */
 const unescapeMount = (text: string) =>

@@ -291,11 +291,15 @@ function recordedEvidence(
   killed: ReadonlySet<number>,
 ): readonly Evidence[] {
   const evidence: Evidence[] = [];
+  const killing = [...told.cgroups.values()]
+    .filter(({ last }) => (last.localOomKills ?? 0) > 0)
+    .map(({ seen: { path } }) => path);
   for (const [pid, process] of told.processes) {
     const { seen, gone, limits, peaks } = process;
-    // A status nobody saw is worth telling only where somebody else tells how it ended.
+    // A status nobody saw is worth telling only where somebody else tells how it ended, or that something was killed there.
     const saw = gone !== null && (gone.signal !== null || gone.exitCode !== null);
-    if (gone !== null && (saw || killed.has(pid))) {
+    const among = seen.cgroup !== undefined && killing.includes(seen.cgroup);
+    if (gone !== null && (saw || among || killed.has(pid))) {
       const parent = seen.parentPid === null ? undefined : told.processes.get(seen.parentPid);
       const exit: ProcessExit = {
         kind: 'process-exit',

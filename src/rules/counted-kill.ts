@@ -1,12 +1,15 @@
+import type { CgroupCounters, ProcessExit } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Reason } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
-import { defineRule, reason } from './define-rule.ts';
+import { defineRule, reason, type RuleContext } from './define-rule.ts';
 import {
   isSame,
+  kernelLogRead,
   levelsOf,
   limitOwner,
   localKills,
+  nameOf,
   subjectOf,
   unknownKernelLog,
   victimOf,
@@ -35,6 +38,12 @@ export const countedKill = defineRule({
       const alone =
         killed.filter(({ cgroup }) => cgroup === exit.cgroup).length <= (localKills(own) ?? 0);
       const owner = limitOwner(levels);
+      const host = facts['host-counters'][0];
+      // In a container the limit may be that of a cgroup above, which cannot be seen from inside: the machine only where it was short.
+      const machineWasShort =
+        host?.minAvailableBytes === undefined ||
+        host.totalBytes === undefined ||
+        host.minAvailableBytes < 0.1 * host.totalBytes;
       const because: Reason[] = [
         reason(exit, `${exit.name} (pid ${exit.pid}) was ended by SIGKILL`),
         reason(
@@ -51,19 +60,21 @@ export const countedKill = defineRule({
         );
       findings.push({
         subject: subjectOf(exit),
-        cause: owner === null ? 'kernel-global-oom' : 'kernel-cgroup-oom',
+        cause: owner === null && machineWasShort ? 'kernel-global-oom' : 'kernel-cgroup-oom',
         ...((own.groupKills ?? 0) > 0 ? { variant: 'group-kill' } : {}),
         confidence: alone && owner !== null ? 'strong' : 'likely',
         headline:
           owner === null
-            ? `The kernel killed ${exit.name} (pid ${exit.pid}) for memory; no limit of its cgroups was hit, so the machine was out of memory`
+            ? `The kernel killed ${exit.name} (pid ${exit.pid}) for memory; no limit of its cgroups was hit, so ${machineWasShort ? 'the machine was out of memory' : 'it was one above them that cannot be seen from here'}`
             : `The kernel killed ${exit.name} (pid ${exit.pid}): its cgroup ${owner.path} reached its ${formatBytes(owner.limitBytes ?? 0)} limit`,
         because,
         victim: victimOf(exit),
         killer: { name: 'kernel' },
         limit:
           owner === null
-            ? { owner: 'host', bytes: facts['host-counters'][0]?.totalBytes ?? null }
+            ? machineWasShort
+              ? { owner: 'host', bytes: host?.totalBytes ?? null }
+              : { owner: 'cgroup', bytes: null }
             : { owner: 'cgroup', path: owner.path, bytes: owner.limitBytes },
         memory: exit.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
         unknown: named ? [] : unknownKernelLog(context),
@@ -76,6 +87,55 @@ export const countedKill = defineRule({
           : {}),
       });
     }
-    return findings;
+    return [...findings, ...unseen(facts, context)];
   },
 });
+
+/**
+ * A cgroup's counter rose, and nobody saw the status of who died: its parent had reaped it before the next sample (a pool's worker).
+ * The largest of those that vanished there is the likeliest. The kernel log, where it was read, has the name.
+ */
+function unseen(
+  facts: {
+    readonly 'process-exit': readonly ProcessExit[];
+    readonly 'cgroup-counters': readonly CgroupCounters[];
+    readonly 'kernel-oom-kill': readonly unknown[];
+  },
+  context: RuleContext,
+): readonly Finding[] {
+  if (kernelLogRead(context) || facts['kernel-oom-kill'].length > 0) return [];
+  return facts['cgroup-counters'].flatMap((own): readonly Finding[] => {
+    const here = facts['process-exit'].filter(({ cgroup }) => cgroup === own.path);
+    const seen = here.filter(({ signal }) => signal === 'SIGKILL').length;
+    const [exit, next] = here
+      .filter(({ signal, exitCode }) => signal === null && exitCode === null)
+      .toSorted((a, b) => (b.peakRssBytes ?? 0) - (a.peakRssBytes ?? 0));
+    if ((localKills(own) ?? 0) <= seen || exit === undefined) return [];
+    const owner = limitOwner(levelsOf(exit, facts['cgroup-counters']));
+    if (owner === null) return [];
+    const clear = (exit.peakRssBytes ?? 0) >= 2 * (next?.peakRssBytes ?? 0);
+    return [
+      {
+        subject: subjectOf(exit),
+        cause: 'kernel-cgroup-oom',
+        confidence: clear ? 'likely' : 'weak',
+        headline: `The kernel killed a process of cgroup ${own.path}, ${clear ? 'most likely' : 'perhaps'} ${nameOf(exit)}: cgroup ${owner.path} reached its ${formatBytes(owner.limitBytes ?? 0)} limit`,
+        because: [
+          reason(
+            own,
+            `the OOM killer's counter of cgroup ${own.path} rose by ${localKills(own)} during the run`,
+          ),
+          reason(
+            exit,
+            `${nameOf(exit)} vanished from it, and nobody saw how it ended${exit.peakRssBytes === undefined ? '' : `; it had held up to ${formatBytes(exit.peakRssBytes)}`}`,
+          ),
+        ],
+        victim: victimOf(exit),
+        killer: { name: 'kernel' },
+        limit: { owner: 'cgroup', path: owner.path, bytes: owner.limitBytes },
+        memory: exit.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
+        unknown: unknownKernelLog(context),
+      },
+    ];
+  });
+}
