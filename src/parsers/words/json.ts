@@ -43,7 +43,7 @@ function parsed(text: string): unknown {
     return JSON.parse(text) as unknown;
   } catch {
     // `},` at the end of a cut-out, quotes or fences behind it
-    const trimmed = text.replace(/[,;\s'"`]+$/, '');
+    const trimmed = text.replace(/(?<![,;\s'"`])[,;\s'"`]+$/, '');
     if (trimmed === text) return undefined;
     try {
       return JSON.parse(trimmed) as unknown;
