@@ -214,6 +214,8 @@ function tell(
       { text: '  tells more about this cause', style: ['dim'] },
     ]);
   } else {
+    // Without a recording the kernel's table is the only picture of who held what.
+    if (recording === undefined && (incident.tasks?.length ?? 0) > 1) tasks(page, incident, 3);
     evidence(page, incident.because, incident.against, 2);
     if (incident.outOfMemory !== true) ruledOut(page, incident, 2);
     if (incident.outOfMemory === null) unknowns(page, incident.unknown, 3, 'What now? Find out');
@@ -365,11 +367,15 @@ function reasonItem(page: Page, sign: Span, { says, place, quote }: Reason): voi
     ]);
 }
 
-/** Of a traceback the last line, which names the exception; else the first. The head of a /dev/kmsg record says nothing to a reader. */
+/** What stands before a kernel message: the head of a /dev/kmsg record, syslog's date and host, the time since boot, the caller. */
+const logPrefix =
+  /^(?:\d+,\d+,\d+,[^;]*;|(?:[^[\]]{0,80}\bkernel: ?)?(?:\[ *\d+\.\d+\] ?)?(?:\[ *[TC]\d+\] ?)?)/;
+
+/** Of a traceback the last line, which names the exception; else the first. */
 const tellingLine = (lines: readonly string[]): string =>
   ((lines[0]?.startsWith('Traceback') === true ? lines.at(-1) : lines[0]) ?? '')
     .trim()
-    .replace(/^\d+,\d+,\d+,[^;]*;/, '');
+    .replace(logPrefix, '');
 
 function ruledOut(page: Page, { ruledOut: all }: Incident, most = Infinity): void {
   if (all.length === 0) return;
@@ -623,7 +629,7 @@ function holders(page: Page, { memory }: Incident, recording: Recording | undefi
     page.item({ text: page.signs.unknown, style: ['yellow'] }, [{ text: note }]);
 }
 
-function tasks(page: Page, { tasks: all = [], victim }: Incident): void {
+function tasks(page: Page, { tasks: all = [], victim }: Incident, most = 15): void {
   if (all.length === 0) return;
   const size = (task: (typeof all)[number]): number => (task.rssBytes ?? 0) + (task.swapBytes ?? 0);
   const sorted = [...all].sort((a, b) => size(b) - size(a));
@@ -634,7 +640,7 @@ function tasks(page: Page, { tasks: all = [], victim }: Incident): void {
   page.title(`The kernel's table of tasks: ${all.length}, the largest first`);
   weights(
     page,
-    sorted.slice(0, 15).map((task) => ({
+    sorted.slice(0, most).map((task) => ({
       bytes: size(task),
       share: size(task) / total,
       what: [
@@ -649,8 +655,8 @@ function tasks(page: Page, { tasks: all = [], victim }: Incident): void {
       ],
     })),
   );
-  if (sorted.length > 15)
-    page.text([{ text: `${page.signs.ellipsis} ${sorted.length - 15} more`, style: ['dim'] }], 4);
+  if (sorted.length > most)
+    page.text([{ text: `${page.signs.ellipsis} ${sorted.length - most} more`, style: ['dim'] }], 4);
 }
 
 function related(page: Page, { related: all = [] }: Incident): void {
