@@ -386,24 +386,34 @@ EXPORT _Noreturn void _exit(int code) {
 }
 EXPORT _Noreturn void _Exit(int code) { _exit(code); }
 
-/* exec replaces the program under the same pid: say so, and take it back where it fails. */
-#define EXECUTE(name, parameters, arguments)                                                      \
-  EXPORT int name parameters {                                                                    \
-    static int(*next) parameters;                                                                 \
-    if (!next) next = (int(*) parameters)dlsym(RTLD_NEXT, #name);                                 \
-    if (!next) return errno = ENOSYS, -1;                                                         \
-    state_end(STATE_EXECUTING, 0);                                                                \
-    int result = next arguments;                                                                  \
-    int error = errno;                                                                            \
-    state_end(STATE_RUNNING, 0);                                                                  \
-    errno = error;                                                                                \
-    return result;                                                                                \
+/*
+ * exec replaces the program under the same pid: say so, and take it back where it fails. The functions behind are looked
+ * up by the constructor: the caller may be a vfork child, whose parent's threads hold locks that nobody will give back.
+ */
+#define EXECUTE(name, parameters, arguments)             \
+  static int(*next_##name) parameters;                   \
+  EXPORT int name parameters {                           \
+    if (!next_##name) return errno = ENOSYS, -1;         \
+    state_end(STATE_EXECUTING, 0);                       \
+    int result = next_##name arguments;                  \
+    int error = errno;                                   \
+    state_end(STATE_RUNNING, 0);                         \
+    errno = error;                                       \
+    return result;                                       \
   }
 EXECUTE(execve, (const char *path, char *const argv[], char *const envp[]), (path, argv, envp))
 EXECUTE(execv, (const char *path, char *const argv[]), (path, argv))
 EXECUTE(execvp, (const char *name, char *const argv[]), (name, argv))
 EXECUTE(execvpe, (const char *name, char *const argv[], char *const envp[]), (name, argv, envp))
 EXECUTE(fexecve, (int fd, char *const argv[], char *const envp[]), (fd, argv, envp))
+
+static void resolve_exec(void) {
+  next_execve = (int (*)(const char *, char *const[], char *const[]))dlsym(RTLD_NEXT, "execve");
+  next_execv = (int (*)(const char *, char *const[]))dlsym(RTLD_NEXT, "execv");
+  next_execvp = (int (*)(const char *, char *const[]))dlsym(RTLD_NEXT, "execvp");
+  next_execvpe = (int (*)(const char *, char *const[], char *const[]))dlsym(RTLD_NEXT, "execvpe");
+  next_fexecve = (int (*)(int, char *const[], char *const[]))dlsym(RTLD_NEXT, "fexecve");
+}
 
 /* --- the beginning and the end --- */
 
@@ -424,6 +434,7 @@ static uint64_t option(const char *options, const char *name, uint64_t otherwise
 __attribute__((constructor)) static void start(void) {
   thread.inside = 1;
   if (next_malloc == first_malloc) resolve();
+  resolve_exec();
   const char *folder = getenv("CORONER_AGENT_FOLDER");
   const char *options = getenv("CORONER_AGENT_OPTIONS");
   if (folder && *folder == '/') {

@@ -100,7 +100,7 @@ static uint32_t text_of(uintptr_t object) {
   uint32_t kind = state >> 2 & 7, compact = state >> 5 & 1, ascii = state >> 6 & 1;
   if (!compact) return 0;
   if (ascii) return state_text(base + layout->ascii_data, length);
-  char utf8[4096];
+  static char utf8[4096]; /* under the lock; the caller may be on a small signal stack */
   size_t out = 0;
   const unsigned char *data = (const unsigned char *)base + layout->compact_data;
   for (size_t i = 0; i < length && out + 4 <= sizeof utf8; i++) {

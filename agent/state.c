@@ -768,6 +768,16 @@ void state_fork_child(void) {
   /* Another thread of the parent may have held it. */
   lock_word = 0;
   thread.id = 0;
+  if (thread.inside && file) {
+    /* A signal handler forked in the middle of a hook: let that one finish on a copy, and be done. */
+    struct coroner_file *copy = (struct coroner_file *)syscall(SYS_mmap, NULL, sizeof *file, PROT_READ | PROT_WRITE,
+                                                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+    if (copy == MAP_FAILED) return;
+    memcpy(copy, file, sizeof *file);
+    file = copy;
+    agent_ready = false;
+    return;
+  }
   if (file) parents_file = file;
   file = NULL;
   parents_pid = own_pid;

@@ -376,14 +376,17 @@ export function agentEvidenceOf(
   const { looks, sources } = readAgentFiles(folder);
   const sourceLine = sourceReader();
   const symbol = functionNames();
-  const ends = new Map(
-    recorded.flatMap((fact) =>
-      fact.kind === 'process-exit' ? [[fact.pid, fact.when?.wall] as const] : [],
-    ),
-  );
+  const exits = recorded.filter((fact) => fact.kind === 'process-exit');
+  /** In a pid namespace of its own a process knows itself by another pid than its recorder. */
+  const exitOf = (pid: number) =>
+    exits.find((exit) => exit.pid === pid) ??
+    exits.find(({ otherPids = [] }) => otherPids.includes(pid));
   return {
     evidence: looks.flatMap(({ file, place }) =>
-      agentEvidence(file, { place, endedAt: ends.get(file.pid), sourceLine, symbol }),
+      agentEvidence(
+        { ...file, pid: exitOf(file.pid)?.pid ?? file.pid },
+        { place, endedAt: exitOf(file.pid)?.when?.wall, sourceLine, symbol },
+      ),
     ),
     sources,
   };
