@@ -189,6 +189,8 @@ const fatal: readonly Phrase<ProgramAbort>[] = [
     needle: 'Fatal Python error',
     pattern:
       /Fatal Python error: .{0,120}?(?:Cannot recover from MemoryErrors?|Out of memory|out of memory|memory allocation failed|Could not preallocate MemoryError|Not enough memory|can't allocate|MemoryError).{0,160}/,
+    // A mail may wrap the message once; the words of later lines are another's.
+    span: 2,
     make: ({ origin, match }) => abort(origin, match[0]),
   },
 ];
