@@ -49,6 +49,7 @@ const lostStopMs = 3000;
 const leastShare = 0.1;
 const keptLooks = 3;
 const pageBytes = 4096;
+const falseAlarmMs = 10;
 const warmUpBytes = 8 * 2 ** 20;
 /** Faster than any process fills memory here (huge pages: 5 GB/s were measured). */
 const fastestBytesPerMs = 6_000_000;
@@ -76,6 +77,8 @@ interface Gauge {
   /** For the rate of growth: a reading some time ago. */
   before?: { readonly usedBytes: Bytes; readonly at: Ms };
   bytesPerMs?: number;
+  /** It was page cache that filled it: not asked again before. */
+  quietUntil?: Ms;
 }
 
 function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
@@ -152,14 +155,18 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       let free = gauge.limitBytes - used;
       const due = () =>
         gauge.level < levels.length && free <= levels[gauge.level]! * gauge.limitBytes;
-      if (due()) {
+      const now = performance.now();
+      if (
+        due() &&
+        used > gauge.lastUsedBytes &&
+        now >= Math.max(restUntil, gauge.quietUntil ?? 0)
+      ) {
         free += gauge.reclaimableBytes();
-        const isGrowing = used > gauge.lastUsedBytes;
-        if (due() && isGrowing && performance.now() >= restUntil) {
+        if (due()) {
           gauge.lastUsedBytes = used;
           while (due()) gauge.level += 1;
           lookAround(gauge, free / gauge.limitBytes);
-        }
+        } else gauge.quietUntil = now + falseAlarmMs;
       } else if (gauge.level > 0 && free > levels[gauge.level - 1]! * gauge.limitBytes * 1.5) {
         // It shrank: the next rise is looked at again.
         gauge.level -= gauge.level > (gauge.id === 'host' ? 2 : 0) ? 1 : 0;
@@ -170,6 +177,9 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     }
     return sleepMs;
   };
+
+  /** A shell may become a Python by exec, and a Python needs a moment until it has an interpreter: asked again after a while. */
+  const isNoPython = (pid: number) => performance.now() - (notPython.get(pid) ?? -Infinity) < 1000;
 
   const measureGrowth = (gauge: Gauge, usedBytes: Bytes) => {
     const at = performance.now();
@@ -190,7 +200,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
           ? rssBytes !== null && (gauge.pid !== null || share(rssBytes) >= leastShare)
           : false,
       )
-      .filter(({ process }) => notPython.get(process.pid) === undefined)
+      .filter(({ process }) => !isNoPython(process.pid))
       .sort((a, b) => b.rssBytes! - a.rssBytes!)
       .slice(0, 3);
     for (const { process, rssBytes } of candidates) {
@@ -283,7 +293,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
   /** The first look pays for compiling the reader: better now, without stopping anything, than at the limit. */
   const warmUp = () => {
     const process = processes.find(
-      ({ pid, rssBytes }) => rssBytes > warmUpBytes && !notPython.has(pid),
+      ({ pid, rssBytes }) => rssBytes > warmUpBytes && !isNoPython(pid),
     );
     if (process === undefined || ![...gauges.keys()].some((id) => id !== 'host')) return;
     if ([...gauges.values()].some(tooTight)) return;
