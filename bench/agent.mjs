@@ -1,4 +1,4 @@
-// What the agent costs, beside its peers: node bench/agent.mjs [--python PATH] [--quick] [w1 w6 ...]
+// What the agent costs, beside its peers: node bench/agent.mjs [--python PATH] [--pairs N] [--quick | --timed] [w1 w6 ...]
 //
 // Instructions are counted by valgrind's cachegrind without cache simulation: repeatable to 0.2 %. CPU time is user + system of the
 // process, medians of interleaved pairs; the noise of the machine is printed beside it as bare against bare.
@@ -18,6 +18,8 @@ const take = (name) => {
 const python = take('--python') ?? 'python3';
 const pairs = Number(take('--pairs') ?? 7);
 const quick = args.includes('--quick');
+/** Without the instruction counts, which take minutes. */
+const timedOnly = args.includes('--timed');
 // Arguments that make a run long enough to time, and short enough for valgrind (which is 30 times slower).
 const workloads = {
   w1_objects: { timed: '8', counted: '2' },
@@ -170,7 +172,7 @@ try {
   console.log(
     `${spawnSync(python, ['--version'], common).stdout.trim()}, ${process.platform} ${process.arch}, ${pairs} pairs\n`,
   );
-  const counted = ['agent', 'libc only'];
+  const counted = timedOnly ? [] : ['agent', 'libc only'];
   const timed = Object.keys(variants).filter((name) => name !== 'bare');
   row([
     'workload',
@@ -187,7 +189,7 @@ try {
   const ratios = Object.fromEntries(timed.map((name) => [name, []]));
   for (const name of names) {
     const script = `${here}${name}.py`;
-    const base = count('bare', script, workloads[name].counted);
+    const base = timedOnly ? null : count('bare', script, workloads[name].counted);
     const instructions = counted.map((variant) => {
       const value = base === null ? null : count(variant, script, workloads[name].counted);
       return value === null ? null : value / base;
@@ -231,7 +233,13 @@ try {
       values.length === 0
         ? null
         : Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
-    row(['geometric mean', '', '', ...timed.map((name) => times(geometric(ratios[name]))), '', '']);
+    row([
+      'geometric mean',
+      ...counted.map(() => ''),
+      ...timed.map((name) => times(geometric(ratios[name]))),
+      '',
+      '',
+    ]);
     const empty = join(scratch, 'empty.py');
     spawnSync('touch', [empty]);
     const start = (variant) =>

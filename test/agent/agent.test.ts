@@ -136,4 +136,21 @@ describe.skipIf(reason)(`families of processes${reason ? ` (${reason})` : ''}`, 
     );
     expect(stdout.trim()).toMatch(/coroner-agent-[^:]*:\/nonexistent\/libother\.so$/);
   });
+
+  test('reservations count by what is touched, what is unmapped counts no more', async () => {
+    const { files, signal } = await underAgent([python, program('reserved.py')]);
+    expect(signal).toBe('SIGKILL');
+    const source = readFileSync(program('reserved.py'), 'utf8').split('\n');
+    const allocations = allocationsOf(files[0]!, 'death', { leastShare: 0 });
+    const mibAt = (mark: string) => {
+      const line = source.findIndex((text) => text.endsWith(`# ${mark}`)) + 1;
+      return Math.round((allocations.find((one) => one.line === line)?.bytes ?? 0) / 2 ** 20);
+    };
+    expect({
+      untouched: mibAt('untouched'),
+      half: mibAt('half'),
+      never: mibAt('never'),
+      cut: mibAt('cut'),
+    }).toEqual({ untouched: 0, half: 32, never: 0, cut: 0 });
+  });
 });
