@@ -19,8 +19,17 @@ const take = (name) => {
 };
 const pairs = Number(take('--pairs') ?? 5);
 const python = take('--python') ?? 'python3';
-// Long enough for seconds of work, small enough for half a gigabyte.
-const sizes = { w1: '8', w2: '10', w3: '4', w4: '3', w5: '8', w6: '600000', w7: '4', w8: '4' };
+// Five to ten seconds each: coroner's own start costs some tenths of a second, however long the run.
+const sizes = {
+  w1: '26',
+  w2: '30',
+  w3: '10',
+  w4: '7',
+  w5: '25',
+  w6: '3000000',
+  w7: '10',
+  w8: '12',
+};
 
 const work = mkdtempSync(join(tmpdir(), 'coroner-bench-'));
 const meter = `

@@ -69,7 +69,7 @@ for (let round = 1; Date.now() < until; round += 1) {
       const rss = /^VmRSS:\s+(\d+) kB/m.exec(
         readFileSync(`/proc/${child.pid}/status`, 'utf8'),
       )?.[1];
-      seen.rssBytes.push(Number(rss) * 1024);
+      if (rss !== undefined) seen.rssBytes.push(Number(rss) * 1024);
       seen.descriptors.push(readdirSync(`/proc/${child.pid}/fd`).length);
     } catch {
       // ended
