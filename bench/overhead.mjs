@@ -40,6 +40,8 @@ const spin = (rounds) => `
 total = 0
 for i in range(${rounds}):
     total += i * i % 7
+import time
+print(time.process_time())
 `;
 const calibrate = () => {
   const rounds = 2_000_000;
@@ -68,6 +70,8 @@ const run = (command, { watch = false, stdio = ['ignore', 'ignore', 'ignore'] } 
     };
     const timer = watch ? setInterval(look, 20) : undefined;
     let lastWords = null;
+    let said = '';
+    child.stdout?.on('data', (chunk) => (said += chunk));
     child.stderr?.on('data', () => (lastWords ??= performance.now()));
     child.on('exit', () => {
       clearInterval(timer);
@@ -76,6 +80,7 @@ const run = (command, { watch = false, stdio = ['ignore', 'ignore', 'ignore'] } 
         ...seen,
         saidAt: lastWords,
         begun,
+        said,
         endedAt: performance.now(),
       });
     });
@@ -99,12 +104,15 @@ async function cpuBound(name, options) {
   const command = [python, '-c', spin(calibrate())];
   const bare = [];
   const recorded = [];
+  const stdio = ['ignore', 'pipe', 'ignore'];
   for (let pair = 0; pair < pairs; pair += 1) {
-    bare.push((await run(command)).ms);
-    recorded.push(await run(under(command, ...options), { watch: true }));
+    bare.push(await run(command, { stdio }));
+    recorded.push(await run(under(command, ...options), { watch: true, stdio }));
   }
   // Pair by pair: what the machine did meanwhile hits both.
-  const ratio = median(recorded.map(({ ms }, at) => ms / bare[at]));
+  const ratio = median(recorded.map(({ ms }, at) => ms / bare[at].ms));
+  const own = median(recorded.map(({ said }, at) => Number(said) / Number(bare[at].said)));
+  row(`CPU time of that Python itself, ${name}`, `${own.toFixed(3)} times`, '', true);
   const share = median(recorded.map(({ cpuMs, ms }) => cpuMs / ms));
   row(
     `wall time of ${seconds} s of Python, ${name}`,
