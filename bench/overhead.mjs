@@ -243,9 +243,16 @@ async function verdict(name, options) {
         .toSorted()
         .slice(-1);
       const start = JSON.parse(readFileSync(join(work, id, 'incident.json'), 'utf8'));
-      const gone = readFileSync(join(work, id, 'kernel.log'), 'utf8')
+      const text = (file) => readFileSync(join(work, id, file), 'utf8');
+      // The kernel log is the whole machine's: only the kill of this very command counts.
+      const { pid } = text('events.ndjson')
         .split('\n')
-        .find((line) => line.includes('Killed process'));
+        .filter(Boolean)
+        .map((line) => JSON.parse(line))
+        .find(({ what, role }) => what === 'process' && role === 'command');
+      const gone = text('kernel.log')
+        .split('\n')
+        .find((line) => line.includes(`Killed process ${pid} (`));
       if (!gone || died.saidAt === null) continue;
       const killedAfterMs = (Number(gone.split(',')[2]) / 1e6 - start.startedUptimeSeconds) * 1000;
       const saidAfterMs = performance.timeOrigin + died.saidAt - Date.parse(start.startedAt);
