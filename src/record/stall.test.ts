@@ -146,3 +146,9 @@ describe('look-alikes', () => {
     expect(said).toEqual([]);
   });
 });
+
+test('a process that is stopped on purpose (the last look, a debugger) is no stall', () => {
+  const rates = { refaultsAnon: 3100, limitHits: 2900, swapBytes: 180e6, majorFaults: 3100 };
+  expect(run(6, rates).said).not.toEqual([]);
+  expect(run(6, { ...rates, state: 'T' }).said).toEqual([]);
+});

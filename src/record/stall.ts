@@ -42,6 +42,9 @@ export function stallWatch() {
   let suspicious = 0;
   let calm = 0;
   let suspectSinceMs = 0;
+  /** Time in which the run's largest process was stopped on purpose (the last look, a debugger): no sign of anything. */
+  let stoppedMs = 0;
+  let lastEventMs = 0;
   let current: { readonly begunMs: number; verdict: Verdict; saidMs: number } | null = null;
   /**
    * User CPU time against the time in which it could have had a CPU, outside and inside of the stall: what it computed. Time in the
@@ -95,6 +98,12 @@ export function stallWatch() {
 
   return {
     take: (event: SampleEvent): StallSeen | null => {
+      const largest = event.processes.reduce<SampledProcess | null>(
+        (most, process) => (most === null || process.rssBytes > most.rssBytes ? process : most),
+        null,
+      );
+      if (largest?.state === 'T') stoppedMs += event.atMs - lastEventMs;
+      lastEventMs = event.atMs;
       const moment: Moment = {
         atMs: event.atMs,
         processes: new Map(event.processes.map((process) => [process.pid, process])),
@@ -107,6 +116,12 @@ export function stallWatch() {
       const elapsedMs = moment.atMs - last.atMs;
       // The run before the first full window counts for the baseline: a thrash may begin within the first second.
       if (elapsedMs < windowMs) return null;
+      const stopped = Math.min(stoppedMs, elapsedMs);
+      stoppedMs = 0;
+      if (stopped > elapsedMs / 2) {
+        last = moment;
+        return null;
+      }
       const seconds = elapsedMs / 1000;
       let userMs = 0;
       let waitedMs = 0;
@@ -115,7 +130,7 @@ export function stallWatch() {
         userMs += now.userMs - (then?.userMs ?? 0);
         waitedMs = Math.max(waitedMs, now.runDelayMs - (then?.runDelayMs ?? 0));
       }
-      const ableMs = Math.max(elapsedMs - waitedMs, userMs, 1);
+      const ableMs = Math.max(elapsedMs - waitedMs - stopped, userMs, 1);
       const verdict = judge(last, moment, event, seconds);
       last = moment;
       const bucket = current !== null ? during : verdict === null ? before : pending;
