@@ -1,4 +1,5 @@
 import type {
+  FailedAllocation,
   HostCounters,
   KernelRefusal,
   ProcessLimits,
@@ -20,7 +21,7 @@ export const refusingLimit = defineRule({
   id: 'refusing-limit',
   title: 'The limit that refused an allocation',
   needs: ['program-error', 'process-limits'],
-  uses: ['host-counters', 'kernel-refusal'],
+  uses: ['host-counters', 'kernel-refusal', 'failed-allocation'],
   judge: (facts, context) => {
     const findings: Finding[] = [];
     const errors = facts['program-error'].filter(({ resource }) => resource === 'memory');
@@ -29,7 +30,9 @@ export const refusingLimit = defineRule({
       if (limits === undefined || findings.some(({ subject }) => subject.pid === error.pid))
         continue;
       const refusals = facts['kernel-refusal'].filter(({ pid }) => pid === error.pid);
-      const found = limitOf(error, facts) ?? (kernelLogRead(context) ? elimination(limits) : null);
+      const asked = askedFor(error, facts['failed-allocation']);
+      const found =
+        limitOf(error, facts) ?? (kernelLogRead(context) ? elimination(limits, asked) : null);
       if (found === null) continue;
       findings.push({
         subject: subjectOf(error, error),
@@ -75,8 +78,23 @@ export function limitOf(
   return whichLimit(error, process, refusals, facts['host-counters'][0]);
 }
 
-/** No rlimit, few mappings, and the kernel log has no refusal by overcommit: only the size itself is left. */
-function elimination(process: ProcessLimits): Found | null {
+/** What the error says, else the largest refusal that the agent saw in this process. */
+const askedFor = (
+  { requestBytes, pid }: ProgramError,
+  refused: readonly FailedAllocation[],
+): number =>
+  requestBytes ??
+  Math.max(0, ...refused.filter((one) => one.pid === pid).map(({ failure }) => failure.bytes));
+
+/** Less than this was never refused for its size alone: the largest gap of a 47-bit address space is tens of TiB. */
+const hugeBytes = 2 ** 43;
+
+/**
+ * No rlimit, few mappings, and the kernel log has no refusal by overcommit: only the size itself is left, where it is
+ * known to have been huge. A MemoryError without a size may as well have been raised by the program itself.
+ */
+function elimination(process: ProcessLimits, askedBytes: number): Found | null {
+  if (askedBytes < hugeBytes) return null;
   if (process.limits.some(({ path }) => path === 'RLIMIT_AS' || path === 'RLIMIT_DATA'))
     return null;
   return {
