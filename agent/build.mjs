@@ -13,6 +13,8 @@ const sources = readdirSync(here)
   .filter((name) => name.endsWith('.c'))
   .map((name) => here + name);
 const libraries = ['-ldl', '-lpthread'];
+// Before glibc 2.34 dlsym is in libdl, which a program need not have loaded: what is published asks for it.
+const publishedGnu = ['-Wl,--no-as-needed', '-l:libdl.so.2', '-Wl,--as-needed', '-lpthread'];
 
 const cross = 'aarch64-linux-gnu-gcc';
 function muslArm64() {
@@ -36,9 +38,9 @@ function muslArm64() {
 
 const targets = process.argv.includes('--all')
   ? [
-      { compiler: 'gcc', arch: 'x64', libc: 'gnu' },
+      { compiler: 'gcc', arch: 'x64', libc: 'gnu', special: { libraries: publishedGnu } },
       { compiler: 'musl-gcc', arch: 'x64', libc: 'musl' },
-      { compiler: cross, arch: 'arm64', libc: 'gnu' },
+      { compiler: cross, arch: 'arm64', libc: 'gnu', special: { libraries: publishedGnu } },
       { compiler: cross, arch: 'arm64', libc: 'musl', special: muslArm64() },
     ]
   : [

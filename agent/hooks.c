@@ -346,6 +346,13 @@ EXPORT void *mremap(void *old, size_t old_bytes, size_t bytes, int flags, ...) {
  */
 static void *(*next_dlsym)(void *, const char *);
 
+/* The first version of it: a library built here must load where glibc is older (from 2.34 on it moved into libc). */
+#if defined(__x86_64__)
+__asm__(".symver dlvsym,dlvsym@GLIBC_2.2.5");
+#else
+__asm__(".symver dlvsym,dlvsym@GLIBC_2.17");
+#endif
+
 static COLD void resolve_dlsym(void) {
 #if defined(__x86_64__)
   next_dlsym = (void *(*)(void *, const char *))dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.2.5");
@@ -367,7 +374,10 @@ static COLD void *hook_for(void *found) {
 }
 
 EXPORT void *dlsym(void *restrict handle, const char *restrict name) {
-  if (UNLIKELY(!next_dlsym)) resolve_dlsym();
+  if (UNLIKELY(!next_dlsym)) {
+    resolve_dlsym();
+    if (!next_dlsym) return NULL;
+  }
   if (LIKELY(handle != RTLD_DEFAULT && handle != RTLD_NEXT && agent_ready)) {
     void *found = next_dlsym(handle, name);
     return found ? hook_for(found) : NULL;

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -674,8 +673,8 @@ static void open_tree(void) {
   snprintf(path, sizeof path, "%s/tree", folder_path);
   int fd = open(path, O_RDWR | O_CLOEXEC);
   if (fd < 0) return;
-  struct stat status;
-  if (!fstat(fd, &status) && status.st_size >= (off_t)sizeof *tree) {
+  /* Not fstat(): its symbol is of glibc 2.33, and the library must load where glibc is older. */
+  if (lseek(fd, 0, SEEK_END) >= (off_t)sizeof *tree) {
     struct coroner_tree *found = (struct coroner_tree *)syscall(SYS_mmap, NULL, sizeof *tree, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L);
     if (found != MAP_FAILED && !memcmp(found->magic, CORONER_TREE_MAGIC, 8)) tree = found;
   }

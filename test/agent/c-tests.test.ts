@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { agentFor } from '../../src/record/agent.ts';
 import { cCompiler } from '../have.ts';
 import { underAgent } from './under-agent.ts';
 
@@ -73,5 +74,14 @@ describe.skipIf(reason)(`the agent in C${reason ? ` (${reason})` : ''}`, () => {
     ]);
     // Taken and given back through what was looked up: seen both times. A file this dull is not kept.
     expect(files).toEqual([]);
+  });
+
+  test('the library asks for no glibc newer than 2.17: one file fits every distribution in use', () => {
+    const found = agentFor(['/bin/sh'], process.env);
+    if ('lacks' in found) throw new Error(found.lacks);
+    const versions = [...readFileSync(found.library, 'latin1').matchAll(/GLIBC_2\.(\d+)/g)].map(
+      ([, minor]) => Number(minor),
+    );
+    expect(Math.max(0, ...versions)).toBeLessThanOrEqual(17);
   });
 });
