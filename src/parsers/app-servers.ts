@@ -106,6 +106,13 @@ const wordings: readonly NoticeWording[] = [
     pattern: /Task exited with return code (?<code>-9)/,
   },
   {
+    by: 'Airflow',
+    needle: 'killed before it finished',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern: /Job \S{1,40} was killed before it finished \(likely due to running out of memory\)/,
+  },
+  {
     by: 'Dagster',
     needle: 'ChildProcessCrash',
     pattern: /ChildProcessCrashException: (?:None|.{0,80}?exit code (?<code>-?\d{1,3})).{0,60}/,

@@ -1,11 +1,10 @@
 /** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR (U13); and at their time limit. */
-import type { Evidence } from '../model/evidence.ts';
+import type { DeathNotice, Evidence, KillerRecord } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
-import { elsewhere, type Found } from './words/lines.ts';
+import { elsewhere, lineAt, originOf, wholeText, type Found } from './words/lines.ts';
 import { readKillers, type KillerWording } from './words/killers.ts';
 import { readNotices, type NoticeWording } from './words/notices.ts';
 import { integer, sizeBytes } from './words/sizes.ts';
-import type { KillerRecord } from '../model/evidence.ts';
 
 const id = 'job-schedulers';
 const job = { cause: 'job-scheduler-limit', owner: 'scheduler' } as const;
@@ -48,8 +47,10 @@ const kills: readonly KillerWording[] = [
     ...job,
     by: 'slurm',
     needle: 'OUT_OF_ME',
+    // One row is one line: the exit code `0:125` of the row before is no job.
+    span: 1,
     pattern:
-      /(?:^|[\s|])(?<subject>\d{1,12}(?:_\d{1,9})?(?:\.\w{1,20})?)?[^\n]{0,200}?\bOUT_OF_ME(?:MORY|M\+|\+|MO\+)?/,
+      /(?:^|[\s|])(?<subject>\d{1,12}(?:_\d{1,9})?(?:\.\w{1,20})?(?=[\s|]))?[^\n]{0,200}?\bOUT_OF_ME(?:MORY|M\+|\+|MO\+)?/,
     says: 'the accounting of Slurm has the state OUT_OF_MEMORY',
     refine: sacct,
   },
@@ -260,8 +261,13 @@ function scaled(record: KillerRecord, groups: Found['groups'], unit: number): Ki
 }
 
 /** A `sacct` row: the words of the state may be cut to a column (`OUT_OF_ME+`); ReqMem and MaxRSS stand in the same row. */
-function sacct({ passage, groups, match }: Found, record: KillerRecord): KillerRecord | undefined {
-  if (groups['subject'] === undefined && !/[Ss]tate|STATE|sacct|slurm|Slurm|0:125/.test(passage))
+function sacct(
+  { passage, groups, match, input, index }: Found,
+  record: KillerRecord,
+): KillerRecord | undefined {
+  const { subject } = groups;
+  const near = `${lineAt(input, index - 1)} ${passage} ${lineAt(input, index + 1)}`;
+  if (subject === undefined && !/[Ss]tate|STATE|sacct|slurm|Slurm|0:125/.test(near))
     return undefined;
   const sizes = [
     ...passage
@@ -271,6 +277,8 @@ function sacct({ passage, groups, match }: Found, record: KillerRecord): KillerR
   const request = sizes.find(([, , unit]) => unit === 'G' || unit === 'M');
   return {
     ...record,
+    // The rows of its steps (`4711.batch`, `4711.0`) tell of the same job.
+    ...(subject === undefined ? {} : { subject: subject.replace(/\..*$/, '') }),
     ...(request === undefined || request[3] === 'c'
       ? {}
       : { limit: { owner: 'scheduler', bytes: sizeBytes(`${request[1]}${request[2]}`)! } }),
@@ -401,16 +409,84 @@ const endings: readonly NoticeWording[] = [
   },
 ];
 
+/** What `qacct -j` prints of a job that SGE ended: sge_status(5), accounting(5). */
+const qacctNeedle = 'assumedly after job';
+const enforcedNeedle = 'qmaster enforced h_rt';
+
+/**
+ * `failed 100 : assumedly after job` and an exit status of 128 + n tell only that a signal ended the job. Beside a
+ * `maxvmem` at the `h_vmem` that was asked for it is the memory limit. `h_vmem` is per slot, and `maxvmem` is sampled, so it
+ * may stop a little short.
+ */
+function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
+  const whole = wholeText(input);
+  if (!whole.includes(qacctNeedle) && !whole.includes(enforcedNeedle)) return;
+  // Several jobs: each begins with a line of its own.
+  const starts = input.lines.flatMap(({ text }, at) => (/^\s*qname\s/.test(text) ? [at] : []));
+  if (starts.length === 0) starts.push(0);
+  for (const [nth, from] of starts.entries()) {
+    const to = starts[nth + 1] ?? input.lines.length;
+    const rows = input.lines.slice(from, to);
+    const field = (name: RegExp): string | undefined =>
+      rows
+        .map(({ text }) => name.exec(text.slice(0, 4096))?.[1])
+        .find((text) => text !== undefined);
+    const at = rows.findIndex(({ text }) => /^\s*failed\s+(?:100|37)\b/.test(text));
+    const status = integer(field(/^\s*exit_status\s+(\d{1,3})/));
+    if (at === -1 || status === undefined || status <= 128) continue;
+    const asked = field(/\bh_vmem=([\d.]{1,12}[KMGTkmgt]?)/);
+    const highest = field(/^\s*maxvmem\s+([\d.]{1,12}[KMGTkmgt]?)/);
+    const slots = integer(field(/^\s*slots\s+(\d{1,5})/)) ?? 1;
+    const each = asked === undefined ? undefined : sizeBytes(asked);
+    const usedBytes = highest === undefined ? undefined : sizeBytes(highest);
+    const subject = field(/^\s*jobnumber\s+(\d{1,12})/);
+    const origin = originOf(input, id, from + at, from + at);
+    const limit =
+      each === undefined || usedBytes === undefined
+        ? undefined
+        : [each * slots, each].find((bytes) => usedBytes >= 0.97 * bytes);
+    if (limit !== undefined)
+      yield {
+        kind: 'killer-record',
+        origin,
+        by: 'sge',
+        cause: 'job-scheduler-limit',
+        says: 'SGE ended the job by a signal, and its highest use (maxvmem) was at the h_vmem that it had asked for',
+        ...(subject === undefined ? {} : { subject }),
+        limit: { owner: 'scheduler', bytes: limit },
+        ...(usedBytes === undefined ? {} : { usedBytes }),
+        witness: 'indirect',
+        exitCode: status,
+      };
+    else if (status === 137)
+      yield {
+        kind: 'death-notice',
+        origin,
+        by: 'sge',
+        signal: 'SIGKILL',
+        exitCode: status,
+        ...(subject === undefined ? {} : { name: `job ${subject}` }),
+      };
+  }
+}
+
 export const jobSchedulers: Parser = {
   id,
   title: 'Slurm, PBS, LSF, SGE, HTCondor, YARN: jobs ended at a memory limit, or at another one',
-  needles: [...new Set([...kills, ...endings].map(({ needle }) => needle))],
+  needles: [
+    ...new Set([
+      ...[...kills, ...endings].map(({ needle }) => needle),
+      qacctNeedle,
+      enforcedNeedle,
+    ]),
+  ],
   parse,
 };
 
 function* parse(input: Input): Iterable<Evidence> {
   const records = [...readKillers(input, id, kills)];
   yield* records;
+  if (records.every(({ by }) => by !== 'sge')) yield* qacct(input);
   // A job that ran out of memory is often cancelled in the same breath.
   if (records.length === 0) yield* readNotices(input, id, endings);
 }

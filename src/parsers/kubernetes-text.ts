@@ -4,7 +4,7 @@
  */
 import type { DeathNotice, Evidence, KillerRecord } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
-import { elsewhere, lineAt, wholeText, type Found } from './words/lines.ts';
+import { elsewhere, lineAt, mentions, wholeText, type Found } from './words/lines.ts';
 import { readKillers, type KillerWording } from './words/killers.ts';
 import { readNotices, type NoticeWording } from './words/notices.ts';
 import { quantityBytes, sizeBytes } from './words/sizes.ts';
@@ -129,7 +129,7 @@ function eviction(found: Found, record: KillerRecord): KillerRecord | undefined 
 function oomKilled(found: Found, record: KillerRecord): KillerRecord | undefined {
   const here = lineAt(found.input, found.index);
   if (
-    /OOMKilled["']?[ :=]{0,3}(?:false|no)\b|not OOMKilled|no OOMKilled|(?:without|kein|sans) OOMKilled/i.test(
+    /OOMKilled["']?[ :=]{0,3}(?:false|no)\b|\b(?:not|no|no longer|never|n['’]t|without|instead of|expect(?:s|ed|ing)?|assert\w{0,3}|simulat\w{1,4}|kein|sans)\b[^.:;,|]{0,30}OOMKilled|OOMKilled[^.:;,|]{0,30}\b(?:any ?more|no longer)\b/i.test(
       here,
     )
   )
@@ -166,6 +166,15 @@ function limitInDescribe(input: Input): number | undefined {
 }
 
 const endings: readonly NoticeWording[] = [
+  // The column tells no reason: memory, disk, inodes and pids all read so.
+  {
+    by: 'kubectl',
+    needle: ' Evicted ',
+    vanished: true,
+    pattern: /(?<name>[a-z0-9][a-z0-9.-]{1,200}) +\d{1,3}\/\d{1,3} +Evicted +\d{1,6}\b/,
+    unless: ({ input }) =>
+      mentions(input, /low on resource|had condition|exceeds the (?:total )?limit/),
+  },
   {
     by: 'kubelet',
     needle: 'liveness probe',

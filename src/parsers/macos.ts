@@ -47,6 +47,35 @@ const kills: readonly KillerWording[] = [
     pattern:
       /memorystatus: killing_(?:idle|top|highwater|specific|vnode)\w{0,12}_?process pid (?<pid>\d{1,9}) \[(?<name>.{1,64}?)\] \((?<code>[\w-]{1,40}).{0,120}?\)(?: (?<used>\d{1,15}KB))?/,
     says: 'the kernel names the process that memorystatus killed',
+    refine: ({ groups }, record) => (isIdleExit(groups['code']) ? undefined : record),
+  },
+  {
+    ...jetsam,
+    variant: 'jetsam',
+    // up to macOS 10.12, and iOS
+    needle: 'memorystatus',
+    pattern:
+      /memorystatus(?:_thread)?: (?:killing|jettisoning|idle exiting)(?: pid| process)? (?<pid>\d{1,9}) \[(?<name>.{1,64}?)\] \((?<code>[\w-]{1,40}).{0,120}?\)/,
+    says: 'the kernel names the process that memorystatus killed',
+    refine: ({ groups }, record) => (isIdleExit(groups['code']) ? undefined : record),
+  },
+  {
+    ...jetsam,
+    variant: 'per-process-limit',
+    needle: 'crossed memory high watermark',
+    pattern:
+      /process (?<name>[^[]{1,64}?) ?\[(?<pid>\d{1,9})\] crossed memory high watermark \((?<limit>\d{1,9} MB)\);? EXC_RESOURCE/,
+    says: 'the kernel saw the process over its own memory limit',
+    witness: 'indirect',
+  },
+  {
+    ...jetsam,
+    variant: 'per-process-limit',
+    needle: 'RESOURCE_TYPE_MEMORY',
+    pattern:
+      /EXC_RESOURCE \(?RESOURCE_TYPE_MEMORY(?:: high watermark memory limit exceeded)?\)? ?\((?:limit=(?<limit>\d{1,9} MB))?/,
+    says: 'the process went over its own memory limit (EXC_RESOURCE)',
+    witness: 'indirect',
   },
   {
     ...jetsam,
@@ -89,6 +118,34 @@ const kills: readonly KillerWording[] = [
   },
 ];
 
+/**
+ * A daemon that has nothing to do and asked to be ended in that case (launchd's EnableTransactions): ended to keep memory
+ * free, not because there was none. XNU's kMemorystatusKilledIdleExit, and since 10.14 the long-idle kind.
+ */
+const isIdleExit = (reason: string | undefined): boolean =>
+  reason === 'idle-exit' || reason === 'long-idle-exit';
+
+/** `killing_idle_process pid 99 [cloudd] (idle-exit)`: housekeeping, told as such. */
+function* idleExits(input: Input): Iterable<DeathNotice> {
+  for (const [at, { text }] of input.lines.entries()) {
+    if (!text.includes('idle-exit') || !text.includes('memorystatus')) continue;
+    const match =
+      /memorystatus(?:_thread)?: \w{1,40}(?: pid| process)? (\d{1,9}) \[(.{1,64}?)\] \((?:long-)?idle-exit/.exec(
+        text.slice(0, 4096),
+      );
+    if (match === null) continue;
+    yield {
+      kind: 'death-notice',
+      origin: originOf(input, id, at, at, 'memorystatus'),
+      by: 'the kernel of macOS',
+      pid: Number(match[1]),
+      name: match[2]!,
+      signal: 'SIGKILL',
+      otherReason: 'it was idle and had agreed to be ended then (idle-exit): housekeeping',
+    };
+  }
+}
+
 export const macos: Parser = {
   id,
   title: 'macOS and iOS: jetsam in the unified log and in JetsamEvent reports',
@@ -98,6 +155,7 @@ export const macos: Parser = {
     'largestProcess',
     '"bug_type"',
     'sent by kernel',
+    'idle-exit',
   ],
   parse,
 };
@@ -112,6 +170,7 @@ function* parse(input: Input): Iterable<Evidence> {
     yield* jetsamReport(input);
   if (/"bug_type" ?: ?"?309/.test(whole)) yield* crashReport(input);
   yield* sentByKernel(input);
+  yield* idleExits(input);
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -131,7 +190,8 @@ function* jetsamReport(input: Input): Iterable<KillerRecord> {
         ? Date.parse(value['date'].replace(/(\.\d+)? ([+-]\d{4})$/, '$1$2'))
         : Number.NaN;
     for (const one of value['processes']) {
-      if (!isObject(one) || typeof one['reason'] !== 'string') continue;
+      if (!isObject(one) || typeof one['reason'] !== 'string' || isIdleExit(one['reason']))
+        continue;
       const pages = one['rpages'];
       const name = typeof one['name'] === 'string' ? one['name'] : undefined;
       const line = input.lines.findIndex(

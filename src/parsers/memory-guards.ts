@@ -3,7 +3,7 @@
  * oomd, dask's nanny, ray's monitor, Android's lmkd, Talos (U1, U2, U4, U9, U10, U17). systemd-oomd has a file of its own.
  */
 import type { KillerRecord } from '../model/evidence.ts';
-import { lineAt } from './words/lines.ts';
+import { lineAt, mentions } from './words/lines.ts';
 import { killerParser, type KillerWording } from './words/killers.ts';
 import { integer, sizeBytes } from './words/sizes.ts';
 
@@ -102,6 +102,20 @@ const wordings: readonly KillerWording[] = [
           .map(({ text }) => text),
       ),
     }),
+  },
+  {
+    ...guard,
+    by: 'dask nanny',
+    death: 'slow',
+    variant: 'paused',
+    needle: 'Pausing worker',
+    pattern:
+      /Worker is at (?<code>\d{1,3})% memory usage\. Pausing worker\.? {0,3}Process memory: (?<used>[\d.]{1,12} ?[KMGT]?i?B) -- Worker memory limit: (?<limit>[\d.]{1,12} ?[KMGT]?i?B)/,
+    span: 3,
+    says: 'dask paused the worker because it was near its memory limit',
+    // What the nanny did next says more, and says of which worker.
+    refine: ({ input }, { exitCode: _ignored, ...record }) =>
+      mentions(input, /memory budget|was killed by|all those workers died/) ? undefined : record,
   },
   {
     ...guard,

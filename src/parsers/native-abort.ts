@@ -547,6 +547,63 @@ const wordings: readonly Wording[] = [
     pattern: /(?<!Errno 28\] )(?<!segment .{0,120})[Nn]o space left on device/,
   },
   {
+    by: 'Oracle',
+    needle: 'ORA-04031',
+    resource: 'language-heap',
+    variant: 'server-memory-limit',
+    raises: true,
+    pattern: /ORA-04031: unable to allocate \d{1,15} bytes of shared memory.{0,120}/,
+  },
+  {
+    by: 'Oracle',
+    needle: 'ORA-04030',
+    raises: true,
+    pattern: /ORA-04030: out of process memory when trying to allocate \d{1,15} bytes/,
+  },
+  {
+    by: 'ollama',
+    needle: 'requires more system memory',
+    raises: true,
+    pattern:
+      /model requires more system memory \([\d.]{1,8} [KMGT]i?B\) than is available \([\d.]{1,8} [KMGT]i?B\)/,
+  },
+  {
+    by: 'ggml',
+    needle: 'nsufficient memory (attempted to allocate',
+    pattern: /[Ii]nsufficient memory \(attempted to allocate {1,6}[\d.]{1,12} MB\)/,
+  },
+  {
+    by: 'ggml',
+    needle: 'failed to allocate buffer of size',
+    pattern:
+      /ggml_(?:backend_cpu\w{0,60}|aligned_malloc|tallocr?\w{0,40}): failed to allocate buffer of size \d{1,19}/,
+  },
+  {
+    by: 'MATLAB',
+    needle: 'array exceeds maximum array size preference',
+    raises: true,
+    pattern:
+      /Requested [\dx]{1,60} \([\d.]{1,12}[KMGT]B\) array exceeds maximum array size preference.{0,40}/,
+  },
+  {
+    by: 'Elasticsearch',
+    needle: 'Data too large',
+    resource: 'language-heap',
+    variant: 'circuit-breaker',
+    raises: true,
+    pattern:
+      /(?<!Exception.{0,20})\[(?:parent|request|fielddata|in_flight_requests|accounting)\] Data too large.{0,200}/,
+  },
+  {
+    by: 'PostgreSQL',
+    needle: 'out of shared memory',
+    resource: 'none',
+    raises: true,
+    really:
+      'the lock table of PostgreSQL is full (max_locks_per_transaction), a table of fixed size; neither RAM nor /dev/shm ran out',
+    pattern: /out of shared memory.{0,200}max_(?:locks|pred_locks)_per_transaction/,
+  },
+  {
     by: 'ClickHouse',
     needle: 'emory limit ',
     resource: 'language-heap',
@@ -774,7 +831,7 @@ function isElsewhere(line: string, { match, passage }: Found): boolean {
     /(?:(?<!java\.[\w.]{0,40})(?<![A-Za-z0-9])[A-Z]\w{0,60}(?:Error|Exception)(?:\(['"]?|: ?)|\[Errno \d+\] ?)[^`]{0,190}$/.test(
       before,
     ) ||
-    /\[enforce fail at|os::commit_memory|__vm_enough_memory|OutOfMemoryError|errno=12|page allocation failure/.test(
+    /\[enforce fail at|os::commit_memory|__vm_enough_memory|OutOfMemoryError(?!\(\))|errno=12|page allocation failure/.test(
       line,
     )
   );

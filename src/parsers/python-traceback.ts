@@ -34,6 +34,10 @@ export const pythonTraceback: Parser = {
     'is too big',
     'Maximum allowed',
     'No space left on device',
+    'aging file is too small',
+    'bad allocation',
+    'emory allocation failed',
+    'nsufficient memory',
   ],
   parse,
 };

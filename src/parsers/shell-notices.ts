@@ -44,6 +44,19 @@ const wordings: readonly NoticeWording[] = [
     pattern: /(?:zsh: |\[\d{1,4}\] ? ?[+-]? ?(?<pid>\d{1,9})? ?)killed (?<name>[^\s]{1,80})/,
   },
   {
+    by: 'shell',
+    needle: 'segmentation fault',
+    signal: 'SIGSEGV',
+    pattern:
+      /(?:zsh: |\[\d{1,4}\] ? ?[+-]? ?(?<pid>\d{1,9})? ?)segmentation fault(?: \(core dumped\))? (?<name>[^\s]{1,80})/,
+  },
+  {
+    by: 'git',
+    needle: 'died of signal 9',
+    signal: 'SIGKILL',
+    pattern: /(?<name>[\w-]{1,40}) died of signal 9\b/,
+  },
+  {
     by: 'make',
     needle: 'Killed',
     signal: 'SIGKILL',
@@ -223,6 +236,8 @@ export const shellNotices: Parser = {
       [' 137', ': 137', '=137', ' -9', ': -9', '=-9', '":137', '": 137'].map((end) => word + end),
     ),
     'exit 137',
+    // `kubectl describe` aligns its values
+    'Exit Code: ',
     'xitCode": 137',
     'xitCode":137',
     'xitCode: 137',

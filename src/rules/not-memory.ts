@@ -113,16 +113,42 @@ export const killedForOtherReason = defineRule({
   title: 'Killed, and whoever did it gives a reason that is not memory (L2)',
   needs: ['death-notice'],
   judge: ({ 'death-notice': notices }) => {
-    const byDeath = new Map<string, DeathNotice>();
-    for (const notice of notices)
-      if (notice.otherReason !== undefined)
-        byDeath.set(
-          `${notice.pid ?? notice.name ?? ''} ${notice.pid === undefined ? notice.otherReason : ''}`,
-          notice,
-        );
-    return [...byDeath.values()].map(otherReason);
+    const deaths: DeathNotice[][] = [];
+    for (const notice of notices) {
+      if (notice.otherReason === undefined) continue;
+      const death = deaths.find((told) => told.every((other) => isSameDeath(other, notice)));
+      if (death === undefined) deaths.push([notice]);
+      else death.push(notice);
+    }
+    // The one that knows most of it speaks for all: `Killing process 7 (x) of unit.service` before `unit.service failed`.
+    return deaths.map((told) =>
+      otherReason(
+        told.find(({ pid, name }) => pid !== undefined && name !== undefined) ??
+          told.find(({ pid }) => pid !== undefined) ??
+          told.find(({ name }) => name !== undefined) ??
+          told[0]!,
+      ),
+    );
   },
 });
+
+/** Within this time what systemd says of one unit (timed out, killing, exited, failed) is one stop of it. */
+const oneStopMs = 5 * 60_000;
+
+function isSameDeath(a: DeathNotice, b: DeathNotice): boolean {
+  if (a.pid !== undefined && b.pid !== undefined && a.pid !== b.pid) return false;
+  if (a.pid !== undefined && a.pid === b.pid) return true;
+  const [left, right] = [a.when?.wall, b.when?.wall];
+  if (left !== undefined && right !== undefined)
+    if (Math.abs(Date.parse(left) - Date.parse(right)) > oneStopMs) return false;
+  if (a.by === 'systemd' && b.by === 'systemd')
+    return a.name === undefined || b.name === undefined || a.name === b.name;
+  return (
+    a.otherReason === b.otherReason &&
+    a.name === b.name &&
+    (a.pid === undefined) === (b.pid === undefined)
+  );
+}
 
 function otherReason(notice: DeathNotice): Finding {
   const shm = notice.otherReason === 'shared memory';

@@ -31,8 +31,13 @@ export const undeterminedKill = defineRule({
       [...facts['program-error'], ...facts['program-abort']].some(({ resource }) =>
         ['gpu', 'shm', 'language-heap'].includes(resource),
       ) || facts['death-notice'].some(({ otherReason }) => otherReason !== undefined);
+    // `Exit Code: 137` in the same description in which the kubelet says why it killed the container.
+    const byKubelet = facts['death-notice'].some(
+      ({ by, otherReason }) => by === 'kubelet' && otherReason !== undefined,
+    );
     const kills = told.filter(
       (notice) =>
+        !(byKubelet && notice.pid === undefined && notice.by === 'exit status') &&
         (notice.signal === 'SIGKILL' ||
           (notice.vanished === true && !explained) ||
           (notice.signal === 'SIGTERM' && notice.by === 'GitHub Actions')) &&

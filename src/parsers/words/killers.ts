@@ -3,7 +3,7 @@ import type { Cause, Death } from '../../model/causes.ts';
 import type { KillerRecord } from '../../model/evidence.ts';
 import type { Limit, LimitOwner, ProcessRole } from '../../model/report.ts';
 import type { Input, Parser } from '../parser.ts';
-import { readPhrases, type Found } from './lines.ts';
+import { isDefinition, lineAt, readPhrases, type Found } from './lines.ts';
 import { integer, sizeBytes } from './sizes.ts';
 
 export interface KillerWording {
@@ -42,6 +42,7 @@ export function* readKillers(
 }
 
 function recordOf(wording: KillerWording, found: Found): KillerRecord | undefined {
+  if (isDefinition(lineAt(found.input, found.index))) return undefined;
   const { pid, name, uid, subject, limit, used, code, signal, cgroup } = found.groups;
   const unit = wording.decimal === true ? 'decimal' : 'binary';
   const number = integer(pid);

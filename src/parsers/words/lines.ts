@@ -98,8 +98,14 @@ export const mentions = (input: Input, pattern: RegExp): boolean =>
 
 /** Advice, manuals and changelogs name errors too: the words before tell. Not `when` or `where`: reports use them. */
 export const isAdvice = (before: string): boolean =>
-  /\b(?:if you|if your|to avoid|avoids?|avoiding|fix(?:e[sd])?|prevents?|may|might|can occur|in case|for example|such as|e\.g\.)\b[^.]{0,80}$/i.test(
+  /\b(?:if you|if your|to avoid|avoids?|avoiding|fix(?:e[sd])?|prevents?|may(?! {1,2}\d)|might|can occur|in case|for example|such as|e\.g\.)\b[^.]{0,80}$/i.test(
     before.slice(-160),
+  );
+
+/** `- **OOMKilled**: the container was over its limit`: a list that explains words, and tells of nothing that happened. */
+export const isDefinition = (line: string): boolean =>
+  /^\s*(?:[-*+]|\d{1,2}\.)\s+(?:\*\*|[`"“])[^*`"”]{2,60}(?:\*\*|[`"”])\S{0,3}\s*(?:[-–—:=→(]|is\b|means\b)[^0-9]*$/.test(
+    line.slice(0, 600),
   );
 
 /** Every fact that one of the phrases tells of, in the order of the lines; of phrases whose matches overlap the first. */
