@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Holder } from '../../src/model/report.ts';
 import { readHeap } from '../../src/python/heap.ts';
 import { holdersOf } from '../../src/python/holders.ts';
@@ -9,6 +9,8 @@ import { isRefusal } from '../../src/python/live-process.ts';
 import { look, openTarget, threadsOf, type Target } from '../../src/python/look.ts';
 import { command, pythonModule, systemPython } from '../have.ts';
 import { stopped, versions, type Stopped } from './target.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 let target: Stopped | null = null;
 afterEach(() => target?.end());

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../src/model/report.ts';
 import { threadStates } from '../../src/python/pause.ts';
 import { makeCgroup, type TestCgroup } from '../cgroup.ts';
@@ -13,6 +13,8 @@ import { programs, start, versions, type Stopped } from './target.ts';
 
 const coroner = fileURLToPath(new URL('../../bin/coroner.js', import.meta.url));
 const mib = 2 ** 20;
+// Real deaths on a machine that may be busy: their time is not what is tested.
+vi.setConfig({ testTimeout: 120_000 });
 
 let group: TestCgroup | null = null;
 let target: Stopped | null = null;
@@ -43,7 +45,7 @@ function lastReport(python: string, args: readonly string[], limitBytes: number)
       join(programs, 'grow.py'),
       ...args,
     ],
-    { stdio: 'ignore', timeout: 50_000, killSignal: 'SIGKILL' },
+    { stdio: 'ignore', timeout: 110_000, killSignal: 'SIGKILL' },
   );
   return JSON.parse(readFileSync(json, 'utf8')) as Report;
 }
@@ -64,11 +66,11 @@ describe('a kill at a cgroup limit names the line and the variable', () => {
       const { incidents } = lastReport(
         how === 'arrays' ? have.systemPython : python,
         [how, rate],
-        300 * mib,
+        220 * mib,
       );
       const incident = incidents.find(({ cause }) => cause === 'kernel-cgroup-oom');
       expect(incident?.memory.holders?.[0]).toMatchObject({ name: variable });
-      expect(incident!.memory.holders![0]!.retainedBytes).toBeGreaterThan(80 * mib);
+      expect(incident!.memory.holders![0]!.retainedBytes).toBeGreaterThan(60 * mib);
       expect(incident!.stack.some(({ file }) => file?.endsWith('grow.py'))).toBe(true);
       expect(incident!.memory.ageAtDeathMs).toBeGreaterThanOrEqual(0);
     });
@@ -95,7 +97,7 @@ describe('a kill at a cgroup limit names the line and the variable', () => {
           'buffers',
           '200',
         ],
-        { stdio: 'ignore', timeout: 50_000, killSignal: 'SIGKILL' },
+        { stdio: 'ignore', timeout: 110_000, killSignal: 'SIGKILL' },
       );
       const { incidents } = JSON.parse(readFileSync(json, 'utf8')) as Report;
       expect(incidents[0]?.cause).toBe('kernel-cgroup-oom');

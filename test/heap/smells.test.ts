@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Smell } from '../../src/model/report.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
 import { look, openTarget } from '../../src/python/look.ts';
@@ -9,6 +9,8 @@ import { threadStates } from '../../src/python/pause.ts';
 import { smells } from '../../src/python/smells/index.ts';
 import { pythonModule, systemPython } from '../have.ts';
 import { start, versions, type Stopped } from './target.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 let target: Stopped | null = null;
 let child = 0;

@@ -1,13 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Thread } from '../../src/model/report.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
 import { openTarget, threadsOf } from '../../src/python/look.ts';
 import { toThread } from '../../src/python/stacks.ts';
 import { command, pythons } from '../have.ts';
 import { stopped, versions, type Stopped } from './target.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 let target: Stopped | null = null;
 afterEach(() => target?.end());

@@ -1,9 +1,11 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { findRuntime } from '../../src/python/find-runtime.ts';
 import { isRefusal, openProcess, type Refusal } from '../../src/python/live-process.ts';
 import { look, openTarget } from '../../src/python/look.ts';
 import { Memory, type MemorySource } from '../../src/python/memory.ts';
 import { stopped, versions, type Stopped } from './target.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 let target: Stopped | null = null;
 afterEach(() => target?.end());
