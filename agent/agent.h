@@ -116,6 +116,7 @@ struct line_cursor {
 };
 int32_t python_line(const char *code, int32_t last_instruction, struct line_cursor *cursor);
 bool python_present(void);
+bool python_stacks(void); /* are read */
 
 /* limit.c */
 extern bool limit_set;

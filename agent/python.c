@@ -33,6 +33,7 @@ static bool verify_hooks(void);
 static uint32_t hook_checks;
 
 bool python_present(void) { return present; }
+bool python_stacks(void) { return layout && stacks_wanted; }
 
 /* Where its own thread is in Python; NULL: nowhere. */
 static const char *innermost_frame(void) {

@@ -430,7 +430,7 @@ static void look_at_callers(struct caller_stack *stack, uintptr_t caller, uintpt
   stack->flags = 0;
   stack->python_count = python_walk(stack->python, MAX_PYTHON_DEPTH, &cut);
   if (cut) stack->flags |= STACK_CUT;
-  deep = deep || stack->python_count == 0;
+  deep = deep || (stack->python_count == 0 && (python_stacks() || !python_present()));
   if (deep && caller && lock()) {
     /* Scanning needs to know which words point into code. */
     const uint64_t address = caller;
