@@ -174,12 +174,46 @@ function* parse(input: Input): Iterable<Evidence> {
       yield record;
     }
   }
+  if (inspected.length === 0) yield* templated(input);
   const flag = oomFlag(input);
   for (const notice of readNotices(input, id, endings)) {
     // "OOMKilled": false with 137: the runtime saw no kill at the limit
     yield flag === false && notice.otherReason === undefined && notice.exitCode === 137
       ? withoutFlag(notice)
       : notice;
+  }
+}
+
+/** `docker inspect --format '{{.State.OOMKilled}} {{.State.ExitCode}}' web` and, below it, `true 137`. */
+function* templated(input: Input): Iterable<KillerRecord | DeathNotice> {
+  for (const [at, { text }] of input.lines.entries()) {
+    if (!text.includes('.OOMKilled}}') || /OOMKilled=\{\{/.test(text)) continue;
+    const fields = [...text.slice(0, 2000).matchAll(/\{\{ ?\.(?:State\.)?(\w{1,40}) ?\}\}/g)].map(
+      ([, field]) => field!,
+    );
+    const answer = [1, 2]
+      .map((step) => lineAt(input, at + step).trim())
+      .find((line) => line !== '');
+    const values = (answer ?? '').split(/[\s,|;/]+/);
+    const value = (name: string): string | undefined => values[fields.indexOf(name)];
+    if (values.length !== fields.length || !/^(?:true|false)$/.test(value('OOMKilled') ?? ''))
+      continue;
+    const code = Number(value('ExitCode') ?? Number.NaN);
+    const common = {
+      origin: originOf(input, id, at, at + 1, 'OOMKilled'),
+      by: 'docker',
+      ...(Number.isNaN(code) ? {} : { exitCode: code }),
+    } as const;
+    if (value('OOMKilled') === 'true')
+      yield {
+        kind: 'killer-record',
+        ...common,
+        cause: 'kernel-cgroup-oom',
+        says: 'Docker has the flag OOMKilled: some process of the container was killed at its memory limit since the container was started',
+        witness: 'indirect',
+      };
+    else if (code === 137)
+      yield { kind: 'death-notice', ...common, signal: 'SIGKILL', flagged: false };
   }
 }
 

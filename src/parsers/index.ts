@@ -1,6 +1,7 @@
 import { appServers } from './app-servers.ts';
 import { apport } from './apport.ts';
 import { containers } from './containers.ts';
+import { debuggerListing } from './debugger-listing.ts';
 import { faulthandler } from './faulthandler.ts';
 import { jobSchedulers } from './job-schedulers.ts';
 import { jvm } from './jvm.ts';
@@ -35,6 +36,7 @@ export const parsers: readonly Parser[] = [
   poolWorkers,
   appServers,
   faulthandler,
+  debuggerListing,
   jvm,
   node,
   shellNotices,

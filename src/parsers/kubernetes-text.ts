@@ -69,7 +69,7 @@ const kills: readonly KillerWording[] = [
     witness: 'indirect',
     needle: 'OOMKilled',
     pattern:
-      /(?:^|[^\w"'=:{])(?:(?<subject>[a-z0-9][a-z0-9.-]{1,200}) +\d{1,3}\/\d{1,3} +)?(?:(?:Init:)?OOMKilled)\b(?! ?[":]? ?[":=]? ?(?:true|false))/,
+      /(?:^|[^\w"'=:{.])(?:(?<subject>[a-z0-9][a-z0-9.-]{1,200}) +\d{1,3}\/\d{1,3} +)?(?:(?:Init:)?OOMKilled)\b(?! ?[":]? ?[":=]? ?(?:true|false))/,
     says: 'Kubernetes gives OOMKilled as the reason: a process of the container was killed at its memory limit',
     refine: oomKilled,
   },

@@ -34,13 +34,22 @@ function judge(
             : 'alloc-failure-abort',
     death: crashed ? 'disguised' : 'obvious',
     confidence:
-      abort.signal !== undefined || abort.requestBytes !== undefined ? 'certain' : 'strong',
+      abort.indirect === true
+        ? 'weak'
+        : abort.signal !== undefined || abort.requestBytes !== undefined
+          ? 'certain'
+          : 'strong',
     ...(abort.variant === undefined ? {} : { variant: abort.variant }),
-    headline: `${nameOf(abort, 'The program')} could not get ${size}${atUsersLine(abort.stack)}${crashed ? ' and then crashed' : abort.raises === true ? '' : ' and ended itself'} (${abort.by})`,
+    headline:
+      abort.indirect === true
+        ? `${nameOf(abort, abort.by)} crashed on a NULL of its own${atUsersLine(abort.stack)}: as after a failed allocation that nobody looked at, which nothing here proves`
+        : `${nameOf(abort, 'The program')} could not get ${size}${atUsersLine(abort.stack)}${crashed ? ' and then crashed' : abort.raises === true ? '' : ' and ended itself'} (${abort.by})`,
     because: [
       reason(
         abort,
-        `${abort.by} says that an allocation failed${abort.requestBytes === undefined ? '' : `: ${abort.requestBytes} bytes were asked for`}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`,
+        abort.indirect === true
+          ? `${abort.message}: its functions give NULL after an error, a failed allocation above all`
+          : `${abort.by} says that an allocation failed${abort.requestBytes === undefined ? '' : `: ${abort.requestBytes} bytes were asked for`}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`,
       ),
     ],
     ...(abort.stack.length === 0 ? {} : { stack: abort.stack }),

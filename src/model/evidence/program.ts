@@ -58,6 +58,8 @@ export interface ProgramAbort extends Fact<'program-abort'> {
   /** After the failed allocation the same text tells of a crash that hides it. */
   readonly crashed?: boolean;
   readonly crash?: 'segfault' | 'abort';
+  /** Nothing says that an allocation failed: what is seen is what such a failure leaves behind. */
+  readonly indirect?: boolean;
   /** Where the words mislead: what they really mean. */
   readonly really?: string;
 }
