@@ -1,14 +1,20 @@
-/**
- * Finds any of many literal strings in bytes, some bytes a step (Wu and Manber's method with blocks of three bytes):
- * a table tells for each block how far the window may move without jumping over a needle.
- * 200 needles cost as much as one, and most bytes are never looked at.
- */
+/** Where a needle stands. */
+export interface NeedleHit {
+  /** Of its first byte. */
+  readonly at: number;
+  /** Index in the list of needles. */
+  readonly needle: number;
+}
+
+/** Finds all occurrences of many literal strings in bytes, overlapping ones too. */
 export interface NeedleFinder {
-  /** Position of the first needle that begins at or after `from`, -1 where there is none; `lastFound` is its index. */
-  readonly find: (bytes: Uint8Array, from: number) => number;
-  readonly lastFound: () => number;
+  /** Sorted by position, then by needle. */
+  readonly hits: (bytes: Uint8Array) => readonly NeedleHit[];
   readonly longest: number;
 }
+
+export const byPosition = (a: NeedleHit, b: NeedleHit): number =>
+  a.at - b.at || a.needle - b.needle;
 
 /** Needles shorter than this would bring the window to a crawl: they are not looked for in big inputs. */
 export const shortestNeedle = 8;
@@ -16,11 +22,14 @@ export const shortestNeedle = 8;
 const blockBytes = 3;
 const tableSize = 1 << 15;
 
+/**
+ * Some bytes a step (Wu and Manber's method with blocks of three bytes): a table tells for each block how far the window
+ * may move without jumping over a needle. 200 needles cost as much as one, and most bytes are never looked at.
+ */
 export function needleFinder(needles: readonly string[]): NeedleFinder {
   const encoded = needles.map((needle) => new TextEncoder().encode(needle));
   const windowBytes = Math.min(8, ...encoded.map(({ length }) => length));
-  if (encoded.length === 0 || windowBytes < blockBytes)
-    return { find: () => -1, lastFound: () => -1, longest: 0 };
+  if (encoded.length === 0 || windowBytes < blockBytes) return { hits: () => [], longest: 0 };
   const shift = new Uint8Array(tableSize).fill(windowBytes - blockBytes + 1);
   /** Needles by the block that ends their window. */
   const byBlock: number[][] = Array.from({ length: tableSize }, () => []);
@@ -34,10 +43,10 @@ export function needleFinder(needles: readonly string[]): NeedleFinder {
       if (distance === 0) byBlock[hash]?.push(index);
     }
   }
-  let found = -1;
-  const find = (bytes: Uint8Array, from: number): number => {
+  const hits = (bytes: Uint8Array): readonly NeedleHit[] => {
+    const all: NeedleHit[] = [];
     const { length } = bytes;
-    let at = from + windowBytes - 1;
+    let at = windowBytes - 1;
     while (at < length) {
       const hash =
         ((bytes[at] as number) ^
@@ -49,22 +58,16 @@ export function needleFinder(needles: readonly string[]): NeedleFinder {
         at += step;
         continue;
       }
-      for (const index of byBlock[hash] as number[]) {
-        const start = at - windowBytes + 1 - (windowAt[index] as number);
-        if (start >= from && standsAt(bytes, start, encoded[index] as Uint8Array)) {
-          found = index;
-          return start;
-        }
+      for (const needle of byBlock[hash] as number[]) {
+        const start = at - windowBytes + 1 - (windowAt[needle] as number);
+        if (start >= 0 && standsAt(bytes, start, encoded[needle] as Uint8Array))
+          all.push({ at: start, needle });
       }
       at += 1;
     }
-    return -1;
+    return all.sort(byPosition);
   };
-  return {
-    find,
-    lastFound: () => found,
-    longest: Math.max(...encoded.map(({ length }) => length)),
-  };
+  return { hits, longest: Math.max(...encoded.map(({ length }) => length)) };
 }
 
 const hashAt = (bytes: Uint8Array, at: number): number =>

@@ -90,14 +90,8 @@ export class Scanner {
 
   *#scan(chunk: Uint8Array): Generator<Stretch> {
     yield* this.#acrossTheEdge(chunk);
-    let from = 0;
-    for (;;) {
-      const hit = this.#finder.find(chunk, from);
-      if (hit < 0) break;
-      const needle = this.#needles[this.#finder.lastFound()] ?? '';
-      yield* this.#hit(chunk, hit, needle);
-      from = hit + needle.length;
-    }
+    for (const { at, needle } of this.#finder.hits(chunk))
+      yield* this.#hit(chunk, at, this.#needles[needle] ?? '');
     yield* this.#append(chunk, chunk.length);
     this.#remember(chunk);
   }
@@ -108,13 +102,10 @@ export class Scanner {
     const tail = this.#context.subarray(Math.max(0, this.#context.length - overlap));
     if (tail.length === 0) return;
     const edge = concat([tail, chunk.subarray(0, overlap)]);
-    let from = 0;
-    for (;;) {
-      const hit = this.#finder.find(edge, from);
-      if (hit < 0 || hit >= tail.length) return;
-      const needle = this.#needles[this.#finder.lastFound()] ?? '';
-      if (hit + needle.length > tail.length) yield* this.#hit(chunk, hit - tail.length, needle);
-      from = hit + 1;
+    for (const { at, needle: index } of this.#finder.hits(edge)) {
+      const needle = this.#needles[index] ?? '';
+      if (at < tail.length && at + needle.length > tail.length)
+        yield* this.#hit(chunk, at - tail.length, needle);
     }
   }
 
