@@ -20,6 +20,12 @@ export const undeterminedKill = defineRule({
     'metrics',
   ],
   judge: (facts) => {
+    /** Of the process that a shell names: another's segfault in the same log explains nothing. */
+    const isExplained = ({ by, pid }: DeathNotice): boolean =>
+      otherwise > 0 ||
+      facts['kernel-segfault'].some(
+        (segfault) => by !== 'shell' || pid === undefined || segfault.pid === pid,
+      );
     const told = facts['death-notice'].filter(({ otherReason }) => otherReason === undefined);
     const proofs: readonly Evidence[] = [
       ...facts['kernel-oom-kill'],
@@ -44,12 +50,13 @@ export const undeterminedKill = defineRule({
         !proofs.some((proof) => isEcho(notice, proof)),
     );
     const otherwise = facts['program-error'].length + facts['program-abort'].length + proofs.length;
-    const crashes =
-      otherwise + facts['kernel-segfault'].length > 0
-        ? []
-        : told.filter(
-            ({ signal }) => signal !== undefined && signal !== 'SIGKILL' && signal !== 'SIGTERM',
-          );
+    const crashes = told.filter(
+      (notice) =>
+        notice.signal !== undefined &&
+        notice.signal !== 'SIGKILL' &&
+        notice.signal !== 'SIGTERM' &&
+        !isExplained(notice),
+    );
     const full = facts.metrics.some(({ reading }) => reading === 'thrashing' || reading === 'full');
     return [
       ...deaths(kills).map((death) => killed(death, full, explained)),
