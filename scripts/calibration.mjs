@@ -34,7 +34,9 @@ const phases = { live: tally(), folder: tally(), after: tally() };
 const wrong = [];
 const rows = new Set();
 const skipped = new Map();
-for (const row of files.flatMap(lines)) {
+// Of a row that was provoked again the last verdict counts.
+const last = new Map(files.flatMap(lines).map((row) => [`${row.id} ${row.phase ?? ''}`, row]));
+for (const row of last.values()) {
   if (row.skipped) {
     skipped.set(row.id, row.skipped);
     continue;
