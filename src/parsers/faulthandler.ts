@@ -49,12 +49,22 @@ function* parse(input: Input): Iterable<DeathNotice | ProgramAbort> {
         };
       continue;
     }
+    const stack = stackAfter(input, at);
     yield {
       kind: 'death-notice',
       origin: originOf(input, id, at),
       by: 'faulthandler',
       signal: signals[match[1]!]!,
-      stack: stackAfter(input, at),
+      // A page of /dev/shm that could not be had is a bus error, and there is no word on it elsewhere (E9).
+      ...(match[1] === 'Bus error' &&
+      stack.some(({ file }) =>
+        /multiprocessing\/(?:shared_memory|heap|sharedctypes)\.py$|torch\/multiprocessing\//.test(
+          file ?? '',
+        ),
+      )
+        ? { otherReason: 'shared memory' }
+        : {}),
+      stack,
     };
   }
 }

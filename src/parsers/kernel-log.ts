@@ -35,6 +35,7 @@ export const kernelLog: Parser = {
     'oom-kill:constraint',
     'Killed process',
     'illed process (',
+    'OOM killed process',
     'Kill process',
     'kill process',
     ' killed as a result of limit',
@@ -821,6 +822,8 @@ const isReport = (open: Open): boolean =>
 
 function prefixConstraint(before: string): OomConstraint | null {
   if (/[Mm]emory cgroup out of memory/.test(before)) return 'memcg';
+  // OpenVZ's 2.6.32: the container's user beancounter is what a cgroup is elsewhere.
+  if (/[Oo]ut of memory in UB \d/.test(before)) return 'memcg';
   if (/No available memory in cpuset/.test(before)) return 'cpuset';
   if (/No available memory/.test(before)) return 'memory-policy';
   if (/out of memory/i.test(before)) return 'none';

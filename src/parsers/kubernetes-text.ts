@@ -51,7 +51,7 @@ const kills: readonly KillerWording[] = [
     owner: 'orchestrator',
     needle: 'eviction manager',
     pattern:
-      /[Ee]viction manager: (?:pods? (?<subject>\S{1,200}) evicted|must evict pod\(s\) to reclaim" resourceName="memory"|attempting to reclaim memory)/,
+      /[Ee]viction manager: (?:pods? (?<subject>\S{1,200}) evicted|must evict pod\(s\) to reclaim memory|must evict pod\(s\) to reclaim" resourceName="memory"|attempting to reclaim memory)/,
     says: "the kubelet's eviction manager reclaimed memory",
   },
   {

@@ -188,6 +188,27 @@ const kills: readonly KillerWording[] = [
   },
   {
     ...platform,
+    by: 'hugging-face',
+    needle: 'emory limit exceeded (',
+    pattern: /(?:Reason: )?Memory limit exceeded \((?<limit>[\d.]{1,8} ?[KMG]i?B?)\)/,
+    says: 'the platform says that the container was over its memory limit',
+  },
+  {
+    ...platform,
+    by: 'railway',
+    needle: 'Ran Out of Memory',
+    pattern: /Deploy(?:ment)? Ran Out of Memory/,
+    says: 'Railway says that the deployment was over its memory limit',
+  },
+  {
+    ...platform,
+    by: 'azure',
+    needle: "'Percent Memory' limit",
+    pattern: /(?<name>[\w.-]{1,40}) requested recycle due to 'Percent Memory' limit/,
+    says: 'App Service recycled the worker because it was over its share of the memory',
+  },
+  {
+    ...platform,
     by: 'vercel',
     needle: 'memory',
     pattern:
@@ -258,7 +279,7 @@ const kills: readonly KillerWording[] = [
     by: 'databricks',
     needle: 'out of memory',
     pattern:
-      /(?:The )?(?:Python kernel|[Dd]river|spark driver).{0,80}(?:out of memory|is under memory pressure|unresponsive.{0,40}memory).{0,60}/,
+      /(?:The )?(?:Python kernel|(?<!(?:CUDA|GPU|NVIDIA|HIP|graphics|display) )\b[Dd]river\b(?!API| error)|spark driver)[^:(]{0,80}(?:out of memory|is under memory pressure|unresponsive.{0,40}memory).{0,60}/,
     says: 'Databricks says that memory was the reason',
   },
   {
@@ -372,6 +393,26 @@ const endings: readonly NoticeWording[] = [
     signal: 'SIGKILL',
     otherReason: 'its timeout',
     pattern: /Task timed out after [\d.]{1,10} seconds/,
+  },
+  {
+    by: 'aws-ecs',
+    needle: 'health checks',
+    signal: 'SIGKILL',
+    otherReason: 'its health checks failed',
+    pattern: /Task failed (?:container|ELB) health checks|\(reason Health checks failed/,
+  },
+  {
+    by: 'aws-ecs',
+    needle: 'Scaling activity initiated by',
+    signal: 'SIGTERM',
+    otherReason: 'the service was scaled or deployed anew',
+    pattern: /Scaling activity initiated by \(?deployment/,
+  },
+  {
+    by: 'Databricks',
+    needle: 'driver has stopped unexpectedly',
+    vanished: true,
+    pattern: /[Ss]park driver has stopped unexpectedly/,
   },
   {
     by: 'heroku',

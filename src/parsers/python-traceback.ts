@@ -36,6 +36,9 @@ export const pythonTraceback: Parser = {
     'No space left on device',
     'aging file is too small',
     'bad allocation',
+    // A last line alone: what it means is told by its words, and most say nothing.
+    'Error: ',
+    'error: ',
     'emory allocation failed',
     'nsufficient memory',
   ],
