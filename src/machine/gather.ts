@@ -19,7 +19,7 @@ export async function gatherChunks(
   name: string,
   { onProgress }: GatherOptions = {},
 ): Promise<Gathered> {
-  const scanner = new Scanner(allNeedles());
+  const scanner = new Scanner(allNeedles);
   const evidence: Evidence[] = [];
   const parse = (stretches: Iterable<Stretch>) => {
     for (const { bytes: part, firstLine } of stretches) {

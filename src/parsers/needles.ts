@@ -8,8 +8,11 @@ export interface NeedleHit {
 
 /** Finds all occurrences of many literal strings in bytes, overlapping ones too. */
 export interface NeedleFinder {
-  /** Sorted by position, then by needle. */
-  readonly hits: (bytes: Uint8Array) => readonly NeedleHit[];
+  /** Hits sorted by position, then by needle; lines are counted on the way. */
+  readonly search: (bytes: Uint8Array) => {
+    readonly hits: readonly NeedleHit[];
+    readonly lineFeeds: number;
+  };
   readonly longest: number;
 }
 
@@ -29,7 +32,11 @@ const tableSize = 1 << 15;
 export function needleFinder(needles: readonly string[]): NeedleFinder {
   const encoded = needles.map((needle) => new TextEncoder().encode(needle));
   const windowBytes = Math.min(8, ...encoded.map(({ length }) => length));
-  if (encoded.length === 0 || windowBytes < blockBytes) return { hits: () => [], longest: 0 };
+  if (encoded.length === 0 || windowBytes < blockBytes)
+    return {
+      search: (bytes) => ({ hits: [], lineFeeds: countLineFeeds(bytes, 0, bytes.length) }),
+      longest: 0,
+    };
   const shift = new Uint8Array(tableSize).fill(windowBytes - blockBytes + 1);
   /** Needles by the block that ends their window. */
   const byBlock: number[][] = Array.from({ length: tableSize }, () => []);
@@ -43,8 +50,8 @@ export function needleFinder(needles: readonly string[]): NeedleFinder {
       if (distance === 0) byBlock[hash]?.push(index);
     }
   }
-  const hits = (bytes: Uint8Array): readonly NeedleHit[] => {
-    const all: NeedleHit[] = [];
+  const search: NeedleFinder['search'] = (bytes) => {
+    const hits: NeedleHit[] = [];
     const { length } = bytes;
     let at = windowBytes - 1;
     while (at < length) {
@@ -61,19 +68,19 @@ export function needleFinder(needles: readonly string[]): NeedleFinder {
       for (const needle of byBlock[hash] as number[]) {
         const start = at - windowBytes + 1 - (windowAt[needle] as number);
         if (start >= 0 && standsAt(bytes, start, encoded[needle] as Uint8Array))
-          all.push({ at: start, needle });
+          hits.push({ at: start, needle });
       }
       at += 1;
     }
-    return all.sort(byPosition);
+    return { hits: hits.sort(byPosition), lineFeeds: countLineFeeds(bytes, 0, length) };
   };
-  return { hits, longest: Math.max(...encoded.map(({ length }) => length)) };
+  return { search, longest: Math.max(...encoded.map(({ length }) => length)) };
 }
 
 const hashAt = (bytes: Uint8Array, at: number): number =>
   ((bytes[at] ?? 0) ^ ((bytes[at - 1] ?? 0) << 5) ^ ((bytes[at - 2] ?? 0) << 10)) & (tableSize - 1);
 
-function standsAt(bytes: Uint8Array, at: number, needle: Uint8Array): boolean {
+export function standsAt(bytes: Uint8Array, at: number, needle: Uint8Array): boolean {
   if (at + needle.length > bytes.length) return false;
   for (let index = 0; index < needle.length; index += 1)
     if (bytes[at + index] !== needle[index]) return false;

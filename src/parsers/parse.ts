@@ -24,8 +24,8 @@ export function decode(bytes: Uint8Array): string {
 }
 
 /** Everything a parser could be interested in. */
-export const allNeedles = (parsers: readonly Parser[] = allParsers): readonly string[] => [
-  ...new Set(parsers.flatMap(({ needles }) => needles)),
+export const allNeedles: readonly string[] = [
+  ...new Set(allParsers.flatMap(({ needles }) => needles)),
 ];
 
 /** Up to this length a text is taken for a paste, in which a mail program may have broken a line in the middle of a needle. */

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { countLineFeeds, needleFinder } from './needles.ts';
+import { fixtures } from '../../test/fixtures.ts';
+import { countLineFeeds, needleFinder, shortestNeedle } from './needles.ts';
+import { allNeedles } from './parse.ts';
+import { teddyFinder } from './teddy.ts';
 import { Scanner, wholeBytes, type Stretch } from './scan.ts';
 
 const random = (seed: number) => () => {
@@ -140,7 +143,7 @@ describe('the finder of needles', () => {
       'abcabcab',
       'zzzzzzzz',
     ];
-    const { hits } = needleFinder(needles);
+    const finders = [needleFinder(needles), teddyFinder(needles)];
     const alphabet = 'abcKilled procsm-z';
     for (let round = 0; round < 200; round += 1) {
       let text = '';
@@ -149,8 +152,37 @@ describe('the finder of needles', () => {
           next() < 0.05
             ? (needles[Math.floor(next() * needles.length)] as string)
             : (alphabet[Math.floor(next() * alphabet.length)] as string);
-      expect(hits(new TextEncoder().encode(text))).toEqual(occurrences(text, needles));
+      for (const finder of finders)
+        expect(finder?.search(new TextEncoder().encode(text)).hits).toEqual(
+          occurrences(text, needles),
+        );
     }
+  });
+
+  test('finds the same with WebAssembly as without, in every fixture and over its inner borders', () => {
+    const needles = allNeedles.filter(({ length }) => length >= shortestNeedle);
+    const plain = needleFinder(needles);
+    const fast = teddyFinder(needles);
+    const all = Buffer.concat(fixtures.map(({ bytes }) => bytes));
+    const filler = Buffer.from('of the process that was started by a worker in time\n'.repeat(400));
+    for (const text of [
+      ...fixtures.map(({ bytes }) => bytes),
+      all,
+      // Longer than what WebAssembly takes at once, needles at every offset to its end.
+      Buffer.concat([Buffer.alloc((1 << 20) - 7000, 0x61), all.subarray(0, 20_000), filler]),
+      Buffer.from(needles.join('').repeat(300)),
+    ]) {
+      const expected = plain.search(text);
+      const found = fast?.search(text);
+      expect(found?.lineFeeds).toBe(expected.lineFeeds);
+      expect(found?.hits.length).toBe(expected.hits.length);
+      expect(JSON.stringify(found?.hits) === JSON.stringify(expected.hits)).toBe(true);
+    }
+  });
+
+  test('finds all where there are more than WebAssembly reports at once', () => {
+    const text = new TextEncoder().encode('oom-kill'.repeat(60_000));
+    expect(teddyFinder(['oom-kill'])?.search(text).hits.length).toBe(60_000);
   });
 
   test('counts line feeds at every offset', () => {

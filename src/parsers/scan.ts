@@ -1,4 +1,5 @@
 import { countLineFeeds, needleFinder, shortestNeedle, type NeedleFinder } from './needles.ts';
+import { teddyFinder } from './teddy.ts';
 
 /** A part of an input that is worth parsing. */
 export interface Stretch {
@@ -28,8 +29,7 @@ const closers = new Set(['oom-kill:constraint', 'Killed process']);
  * input or the length of its lines; every byte is looked at a bounded number of times.
  */
 export class Scanner {
-  readonly #needles: readonly string[];
-  readonly #finder: NeedleFinder;
+  readonly #given: readonly string[];
   /** Bytes in front of the current chunk. */
   #seenBytes = 0;
   /** Line of the current chunk's first byte. */
@@ -43,8 +43,7 @@ export class Scanner {
   #small: Uint8Array[] | null = [];
 
   constructor(needles: readonly string[]) {
-    this.#needles = needles.filter((needle) => needle.length >= shortestNeedle);
-    this.#finder = needleFinder(this.#needles);
+    this.#given = needles;
   }
 
   get bytes(): number {
@@ -89,21 +88,26 @@ export class Scanner {
   }
 
   *#scan(chunk: Uint8Array): Generator<Stretch> {
-    yield* this.#acrossTheEdge(chunk);
-    for (const { at, needle } of this.#finder.hits(chunk))
-      yield* this.#hit(chunk, at, this.#needles[needle] ?? '');
+    const { needles, finder } = searchFor(this.#given);
+    yield* this.#acrossTheEdge(chunk, needles, finder);
+    const { hits, lineFeeds } = finder.search(chunk);
+    for (const { at, needle } of hits) yield* this.#hit(chunk, at, needles[needle] ?? '');
     yield* this.#append(chunk, chunk.length);
-    this.#remember(chunk);
+    this.#remember(chunk, lineFeeds);
   }
 
   /** A needle may begin in the chunk before. */
-  *#acrossTheEdge(chunk: Uint8Array): Generator<Stretch> {
-    const overlap = this.#finder.longest - 1;
+  *#acrossTheEdge(
+    chunk: Uint8Array,
+    needles: readonly string[],
+    finder: NeedleFinder,
+  ): Generator<Stretch> {
+    const overlap = finder.longest - 1;
     const tail = this.#context.subarray(Math.max(0, this.#context.length - overlap));
     if (tail.length === 0) return;
     const edge = concat([tail, chunk.subarray(0, overlap)]);
-    for (const { at, needle: index } of this.#finder.hits(edge)) {
-      const needle = this.#needles[index] ?? '';
+    for (const { at, needle: index } of finder.search(edge).hits) {
+      const needle = needles[index] ?? '';
       if (at < tail.length && at + needle.length > tail.length)
         yield* this.#hit(chunk, at - tail.length, needle);
     }
@@ -196,8 +200,8 @@ export class Scanner {
     return open.bytes === 0 ? null : { bytes: concat(open.parts), firstLine: open.firstLine };
   }
 
-  #remember(chunk: Uint8Array): void {
-    this.#line += countLineFeeds(chunk, 0, chunk.length);
+  #remember(chunk: Uint8Array, lineFeeds: number): void {
+    this.#line += lineFeeds;
     this.#seenBytes += chunk.length;
     const keep = Math.max(beforeBytes, tailBytes);
     this.#context =
@@ -209,6 +213,23 @@ export class Scanner {
           ]);
     this.#appended = 0;
   }
+}
+
+interface Search {
+  readonly needles: readonly string[];
+  readonly finder: NeedleFinder;
+}
+const searches = new WeakMap<readonly string[], Search>();
+
+/** Made when the first big input comes, and kept: a folder has many files, a small input needs none. */
+function searchFor(given: readonly string[]): Search {
+  let search = searches.get(given);
+  if (search === undefined) {
+    const needles = given.filter((needle) => needle.length >= shortestNeedle);
+    search = { needles, finder: teddyFinder(needles) ?? needleFinder(needles) };
+    searches.set(given, search);
+  }
+  return search;
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {
