@@ -39,7 +39,7 @@ export function needleFinder(needles: readonly string[]): NeedleFinder {
     };
   const shift = new Uint8Array(tableSize).fill(windowBytes - blockBytes + 1);
   /** Needles by the block that ends their window. */
-  const byBlock: number[][] = Array.from({ length: tableSize }, () => []);
+  const byBlock = new Map<number, number[]>();
   const windowAt = encoded.map((needle) => rarestWindow(needle, windowBytes));
   for (const [index, needle] of encoded.entries()) {
     const start = windowAt[index] ?? 0;
@@ -47,7 +47,7 @@ export function needleFinder(needles: readonly string[]): NeedleFinder {
       const hash = hashAt(needle, start + end - 1);
       const distance = windowBytes - end;
       if ((shift[hash] ?? 0) > distance) shift[hash] = distance;
-      if (distance === 0) byBlock[hash]?.push(index);
+      if (distance === 0) byBlock.set(hash, [...(byBlock.get(hash) ?? []), index]);
     }
   }
   const search: NeedleFinder['search'] = (bytes) => {
@@ -65,7 +65,7 @@ export function needleFinder(needles: readonly string[]): NeedleFinder {
         at += step;
         continue;
       }
-      for (const needle of byBlock[hash] as number[]) {
+      for (const needle of byBlock.get(hash) as number[]) {
         const start = at - windowBytes + 1 - (windowAt[needle] as number);
         if (start >= 0 && standsAt(bytes, start, encoded[needle] as Uint8Array))
           hits.push({ at: start, needle });

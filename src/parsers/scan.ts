@@ -88,7 +88,7 @@ export class Scanner {
   }
 
   *#scan(chunk: Uint8Array): Generator<Stretch> {
-    const { needles, finder } = searchFor(this.#given);
+    const { needles, finder } = searchFor(this.#given, this.#seenBytes);
     yield* this.#acrossTheEdge(chunk, needles, finder);
     const { hits, lineFeeds } = finder.search(chunk);
     for (const { at, needle } of hits) yield* this.#hit(chunk, at, needles[needle] ?? '');
@@ -219,16 +219,19 @@ interface Search {
   readonly needles: readonly string[];
   readonly finder: NeedleFinder;
 }
-const searches = new WeakMap<readonly string[], Search>();
+const plain = new WeakMap<readonly string[], Search>();
+const fast = new WeakMap<readonly string[], Search>();
+/** So much takes the plain search as long as the fast one needs to get ready. */
+const plainBytes = 24 * 1024 * 1024;
 
 /** Made when the first big input comes, and kept: a folder has many files, a small input needs none. */
-function searchFor(given: readonly string[]): Search {
-  let search = searches.get(given);
-  if (search === undefined) {
-    const needles = given.filter((needle) => needle.length >= shortestNeedle);
-    search = { needles, finder: teddyFinder(needles) ?? needleFinder(needles) };
-    searches.set(given, search);
-  }
+function searchFor(given: readonly string[], seenBytes: number): Search {
+  const ready = fast.get(given) ?? (seenBytes < plainBytes ? plain.get(given) : undefined);
+  if (ready !== undefined) return ready;
+  const needles = given.filter((needle) => needle.length >= shortestNeedle);
+  const made = seenBytes < plainBytes ? null : teddyFinder(needles);
+  const search = { needles, finder: made ?? plain.get(given)?.finder ?? needleFinder(needles) };
+  (seenBytes < plainBytes ? plain : fast).set(given, search);
   return search;
 }
 

@@ -198,51 +198,60 @@ function chooseAnchors(needles: readonly Uint8Array[]): Anchor[] {
   return anchors;
 }
 
+interface Bucket {
+  readonly members: readonly Anchor[];
+  /** For each position the low and then the high halves that occur, as bits. */
+  readonly halves: Uint16Array;
+  /** How much of a log gets through. */
+  readonly share: number;
+}
+
 /** Anchors that share halves of bytes come together: each bucket lets through what mixes its members' halves. */
 function intoBuckets(anchors: readonly Anchor[]): readonly (readonly Anchor[])[] {
-  interface Bucket {
-    readonly members: readonly Anchor[];
-    /** For each position the low halves that occur, and the high ones, as bits. */
-    readonly halves: readonly (readonly [low: number, high: number])[];
-    readonly share: number;
-  }
-  const bucketOf = (members: readonly Anchor[], halves: Bucket['halves']): Bucket => ({
-    members,
-    halves,
-    share: halves.reduce((share, [low, high]) => share * shareOfHalves(low, high), 1),
-  });
-  const join = (a: Bucket, b: Bucket): Bucket =>
-    bucketOf(
-      [...a.members, ...b.members],
-      a.halves.map(([low, high], at) => [
-        low | (b.halves[at]?.[0] ?? 0),
-        high | (b.halves[at]?.[1] ?? 0),
-      ]),
+  const all = anchors.map((anchor): Bucket => {
+    const halves = Uint16Array.from(
+      anchor.bytes.flatMap((byte) => [1 << (byte & 15), 1 << (byte >> 4)]),
     );
-  const all = anchors.map((anchor) =>
-    bucketOf(
-      [anchor],
-      anchor.bytes.map((byte) => [1 << (byte & 15), 1 << (byte >> 4)]),
-    ),
-  );
-  const rise = (a: Bucket, b: Bucket) => join(a, b).share - a.share - b.share;
-  const rises = all.map((a, index) => all.map((b, other) => (other < index ? rise(a, b) : 0)));
-  const gone = new Set<number>();
+    return { members: [anchor], halves, share: shareTogether(halves, halves) };
+  });
+  const rise = (a: Bucket, b: Bucket) => shareTogether(a.halves, b.halves) - a.share - b.share;
+  // For each bucket how much more gets through when it joins one of those before it.
+  const rises = all.map((a, index) => Float64Array.from(all.slice(0, index), (b) => rise(a, b)));
   for (let count = all.length; count > buckets; count -= 1) {
     let [keep, drop, least] = [0, 0, Infinity];
-    for (let a = 0; a < all.length; a += 1)
-      for (let b = 0; b < a; b += 1)
-        if (!gone.has(a) && !gone.has(b) && (rises[a]?.[b] ?? 0) < least)
-          [keep, drop, least] = [b, a, rises[a]?.[b] ?? 0];
-    const joined = join(all[keep] as Bucket, all[drop] as Bucket);
+    for (const [a, row] of rises.entries())
+      for (let b = 0; b < row.length; b += 1)
+        if ((row[b] as number) < least) [keep, drop, least] = [b, a, row[b] as number];
+    const [a, b] = [all[keep] as Bucket, all[drop] as Bucket];
+    const joined: Bucket = {
+      members: [...a.members, ...b.members],
+      halves: a.halves.map((bits, at) => bits | (b.halves[at] as number)),
+      share: shareTogether(a.halves, b.halves),
+    };
+    // The last bucket takes the place of the one that is gone.
     all[keep] = joined;
-    gone.add(drop);
-    for (const [other, bucket] of all.entries()) {
-      const row = rises[Math.max(keep, other)];
-      if (other !== keep && row !== undefined) row[Math.min(keep, other)] = rise(joined, bucket);
-    }
+    const last = all.pop() as Bucket;
+    rises.pop();
+    if (drop < all.length) all[drop] = last;
+    for (const changed of drop < all.length ? [keep, drop] : [keep])
+      for (const [other, bucket] of all.entries())
+        if (other !== changed)
+          (rises[Math.max(changed, other)] as Float64Array)[Math.min(changed, other)] = rise(
+            all[changed] as Bucket,
+            bucket,
+          );
   }
-  return all.filter((_, index) => !gone.has(index)).map(({ members }) => members);
+  return all.map(({ members }) => members);
+}
+
+function shareTogether(a: Uint16Array, b: Uint16Array): number {
+  let share = 1;
+  for (let at = 0; at < a.length; at += 2)
+    share *= shareOfHalves(
+      (a[at] as number) | (b[at] as number),
+      (a[at + 1] as number) | (b[at + 1] as number),
+    );
+  return share;
 }
 
 /** How many bytes of a log have one of these low halves and one of these high ones. */
