@@ -213,7 +213,7 @@ const kills: readonly KillerWording[] = [
     needle: 'beyond ',
     span: 4,
     pattern:
-      /[Cc]ontainer (?<subject>container_\w{1,60}) is running beyond (?:physical|virtual) memory limits/,
+      /[Cc]ontainer (?:(?<subject>container_\w{1,60})|\[pid=(?<pid>\d{1,9})[^\]]{0,120}\]) is running (?:\d{1,16}B )?beyond (?:the )?'?(?:physical|virtual|PHYSICAL|VIRTUAL)'? memory limits?/,
     says: 'YARN killed the container because it was over its memory limit',
   },
   // Others

@@ -5,7 +5,7 @@
 import type { DeathNotice, Evidence, KillerRecord } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
 import { jsonValues } from './words/json.ts';
-import { originOf, wholeText } from './words/lines.ts';
+import { isAdvice, isDefinition, lineAt, originOf, wholeText } from './words/lines.ts';
 import { readKillers, type KillerWording } from './words/killers.ts';
 
 const id = 'macos';
@@ -156,18 +156,28 @@ export const macos: Parser = {
     '"bug_type"',
     'sent by kernel',
     'idle-exit',
+    'argest process',
+    'vm-compressor-',
+    'vm-pageshortage',
+    'sustained-memory-pressure',
   ],
   parse,
 };
 
 function* parse(input: Input): Iterable<Evidence> {
   // `log show` prints its own predicate, with the words that were asked for
-  for (const record of readKillers(input, id, kills))
-    if (!/CONTAINS|predicate|evaluation result|Filtering the log/.test(record.origin.quote ?? ''))
-      yield record;
+  const told = [...readKillers(input, id, kills)].filter(
+    ({ origin }) =>
+      !/CONTAINS|predicate|evaluation result|Filtering the log/.test(origin.quote ?? ''),
+  );
+  yield* told;
   const whole = wholeText(input);
+  const reports: KillerRecord[] = [];
   if (whole.includes('largestProcess') || (whole.includes('bug_type') && whole.includes('298')))
-    yield* jetsamReport(input);
+    reports.push(...jetsamReport(input));
+  if (/Largest process|largest process/.test(whole)) reports.push(...tableReport(input));
+  yield* reports;
+  if (reports.length === 0 && told.length === 0) yield* toldReason(input);
   if (/"bug_type" ?: ?"?309/.test(whole)) yield* crashReport(input);
   yield* sentByKernel(input);
   yield* idleExits(input);
@@ -217,7 +227,70 @@ function* jetsamReport(input: Input): Iterable<KillerRecord> {
       any = true;
     }
   }
-  if (!any) yield* damagedReport(input);
+  if (!any) {
+    const damaged = [...damagedReport(input)];
+    yield* damaged;
+    if (damaged.length === 0) yield* summary(input);
+  }
+}
+
+/** Some fields of a report, copied out of it without its processes: that there is one tells of a kill, not whose. */
+function* summary(input: Input): Iterable<KillerRecord> {
+  const whole = wholeText(input);
+  if (/"reason"\s?:\s?"(?:long-)?idle-exit"/.test(whole)) return;
+  if (!/"?(?:compressorSize|memoryPages|memoryStatus|rpages|bug_type"?\s?:\s?"?298)\b/.test(whole))
+    return;
+  const at = input.lines.findIndex(({ text }) => /largestProcess|bug_type/.test(text));
+  if (at === -1) return;
+  yield {
+    kind: 'killer-record',
+    origin: originOf(input, id, at, at, 'largestProcess'),
+    by: 'jetsam',
+    cause: 'jetsam',
+    says: 'it is from a JetsamEvent report, which macOS and iOS write when they end processes for want of memory; largestProcess is not yet the victim',
+    witness: 'indirect',
+  };
+}
+
+/** Reports of iOS 6 to 8 were a table: `MyApp <uuid>  42001  42001  [per-process-limit] (frontmost)`. */
+function* tableReport(input: Input): Iterable<KillerRecord> {
+  for (const [at, { text }] of input.lines.entries()) {
+    const row =
+      /^\s*(\S.{0,63}?) +<[0-9a-f]{4,40}> +\d{1,9} +(?:\d{1,9} +)?\[([a-z][a-z-]{3,40})\]/.exec(
+        text.slice(0, 1000),
+      );
+    if (row === null || isIdleExit(row[2])) continue;
+    yield {
+      kind: 'killer-record',
+      origin: originOf(input, id, at, at, row[2]!),
+      by: 'jetsam',
+      cause: 'jetsam',
+      variant: row[2]!,
+      says: `the low-memory report gives ${row[2]} as the reason of its death`,
+      victim: { name: row[1]!.trim() },
+      witness: 'direct',
+    };
+  }
+}
+
+/** `killed by jetsam, reason vm-compressor-space-shortage`, in a sentence. */
+function* toldReason(input: Input): Iterable<KillerRecord> {
+  const whole = wholeText(input);
+  if (!/jetsam/i.test(whole) || whole.length > 131_072) return;
+  const at = input.lines.findIndex(({ text }) =>
+    /\b(?:vm-compressor-space-shortage|vm-compressor-thrashing|vm-pageshortage|sustained-memory-pressure|fc-thrashing)\b/.test(
+      text,
+    ),
+  );
+  if (at === -1 || isDefinition(lineAt(input, at)) || isAdvice(lineAt(input, at))) return;
+  yield {
+    kind: 'killer-record',
+    origin: originOf(input, id, at, at, 'vm-'),
+    by: 'jetsam',
+    cause: 'jetsam',
+    says: 'the text gives a reason of jetsam for a kill',
+    witness: 'indirect',
+  };
 }
 
 /** A report that does not parse (cut, or with remarks in it): the reason, with the name and pid near it. */

@@ -4,7 +4,7 @@
  */
 import type { Evidence, KillerRecord, MetricsWindow } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
-import { clean, lineAt, originOf, wholeText } from './words/lines.ts';
+import { clean, elsewhere, lineAt, originOf, wholeText } from './words/lines.ts';
 import { sizeBytes } from './words/sizes.ts';
 
 const id = 'metrics';
@@ -15,6 +15,9 @@ export const metrics: Parser = {
   needles: [
     'avg10=',
     'avg10:',
+    'avg10 ',
+    'mem_cgroup_handle_over_high',
+    '| swout ',
     'oom_kill ',
     'memory.current',
     'memory.usage_in_bytes',
@@ -33,10 +36,12 @@ export const metrics: Parser = {
 
 function* parse(input: Input): Iterable<Evidence> {
   const whole = wholeText(input);
-  if (/avg10[=:]/.test(whole)) yield* pressure(input);
+  if (average.test(whole)) yield* pressure(input);
   yield* cgroupFiles(input);
   if (/\boom_kill\b/.test(whole)) yield* events(input);
   if (/\bsi\s+so\b/.test(whole)) yield* vmstat(input);
+  yield* overHigh(input);
+  if (whole.includes('swout')) yield* atop(input);
   if (/pswpin\/s|majflt\/s/.test(whole)) yield* sar(input);
   if (/^\s*Mem:/m.test(whole)) yield* free(input);
   if (whole.includes('kswapd')) yield* kswapd(input);
@@ -53,6 +58,13 @@ const window = (
 
 // PSI ----------------------------------------------------------------------------------------------------------
 
+/** `avg10=91.14`, `avg10: 91`, `| full avg10 | 91 |`, `avg10 of 91 %`. */
+const average = /avg10["'`*]{0,2}\s{0,3}(?:[=:|≈~]|of\b|at\b|was\b|hit\b|reached\b)/;
+const averageOf = (which: string): RegExp =>
+  new RegExp(`\\b${which}\\b[^=\\d]{0,20}${average.source}\\s{0,4}(\\d{1,16}(?:\\.\\d{1,4})?)`);
+const fullAverage = averageOf('full');
+const someAverage = averageOf('some');
+
 /** The lab's border: above it, together with a full cgroup, work stands still (two samples in a row). */
 const thrashingFull = 10;
 
@@ -60,7 +72,7 @@ function* pressure(input: Input): Iterable<MetricsWindow> {
   let last: MetricsWindow | undefined;
   for (let at = 0; at < input.lines.length; at += 1) {
     const text = lineAt(input, at);
-    if (!/avg10[=:]/.test(text)) continue;
+    if (!average.test(text)) continue;
     // `cpu.pressure`, `io.pressure` have the same shape
     const about = resourceOf(input, at);
     if (about !== 'memory') continue;
@@ -68,11 +80,11 @@ function* pressure(input: Input): Iterable<MetricsWindow> {
     const both =
       /\bfull\b/.test(text) ||
       /\b(?:some|cpu|io)\b/.test(next) ||
-      !/\bfull\b.{0,12}avg10[=:]/.test(next)
+      !(/\bfull\b/.test(next) && average.test(next))
         ? text
         : `${text} ${next}`;
-    const full = /\bfull\b[^=]{0,20}avg10[=:]\s{0,4}(\d{1,16}(?:\.\d{1,4})?)/.exec(both);
-    const some = /\bsome\b[^=]{0,20}avg10[=:]\s{0,4}(\d{1,16}(?:\.\d{1,4})?)/.exec(both);
+    const full = fullAverage.exec(both);
+    const some = someAverage.exec(both);
     const fullAvg = full === null ? undefined : Number(full[1]);
     const someAvg = some === null ? undefined : Number(some[1]);
     // More than 100 % cannot be (a kernel bug of 6.0-rc).
@@ -100,7 +112,7 @@ function* pressure(input: Input): Iterable<MetricsWindow> {
 function resourceOf(input: Input, at: number): 'memory' | 'other' | undefined {
   for (let back = 0; back <= 4; back += 1) {
     const text = lineAt(input, at - back);
-    const before = back === 0 ? text.slice(0, text.search(/avg10[=:]/)) : text;
+    const before = back === 0 ? text.slice(0, text.search(average)) : text;
     const named = [
       ...before.matchAll(/\b(memory|mem|cpu|io|irq)(?:\.pressure|\b)|pressure\/(memory|cpu|io)/gi),
     ].at(-1);
@@ -186,6 +198,37 @@ function* events(input: Input): Iterable<KillerRecord | MetricsWindow> {
         reading: 'thrashing',
         says: 'the cgroup is out of memory and its OOM killer is switched off: its tasks wait for ever (K14)',
       });
+}
+
+/** A task that sleeps where the kernel makes the ones above memory.high wait (S3). */
+function* overHigh(input: Input): Iterable<MetricsWindow> {
+  const at = input.lines.findIndex(({ text }) => text.includes('mem_cgroup_handle_over_high'));
+  // In a kernel's stack it stands among others; alone it is what /proc/PID/wchan holds.
+  if (at === -1 || /\+0x[0-9a-f]+\//.test(input.lines[at]!.text)) return;
+  yield window(input, at, at, {
+    tool: 'wchan',
+    samples: 1,
+    reading: 'thrashing',
+    says: 'a task sleeps in mem_cgroup_handle_over_high: it is made to wait because its cgroup is above memory.high',
+  });
+}
+
+/** `PAG | scan 812345 | … | swin 312345 | swout 281234 |`: pages in an interval of ten seconds and more. */
+function* atop(input: Input): Iterable<MetricsWindow> {
+  for (let at = 0; at < input.lines.length; at += 1) {
+    const row = /^\s*PAG \|.{0,200}\bswin {1,8}(\d{1,9}) \|.{0,40}\bswout {1,8}(\d{1,9}) \|/.exec(
+      lineAt(input, at).slice(0, 400),
+    );
+    if (row === null) continue;
+    const [read, written] = [Number(row[1]), Number(row[2])];
+    yield window(input, at, at, {
+      tool: 'atop',
+      samples: 1,
+      reading:
+        read > 25_000 && written > 25_000 ? 'thrashing' : read + written > 2500 ? 'high' : 'calm',
+      says: `atop shows ${read} pages read from swap and ${written} written to it in one interval`,
+    });
+  }
 }
 
 // vmstat, sar, free, top ------------------------------------------------------------------------------------------
@@ -316,6 +359,8 @@ function* free(input: Input): Iterable<MetricsWindow> {
       swapTotal > 0 &&
       swapUsed !== undefined &&
       swapUsed > swapTotal * 0.9;
+    const load = elsewhere(input, /load averages?: {0,3}(\d{1,5}\.\d)/);
+    const crowded = load !== null && Number(load[1]) >= 16;
     yield window(input, Math.max(0, at - 1), at + (swap === null ? 0 : 1), {
       tool: 'free',
       totalBytes: total,
@@ -323,10 +368,13 @@ function* free(input: Input): Iterable<MetricsWindow> {
       ...(swapTotal === undefined ? {} : { swapTotalBytes: swapTotal }),
       ...(swapUsed === undefined ? {} : { swapUsedBytes: swapUsed }),
       samples: 1,
-      reading: low ? 'full' : swapFull ? 'high' : 'calm',
-      says: low
-        ? 'free shows less than 3 % of the memory available'
-        : 'free shows memory available',
+      reading: low && swapFull && crowded ? 'thrashing' : low ? 'full' : swapFull ? 'high' : 'calm',
+      says:
+        low && swapFull && crowded
+          ? 'free shows next to no memory available and swap full, while many tasks wait (load average)'
+          : low
+            ? 'free shows less than 3 % of the memory available'
+            : 'free shows memory available',
     });
   }
 }

@@ -816,7 +816,14 @@ const wordings: readonly Wording[] = [
     needle: 'OOM when allocating tensor',
     resource: 'gpu',
     raises: true,
-    pattern: /(?<!Error: )OOM when allocating tensor with shape.{0,200}/,
+    pattern: /(?<!Error: )OOM when allocating tensor with shape(?!.{0,200}device:CPU).{0,200}/,
+  },
+  {
+    by: 'TensorFlow',
+    needle: 'OOM when allocating tensor',
+    raises: true,
+    variant: 'tensorflow-cpu',
+    pattern: /(?<!Error: )OOM when allocating tensor with shape.{0,160}device:CPU:\d.{0,40}/,
   },
   {
     by: 'TensorFlow',
@@ -834,6 +841,13 @@ const wordings: readonly Wording[] = [
     pattern: /(?<!Error: .{0,60})[Pp]aging file is too small for this operation to complete.{0,40}/,
   },
   // errno in words, of whatever program
+  {
+    by: 'errno 12',
+    needle: '[Errno 12]',
+    raises: true,
+    pattern:
+      /(?<!(?:Error|Exception)(?::|\(['"]?) ?)\[Errno 12\] (?:Cannot allocate memory|Not enough space)/,
+  },
   {
     by: 'errno 12',
     needle: 'annot allocate memory',
