@@ -187,8 +187,9 @@ const abort = (origin: ProgramAbort['origin'], message: string): ProgramAbort =>
 const fatal: readonly Phrase<ProgramAbort>[] = [
   {
     needle: 'Fatal Python error',
+    // The message begins with its words, or with the C function (3.8 and later): words further on are another's.
     pattern:
-      /Fatal Python error: .{0,120}?(?:Cannot recover from MemoryErrors?|Out of memory|out of memory|memory allocation failed|Could not preallocate MemoryError|Not enough memory|can't allocate|MemoryError).{0,160}/,
+      /Fatal Python error: (?:[\w.]{1,60}: )?(?:Cannot recover from MemoryErrors?|Out of memory and PyExc_MemoryError|out of memory\b(?!:)|memory allocation failed|Could not preallocate MemoryError|Not enough memory|can't allocate).{0,160}/,
     // A mail may wrap the message once; the words of later lines are another's.
     span: 2,
     make: ({ origin, match }) => abort(origin, match[0]),
