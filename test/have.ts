@@ -11,6 +11,9 @@ const once = <T>(find: () => T): (() => T) => {
 const runs = (command: string, args: readonly string[]): boolean =>
   spawnSync(command, args, { stdio: 'ignore', timeout: 20_000 }).status === 0;
 
+/** `npm run test:deep`: every interpreter and many rounds, where the quick tests take some. */
+export const deep = Boolean(process.env['CORONER_DEEP']);
+
 export const root = once(() => (process.getuid?.() === 0 ? null : 'needs root'));
 export const command = (name: string): string | null =>
   (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, name))) ||

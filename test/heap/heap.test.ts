@@ -8,7 +8,7 @@ import { holdersOf } from '../../src/python/holders.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
 import { look, openTarget, threadsOf, type Target } from '../../src/python/look.ts';
 import { command, pythonModule, systemPython } from '../have.ts';
-import { stopped, versions, type Stopped } from './target.ts';
+import { stopped, triedVersions, versions, type Stopped } from './target.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -29,7 +29,7 @@ const needsPython = () => {
 
 describe('census', () => {
   needsPython();
-  test.each(versions())(
+  test.each(triedVersions())(
     'CPython %s: no object that the process itself sees is missed',
     async (_, python) => {
       target = await stopped(python, 'everything.py');
@@ -98,7 +98,7 @@ function compare(truth: Readonly<Record<string, number>>, holders: readonly Hold
 
 describe('holders', () => {
   needsPython();
-  test.each(versions())(
+  test.each(triedVersions())(
     'CPython %s: named, and what each alone holds within 2 %',
     async (_, python) => {
       target = await stopped(python, 'holders.py');

@@ -7,7 +7,7 @@ import { isRefusal } from '../../src/python/live-process.ts';
 import { openTarget, threadsOf } from '../../src/python/look.ts';
 import { toThread } from '../../src/python/stacks.ts';
 import { command, pythons } from '../have.ts';
-import { stopped, versions, type Stopped } from './target.ts';
+import { stopped, triedVersions, versions, type Stopped } from './target.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -59,7 +59,7 @@ const needsPython = () => {
 
 describe('stacks of a living process', () => {
   needsPython();
-  test.each(versions())(
+  test.each(triedVersions())(
     'CPython %s: as faulthandler and sys._current_frames say, line for line',
     async (_, python) => {
       target = await stopped(python, 'stacks.py');
@@ -91,7 +91,7 @@ describe('stacks of a living process', () => {
 describe('stacks from a core of the same moment', () => {
   needsPython();
   const why = command('gdb');
-  test.skipIf(why !== null).each(versions())(
+  test.skipIf(why !== null).each(triedVersions())(
     `CPython %s: the same as live${why === null ? '' : ` (${why})`}`,
     async (_, python) => {
       target = await stopped(python, 'stacks.py');

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { threadStates } from '../../src/python/pause.ts';
-import { pythons } from '../have.ts';
+import { deep, pythons } from '../have.ts';
 
 export const programs = fileURLToPath(new URL('../programs/heap/', import.meta.url));
 
@@ -68,4 +68,11 @@ export const versions = (): readonly (readonly [string, string])[] => {
     if (match !== null && Number(match[1]) >= 6) found.set(`3.${match[1]}`, path);
   }
   return [...found].sort((a, b) => Number(a[0].slice(2)) - Number(b[0].slice(2)));
+};
+
+/** All of them in the deep tests; else the oldest, one of the middle and the newest. */
+export const triedVersions = (): readonly (readonly [string, string])[] => {
+  const all = versions();
+  const some = new Set([0, (all.length >> 1) + 1, all.length - 1]);
+  return deep ? all : all.filter((_, index) => some.has(index));
 };

@@ -3,14 +3,14 @@ import { findRuntime } from '../../src/python/find-runtime.ts';
 import { isRefusal, openProcess, type Refusal } from '../../src/python/live-process.ts';
 import { look, openTarget } from '../../src/python/look.ts';
 import { Memory, type MemorySource } from '../../src/python/memory.ts';
-import { stopped, versions, type Stopped } from './target.ts';
+import { stopped, triedVersions, versions, type Stopped } from './target.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
 let target: Stopped | null = null;
 afterEach(() => target?.end());
 
-describe.each(versions())('CPython %s: values without a name', (_, python) => {
+describe.each(triedVersions())('CPython %s: values without a name', (_, python) => {
   // Bytes of the values, about: 40,000 strings, tuples of two tuples, strings and their sort keys, lists of a string.
   test.each([
     ['comprehension', 'comprehension', 2_500_000],
