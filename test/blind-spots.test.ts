@@ -129,3 +129,34 @@ describe('blind spots of others', () => {
     expect(incidents.some(({ cause }) => cause === 'alloc-failure-segfault')).toBe(false);
   });
 });
+
+describe('words that explain, and tell of nothing that happened', () => {
+  test.each([
+    ['a list of states', '- **OOMKilled**: the container was over its memory limit; raise it.'],
+    ['a sentence that denies', 'With the new limit the importer is not OOMKilled any more.'],
+    [
+      'a table of meanings',
+      '| State | Cause | Fix |\n|---|---|---|\n| OOMKilled | memory limit too low | raise it |',
+    ],
+    [
+      'an alert',
+      '- alert: KilledAtLimit\n  expr: kube_pod_container_status_last_terminated_reason{reason="OOMKilled"} == 1',
+    ],
+    ['a test of others', 'ok 4 - handles OOMKilled'],
+    ['a template', "$ docker inspect -f '{{.State.OOMKilled}}' web\nfalse"],
+  ])('%s', (_, text) => {
+    expect(incidentsOf(`${text}\n`).filter(({ outOfMemory }) => outOfMemory === true)).toEqual([]);
+  });
+
+  test('the metric of a container that was killed is no rule', () => {
+    const [incident] = incidentsOf(
+      'kube_pod_container_status_last_terminated_reason{pod="web-0",reason="OOMKilled"} 1\n',
+    );
+    expect(incident?.cause).toBe('kernel-cgroup-oom');
+  });
+
+  test('the month of May is no advice', () => {
+    const [incident] = incidentsOf('May  7 10:11:12 box app: fork: Cannot allocate memory\n');
+    expect(incident?.cause).toBe('alloc-failure-exception');
+  });
+});

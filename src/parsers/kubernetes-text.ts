@@ -125,6 +125,21 @@ function eviction(found: Found, record: KillerRecord): KillerRecord | undefined 
   };
 }
 
+/** A row without a figure below `| Status | Cause | Fix |`. */
+function isTableOfMeanings({ input, index }: Found): boolean {
+  const row = lineAt(input, index);
+  if (!/^\s*\|/.test(row) || /\d/.test(row)) return false;
+  for (let back = 1; back <= 30; back += 1) {
+    const text = lineAt(input, index - back);
+    if (!/^\s*\|/.test(text)) return false;
+    if (/\|\s*:?-{2,}/.test(text))
+      return /\b(?:cause|meaning|means|fix|solution|action|description|what to do|remedy|reason)\b/i.test(
+        lineAt(input, index - back - 1),
+      );
+  }
+  return false;
+}
+
 /** Exit code, name and memory limit stand around the reason in `describe`. */
 function oomKilled(found: Found, record: KillerRecord): KillerRecord | undefined {
   const here = lineAt(found.input, found.index);
@@ -134,6 +149,12 @@ function oomKilled(found: Found, record: KillerRecord): KillerRecord | undefined
     )
   )
     return undefined;
+  // A rule that looks for it; the metric itself ends with its value, 1.
+  if (/_terminated_reason\b/.test(here) && !/\}\s{1,4}1(?:\s|$)/.test(here)) return undefined;
+  // Tests of others: `ok 7 - handles OOMKilled`
+  if (/^\s*(?:(?:not )?ok \d{1,6}\b|--- (?:PASS|FAIL)|=== RUN|[✓✔√✗✘×] )/.test(here))
+    return undefined;
+  if (isTableOfMeanings(found)) return undefined;
   // Advice names the word as well: `if the status is OOMKilled, raise the limit`.
   if (
     /\b(?:if|when|whether|would|could|may|might|should|unless|check|look(?:ing)? for|e\.g\.|such as|means?|avoid|prevent|detect\w*|troubleshoot\w*|debug\w*|wenn|falls|si|如果|若)\b.{0,80}OOMKill/i.test(
