@@ -26,11 +26,12 @@ export const systemdCoredump: Parser = {
   ],
   *parse({ name, lines }) {
     let index = 0;
+    const tried = { until: 0 };
     while (index < lines.length) {
       const line = lines[index]!;
       const taken =
         jsonEntry(name, line) ??
-        exportEntry(name, lines, index) ??
+        exportEntry(name, lines, index, tried) ??
         infoBlock(name, lines, index) ??
         listTable(name, lines, index) ??
         message(name, lines, index);
@@ -78,9 +79,18 @@ function jsonEntry(name: string, line: Line): Taken | null {
   return dump === null ? null : { evidence: [dump], lines: 1 };
 }
 
-/** `KEY=value` lines up to an empty one; a field of several lines is its bare name, eight bytes of length, the data. */
-function exportEntry(name: string, lines: readonly Line[], index: number): Taken | null {
+/**
+ * `KEY=value` lines up to an empty one; a field of several lines is its bare name, eight bytes of length, the data.
+ * What was read to its end and is no crash is not read again from each of its lines: `tried`.
+ */
+function exportEntry(
+  name: string,
+  lines: readonly Line[],
+  index: number,
+  tried: { until: number },
+): Taken | null {
   if (
+    index < tried.until ||
     !/^(?:COREDUMP_|__CURSOR=|__REALTIME_TIMESTAMP=|_BOOT_ID=|MESSAGE_ID=)/.test(lines[index]!.text)
   )
     return null;
@@ -99,9 +109,10 @@ function exportEntry(name: string, lines: readonly Line[], index: number): Taken
     } else if (/^[A-Z_][A-Z0-9_]*$/.test(line.text)) key = line.text;
     else if (key !== null) fields.set(key, `${fields.get(key) ?? ''}${line.text}\n`);
   }
-  if (quoted === null) return null;
-  const dump = fromFields(name, quoted, quoted.text, fields);
-  return dump === null ? null : { evidence: [dump], lines: count };
+  const dump = quoted === null ? null : fromFields(name, quoted, quoted.text, fields);
+  if (dump !== null) return { evidence: [dump], lines: count };
+  tried.until = index + count;
+  return null;
 }
 
 function fromFields(
