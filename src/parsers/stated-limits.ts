@@ -1,8 +1,8 @@
 /** Memory limits that a text names: options, settings, prose. Evidence about a limit, never about a death. */
 import type { StatedLimit } from '../model/evidence.ts';
 import type { LimitOwner } from '../model/report.ts';
-import type { Parser } from './parser.ts';
-import { readPhrases, wholeText, type Phrase } from './words/lines.ts';
+import type { Input, Parser } from './parser.ts';
+import { mentions, readPhrases, wholeText, type Phrase } from './words/lines.ts';
 import { quantityBytes, sizeBytes } from './words/sizes.ts';
 
 const id = 'stated-limits';
@@ -14,13 +14,20 @@ interface Wording {
   readonly path?: string;
   readonly needle: string;
   readonly pattern: RegExp;
-  readonly size: (text: string) => number | undefined;
+  readonly size: (text: string, input: Input) => number | undefined;
   readonly prose?: boolean;
 }
 
 const kib = (text: string): number | undefined =>
   /^\d{1,16}$/.test(text) ? Number(text) * 1024 : undefined;
+/** `512M` is 512 MiB to Docker and Compose, 512 MB to Kubernetes; `512Mi` only Kubernetes knows. */
+const ofContainer = (text: string, input: Input): number | undefined =>
+  /[KMGT]$/.test(text) && mentions(input, /^\s*deploy:|\bdocker\b|\bcompose\b/im)
+    ? sizeBytes(text)
+    : (quantityBytes(text) ?? sizeBytes(text));
 const bytes = (text: string): number | undefined => sizeBytes(text);
+const mebibytes = (text: string): number | undefined =>
+  /^\d{1,9}$/.test(text) ? Number(text) * 1024 ** 2 : undefined;
 /** Slurm counts in MiB where no unit is given. */
 const slurm = (text: string): number | undefined =>
   sizeBytes(/[KMGT]$/i.test(text) ? text : `${text}M`);
@@ -112,7 +119,7 @@ const wordings: readonly Wording[] = [
     needle: 'memory',
     pattern:
       /limits: ?\{? ?(?:cpus?: ?["']?[\w.]{1,12}["']?,? ){0,1}memory: ?["']?(?<size>\d[\d.]{0,12}[KMGT]i?[bB]?)["']?/,
-    size: (text) => quantityBytes(text) ?? sizeBytes(text),
+    size: ofContainer,
   },
   {
     of: 'container',
@@ -120,7 +127,28 @@ const wordings: readonly Wording[] = [
     needle: 'memory',
     pattern:
       /\b[Ll]imits?["']?: {0,4}.{0,60}\bmemory["']?[:=] {0,20}["']?(?<size>\d[\d.]{0,12}[KMGT]i?[bB]?)\b/,
-    size: (text) => quantityBytes(text) ?? sizeBytes(text),
+    size: ofContainer,
+  },
+  {
+    of: 'container',
+    owner: 'cgroup',
+    needle: 'limits.memory',
+    pattern: /\blimits\.memory["'`]{0,2} ?[:=]{1,2} ?["'`]?(?<size>\d[\d.]{0,12}[KMGT]i?[bB]?)\b/,
+    size: ofContainer,
+  },
+  {
+    of: 'function',
+    owner: 'platform',
+    needle: 'MemorySize',
+    pattern: /\bMemorySize["']?[:=] {0,3}["']?(?<size>\d{3,5})\b/,
+    size: mebibytes,
+  },
+  {
+    of: 'unit',
+    owner: 'cgroup',
+    needle: 'Memory: ',
+    pattern: /\bMemory: [\d.]{1,12}[KMGT]? \((?:[^)]{0,60} )?max: (?<size>\d[\d.]{0,12}[KMGT])\b/,
+    size: bytes,
   },
   {
     of: 'container',
@@ -238,8 +266,8 @@ export const statedLimits: Parser = {
         needle,
         pattern,
         span: 3,
-        make: ({ origin, groups }) => {
-          const value = groups['size'] === undefined ? undefined : size(groups['size']);
+        make: ({ origin, groups, input }) => {
+          const value = groups['size'] === undefined ? undefined : size(groups['size'], input);
           return value === undefined || value <= 0
             ? undefined
             : {
