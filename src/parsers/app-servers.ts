@@ -107,6 +107,12 @@ const wordings: readonly NoticeWording[] = [
   },
   {
     by: 'Airflow',
+    needle: 'Detected zombie job',
+    vanished: true,
+    pattern: /Detected zombie job/,
+  },
+  {
+    by: 'Airflow',
     needle: 'killed before it finished',
     signal: 'SIGKILL',
     guessesMemory: true,

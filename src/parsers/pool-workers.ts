@@ -89,6 +89,26 @@ const wordings: readonly NoticeWording[] = [
     pattern: /\[(?<name>gw\d{1,4})\] node down: Not properly terminated/,
   },
   {
+    by: 'pytest-xdist',
+    needle: 'crashed while running',
+    vanished: true,
+    pattern: /worker '(?<name>gw\d{1,4})' crashed while running '[^']{1,300}'/,
+    unless: ({ input }) => mentions(input, /node down: Not properly terminated/),
+  },
+  {
+    by: 'DeepSpeed',
+    needle: 'exits with return code',
+    pattern: /exits with return code = (?<code>-\d{1,2})\b/,
+  },
+  {
+    by: 'Jupyter',
+    needle: 'Kernel crashed while executing code',
+    vanished: true,
+    pattern: /The Kernel crashed while executing code in the (?:current cell|the current cell)/,
+    unless: ({ input }) =>
+      mentions(input, /CuDNN|cudnn|Segmentation|GLIBC|DLL load failed|libiomp5/),
+  },
+  {
     by: 'dask nanny',
     needle: 'was killed by signal',
     pattern:

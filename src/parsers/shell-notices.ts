@@ -51,6 +51,24 @@ const wordings: readonly NoticeWording[] = [
       /(?:zsh: |\[\d{1,4}\] ? ?[+-]? ?(?<pid>\d{1,9})? ?)segmentation fault(?: \(core dumped\))? (?<name>[^\s]{1,80})/,
   },
   {
+    by: 'IDE',
+    needle: 'interrupted by signal 11',
+    signal: 'SIGSEGV',
+    pattern: /exit code 139 \(interrupted by signal 11:? ?SIGSEGV\)/,
+  },
+  {
+    by: 'Windows',
+    needle: '0xC0000005',
+    signal: 'SIGSEGV',
+    pattern: /exit code -1073741819 \(0xC0000005\)/,
+  },
+  {
+    by: 'dpkg',
+    needle: 'was killed by signal (Killed)',
+    signal: 'SIGKILL',
+    pattern: /subprocess was killed by signal \(Killed\)/,
+  },
+  {
     by: 'git',
     needle: 'died of signal 9',
     signal: 'SIGKILL',
@@ -199,7 +217,7 @@ const wordings: readonly NoticeWording[] = [
     needle: '137',
     exitCode: 137,
     pattern:
-      /(?:[Ee]xit(?:ed)?(?: with)?(?: a)?(?: non-zero)?(?: \(?(?:[Ss]tatus|[Cc]ode)\)?)? ?[:=(]? ?\(?|[eE]xitCode["']?[=:] ?|exit_code[=:] ?|returned a non-zero code: |returned (?:error )?(?:exit )?code ?|rc ?= ?|status:? |code:? |Exit(?:ed)? ?\(|ELIFECYCLE.{0,40}errno )137\b/,
+      /(?:[Ee]xit(?:ed)?(?: with)?(?: an?)?(?: non-zero)?(?: \(?(?:[Ss]tatus|[Cc]ode)\)?)? ?[:=(]? ?\(?|[eE]xitCode["']?[=:] ?|exit_code[=:] ?|returned a non-zero code: |returned (?:error )?(?:exit )?code ?|rc ?= ?|status:? |code:? |Exit(?:ed)? ?\(|ELIFECYCLE.{0,40}errno )137\b/,
     unless: ({ passage, match }) =>
       /OOMKilled|Exceeded|oom/.test(
         passage.slice(Math.max(0, match.index - 200), match.index + 200),
@@ -236,6 +254,7 @@ export const shellNotices: Parser = {
       [' 137', ': 137', '=137', ' -9', ': -9', '=-9', '":137', '": 137'].map((end) => word + end),
     ),
     'exit 137',
+    'exited with 137',
     // `kubectl describe` aligns its values
     'Exit Code: ',
     'xitCode": 137',
@@ -297,7 +316,10 @@ function* alone(input: Input): Iterable<DeathNotice> {
       by: 'shell',
       signal,
       ...(match.groups!['name'] === undefined ? {} : { name: match.groups!['name'] }),
-      ...hintsNear(input),
+      // `df` in the same text shows /dev/shm full (E9)
+      ...(signal === 'SIGBUS' && /100% +\/dev\/shm|\/dev\/shm .{0,80}\b100%/.test(whole)
+        ? { otherReason: 'shared memory' }
+        : hintsNear(input)),
     };
   }
 }
