@@ -19,7 +19,7 @@ export type OpenedInput =
       readonly command?: string;
     };
 
-const chunkBytes = 1 << 20;
+const chunkBytes = 1 << 18;
 const maxFiles = 10_000;
 const maxDepth = 12;
 

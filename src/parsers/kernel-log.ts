@@ -477,8 +477,9 @@ class KernelLogReader {
   /** Statistics, call trace and the trigger's line: only where a report is open. */
   #detail(report: Open, text: string): boolean {
     const cpu =
-      /\bPID: (\d+) Comm: (.+?)\s+(?:Kdump: \S+ )?(?:Not tainted|Tainted:|G |$)/.exec(text) ??
-      /^Pid: (\d+), comm: (.+?)\s+(?:Not tainted|Tainted|xid|$)/.exec(text);
+      /\bPID: (\d+) Comm: (.{1,64}?)\s{1,8}(?:Kdump: \S+ )?(?:Not tainted|Tainted:|G |$)/.exec(
+        text,
+      ) ?? /^Pid: (\d+), comm: (.+?)\s+(?:Not tainted|Tainted|xid|$)/.exec(text);
     if (cpu !== null && report.trigger?.pid === undefined) {
       const uid = /\bUID: (\d+) PID:/.exec(text)?.[1];
       report.trigger = {
@@ -801,9 +802,7 @@ function quoteOf(raw: string): string {
   if (trimmed.length <= 600) return trimmed;
   const at = Math.max(
     0,
-    trimmed.search(
-      /Killed process|Kill process|oom-kill:|invoked oom-killer|as a result of limit/,
-    ) - 60,
+    trimmed.search(/[Kk]ill(?:ed)? process|oom-kill:|invoked oom-killer|as a result of limit/) - 60,
   );
   return trimmed.slice(at, at + 600);
 }

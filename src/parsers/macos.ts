@@ -47,7 +47,7 @@ const kills: readonly KillerWording[] = [
     pattern:
       /memorystatus: killing_(?:idle|top|highwater|specific|vnode)\w{0,12}_?process pid (?<pid>\d{1,9}) \[(?<name>.{1,64}?)\] \((?<code>[\w-]{1,40}).{0,120}?\)(?: (?<used>\d{1,15}KB))?/,
     says: 'the kernel names the process that memorystatus killed',
-    refine: ({ groups }, record) => (isIdleExit(groups['code']) ? undefined : record),
+    refine: ({ groups }, record) => (isForMemory(groups['code']) ? record : undefined),
   },
   {
     ...jetsam,
@@ -57,7 +57,7 @@ const kills: readonly KillerWording[] = [
     pattern:
       /memorystatus(?:_thread)?: (?:killing|jettisoning|idle exiting)(?: pid| process)? (?<pid>\d{1,9}) \[(?<name>.{1,64}?)\] \((?<code>[\w-]{1,40}).{0,120}?\)/,
     says: 'the kernel names the process that memorystatus killed',
-    refine: ({ groups }, record) => (isIdleExit(groups['code']) ? undefined : record),
+    refine: ({ groups }, record) => (isForMemory(groups['code']) ? record : undefined),
   },
   {
     ...jetsam,
@@ -119,11 +119,14 @@ const kills: readonly KillerWording[] = [
 ];
 
 /**
- * A daemon that has nothing to do and asked to be ended in that case (launchd's EnableTransactions): ended to keep memory
- * free, not because there was none. XNU's kMemorystatusKilledIdleExit, and since 10.14 the long-idle kind.
+ * XNU's kill causes that are about memory (memorystatus_kill_cause_name). Not `idle-exit` and `long-idle-exit` (10.14): a
+ * daemon that had nothing to do and agreed to be ended then (launchd's EnableTransactions), to keep memory free, not because
+ * there was none. A reason that cannot be read is none.
  */
-const isIdleExit = (reason: string | undefined): boolean =>
-  reason === 'idle-exit' || reason === 'long-idle-exit';
+const isForMemory = (reason: string | undefined): boolean =>
+  /shortage|thrashing|highwater|limit|jettison|pressure|swap|starvation|exhaustion/.test(
+    reason ?? '',
+  );
 
 /** `killing_idle_process pid 99 [cloudd] (idle-exit)`: housekeeping, told as such. */
 function* idleExits(input: Input): Iterable<DeathNotice> {
@@ -200,7 +203,7 @@ function* jetsamReport(input: Input): Iterable<KillerRecord> {
         ? Date.parse(value['date'].replace(/(\.\d+)? ([+-]\d{4})$/, '$1$2'))
         : Number.NaN;
     for (const one of value['processes']) {
-      if (!isObject(one) || typeof one['reason'] !== 'string' || isIdleExit(one['reason']))
+      if (!isObject(one) || typeof one['reason'] !== 'string' || !isForMemory(one['reason']))
         continue;
       const pages = one['rpages'];
       const name = typeof one['name'] === 'string' ? one['name'] : undefined;
@@ -259,7 +262,7 @@ function* tableReport(input: Input): Iterable<KillerRecord> {
       /^\s*(\S.{0,63}?) +<[0-9a-f]{4,40}> +\d{1,9} +(?:\d{1,9} +)?\[([a-z][a-z-]{3,40})\]/.exec(
         text.slice(0, 1000),
       );
-    if (row === null || isIdleExit(row[2])) continue;
+    if (row === null || !isForMemory(row[2])) continue;
     yield {
       kind: 'killer-record',
       origin: originOf(input, id, at, at, row[2]!),

@@ -19,13 +19,14 @@ const wordings: readonly KillerWording[] = [
       /[Ss]ending (?<signal>SIG(?:TERM|KILL)) to process (?<pid>\d{1,9})(?: uid (?<uid>\d{1,10}))? "(?<name>[^"]{0,64})": (?:badness|oom_score) -?\d{1,6}(?:, oom_score_adj -?\d{1,5})?(?:, VmRSS (?<used>\d{1,12} ?[KMG]iB))?/,
     says: 'earlyoom names the process that it ended because memory and swap were below its thresholds',
   },
-  // 1.0 to 1.2: `Killing process: python3, pid: 200, badness: 800, VmRSS: 289 MiB`, `Killing process 200 python3`
+  // 1.0 to 1.2: `Killing process: python3, pid: 200, badness: 800, VmRSS: 289 MiB`, `Killing process 200 python3`.
+  // `Killing process 200 (python3) with signal SIGKILL.` are systemd's words.
   {
     ...guard,
     by: 'earlyoom',
     needle: 'illing process',
     pattern:
-      /(?:^|earlyoom(?:\[\d{1,9}\])?: )Killing process:? (?:(?<pid>\d{1,9}) (?<name>[^\s,]{1,64})|(?<subject>[^\s,]{1,64}), pid: (?<uid>\d{1,9}))/,
+      /(?:^|earlyoom(?:\[\d{1,9}\])?: )Killing process:? (?:(?<pid>\d{1,9}) (?<name>[^\s,]{1,64})(?![^\s,]| with signal SIG)|(?<subject>[^\s,]{1,64}), pid: (?<uid>\d{1,9}))/,
     says: 'earlyoom (an early version) names the process that it killed',
     refine: (found, record) => {
       const { subject, uid } = found.groups;

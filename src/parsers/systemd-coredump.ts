@@ -309,7 +309,7 @@ function framesIn(lines: readonly string[]): readonly string[] {
   const frames: string[] = [];
   for (const line of lines) {
     if (line.includes('Stack trace of thread') && frames.length > 0) break;
-    const frame = /#(\d+)\s+0x[0-9a-f]+ (.+?)\s*$/.exec(line);
+    const frame = /#(\d+)\s{1,8}0x[0-9a-f]{1,16} (.+)$/.exec(line.trimEnd());
     if (frame === null) continue;
     if (frame[1] === '0' && frames.length > 0) break;
     frames.push(frame[2]!);
