@@ -95,6 +95,15 @@ const kills: readonly KillerWording[] = [
     refine: () => undefined,
   },
   {
+    by: 'kubelet',
+    cause: 'kernel-cgroup-oom',
+    owner: 'cgroup',
+    witness: 'indirect',
+    needle: 'Created an OOM event in container',
+    pattern: /Created an OOM event in container "?(?<cgroup>[^\s"]{1,400})/,
+    says: 'cAdvisor in the kubelet saw a kill in the cgroup',
+  },
+  {
     by: 'kubernetes',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',

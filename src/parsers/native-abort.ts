@@ -840,6 +840,13 @@ const wordings: readonly Wording[] = [
     variant: 'windows-commit-limit',
     pattern: /(?<!Error: .{0,60})[Pp]aging file is too small for this operation to complete.{0,40}/,
   },
+  {
+    by: 'malloc',
+    needle: ') returned NULL',
+    raises: true,
+    pattern:
+      /\b(?:malloc|calloc|realloc|mmap|aligned_alloc|posix_memalign)\([^()]{0,60}\) returned NULL\b/,
+  },
   // errno in words, of whatever program
   {
     by: 'errno 12',

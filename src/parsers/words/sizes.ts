@@ -124,6 +124,7 @@ const requestWordings: readonly RegExp[] = [
   /(?:cannot|can't|could not|couldn't|unable to|failed to) (?:re)?allocate (\d{1,19}) bytes/i,
   /cannot allocate (\d{1,19})-byte block/,
   /unable to mmap (\d{1,19}) bytes/,
+  /\b(?:malloc|mmap)\((\d{5,19})\)/,
   /failed to allocate buffer of size (\d{1,19})/,
   /attempted to allocate {1,6}(\d[\d.]* ?[KMGT]i?B)/,
   /requires more system memory \(([\d.]+ ?[KMGT]i?B)\)/,
