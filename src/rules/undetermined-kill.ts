@@ -22,10 +22,10 @@ export const undeterminedKill = defineRule({
   judge: (facts) => {
     /** Of the process that a shell names: another's segfault in the same log explains nothing. */
     const isExplained = ({ by, pid }: DeathNotice): boolean =>
-      otherwise > 0 ||
-      facts['kernel-segfault'].some(
-        (segfault) => by !== 'shell' || pid === undefined || segfault.pid === pid,
-      );
+      facts['program-error'].length + facts['program-abort'].length > 0 ||
+      (by !== 'shell' || pid === undefined
+        ? otherwise + facts['kernel-segfault'].length > 0
+        : facts['kernel-segfault'].some((segfault) => segfault.pid === pid));
     const told = facts['death-notice'].filter(({ otherReason }) => otherReason === undefined);
     const proofs: readonly Evidence[] = [
       ...facts['kernel-oom-kill'],
