@@ -89,7 +89,14 @@ function interpretersNull(stack: readonly Listed[], input: Input): ProgramAbort 
 const common = (stack: readonly Listed[], caller: number, input: Input) =>
   ({
     kind: 'program-abort',
-    origin: originOf(input, id, stack[0]!.at, (stack[caller] ?? stack.at(-1)!).at),
+    // A long quote is cut to what stands around the frame that tells.
+    origin: originOf(
+      input,
+      id,
+      stack[0]!.at,
+      (stack[caller] ?? stack.at(-1)!).at,
+      stack[caller - 1]?.frame.function,
+    ),
     resource: 'memory',
     stack: stack.slice(caller).map(({ frame }) => frame),
   }) as const;

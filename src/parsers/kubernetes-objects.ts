@@ -106,7 +106,7 @@ function* factsOf(object: Json, input: Input, from: number, to: number): Iterabl
     if (/\bmemory\b/i.test(message) && !/low on resource: (?!\[?memory)/.test(message))
       yield {
         kind: 'killer-record',
-        origin: near(input, from, to, 'low on resource', 'Evicted'),
+        origin: near(input, from, to, 'low on resource: memory', 'low on resource', 'Evicted'),
         by: 'kubelet',
         cause: 'orchestrator-eviction',
         says: `the kubelet evicted the pod: ${message.slice(0, 300)}`,
@@ -174,7 +174,7 @@ function* event(object: Json, input: Input, from: number, to: number): Iterable<
     const name = text(at(object, 'involvedObject', 'name'));
     yield {
       kind: 'killer-record',
-      origin: near(input, from, to, 'low on resource', 'Evicted'),
+      origin: near(input, from, to, 'low on resource: memory', 'low on resource', 'Evicted'),
       ...when,
       by: 'kubelet',
       cause: 'orchestrator-eviction',

@@ -1,4 +1,5 @@
 import type { Evidence } from '../model/evidence.ts';
+import { gramsOf } from './grams.ts';
 import { parsers as allParsers } from './index.ts';
 import type { Input, Parser } from './parser.ts';
 
@@ -38,9 +39,12 @@ export function parseInput(
   text = input.lines.map((line) => line.text).join('\n'),
 ): Evidence[] {
   const flat = text.length <= pastedLength ? text.replace(/(?<!\s)\s*\n[>|\s]*/g, ' ') : '';
+  const grams = gramsOf(text, flat);
   return parsers.flatMap((parser) =>
     parser.needles.length === 0 ||
-    parser.needles.some((needle) => text.includes(needle) || flat.includes(needle))
+    parser.needles.some(
+      (needle) => grams.mayHave(needle) && (text.includes(needle) || flat.includes(needle)),
+    )
       ? [...parser.parse(input)]
       : [],
   );

@@ -1,4 +1,5 @@
 import type { Evidence, Origin, When } from '../../model/evidence.ts';
+import { gramsOf, type Grams } from '../grams.ts';
 import type { Input } from '../parser.ts';
 import { stripPrefix } from '../prefix.ts';
 
@@ -117,8 +118,11 @@ export function* readPhrases<Fact extends Evidence>(
   const whole = wholeText(input);
   // In what a person pastes, a mail program may have broken a line in the middle of the needle.
   const pasted = whole.length <= maxPasted ? flatText(input) : '';
+  const grams = gramsIn(input, whole, pasted);
   const active = phrases.filter(
-    ({ needle }) => whole.includes(needle) || (needle.includes(' ') && pasted.includes(needle)),
+    ({ needle }) =>
+      grams.mayHave(needle) &&
+      (whole.includes(needle) || (needle.includes(' ') && pasted.includes(needle))),
   );
   if (active.length === 0) return;
   const taken = new Map<number, (readonly [from: number, to: number])[]>();
@@ -142,6 +146,18 @@ export function* readPhrases<Fact extends Evidence>(
       }
     }
   }
+}
+
+const gramsOfInputs = new WeakMap<Input, Grams>();
+
+/** Kept: every parser asks for its phrases. */
+function gramsIn(input: Input, whole: string, pasted: string): Grams {
+  let grams = gramsOfInputs.get(input);
+  if (grams === undefined) {
+    grams = gramsOf(whole, pasted);
+    gramsOfInputs.set(input, grams);
+  }
+  return grams;
 }
 
 /** Texts up to this length are looked at as if a person had pasted them. */
