@@ -81,6 +81,7 @@ extern struct coroner_file *file;
 extern bool agent_ready;
 extern uint32_t state_pace_ms;
 void state_open(const char *folder, uint32_t parent);
+bool state_open_later(const char *folder, uint32_t parent);
 /* Added to the kind: counts as nothing until its resident pages are looked at. */
 #define NOTE_RESERVED 0x8000u
 void state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t stack);

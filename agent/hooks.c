@@ -447,15 +447,18 @@ __attribute__((constructor)) static void start(void) {
   resolve_exec();
   const char *folder = getenv("CORONER_AGENT_FOLDER");
   const char *options = getenv("CORONER_AGENT_OPTIONS");
+  uint64_t limit = option(options, "limit", 0);
+  bool begun = false;
   if (folder && *folder == '/') {
     uint64_t mean = option(options, "sample", 0);
     if (mean) sampling_set_mean(mean, true);
     state_pace_ms = (uint32_t)option(options, "pace", state_pace_ms);
-    state_open(folder, (uint32_t)getppid());
+    bool at_once = limit || dlsym(RTLD_DEFAULT, "Py_GetVersion");
+    if (at_once) state_open(folder, (uint32_t)getppid());
+    else begun = state_open_later(folder, (uint32_t)getppid());
   }
-  if (file) {
+  if (file || begun) {
     python_start(option(options, "stacks", 1), option(options, "objects", 1));
-    uint64_t limit = option(options, "limit", 0);
     if (limit) limit_open(limit, (int)option(options, "at-limit", 0));
     pthread_atfork(NULL, NULL, state_fork_child);
     atexit(at_exit);

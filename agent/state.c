@@ -720,12 +720,17 @@ static void begin_file(struct coroner_file *made, uint32_t parent) {
   header->sections[SECTION_STACKS].used = 1;
 }
 
-void state_open(const char *folder, uint32_t parent) {
+static bool in_folder(const char *folder) {
   size_t length = strlen(folder);
-  if (length >= sizeof folder_path) return;
+  if (length >= sizeof folder_path) return false;
   memcpy(folder_path, folder, length + 1);
   own_pid = (uint32_t)getpid();
   open_tree();
+  return true;
+}
+
+void state_open(const char *folder, uint32_t parent) {
+  if (!in_folder(folder)) return;
   struct coroner_file *made = make_file(own_pid);
   if (!made) return;
   begin_file(made, parent);
@@ -761,6 +766,22 @@ bool state_discard_if_dull(void) {
  */
 static struct coroner_file *parents_file;
 static uint32_t parents_pid;
+/* Not forked, but not begun either: parents_file is empty. */
+static bool waiting;
+
+/*
+ * A process without Python begins like a forked child, with the first thing that it has to say: the thousands of
+ * `sed` and `uname` of a shell script mostly have nothing, and a file costs a millisecond.
+ */
+bool state_open_later(const char *folder, uint32_t parent) {
+  if (!in_folder(folder)) return false;
+  void *empty = (void *)syscall(SYS_mmap, NULL, sizeof *file, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+  if (empty == MAP_FAILED) return false;
+  parents_file = empty;
+  parents_pid = parent;
+  waiting = true;
+  return true;
+}
 
 void state_fork_child(void) {
   if (!file && !parents_file) return;
@@ -806,9 +827,14 @@ COLD bool state_begin_child(void) {
     begin_file(made, parents_pid);
     struct coroner_header *header = &made->header;
     const struct coroner_header *from = &parent->header;
-    memcpy(header->name, from->name, sizeof header->name);
-    memcpy(header->executable, from->executable, sizeof header->executable);
-    header->flags = FILE_FORKED;
+    if (waiting) {
+      read_name(header);
+      waiting = false;
+    } else {
+      memcpy(header->name, from->name, sizeof header->name);
+      memcpy(header->executable, from->executable, sizeof header->executable);
+      header->flags = FILE_FORKED;
+    }
     header->python_flags = from->python_flags;
     header->python_version = from->python_version;
     header->limit_bytes = from->limit_bytes;
