@@ -26,7 +26,7 @@ const wordings: readonly KillerWording[] = [
     by: 'earlyoom',
     needle: 'illing process',
     pattern:
-      /(?:^|earlyoom(?:\[\d{1,9}\])?: )Killing process:? (?:(?<pid>\d{1,9}) (?<name>[^\s,]{1,64})(?![^\s,]| with signal SIG)|(?<subject>[^\s,]{1,64}), pid: (?<uid>\d{1,9}))/,
+      /(?:^|earlyoom(?:\[\d{1,9}\])?: )Killing process:? (?:(?<pid>\d{1,9}) (?<name>[^\s,()]{1,64})(?![^\s,]| with signal SIG)|(?<subject>[^\s,]{1,64}), pid: (?<uid>\d{1,9}))/,
     says: 'earlyoom (an early version) names the process that it killed',
     refine: (found, record) => {
       const { subject, uid } = found.groups;
