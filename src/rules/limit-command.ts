@@ -9,9 +9,9 @@ export function limitCommand(path: string, bytes: Bytes): string | null {
   if (path.includes('kubepods'))
     return `kubectl set resources deployment NAME --requests=memory=${mebibytes}Mi --limits=memory=${mebibytes}Mi`;
   if (/\/slurm/.test(path)) return `sbatch --mem=${mebibytes}M SCRIPT`;
-  const unit = /([\w@:.-]+\.(?:service|slice))(?:\/|$)(?!.*\.(?:service|slice)(?:\/|$))/.exec(
-    path,
-  )?.[1];
+  const unit = path
+    .split('/')
+    .findLast((component) => /^[\w@:.-]{1,248}\.(?:service|slice)$/.test(component));
   if (unit !== undefined && !/^user-\d|^user@|^-\./.test(unit))
     return `systemctl set-property ${unit} MemoryMax=${mebibytes}M`;
   return null;
