@@ -49,6 +49,8 @@ const jobs = {
   segfault: {
     what: 'P11: malloc gives NULL, nobody looks',
     live: { cause: ['alloc-failure-segfault'], atLeast: 'strong' },
+    // With the hook's faulthandler the console has the refusal and no crash: what the program made of it cannot be told.
+    after: { cause: ['alloc-failure-segfault', 'alloc-failure-exception'], atMost: 'likely' },
   },
   innocent: {
     what: 'K1: the victim is not who asked',
