@@ -25,6 +25,8 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 export const coroner = [process.execPath, join(root, 'bin/coroner.js')] as const;
 const programs = join(root, 'test/programs');
 const builds = mkdtempSync(join(tmpdir(), 'coroner-programs-'));
+// An ordinary user runs them too.
+chmodSync(builds, 0o755);
 process.on('exit', () => rmSync(builds, { recursive: true, force: true }));
 
 const compilers: Readonly<Record<string, readonly string[]>> = {
