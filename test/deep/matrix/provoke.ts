@@ -15,6 +15,7 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Report } from '../../../src/model/report.ts';
 import { makeCgroup, type TestCgroup } from '../../cgroup.ts';
@@ -252,6 +253,7 @@ export const after = (row: Row): Promise<Provoked & { readonly cgroup: string | 
   inPlace(row, async (place) => {
     const mark = `coroner-test ${row.id} ${process.pid} ${Date.now()}`;
     const logged = asRoot() === null && kernelLog() === null;
+    if (row.rateLimited) await sleep(6000);
     if (logged) writeFileSync('/dev/kmsg', `${mark}\n`);
     const pidFile = join(place.folder, '../pid');
     const ran = await launch(

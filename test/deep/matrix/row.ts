@@ -51,6 +51,8 @@ export interface Row {
   readonly live: Expected;
   /** From stderr and the kernel log of a bare run. Default: the causes of `live`, or that it cannot be told. */
   readonly after?: Expected;
+  /** Its proof is a line that the kernel writes at most ten times in five seconds: earlier rows must not have used them up. */
+  readonly rateLimited?: true;
   /** Causes that other incidents of the same report may have. */
   readonly besides?: readonly Cause[];
 }
