@@ -21,7 +21,7 @@ import { readRows, table } from './matrix-table.mjs';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const deep = process.argv.includes('--deep');
 const rest = process.argv.slice(2).filter((argument) => argument !== '--deep');
-const total = { passed: 0, failed: 0, skipped: [] };
+const total = { passed: 0, failed: [], retried: [], skipped: [], seconds: [] };
 
 /** The tests of the command run what stands in dist/: never let them judge an older build. */
 const newest = (folder) =>
@@ -74,46 +74,36 @@ try {
   if (existsSync(counts)) {
     const seen = JSON.parse(readFileSync(counts, 'utf8'));
     total.passed += seen.passed;
-    total.failed += seen.failed;
-    total.skipped.push(...seen.skipped);
-    if (vitest.status !== 0 && seen.failed === 0) total.failed += 1;
-  } else total.failed += 1;
-
-  // The agent's own tests are C programs; they print the same three counts, and `skipped: NAME (REASON)` for each skipped one.
-  const agent = join(root, 'agent/test/run');
-  if (!deep && rest.length === 0 && existsSync(agent)) {
-    const { status, stdout, error } = spawnSync(agent, [], {
-      cwd: root,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    process.stdout.write(stdout ?? '');
-    const [, passed, failed, skipped] =
-      /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/m.exec(stdout ?? '') ?? [];
-    const names = (stdout ?? '').match(/^skipped: .*$/gm) ?? [];
-    total.passed += Number(passed ?? 0);
-    total.failed += Number(failed ?? 0);
-    for (let index = 0; index < Math.max(names.length, Number(skipped ?? 0)); index += 1)
-      total.skipped.push({
-        name: `agent: ${names[index]?.slice('skipped: '.length) ?? 'not named'}`,
-        reason: null,
-      });
-    if (error || (status !== 0 && !Number(failed))) total.failed += 1;
-  }
+    for (const key of ['failed', 'retried', 'skipped', 'seconds']) total[key].push(...seen[key]);
+    if (vitest.status !== 0 && seen.failed.length === 0)
+      total.failed.push({ name: `vitest ended with ${vitest.status ?? vitest.signal}`, words: [] });
+  } else total.failed.push({ name: 'vitest gave no counts', words: [] });
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
+const list = (title, tests) => {
+  if (tests.length === 0) return;
+  console.log(`\n${title}`);
+  for (const { name, words } of tests)
+    console.log([`  ${name}`, ...words.map((line) => `      ${line}`)].join('\n'));
+};
 if (total.skipped.length > 0) {
   console.log('\nSkipped here:');
   for (const { name, reason } of total.skipped)
     console.log(`  ${name}${reason ? ` (${reason})` : ''}`);
-  console.log('');
 }
+const slowest = total.seconds.toSorted((a, b) => b.seconds - a.seconds).slice(0, 12);
+console.log(`\nSlowest: ${slowest.map(({ name, seconds }) => `${name} ${seconds} s`).join(', ')}`);
+list('Passed at a second or third try:', total.retried);
+// Last, so that whoever keeps only the end of the output keeps this.
+list('Failed:', total.failed);
+console.log('');
+const [passed, failed, skipped] = [total.passed, total.failed.length, total.skipped.length];
 if (process.env.CORONER_TEST_COUNTS)
   appendFileSync(
     process.env.CORONER_TEST_COUNTS,
-    `${JSON.stringify({ ...total, skipped: total.skipped.length })}\n`,
+    `${JSON.stringify({ passed, failed, skipped })}\n`,
   );
-else console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`);
-process.exit(total.failed > 0 ? 1 : 0);
+else console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+process.exit(failed > 0 ? 1 : 0);
