@@ -1,4 +1,4 @@
-// Builds dist/: the command (tsc), the page (vite) and the agent (cc). What a machine lacks is said, not fatal.
+// Builds dist/: the command (tsc, and bundled by vite), the page (vite) and the agent (cc). What a machine lacks is said, not fatal.
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 
@@ -19,6 +19,7 @@ const step = (title, command, args) => {
 
 rmSync(here('dist'), { recursive: true, force: true });
 if (!step('command', process.execPath, [here('node_modules/typescript/bin/tsc')])) process.exit(1);
+if (!step('bundle', process.execPath, [here('scripts/bundle.mjs')])) process.exit(1);
 if (
   existsSync(here('report/vite.config.ts')) &&
   !step('page', process.execPath, [
