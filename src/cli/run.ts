@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Report } from '../model/report.ts';
 import { formatBytes, formatDuration, parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
-import { lastLook } from '../record/last-look.ts';
+import { lastLook, noLastLook } from '../record/last-look.ts';
 import { record, type Companion, type RecordResult } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';
@@ -218,7 +218,13 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
         ]
       : []),
     ...(live === null ? [] : [live]),
-    ...(options.lastLook ? [roomForLastLook() ? lastLook() : noLastLook] : []),
+    options.lastLook
+      ? roomForLastLook()
+        ? lastLook()
+        : noLastLook(
+            `coroner is within the same limit as the command (${formatBytes(availableLimitBytes() ?? 0)}), and a look takes memory: it is not taken below ${formatBytes(leastForLastLookBytes)}`,
+          )
+      : noLastLook('the last look was switched off (--no-last-look)', 'coroner run COMMAND'),
   ];
 }
 
@@ -243,13 +249,6 @@ function verdictAtHand(): Companion {
 /** A look costs tens of MiB. In a small container they would be the command's: it would die earlier, and perhaps coroner with it. */
 const leastForLastLookBytes = 512 * 2 ** 20;
 const roomForLastLook = () => (availableLimitBytes() ?? 0) >= leastForLastLookBytes;
-const noLastLook: Companion = {
-  started: (_, { note }) =>
-    note(
-      `no last look: coroner is within the same limit as the command, and it is below ${formatBytes(leastForLastLookBytes)}`,
-    ),
-};
-
 /** Now and then: it reads every folder of the store. Never what another recorder still writes. */
 function prune(root: string): void {
   if (Math.random() > 0.1) return;

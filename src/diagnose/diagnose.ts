@@ -27,7 +27,7 @@ export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput)
   }
   const looks = evidence.filter(({ kind }) => kind === 'memory-look');
   const incidents = joinOpinions(opinions).map((group) =>
-    withFittingRemedies(withMemory(toIncident(group, sources), looks, group)),
+    withFittingRemedies(withMemory(toIncident(group, sources), looks, group, sources)),
   );
   return { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
 }

@@ -11,6 +11,7 @@ import type {
   Unknown,
 } from '../model/report.ts';
 import type { DeathGroup } from './join.ts';
+import { lastLookId } from './memory.ts';
 
 /** One death's findings as the incident that is reported. The best finding speaks, the others add what it lacks. */
 export function toIncident(group: DeathGroup, sources: readonly SourceReport[]): Incident {
@@ -136,6 +137,8 @@ function unknowns(
     );
   if (compareConfidence(best.confidence, 'certain') < 0)
     for (const { id, place, status, detail, command } of sources) {
+      // Speaks of one process: memory.ts says it where that one died.
+      if (id === lastLookId) continue;
       if (status === 'read' || status === 'truncated' || command === undefined) continue;
       told.push({
         what: `what ${id} would have told`,

@@ -1,12 +1,23 @@
 import type { Evidence, MemoryLook } from '../model/evidence.ts';
-import type { Incident, MemoryPicture, StackFrame, Thread } from '../model/report.ts';
+import type {
+  Incident,
+  MemoryPicture,
+  SourceReport,
+  StackFrame,
+  Thread,
+  Unknown,
+} from '../model/report.ts';
 import type { DeathGroup } from './join.ts';
+
+/** A source of this id says why nobody looked into a process; its place is `/proc/PID/mem`. */
+export const lastLookId = 'last-look';
 
 /** Adds what was seen inside the process that an incident is about: the last look, the agent's tables. */
 export function withMemory(
   incident: Incident,
   evidence: readonly Evidence[],
   group?: DeathGroup,
+  sources: readonly SourceReport[] = [],
 ): Incident {
   const pid =
     incident.victim?.pid ??
@@ -26,11 +37,36 @@ export function withMemory(
   const looks = evidence.filter(
     (fact): fact is MemoryLook => fact.kind === 'memory-look' && pids.has(fact.pid),
   );
-  if (looks.length === 0) return incident;
   let memory: MemoryPicture = incident.memory;
   for (const { picture } of looks) memory = merge(memory, picture);
   const stack = incident.stack.length > 0 ? incident.stack : stackOf(memory.threads ?? []);
-  return { ...incident, memory, stack };
+  const unknown =
+    (memory.holders?.length ?? 0) > 0 || incident.outOfMemory === false
+      ? incident.unknown
+      : [...incident.unknown, ...notLooked(sources, pids, stack.length > 0)];
+  return { ...incident, memory, stack, unknown };
+}
+
+/** Nobody knows which variables held the memory of a Python into which nobody looked: why, and what would have told. */
+function notLooked(
+  sources: readonly SourceReport[],
+  pids: ReadonlySet<number | undefined>,
+  hasStack: boolean,
+): Unknown[] {
+  const source = sources.find(
+    ({ id, place, status }) =>
+      id === lastLookId &&
+      status !== 'read' &&
+      pids.has(Number(/^\/proc\/(\d+)\/mem$/.exec(place)?.[1])),
+  );
+  if (source === undefined) return [];
+  return [
+    {
+      what: `which variables held the memory${hasStack ? '' : ', and which lines ran'}`,
+      why: source.detail ?? `no last look into the process was taken (${source.status})`,
+      command: source.command ?? null,
+    },
+  ];
 }
 
 /** Every look knows other things; of the same thing the later look speaks. Notes add up. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { addressLimit, type MemorySource, type NativeThread, type Region } from './memory.ts';
 
 /** A look that is not possible, in words for the user. */
@@ -104,6 +104,15 @@ function nativeThreads(folder: string): readonly NativeThread[] {
     });
   }
   return threads;
+}
+
+/** By its program's name alone: cheap enough for each new process, before anything of it is read. */
+export function mayBePython(pid: number): boolean {
+  try {
+    return /\/(python|uwsgi)[^/]*$/.test(readlinkSync(`/proc/${pid}/exe`));
+  } catch {
+    return false;
+  }
 }
 
 /** null: not readable. */

@@ -13,7 +13,7 @@ import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node
 import type { LookFile } from '../model/incident-folder.ts';
 import type { Holder, MemoryPicture } from '../model/report.ts';
 import type { Bytes, Ms } from '../model/units.ts';
-import { isRefusal } from '../python/live-process.ts';
+import { isRefusal, mayBePython } from '../python/live-process.ts';
 import { look, openTarget } from '../python/look.ts';
 import { pause, startGuard, type Guard } from '../python/pause.ts';
 
@@ -26,7 +26,9 @@ export type LookOrder =
       readonly host: { readonly availableBytes: Bytes } | null;
     }
   | { readonly what: 'end' };
-export type LookReply = { readonly what: 'note'; readonly text: string; readonly pid?: number };
+export type LookReply =
+  | { readonly what: 'note'; readonly text: string; readonly pid?: number }
+  | { readonly what: 'missed'; readonly pid: number; readonly why: string };
 
 interface WatchedProcess {
   readonly pid: number;
@@ -97,6 +99,14 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       text,
       ...(pid === undefined ? {} : { pid }),
     } satisfies LookReply);
+
+  const missedPids = new Set<number>();
+  /** A look that was due and not taken: said once a process. */
+  const missed = (pid: number, why: string) => {
+    if (missedPids.has(pid) || missedPids.size >= 64) return;
+    missedPids.add(pid);
+    port.postMessage({ what: 'missed', pid, why } satisfies LookReply);
+  };
 
   const take = () => {
     for (;;) {
@@ -215,7 +225,14 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     gauge: Gauge,
     freeShare: number,
   ) => {
-    if (tooTight(gauge)) return;
+    if (tooTight(gauge)) {
+      if (mayBePython(pid))
+        missed(
+          pid,
+          'coroner is within the same limit as the command, and less was free there than a look takes',
+        );
+      return;
+    }
     const begun = performance.now();
     const isLost = freeShare < lostShare && gauge.id !== 'host' && gauge.pid === null;
     const stopMs = isLost ? Math.max(lostStopMs, setup.stopMs) : setup.stopMs;

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { mayBePython } from '../python/live-process.ts';
 import type { Companion } from './recorder.ts';
 import type { LookOrder, LookReply } from './last-look-worker.ts';
 import type { SampleEvent } from './sampler.ts';
@@ -22,7 +23,7 @@ export function lastLook({ stopMs = 500 }: LastLookOptions = {}): Companion {
   let finished: Promise<void> | null = null;
   const file = new URL('./last-look-worker.js', import.meta.url);
   return {
-    started: (pid, { folder, clock, note }) => {
+    started: (pid, { folder, clock, note, missed }) => {
       // Run from the sources (tests), there is no worker to start.
       if (folder === null || !existsSync(file)) return;
       start = () => {
@@ -38,6 +39,14 @@ export function lastLook({ stopMs = 500 }: LastLookOptions = {}): Companion {
         });
         started.on('message', (reply: LookReply) => {
           if (reply.what === 'note') note(reply.text, reply.pid);
+          else
+            missed({
+              id: 'last-look',
+              place: `/proc/${reply.pid}/mem`,
+              status: 'absent',
+              detail: reply.why,
+              command: withoutRoom,
+            });
         });
         started.on('error', (error) => note(`last look: ${error.message}`));
         // The run must never wait for its watcher.
@@ -88,3 +97,33 @@ function orderOf({ processes, cgroups, host }: SampleEvent): LookOrder {
         : { availableBytes: host.availableBytes },
   };
 }
+
+/** What tells the line without a look: the agent refuses the request that would go beyond, and Python says where it was made. */
+const withoutRoom = 'coroner run --memory-limit 90% COMMAND';
+const leastNamedBytes = 8 * 2 ** 20;
+
+/** In place of the last look where there is none: the verdict on a Python says what is not known, and why. */
+export function noLastLook(why: string, command: string = withoutRoom): Companion {
+  const asked = new Map<number, string>();
+  let report: (pid: number) => void = () => {};
+  return {
+    started: (_, { missed }) => {
+      report = (pid) =>
+        missed({
+          id: 'last-look',
+          place: `/proc/${pid}/mem`,
+          status: 'absent',
+          detail: why,
+          command,
+        });
+    },
+    onSample: ({ processes }) => {
+      for (const { pid, name, rssBytes } of processes) {
+        if (rssBytes < leastNamedBytes || asked.get(pid) === name) continue;
+        asked.set(pid, name);
+        if (asked.size <= maxNamed && mayBePython(pid)) report(pid);
+      }
+    },
+  };
+}
+const maxNamed = 64;

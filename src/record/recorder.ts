@@ -10,6 +10,7 @@ import type {
   IncidentEnd,
   IncidentStart,
   SampleLine,
+  SourceSeen,
 } from '../model/incident-folder.ts';
 import { formatBytes } from '../model/units.ts';
 import type { IncidentWriter } from '../store/incidents.ts';
@@ -49,6 +50,8 @@ export interface CompanionContext {
   /** Milliseconds since the start of the run. */
   readonly clock: () => number;
   readonly note: (text: string, pid?: number) => void;
+  /** Something that would have told more could not be read: the verdict says so, with the command that would have told. */
+  readonly missed: (source: Omit<SourceSeen, 'what' | 'atMs'>) => void;
 }
 
 export interface RecordOptions {
@@ -306,7 +309,12 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const { pid } = launched;
   const stopPassing = passSignals(launched.signal);
   guard('oom_score_adj', () => offerAsVictim(proc.path(pid, 'oom_score_adj'), cgroups, start));
-  const context: CompanionContext = { folder: writer.folder, clock, note };
+  const context: CompanionContext = {
+    folder: writer.folder,
+    clock,
+    note,
+    missed: (source) => writeEvent({ what: 'source', atMs: clock(), ...source }),
+  };
   for (const companion of companions) guard('companion', () => companion.started?.(pid, context));
   guard('sample', () => {
     const first = tree.begin(pid);
