@@ -11,7 +11,7 @@ import {
   uniqueArray,
 } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { align, decimate, firstAt } from '../report/src/decimate.ts';
+import { firstAt, thin } from '../report/src/decimate.ts';
 import { unpack } from '../report/src/unpack.ts';
 import type { Recording, Series } from '../src/model/recording.ts';
 import { packRecording } from '../src/render/page/pack.ts';
@@ -99,7 +99,7 @@ describe('packing', () => {
     expect(Array.from(processes[0]?.columns['rssBytes'] ?? [])).toEqual([4096, 8192, Number.NaN]);
   });
 
-  test('a million numbers take little', () => {
+  test('a million numbers take little, and times that are the same are there once', async () => {
     const atMs = Array.from({ length: 36_000 }, (_, row) => row * 1000);
     const recording = recordingOf(
       Array.from({ length: 28 }, (_, number) => ({
@@ -109,64 +109,84 @@ describe('packing', () => {
         },
       })),
     );
-    expect(packRecording(recording).packed.length).toBeLessThan(200_000);
+    const packed = packRecording(recording);
+    expect(packed.packed.length).toBeLessThan(70_000);
+    const { processes } = await unpack(packed);
+    expect(processes).toHaveLength(28);
+    for (const own of processes) expect(own.atMs).toBe(processes[0]?.atMs);
+    expect(Array.from(processes[27]?.atMs ?? [])).toEqual(atMs);
+    expect(processes[27]?.columns['rssBytes']?.[7]).toBe(28 * 2 ** 20 + 4096);
   });
 });
 
-describe('aligning', () => {
-  test('series of different times get one axis; where one has no reading it has nothing', () => {
-    const { atMs, values } = align([
-      { atMs: Float64Array.of(0, 10, 20), values: Float64Array.of(1, 2, 3) },
-      { atMs: Float64Array.of(5, 10), values: Float64Array.of(8, 9) },
-    ]);
-    expect(Array.from(atMs)).toEqual([0, 5, 10, 20]);
-    expect(values.map((column) => Array.from(column))).toEqual([
-      [1, Number.NaN, 2, 3],
-      [Number.NaN, 8, 9, Number.NaN],
-    ]);
-  });
-
-  test('every reading is kept, whatever the times', () => {
-    const times = uniqueArray(integer({ min: 0, max: 300 }), { maxLength: 40 }).map((all) =>
-      Float64Array.from(all.toSorted((a, b) => a - b)),
-    );
-    assert(
-      property(array(times, { minLength: 1, maxLength: 5 }), (all) => {
-        const { atMs, values } = align(all.map((own) => ({ atMs: own, values: own })));
-        values.forEach((column, index) => {
-          expect(Array.from(column).filter((value) => !Number.isNaN(value))).toEqual(
-            Array.from(all[index] ?? []),
-          );
-          for (const [row, value] of column.entries())
-            if (!Number.isNaN(value)) expect(atMs[row]).toBe(value);
-        });
-      }),
-    );
-  });
-});
-
-describe('decimating', () => {
+describe('thinning', () => {
+  const atMs = Float64Array.from({ length: 10_000 }, (_, row) => row * 100);
   const wave = Float64Array.from(
     { length: 10_000 },
     (_, row) => Math.sin(row / 50) * 1000 + (row === 4321 ? 99_999 : 0),
   );
-  const aligned = {
-    atMs: Float64Array.from({ length: 10_000 }, (_, row) => row * 100),
-    values: [wave],
-  };
+  /** Points as pairs. */
+  const pairs = (points: readonly number[]): [number, number][] =>
+    points.flatMap((x, at) => (at % 2 === 0 ? [[x, points[at + 1] ?? 0] as [number, number]] : []));
 
-  test('no peak is lost, and times go up', () => {
-    const [times, values = []] = decimate(aligned, 0, 1_000_000, 300);
-    expect(times).toHaveLength(600);
-    expect(Math.max(...values.map((value) => value ?? -Infinity))).toBe(Math.max(...wave));
-    expect(Math.min(...values.map((value) => value ?? Infinity))).toBe(Math.min(...wave));
-    expect(times).toEqual(times.toSorted((a, b) => a - b));
+  test('no peak is lost, x goes up, at most two points a pixel', () => {
+    const points = pairs(thin(atMs, wave, 0, 1_000_000 / 300, 300));
+    expect(points.length).toBeLessThanOrEqual(2 * 304);
+    const values = points.map(([, value]) => value);
+    expect(Math.max(...values)).toBe(Math.max(...wave));
+    expect(Math.min(...values)).toBe(Math.min(...wave));
+    const x = points.map(([at]) => at);
+    expect(x).toEqual(x.toSorted((a, b) => a - b));
   });
 
-  test('few points are given as they are, with one on each side', () => {
-    const [times, values = []] = decimate(aligned, 1000, 1400, 300);
-    expect(times).toEqual([0.9, 1, 1.1, 1.2, 1.3, 1.4]);
-    expect(values).toEqual(Array.from(wave.subarray(9, 15)));
+  test('few readings are given as they are, with more on each side', () => {
+    // 4 pixels of 100 ms from 1 s on: two pixels to spare on each side, and one reading beyond.
+    expect(pairs(thin(atMs, wave, 1000, 100, 4))).toEqual(
+      Array.from({ length: 10 }, (_, row) => [row - 3, wave[row + 7]]),
+    );
+  });
+
+  test('neighbours draw the same of what both reach', () => {
+    const msPerPixel = 777;
+    const [left, right] = [0, 1].map((tile) =>
+      pairs(thin(atMs, wave, tile * 128 * msPerPixel, msPerPixel, 128)).map(
+        ([x, value]) => `${(x + tile * 128).toFixed(6)} ${value}`,
+      ),
+    );
+    const shared = (left ?? []).filter((point) => right?.includes(point));
+    expect(shared.length).toBeGreaterThan(4);
+    expect(left?.slice(-4)).toEqual(expect.arrayContaining(shared.slice(-3)));
+  });
+
+  test('what was not read is left out, and a curve goes on behind a gap', () => {
+    const some = Float64Array.from({ length: 100 }, (_, row) =>
+      row > 10 && row < 90 ? Number.NaN : row,
+    );
+    const times = Float64Array.from({ length: 100 }, (_, row) => row * 10);
+    // In the middle of the gap: the line from one side of it to the other.
+    expect(pairs(thin(times, some, 400, 10, 5))).toEqual([
+      [-30, 10],
+      [50, 90],
+    ]);
+    expect(thin(times, some.fill(Number.NaN), 400, 10, 5)).toEqual([]);
+    expect(thin(new Float64Array(0), new Float64Array(0), 0, 10, 5)).toEqual([]);
+  });
+
+  test('every drawn point is a reading, whatever the times', () => {
+    const times = uniqueArray(integer({ min: 0, max: 3000 }), { minLength: 1, maxLength: 400 }).map(
+      (all) => Float64Array.from(all.toSorted((a, b) => a - b)),
+    );
+    assert(
+      property(
+        times,
+        integer({ min: 0, max: 40 }),
+        integer({ min: 1, max: 60 }),
+        (own, tile, ms) => {
+          for (const [x, value] of pairs(thin(own, own, tile * 16 * ms, ms, 16)))
+            expect(x * ms + tile * 16 * ms).toBeCloseTo(value, 6);
+        },
+      ),
+    );
   });
 
   test('the first time that is not before', () => {

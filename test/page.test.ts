@@ -219,6 +219,37 @@ test.skipIf(!canRun)(
 );
 
 test.skipIf(!canRun)(
+  `panning there and back shows the same picture, and another one in between (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('assassination-cgroup'));
+    await page.getByRole('button', { name: 'Zoom in' }).click();
+    await page.getByRole('button', { name: 'Zoom in' }).click();
+    const slider = page.locator('.pan');
+    await expect.poll(() => slider.count()).toBe(1);
+    const picture = () =>
+      page.evaluate(() => document.querySelector<HTMLCanvasElement>('.charts canvas')?.toDataURL());
+    const moveTo = async (share: number) => {
+      await slider.evaluate((element: HTMLInputElement, to) => {
+        element.value = String(Number(element.max) * to);
+        element.dispatchEvent(new Event('input', { bubbles: true }));
+      }, share);
+      // One frame until the move is taken, one until it is drawn.
+      await page.evaluate(
+        () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+      );
+      return await picture();
+    };
+    const start = await moveTo(0);
+    const middle = await moveTo(0.5);
+    const end = await moveTo(1);
+    expect(new Set([start, middle, end]).size).toBe(3);
+    expect(await moveTo(0)).toBe(start);
+    expect(await moveTo(1)).toBe(end);
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
   `the policy refuses foreign scripts (${canRun ? 'Chromium' : why})`,
   async () => {
     const { page, close } = await open(pageOf('obvious-numpy'));

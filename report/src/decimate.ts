@@ -1,55 +1,4 @@
-/** Fewer points that look the same: of each stretch of a curve its least and its greatest value. */
-
-/** Values on one common time axis. NaN: nothing. */
-export interface Aligned {
-  readonly atMs: Float64Array;
-  readonly values: readonly Float64Array[];
-}
-
-/** Puts series of different times on one axis. Where one has no reading at a time it gets NaN. */
-export function align(
-  series: readonly { readonly atMs: Float64Array; readonly values: Float64Array }[],
-): Aligned {
-  let axis = series.reduce<Float64Array>(
-    (longest, { atMs }) => (atMs.length > longest.length ? atMs : longest),
-    new Float64Array(0),
-  );
-  // All processes are mostly sampled in one go: then the longest axis has every time, and nothing must be merged.
-  if (!series.every(({ atMs }) => isWithin(atMs, axis))) {
-    const all = new Float64Array(series.reduce((sum, { atMs }) => sum + atMs.length, 0));
-    let at = 0;
-    for (const { atMs } of series) {
-      all.set(atMs, at);
-      at += atMs.length;
-    }
-    all.sort();
-    axis = all.filter((time, index) => index === 0 || time !== all[index - 1]);
-  }
-  return {
-    atMs: axis,
-    values: series.map(({ atMs, values }) => {
-      if (atMs.length === axis.length) return values;
-      const aligned = new Float64Array(axis.length).fill(Number.NaN);
-      let row = 0;
-      for (let index = 0; index < axis.length && row < atMs.length; index += 1)
-        if (axis[index] === atMs[row]) {
-          aligned[index] = values[row] ?? Number.NaN;
-          row += 1;
-          while (row < atMs.length && atMs[row] === axis[index]) row += 1;
-        }
-      return aligned;
-    }),
-  };
-}
-
-function isWithin(times: Float64Array, axis: Float64Array): boolean {
-  let at = 0;
-  for (const time of times) {
-    while (at < axis.length && (axis[at] ?? 0) < time) at += 1;
-    if (axis[at] !== time) return false;
-  }
-  return true;
-}
+/** Fewer points that look the same: of each pixel of a curve its least and its greatest value. */
 
 /** Index of the first time that is not before `time`. */
 export function firstAt(times: Float64Array, time: number): number {
@@ -62,51 +11,52 @@ export function firstAt(times: Float64Array, time: number): number {
   return low;
 }
 
-/** For uPlot: times in seconds, and for each series a value or null, at most two points for each of `buckets` stretches. */
-export function decimate(
-  { atMs, values }: Aligned,
-  fromMs: number,
-  toMs: number,
-  buckets: number,
-): [number[], ...(number | null)[][]] {
-  // One more on each side, so that lines run out of the picture.
-  const from = Math.max(0, firstAt(atMs, fromMs) - 1);
-  const to = Math.min(atMs.length, firstAt(atMs, toMs) + 1);
-  const count = to - from;
-  if (count <= buckets * 2) {
-    return [
-      Array.from(atMs.subarray(from, to), (ms) => ms / 1000),
-      ...values.map((column) =>
-        Array.from(column.subarray(from, to), (value) => (Number.isNaN(value) ? null : value)),
-      ),
-    ];
-  }
-  const times: number[] = Array.from({ length: buckets * 2 }, () => 0);
-  const edges = Array.from(
-    { length: buckets + 1 },
-    (_, bucket) => from + Math.floor((bucket * count) / buckets),
-  );
-  for (let bucket = 0; bucket < buckets; bucket += 1) {
-    const [start = 0, end = 0] = [edges[bucket], edges[bucket + 1]];
-    times[bucket * 2] = (atMs[start] ?? 0) / 1000;
-    times[bucket * 2 + 1] = (atMs[Math.max(start, (start + end) >> 1)] ?? 0) / 1000;
-  }
-  const columns = values.map((column) => {
-    const thinned: (number | null)[] = Array.from({ length: buckets * 2 }, () => null);
-    for (let bucket = 0; bucket < buckets; bucket += 1) {
-      const end = edges[bucket + 1] ?? 0;
-      let [least, greatest, leastAt, greatestAt] = [Infinity, -Infinity, 0, 0];
-      for (let index = edges[bucket] ?? 0; index < end; index += 1) {
-        const value = column[index] ?? Number.NaN;
-        if (value < least) [least, leastAt] = [value, index];
-        if (value > greatest) [greatest, greatestAt] = [value, index];
-      }
-      if (greatest === -Infinity) continue;
-      const rising = leastAt <= greatestAt;
-      thinned[bucket * 2] = rising ? least : greatest;
-      thinned[bucket * 2 + 1] = rising ? greatest : least;
+/**
+ * x and y of the points to draw, one after the other: x in pixels from the start, y a value. The readings themselves where there
+ * are few, else of each pixel the least and the greatest in the order in which they came. One more on each side, so that lines
+ * run out of the picture. Pixels are counted from time 0: a tile's neighbours thin out alike.
+ */
+export function thin(
+  atMs: Float64Array,
+  values: Float64Array,
+  startMs: number,
+  msPerPixel: number,
+  pixels: number,
+): number[] {
+  const endMs = startMs + pixels * msPerPixel;
+  const points: number[] = [];
+  const add = (index: number): void => {
+    points.push(((atMs[index] ?? 0) - startMs) / msPerPixel, values[index] ?? 0);
+  };
+  let from = firstAt(atMs, startMs - 2 * msPerPixel) - 1;
+  while (from >= 0 && Number.isNaN(values[from])) from -= 1;
+  if (from >= 0) add(from);
+  from = Math.max(0, from + 1);
+  let index = from;
+  const stopMs = endMs + 2 * msPerPixel;
+  const stop = firstAt(atMs, stopMs);
+  if (stop - from <= (pixels + 4) * 2) {
+    for (; index < stop; index += 1) if (!Number.isNaN(values[index])) add(index);
+  } else {
+    while (index < stop) {
+      const pixel = Math.floor((atMs[index] ?? 0) / msPerPixel);
+      const pixelEndMs = (pixel + 1) * msPerPixel;
+      let least = -1;
+      let greatest = -1;
+      do {
+        const value = values[index] ?? Number.NaN;
+        if (!Number.isNaN(value)) {
+          if (least < 0 || value < (values[least] ?? 0)) least = index;
+          if (greatest < 0 || value > (values[greatest] ?? 0)) greatest = index;
+        }
+        index += 1;
+      } while (index < stop && (atMs[index] ?? 0) < pixelEndMs);
+      if (least < 0) continue;
+      add(Math.min(least, greatest));
+      if (least !== greatest) add(Math.max(least, greatest));
     }
-    return thinned;
-  });
-  return [times, ...columns];
+  }
+  while (index < atMs.length && Number.isNaN(values[index])) index += 1;
+  if (index < atMs.length) add(index);
+  return points;
 }

@@ -1,13 +1,14 @@
 /** Memory against its limits over time, with the moments that mattered. The moment chosen here drives the other sections. */
 import type { JSX } from 'preact';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import type { PackedRecording } from '../../src/model/page.ts';
 import type { Incident, Limit } from '../../src/model/report.ts';
 import { formatBytes } from '../../src/model/units.ts';
-import { align, decimate, firstAt, type Aligned } from './decimate.ts';
+import { firstAt } from './decimate.ts';
 import { Section } from './parts.tsx';
 import { color, type Theme } from './theme.ts';
+import { makeTiles, type Tiles } from './tiles.ts';
 import type { Columns, Unpacked } from './unpack.ts';
 import { clock, count } from './words.ts';
 
@@ -173,6 +174,22 @@ export function Timeline({
     const start = Math.max(0, Math.min(endMs - most, from));
     setRange(most >= endMs ? null : { fromMs: start, toMs: start + most });
   };
+  const showSoon = useOncePerFrame(show);
+  const charts = useRef<HTMLDivElement>(null);
+  // Preact listens passively, and what is scrolled sideways here must not turn the browser's page.
+  useEffect(() => {
+    const element = charts.current;
+    if (element === null) return undefined;
+    const onWheel = (event: WheelEvent): void => {
+      const sideways = event.shiftKey && event.deltaX === 0 ? event.deltaY : event.deltaX;
+      if (range === null || Math.abs(sideways) < Math.abs(event.shiftKey ? 0 : event.deltaY))
+        return;
+      event.preventDefault();
+      showSoon(fromMs + (sideways / element.clientWidth) * span, span);
+    };
+    element.addEventListener('wheel', onWheel, { passive: false });
+    return () => element.removeEventListener('wheel', onWheel);
+  });
   const zoom = (factor: number): void => {
     const centre =
       chosenMs !== null && chosenMs >= fromMs && chosenMs <= toMs ? chosenMs : fromMs + span / 2;
@@ -190,7 +207,10 @@ export function Timeline({
     const times = strips[0]?.curves[0]?.atMs ?? new Float64Array(0);
     const now = chosenMs ?? endMs;
     const index = firstAt(times, now) + direction;
-    onChoose(times[Math.max(0, Math.min(times.length - 1, index))] ?? null);
+    const atMs = times[Math.max(0, Math.min(times.length - 1, index))] ?? null;
+    onChoose(atMs);
+    // A moment that was chosen is in the picture.
+    if (atMs !== null && (atMs < fromMs || atMs > toMs)) show(atMs - span / 2, span);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const keys: Readonly<Record<string, () => void>> = {
@@ -209,6 +229,20 @@ export function Timeline({
   };
   const legend = strips[0]?.curves ?? [];
   const palette = useMemo(() => colorsOf(strips), [strips]);
+  // The same elements from one frame of panning to the next: nothing of them is compared.
+  const legendButtons = useMemo(
+    () => <Legend curves={legend} hidden={hidden} palette={palette} onToggle={toggle} />,
+    [legend, hidden, palette],
+  );
+  const below = useMemo(
+    () => (
+      <>
+        <Events recording={recording} chosenMs={chosenMs} onChoose={onChoose} />
+        <FiguresTable strips={strips} />
+      </>
+    ),
+    [recording, chosenMs, onChoose, strips],
+  );
   if (unpacked !== null && strips.length === 0 && recording.events.length === 0) return <></>;
   return (
     <Section
@@ -239,11 +273,10 @@ export function Timeline({
               Drag to zoom, click to choose a moment. Keys: ← → choose, shift ← → pan, + − zoom.
             </p>
           </div>
-          {legend.length > 1 ? (
-            <Legend curves={legend} hidden={hidden} palette={palette} onToggle={toggle} />
-          ) : null}
+          {legend.length > 1 ? legendButtons : null}
           <div
             class="charts"
+            ref={charts}
             tabIndex={0}
             role="application"
             aria-label="Timeline. Left and right choose a moment, plus and minus zoom. The same figures stand in the table below."
@@ -279,13 +312,29 @@ export function Timeline({
           max={Math.max(1, endMs - span)}
           step="any"
           value={fromMs}
-          onInput={(event) => show(Number(event.currentTarget.value), span)}
+          onInput={(event) => showSoon(Number(event.currentTarget.value), span)}
         />
       )}
-      <Events recording={recording} chosenMs={chosenMs} onChoose={onChoose} />
-      <FiguresTable strips={strips} />
+      {below}
     </Section>
   );
+}
+
+/** A pointer can move several times between two frames: only where it was last is shown. */
+function useOncePerFrame<T extends readonly unknown[]>(
+  action: (...values: T) => void,
+): (...values: T) => void {
+  const pending = useRef<{ values: T; action: (...values: T) => void } | null>(null);
+  return (...values) => {
+    const asked = pending.current !== null;
+    pending.current = { values, action };
+    if (asked) return;
+    requestAnimationFrame(() => {
+      const last = pending.current;
+      pending.current = null;
+      last?.action(...last.values);
+    });
+  };
 }
 
 const limitsOf = (recording: PackedRecording, incident: Incident | undefined): readonly Limit[] => {
@@ -422,7 +471,6 @@ function Chart({
     () => strip.curves.filter(({ label }) => !hidden.has(label)),
     [strip, hidden],
   );
-  const aligned: Aligned = useMemo(() => align(curves), [curves]);
   // Limits far above the curves would flatten them: these are only told in the label.
   const { shownLimits, top } = useMemo(() => {
     const most = Math.max(1, ...curves.map(({ values }) => greatest(values)));
@@ -436,6 +484,30 @@ function Chart({
   useEffect(() => {
     const element = host.current;
     if (element === null) return undefined;
+    const tiles: Tiles = makeTiles(
+      curves.map(({ label, kind, atMs, values }) => {
+        const stroke = color(palette.get(label) ?? 'accent');
+        return {
+          atMs,
+          values,
+          stroke,
+          width: kind === 'cgroup' ? 2 : 1.5,
+          fill: kind === 'cgroup' && curves.length <= 12 ? `${stroke}1f` : null,
+        };
+      }),
+      { top, ratio: devicePixelRatio },
+    );
+    let idle = 0;
+    // What panning will need next is drawn while nothing else is to do.
+    const drawAhead = (): void => {
+      if (idle !== 0 || !('requestIdleCallback' in window)) return;
+      idle = requestIdleCallback((deadline) => {
+        idle = 0;
+        if (deadline.timeRemaining() > 5 ? tiles.ahead() : true) drawAhead();
+      });
+    };
+    // Asked once: getComputedStyle() at every frame would cost more than the picture.
+    const [bad, choice, tones] = [color('bad'), color('choice'), eventColors()];
     const ink = color('muted');
     const font = '12px system-ui, sans-serif';
     const axis: uPlot.Axis = {
@@ -467,22 +539,11 @@ function Chart({
           values: (_, ticks) => ticks.map((value) => (value === 0 ? '0' : strip.format(value))),
         },
       ],
-      series: [
-        {},
-        ...curves.map(({ label, kind }) => ({
-          label,
-          stroke: color(palette.get(label) ?? 'accent'),
-          width: kind === 'cgroup' ? 2 : 1.5,
-          spanGaps: true,
-          points: { show: false },
-          ...(kind === 'cgroup' && curves.length <= 12
-            ? { fill: `${color(palette.get(label) ?? 'accent')}1f` }
-            : {}),
-        })),
-      ],
+      // The curves are drawn from tiles; uPlot has the axes, the cursor and the selection.
+      series: [{}, { paths: () => null, points: { show: false } }],
       cursor: {
         sync: { key: 'timeline' },
-        points: { size: 6 },
+        points: { show: false },
         drag: { x: true, y: false, setScale: false },
       },
       hooks: {
@@ -498,24 +559,33 @@ function Chart({
         ],
         setCursor: [
           (self) => {
-            const { idx } = self.cursor;
             if (readout.current === null) return;
-            const at = idx == null ? undefined : self.data[0][idx];
+            const { left = -10 } = self.cursor;
+            const atMs = self.posToVal(left, 'x') * 1000;
+            const found = left < 0 ? [] : readings(curves, atMs);
             readout.current.textContent =
-              at === undefined || idx == null
+              left < 0
                 ? ''
                 : [
-                    clock(at * 1000),
-                    ...curves
-                      .map(({ label }, index) => ({
-                        label,
-                        value: self.data[index + 1]?.[idx] ?? null,
-                      }))
-                      .filter(({ value }) => value !== null)
-                      .sort((a, b) => (b.value ?? 0) - (a.value ?? 0))
+                    clock(atMs),
+                    ...found
                       .slice(0, 3)
-                      .map(({ label, value }) => `${label} ${strip.format(value ?? 0)}`),
+                      .map(({ curve, value }) => `${curve.label} ${strip.format(value)}`),
                   ].join('   ');
+            for (const [index, dot] of dots.entries()) {
+              const reading = found[index];
+              dot.hidden = reading === undefined;
+              if (reading === undefined) continue;
+              dot.className = `at-cursor ${palette.get(reading.curve.label) ?? ''}`;
+              dot.style.transform = `translate(${left}px, ${self.valToPos(reading.value, 'y')}px)`;
+            }
+          },
+        ],
+        drawAxes: [
+          (self) => {
+            const { fromMs: from, toMs: to } = live.current;
+            tiles.draw(self.ctx, self.bbox, { fromMs: from, toMs: to });
+            drawAhead();
           },
         ],
         drawClear: [
@@ -525,7 +595,7 @@ function Chart({
             const { left, top: above, width, height } = self.bbox;
             if (x < left || x > left + width) return;
             self.ctx.save();
-            self.ctx.fillStyle = color('choice');
+            self.ctx.fillStyle = choice;
             self.ctx.fillRect(
               Math.round(x - devicePixelRatio),
               above,
@@ -542,11 +612,11 @@ function Chart({
             ctx.beginPath();
             ctx.rect(bbox.left, 0, bbox.width, bbox.top + bbox.height);
             ctx.clip();
-            drawEvents(self, events, first);
+            drawEvents(self, events, tones, first);
             let labelled = Number.NaN;
             for (const limit of shownLimits) {
               const y = Math.round(self.valToPos(limit.bytes ?? 0, 'y', true)) + 0.5;
-              ctx.strokeStyle = color('bad');
+              ctx.strokeStyle = bad;
               ctx.lineWidth = devicePixelRatio;
               ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
               ctx.beginPath();
@@ -555,7 +625,7 @@ function Chart({
               ctx.stroke();
               ctx.setLineDash([]);
               ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
-              ctx.fillStyle = color('bad');
+              ctx.fillStyle = bad;
               // Two limits close together: one label on each side.
               const crowded = Math.abs(y - labelled) < 16 * devicePixelRatio;
               labelled = y;
@@ -576,14 +646,15 @@ function Chart({
     };
     const made = new uPlot(
       options,
-      decimate(
-        aligned,
-        live.current.fromMs,
-        live.current.toMs,
-        bucketsFor(element, curves.length),
-      ) as uPlot.AlignedData,
+      [
+        [0, live.current.toMs / 1000],
+        [0, 0],
+      ],
       element,
     );
+    const dots = Array.from({ length: 3 }, () => document.createElement('i'));
+    for (const dot of dots) dot.hidden = true;
+    made.over.append(...dots);
     made.setScale('x', { min: live.current.fromMs / 1000, max: live.current.toMs / 1000 });
     plot.current = made;
     const click = (event: MouseEvent): void => {
@@ -597,28 +668,18 @@ function Chart({
     observer.observe(element);
     return () => {
       observer.disconnect();
+      if (idle !== 0) cancelIdleCallback(idle);
       made.destroy();
       plot.current = null;
     };
-  }, [strip, curves, aligned, theme, shownLimits, top]);
+  }, [strip, curves, theme, shownLimits, top]);
 
-  // Panning only exchanges the points: no chart is built anew.
-  useEffect(() => {
+  // Panning only moves the picture: no chart is built anew. Before the frame is painted, so that nothing lags behind the slider.
+  useLayoutEffect(() => {
     const made = plot.current;
-    if (made === null || host.current === null) return;
-    made.batch(() => {
-      made.setData(
-        decimate(
-          aligned,
-          fromMs,
-          toMs,
-          bucketsFor(made.root, aligned.values.length),
-        ) as uPlot.AlignedData,
-        false,
-      );
-      made.setScale('x', { min: fromMs / 1000, max: toMs / 1000 });
-    });
-  }, [aligned, fromMs, toMs]);
+    if (made === null) return;
+    made.batch(() => made.setScale('x', { min: fromMs / 1000, max: toMs / 1000 }));
+  }, [fromMs, toMs]);
   useEffect(() => plot.current?.redraw(false), [chosenMs]);
 
   return (
@@ -632,12 +693,23 @@ function Chart({
   );
 }
 
-/**
- * Two points a bucket, a bucket of two pixels: finer cannot be seen, and drawing is what panning waits for. With many curves
- * the buckets get coarser.
- */
-const bucketsFor = (element: Element, curves: number): number =>
-  Math.max(120, Math.min(700, element.clientWidth >> 1, Math.floor(9000 / Math.max(1, curves))));
+/** What each curve says at a moment, the greatest first; nothing of a process that had not begun or had ended. */
+function readings(
+  curves: readonly Curve[],
+  atMs: number,
+): readonly { readonly curve: Curve; readonly value: number }[] {
+  return curves
+    .map((curve) => {
+      const after = firstAt(curve.atMs, atMs);
+      const before = Math.max(0, after - 1);
+      const nearer =
+        atMs - (curve.atMs[before] ?? 0) <= (curve.atMs[after] ?? Infinity) - atMs ? before : after;
+      const known = after < curve.atMs.length && (after > 0 || (curve.atMs[0] ?? Infinity) <= atMs);
+      return { curve, value: known ? (curve.values[nearer] ?? Number.NaN) : Number.NaN };
+    })
+    .filter(({ value }) => !Number.isNaN(value))
+    .sort((a, b) => b.value - a.value);
+}
 
 const niceSeconds = [
   ...[0.001, 0.01, 0.1, 1, 10].flatMap((power) => [power, 2 * power, 5 * power]),
@@ -688,8 +760,16 @@ const eventName: Readonly<Record<string, string>> = {
   note: 'note',
 };
 
+const eventColors = (): ReadonlyMap<string, string> =>
+  new Map(Object.values(eventTone).map((tone) => [tone, color(tone)]));
+
 /** A tick on top for each event; a line through the picture for the deadly ones. */
-function drawEvents(self: uPlot, events: PackedRecording['events'], first: boolean): void {
+function drawEvents(
+  self: uPlot,
+  events: PackedRecording['events'],
+  tones: ReadonlyMap<string, string>,
+  first: boolean,
+): void {
   const { ctx, bbox } = self;
   const ratio = devicePixelRatio;
   for (const { atMs, what } of events) {
@@ -697,8 +777,8 @@ function drawEvents(self: uPlot, events: PackedRecording['events'], first: boole
     if (tone === undefined) continue;
     const x = Math.round(self.valToPos(atMs / 1000, 'x', true)) + 0.5;
     if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) continue;
-    ctx.strokeStyle = color(tone);
-    ctx.fillStyle = color(tone);
+    ctx.strokeStyle = tones.get(tone) ?? '';
+    ctx.fillStyle = tones.get(tone) ?? '';
     ctx.lineWidth = ratio;
     if (tone === 'bad') {
       ctx.beginPath();

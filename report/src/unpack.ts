@@ -14,12 +14,13 @@ export interface Unpacked {
 
 export async function unpack(recording: PackedRecording): Promise<Unpacked> {
   const reader = new NumberReader(await inflate(recording.packed));
+  const times: Float64Array[] = [];
   const take = ({ series }: { readonly series: PackedSeries }): Columns =>
-    readSeries(series, reader);
+    readSeries(series, reader, times);
   return {
     processes: recording.processes.map(take),
     cgroups: recording.cgroups.map(take),
-    host: readSeries(recording.host, reader),
+    host: readSeries(recording.host, reader, times),
   };
 }
 
@@ -32,10 +33,18 @@ export async function inflate(base64: string): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-function readSeries({ rows, columns }: PackedSeries, reader: NumberReader): Columns {
-  const atMs = new Float64Array(rows);
-  let at = 0;
-  for (let row = 0; row < rows; row += 1) atMs[row] = at += reader.next();
+function readSeries(
+  { rows, sameTimesAs, columns }: PackedSeries,
+  reader: NumberReader,
+  times: Float64Array[],
+): Columns {
+  let atMs = sameTimesAs === undefined ? undefined : times[sameTimesAs];
+  if (atMs === undefined) {
+    atMs = new Float64Array(rows);
+    let at = 0;
+    for (let row = 0; row < rows; row += 1) atMs[row] = at += reader.next();
+  }
+  times.push(atMs);
   const read: Record<string, Float64Array> = {};
   for (const { name, unit, all } of columns) {
     const values = new Float64Array(rows);

@@ -40,6 +40,8 @@ export interface PackedRecording extends Omit<Recording, 'processes' | 'cgroups'
 /** Where a series lies in `packed`, which holds unsigned LEB128 numbers. */
 export interface PackedSeries {
   readonly rows: number;
+  /** Which series, counted from 0 in the order of packing, has the very same times: then they are not packed again. */
+  readonly sameTimesAs?: number;
   readonly columns: readonly {
     readonly name: string;
     /** What the numbers were divided by. */

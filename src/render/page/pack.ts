@@ -27,15 +27,16 @@ const drawn: ReadonlySet<string> = new Set([
 
 export function packRecording(recording: Recording): PackedRecording {
   const writer = new NumberWriter();
+  const times: (readonly number[])[] = [];
   const processes = recording.processes.map(({ samples, ...process }) => ({
     ...process,
-    series: packSeries(samples, writer),
+    series: packSeries(samples, writer, times),
   }));
   const cgroups = recording.cgroups.map(({ samples, ...cgroup }) => ({
     ...cgroup,
-    series: packSeries(samples, writer),
+    series: packSeries(samples, writer, times),
   }));
-  const host = packSeries(recording.host, writer);
+  const host = packSeries(recording.host, writer, times);
   return {
     ...recording,
     processes,
@@ -45,12 +46,21 @@ export function packRecording(recording: Recording): PackedRecording {
   };
 }
 
-function packSeries({ atMs, columns }: Series, writer: NumberWriter): PackedSeries {
-  let before = 0;
-  for (const at of atMs) {
-    const whole = Math.max(before, Math.round(at));
-    writer.add(whole - before);
-    before = whole;
+function packSeries(
+  { atMs, columns }: Series,
+  writer: NumberWriter,
+  before: (readonly number[])[],
+): PackedSeries {
+  // All processes are mostly sampled in one go: a pool of 50 has one time axis, not 50.
+  const sameTimesAs = before.findIndex((times) => isSame(times, atMs));
+  before.push(atMs);
+  if (sameTimesAs < 0) {
+    let last = 0;
+    for (const at of atMs) {
+      const whole = Math.max(last, Math.round(at));
+      writer.add(whole - last);
+      last = whole;
+    }
   }
   const packed = Object.entries(columns)
     .filter(([name]) => drawn.has(name))
@@ -77,8 +87,11 @@ function packSeries({ atMs, columns }: Series, writer: NumberWriter): PackedSeri
       }
       return { name, unit };
     });
-  return { rows: atMs.length, columns: packed };
+  return { rows: atMs.length, ...(sameTimesAs < 0 ? {} : { sameTimesAs }), columns: packed };
 }
+
+const isSame = (a: readonly number[], b: readonly number[]): boolean =>
+  a === b || (a.length === b.length && a.every((time, row) => time === b[row]));
 
 /** 1024 bytes to 2 MiB are units in which the kernel counts; a greater one changes nothing. */
 function commonUnit(values: readonly (number | null)[]): number {
