@@ -7,6 +7,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
+import { nothingKnown } from '../dist/model/report.js';
 import { renderHtml } from '../dist/render/html.js';
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) =>
@@ -84,6 +85,7 @@ const report = {
   sources: [],
   incidents: [
     {
+      ...nothingKnown,
       outOfMemory: true,
       death: 'assassination',
       cause: 'kernel-cgroup-oom',
@@ -91,18 +93,8 @@ const report = {
       headline: 'The kernel killed worker-49 (pid 3049): its cgroup /job reached its limit',
       at: '2026-01-31T10:00:00.000Z',
       victim: { pid: 3049, name: 'worker-49' },
-      trigger: null,
-      culprit: null,
       killer: { name: 'kernel' },
       limit: { owner: 'cgroup', path: '/job', bytes: limitBytes },
-      request: { bytes: null },
-      because: [],
-      against: [],
-      ruledOut: [],
-      unknown: [],
-      remedies: [],
-      stack: [],
-      memory: {},
       tasks: Array.from({ length: 2000 }, (_, index) => ({
         pid: index + 1,
         name: `task-${index}`,

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { diagnose } from '../diagnose/diagnose.ts';
 import { narrow, type Narrow } from '../diagnose/narrow.ts';
-import { gatherChunks } from '../machine/gather.ts';
+import { gatherChunks, gatherUnreadable } from '../machine/gather.ts';
 import type { Wanted } from '../machine/machine.ts';
 import { openInput, openStream, type OpenedInput } from '../machine/read-input.ts';
 import { mergeGathered, type Gathered } from '../model/gathered.ts';
@@ -132,18 +132,7 @@ async function gatherOpened(opened: OpenedInput, name: string): Promise<Everythi
     case 'folder':
       return gatherFolder(opened, name);
     case 'unreadable':
-      return {
-        evidence: [],
-        sources: [
-          {
-            id: 'text',
-            place: name,
-            status: opened.status,
-            detail: opened.why,
-            ...(opened.command === undefined ? {} : { command: opened.command }),
-          },
-        ],
-      };
+      return gatherUnreadable(opened, name);
   }
 }
 

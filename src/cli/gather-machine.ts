@@ -1,6 +1,6 @@
 import { uptime } from 'node:os';
 import { ask, listen } from '../machine/ask.ts';
-import { gatherChunks } from '../machine/gather.ts';
+import { gatherChunks, gatherUnreadable } from '../machine/gather.ts';
 import { machineRoots, type Part, type Wanted } from '../machine/machine.ts';
 import { openInput } from '../machine/read-input.ts';
 import { gatherThisMachine as gather } from '../machine/this-machine.ts';
@@ -38,18 +38,7 @@ async function readFile(path: string, name: string): Promise<Part> {
     case 'core':
       return gatherCore(opened.path, name);
     case 'unreadable':
-      return {
-        evidence: [],
-        sources: [
-          {
-            id: 'text',
-            place: name,
-            status: opened.status,
-            detail: opened.why,
-            ...(opened.command === undefined ? {} : { command: opened.command }),
-          },
-        ],
-      };
+      return gatherUnreadable(opened, name);
     case 'core-stream':
     case 'folder':
     case 'incident-folder':

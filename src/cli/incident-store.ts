@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { diagnose } from '../diagnose/diagnose.ts';
 import type { Recording } from '../model/recording.ts';
-import type { Report } from '../model/report.ts';
+import { nothingKnown, type Report } from '../model/report.ts';
 import { parseIncident } from '../parsers/recording.ts';
 import { withInsideEvidence } from '../record/inside.ts';
 import {
@@ -122,28 +122,6 @@ export function asReport(value: unknown, place: string): Report {
     incidents: incidents.map((incident) => ({ ...nothingKnown, ...incident })),
   };
 }
-
-const nothingKnown = {
-  outOfMemory: null,
-  death: 'none',
-  cause: 'undetermined',
-  confidence: 'weak',
-  headline: 'Nothing is said',
-  at: null,
-  victim: null,
-  trigger: null,
-  culprit: null,
-  killer: null,
-  limit: null,
-  request: { bytes: null },
-  because: [],
-  against: [],
-  ruledOut: [],
-  unknown: [],
-  remedies: [],
-  stack: [],
-  memory: {},
-} as const;
 
 /** The report as it was written at the end of the run, where it was: quicker than judging anew, for lists. */
 export function storedReport(folder: string): Report | null {

@@ -1,27 +1,13 @@
 import { expect, test } from 'vitest';
-import type { Incident, Report } from '../model/report.ts';
+import { nothingKnown, type Incident, type Report } from '../model/report.ts';
 import { narrow, type Narrow } from './narrow.ts';
 
 const incident = (more: Partial<Incident>): Incident => ({
+  ...nothingKnown,
   outOfMemory: true,
   death: 'assassination',
   cause: 'kernel-cgroup-oom',
   confidence: 'certain',
-  headline: '',
-  at: null,
-  victim: null,
-  trigger: null,
-  culprit: null,
-  killer: null,
-  limit: null,
-  request: { bytes: null },
-  because: [],
-  against: [],
-  ruledOut: [],
-  unknown: [],
-  remedies: [],
-  stack: [],
-  memory: {},
   ...more,
 });
 const report: Report = {

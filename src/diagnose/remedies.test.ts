@@ -1,27 +1,14 @@
 import { expect, test } from 'vitest';
-import type { Allocation, Holder, Incident } from '../model/report.ts';
+import { nothingKnown, type Allocation, type Holder, type Incident } from '../model/report.ts';
 import { withFittingRemedies } from './remedies.ts';
 
 const generic = { title: 'See where the memory goes', detail: '', command: 'coroner run COMMAND' };
 const incident: Incident = {
+  ...nothingKnown,
   outOfMemory: true,
   death: 'assassination',
   cause: 'kernel-cgroup-oom',
   confidence: 'certain',
-  headline: 'h',
-  at: null,
-  victim: null,
-  trigger: null,
-  culprit: null,
-  killer: null,
-  limit: null,
-  request: { bytes: null },
-  because: [],
-  against: [],
-  ruledOut: [],
-  unknown: [],
-  stack: [],
-  memory: {},
   remedies: [{ title: 'Give more', detail: '', command: null }, generic],
 };
 const allocation = (text: string, share = 0.8): Allocation => ({

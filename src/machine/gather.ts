@@ -3,7 +3,7 @@ import type { SourceReport } from '../model/report.ts';
 import type { Evidence } from '../model/evidence.ts';
 import { allNeedles, decode, linesOf, parseInput } from '../parsers/parse.ts';
 import { Scanner, type Stretch } from '../parsers/scan.ts';
-import { unreadable } from './read-input.ts';
+import { unreadable, type OpenedInput } from './read-input.ts';
 
 export interface GatherOptions {
   /** Called now and then with the bytes read so far. */
@@ -61,4 +61,13 @@ export function gatherText(name: string, text: string): Gathered {
   const evidence = parseInput({ name, lines: linesOf(text) });
   const ids = [...new Set(evidence.map(({ origin }) => origin.source))];
   return { evidence, sources: ids.map((id) => ({ id, place: name, status: 'read' })) };
+}
+
+/** What cannot be read is a source too: it is said, with what would help. */
+export function gatherUnreadable(
+  { status, why, command }: OpenedInput & { kind: 'unreadable' },
+  name: string,
+): Gathered {
+  const source = { id: 'text', place: name, status, detail: why };
+  return { evidence: [], sources: [command === undefined ? source : { ...source, command }] };
 }

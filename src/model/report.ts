@@ -59,6 +59,29 @@ export interface Incident {
   readonly tasks?: readonly Task[];
 }
 
+/** An incident of which nothing is known: the base of what is judged, and of old reports that lack a field. */
+export const nothingKnown: Incident = {
+  outOfMemory: null,
+  death: 'none',
+  cause: 'undetermined',
+  confidence: 'weak',
+  headline: 'Nothing is said',
+  at: null,
+  victim: null,
+  trigger: null,
+  culprit: null,
+  killer: null,
+  limit: null,
+  request: { bytes: null },
+  because: [],
+  against: [],
+  ruledOut: [],
+  unknown: [],
+  remedies: [],
+  stack: [],
+  memory: {},
+};
+
 export interface ProcessRole {
   readonly pid?: number;
   readonly name?: string;

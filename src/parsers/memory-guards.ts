@@ -3,7 +3,7 @@
  * oomd, dask's nanny, ray's monitor, Android's lmkd, Talos (U1, U2, U4, U9, U10, U17). systemd-oomd has a file of its own.
  */
 import type { KillerRecord } from '../model/evidence.ts';
-import { lineAt, mentions } from './words/lines.ts';
+import { lineAt, mentions, type Found } from './words/lines.ts';
 import { killerParser, type KillerWording } from './words/killers.ts';
 import { integer, sizeBytes } from './words/sizes.ts';
 
@@ -80,14 +80,7 @@ const wordings: readonly KillerWording[] = [
     pattern:
       /Worker (?<subject>\S{1,120}) \(pid=(?<pid>\d{1,9})\) exceeded (?<code>\d{1,3})% memory budget\. Restarting/,
     says: "dask's nanny ended the worker because it was over its memory budget",
-    refine: (found, { exitCode: _ignored, ...record }) => ({
-      ...record,
-      ...daskLimit(
-        found.input.lines
-          .slice(Math.max(0, found.index - 40), found.index + 5)
-          .map(({ text }) => text),
-      ),
-    }),
+    refine: daskBudget,
   },
   {
     ...guard,
@@ -95,14 +88,7 @@ const wordings: readonly KillerWording[] = [
     needle: 'memory budget',
     pattern: /Worker exceeded (?<code>\d{1,3})% memory budget\. Restarting/,
     says: "dask's nanny ended the worker because it was over its memory budget",
-    refine: (found, { exitCode: _ignored, ...record }) => ({
-      ...record,
-      ...daskLimit(
-        found.input.lines
-          .slice(Math.max(0, found.index - 40), found.index + 5)
-          .map(({ text }) => text),
-      ),
-    }),
+    refine: daskBudget,
   },
   {
     ...guard,
@@ -220,14 +206,22 @@ function nohangVictim(
   };
 }
 
-/** `Worker memory limit: 238.42 MiB`, from the worker's own warnings before. */
-function daskLimit(lines: readonly string[]): Pick<KillerRecord, 'limit' | 'usedBytes'> {
-  const text = lines.join('\n').slice(-20_000);
+/** `Worker memory limit: 238.42 MiB`, from the worker's own warnings before. The figure that matched is a percentage. */
+function daskBudget(
+  { input, index }: Found,
+  { exitCode: _percent, ...record }: KillerRecord,
+): KillerRecord {
+  const text = input.lines
+    .slice(Math.max(0, index - 40), index + 5)
+    .map((line) => line.text)
+    .join('\n')
+    .slice(-20_000);
   const limit = [...text.matchAll(/Worker memory limit: ([\d.]{1,12} [KMGT]iB)/g)].at(-1);
   const used = [...text.matchAll(/Process memory: ([\d.]{1,12} [KMGT]iB)/g)].at(-1);
   const bytes = limit === undefined ? undefined : sizeBytes(limit[1]!);
   const usedBytes = used === undefined ? undefined : sizeBytes(used[1]!);
   return {
+    ...record,
     ...(bytes === undefined ? {} : { limit: { owner: 'daemon', path: 'memory_limit', bytes } }),
     ...(usedBytes === undefined ? {} : { usedBytes }),
   };

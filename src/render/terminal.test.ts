@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Recording } from '../model/recording.ts';
-import type { Report } from '../model/report.ts';
+import { nothingKnown, type Report } from '../model/report.ts';
 import { displayWidth } from './terminal/layout.ts';
 import { renderTerminal, type TerminalOptions } from './terminal.ts';
 
@@ -80,29 +80,7 @@ test('an empty incident, where every field is unknown, is still told', () => {
     {
       format: 'coroner/1',
       sources: [],
-      incidents: [
-        {
-          outOfMemory: null,
-          death: 'none',
-          cause: 'undetermined',
-          confidence: 'weak',
-          headline: 'It cannot be told',
-          at: null,
-          victim: null,
-          trigger: null,
-          culprit: null,
-          killer: null,
-          limit: null,
-          request: { bytes: null },
-          because: [],
-          against: [],
-          ruledOut: [],
-          unknown: [],
-          remedies: [],
-          stack: [],
-          memory: {},
-        },
-      ],
+      incidents: [{ ...nothingKnown, headline: 'It cannot be told' }],
     },
     plain,
   );
