@@ -57,16 +57,20 @@ function inspect(name: string, options: Options): void {
   let paused: Paused | null = null;
   try {
     const started = performance.now();
-    if (pid !== null && guard !== null) paused = stop(pid, guard);
+    if (pid !== null && guard !== null) paused = stop(pid, guard, options.budget * 1000);
     const opened = openTarget(pid ?? name);
     if (isRefusal(opened)) throw problemOf(opened);
     target = opened;
     let stoppedMs: number | null = null;
     const memory = look(opened, {
-      budgetMs: options.budget * 1000,
+      budgetMs: Math.min(
+        options.budget * 1000,
+        (paused?.heldUntil ?? Infinity) - performance.now(),
+      ),
       stacksOnly: options.stacks === true,
       onRead: () => {
-        if (paused !== null && !paused.wasStopped) stoppedMs = performance.now() - started;
+        if (paused !== null && !paused.wasStopped)
+          stoppedMs = Math.min(performance.now(), paused.heldUntil) - started;
         paused?.resume();
       },
     });
@@ -79,11 +83,11 @@ function inspect(name: string, options: Options): void {
 }
 
 /** Asks first: a process that may not be read must not be stopped either. */
-function stop(pid: number, guard: Guard): Paused | null {
+function stop(pid: number, guard: Guard, mostMs: number): Paused | null {
   const probe = openTarget(pid, 4);
   if (isRefusal(probe)) throw problemOf(probe);
   probe.source.close();
-  return pause(pid, guard);
+  return pause(pid, guard, { mostMs });
 }
 
 function inspectionOf(

@@ -92,6 +92,13 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
   let picture: MemoryPicture = {
     lookedAt: new Date().toISOString(),
     threads: threads.map(toThread),
+    ...(performance.now() > deadline && source.kind === 'process'
+      ? {
+          notes: [
+            'the time for the look was over before all stacks were read: they may not fit together',
+          ],
+        }
+      : {}),
   };
   onStep?.('stacks', picture);
   const isPython2 = runtime.version.major === 2;

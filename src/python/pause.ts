@@ -1,20 +1,34 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import type { Ms } from '../model/units.ts';
 import { readText } from './live-process.ts';
 
 /**
- * Lets a process go on if coroner dies while it holds it: a tiny shell in a session of its own that remembers who is
- * stopped and sends SIGCONT when its pipe closes, however coroner ended (kill -9 too).
+ * Lets a process go on when its time is over, whatever its reader is busy with, and when coroner dies while it holds it: a tiny
+ * shell in a session of its own that remembers who is stopped. It sends SIGCONT at the deadline, and when its pipe closes, however
+ * coroner ended (kill -9 too).
  */
 export interface Guard {
-  readonly holds: (pid: number) => void;
+  readonly holds: (pid: number, mostMs: Ms) => void;
   readonly letGo: (pid: number) => void;
   readonly close: () => void;
 }
 
-const guardScript =
-  'held=; while read -r what pid; do case $what in holds) held=$pid;; *) held=;; esac; done; ' +
-  '[ -z "$held" ] || kill -CONT "$held"';
+// A reader that counts a heap leaves no timer of its own thread a chance. `trap`: a deadline that is not needed any more must not
+// leave its `sleep` behind; fractions of a second are known to the sleep of coreutils and busybox, another one ends at once.
+const guardScript = `
+held=; timer=
+while read -r what pid seconds; do
+  [ -z "$timer" ] || kill "$timer" 2>/dev/null
+  held=; timer=
+  if [ "$what" = holds ]; then
+    held=$pid
+    (trap 'kill $!; exit' TERM; sleep "$seconds" & wait $!; kill -CONT "$pid") 2>/dev/null &
+    timer=$!
+  fi
+done
+[ -z "$timer" ] || kill "$timer" 2>/dev/null
+[ -z "$held" ] || kill -CONT "$held"`;
 
 export function startGuard(): Guard {
   let child: ChildProcess | null = null;
@@ -35,7 +49,7 @@ export function startGuard(): Guard {
     child?.stdin?.write(text);
   };
   return {
-    holds: (pid) => write(`holds ${pid}\n`),
+    holds: (pid, mostMs) => write(`holds ${pid} ${(mostMs / 1000).toFixed(3)}\n`),
     letGo: (pid) => write(`free ${pid}\n`),
     close: () => child?.stdin?.end(),
   };
@@ -48,17 +62,28 @@ export interface Paused {
   readonly wasStopped: boolean;
   /** Every thread stands still. */
   readonly isStill: boolean;
+  /** On `performance.now()`'s clock: it runs again from then on. */
+  readonly heldUntil: Ms;
 }
 
-/**
- * Stops a process and waits (at most `waitMs`) until each of its threads stands still.
- * null: it could not be stopped: gone, or another user's.
- */
-export function pause(pid: number, guard: Guard, waitMs = 200): Paused | null {
+export interface PauseOptions {
+  /** The guard lets it go on after this time. */
+  readonly mostMs: Ms;
+  /** How long to wait until each of its threads stands still. */
+  readonly waitMs?: Ms;
+}
+
+/** Stops a process and waits until it stands still. null: it could not be stopped: gone, or another user's. */
+export function pause(
+  pid: number,
+  guard: Guard,
+  { mostMs, waitMs = 200 }: PauseOptions,
+): Paused | null {
+  const heldUntil = performance.now() + mostMs;
   const before = threadStates(pid);
   const wasStopped = before.length > 0 && before.every((state) => state === 'T' || state === 't');
   if (!wasStopped) {
-    guard.holds(pid);
+    guard.holds(pid, mostMs);
     try {
       process.kill(pid, 'SIGSTOP');
     } catch {
@@ -66,7 +91,7 @@ export function pause(pid: number, guard: Guard, waitMs = 200): Paused | null {
       return null;
     }
   }
-  const end = performance.now() + waitMs;
+  const end = Math.min(heldUntil, performance.now() + waitMs);
   let isStill = wasStopped;
   while (!isStill) {
     // D: in the kernel, e.g. parked at its limit; it does not run Python either. X, Z: exiting.
@@ -78,6 +103,7 @@ export function pause(pid: number, guard: Guard, waitMs = 200): Paused | null {
   return {
     wasStopped,
     isStill,
+    heldUntil: wasStopped ? Infinity : heldUntil,
     resume: () => {
       if (resumed) return;
       resumed = true;

@@ -28,6 +28,8 @@ export type LookOrder =
   | { readonly what: 'end' };
 export type LookReply =
   | { readonly what: 'note'; readonly text: string; readonly pid?: number }
+  /** It is stopped, and shall go on after so long; null: it went on. */
+  | { readonly what: 'held'; readonly pid: number; readonly mostMs: Ms | null }
   | { readonly what: 'missed'; readonly pid: number; readonly why: string };
 
 interface WatchedProcess {
@@ -244,15 +246,22 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       return;
     }
     quick.source.close();
-    const paused = pause(pid, guard);
-    if (paused === null) return;
+    const held = (mostMs: Ms | null) =>
+      port.postMessage({ what: 'held', pid, mostMs } satisfies LookReply);
+    held(stopMs);
+    const paused = pause(pid, guard, { mostMs: stopMs });
+    if (paused === null) {
+      held(null);
+      return;
+    }
     count += 1;
     const file = `${setup.folder}/looks/${String(count).padStart(3, '0')}-${pid}.json`;
     const atMs = Math.round(Date.now() - setup.startedAt);
     let stoppedMs: Ms | null = null;
     const resume = () => {
       paused.resume();
-      stoppedMs ??= Math.round(performance.now() - begun);
+      if (stoppedMs === null) held(null);
+      stoppedMs ??= Math.round(Math.min(performance.now(), paused.heldUntil) - begun);
     };
     const write = (stage: LookFile['stage'], picture: MemoryPicture) => {
       const content: LookFile = {
@@ -280,7 +289,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       if (isRefusal(target)) return;
       try {
         look(target, {
-          budgetMs: stopMs,
+          budgetMs: Math.max(0, Math.min(stopMs, paused.heldUntil - performance.now())),
           quick: true,
           expectedObjects: (large) => (rssBytes - bufferBytes(large)) / bytesAnObject,
           softNodes: 150_000,

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import type { Ms } from '../model/units.ts';
 import { mayBePython } from '../python/live-process.ts';
 import type { Companion } from './recorder.ts';
 import type { LookOrder, LookReply } from './last-look-worker.ts';
@@ -21,6 +22,20 @@ export function lastLook({ stopMs = 500 }: LastLookOptions = {}): Companion {
   let worker: Worker | null = null;
   let start: (() => void) | null = null;
   let finished: Promise<void> | null = null;
+  let deadline: NodeJS.Timeout | undefined;
+  /** A second line behind the guard of pause.ts, for images without a shell. */
+  const hold = (pid: number, mostMs: Ms | null) => {
+    clearTimeout(deadline);
+    if (mostMs === null) return;
+    deadline = setTimeout(() => {
+      try {
+        process.kill(pid, 'SIGCONT');
+      } catch {
+        // Gone: nothing to let go.
+      }
+    }, mostMs);
+    deadline.unref();
+  };
   const file = new URL('./last-look-worker.js', import.meta.url);
   return {
     started: (pid, { folder, clock, note, missed }) => {
@@ -39,6 +54,7 @@ export function lastLook({ stopMs = 500 }: LastLookOptions = {}): Companion {
         });
         started.on('message', (reply: LookReply) => {
           if (reply.what === 'note') note(reply.text, reply.pid);
+          else if (reply.what === 'held') hold(reply.pid, reply.mostMs);
           else
             missed({
               id: 'last-look',

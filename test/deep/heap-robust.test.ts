@@ -31,7 +31,7 @@ describe('looks at processes that change wildly', () => {
         }
         const { pid } = target;
         // Every third look without stopping it: the memory changes under our hands.
-        const paused = i % 3 === 2 ? null : pause(pid, guard);
+        const paused = i % 3 === 2 ? null : pause(pid, guard, { mostMs: 5000 });
         const begun = performance.now();
         try {
           const opened = openTarget(pid, 16);
