@@ -5,6 +5,33 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
+
+/** A module with all that is loaded along with it, not what it loads later. */
+function loadedWith(id, chunking, seen = new Set()) {
+  if (seen.has(id)) return seen;
+  seen.add(id);
+  for (const next of chunking.getModuleInfo(id)?.importedIds ?? [])
+    loadedWith(next, chunking, seen);
+  return seen;
+}
+
+/** What people wait for is one file each, and what two of them load another. The rest is cut as it comes. */
+const awaited = {
+  run: ['src/cli/run.ts'],
+  diagnose: ['src/cli/diagnose.ts', 'src/cli/terminal-options.ts', 'src/render/terminal.ts'],
+  'last-look-worker': ['src/record/last-look-worker.ts'],
+};
+let parts;
+function partOf(id, chunking) {
+  parts ??= Object.entries({ main: ['src/cli/main.ts'], ...awaited }).map(([name, files]) => ({
+    name,
+    modules: new Set(files.flatMap((file) => [...loadedWith(root + file, chunking)])),
+  }));
+  const [part, another] = parts.filter(({ modules }) => modules.has(id)).map(({ name }) => name);
+  if (another !== undefined) return 'shared';
+  return part === 'run' || part === 'diagnose' ? part : null;
+}
+
 await build({
   root,
   configFile: false,
@@ -20,11 +47,20 @@ await build({
     // Of what is bundled in from others.
     license: { fileName: 'licenses.md' },
     rolldownOptions: {
+      // A renderer that one command always needs is loaded late by another.
+      checks: { ineffectiveDynamicImport: false },
       input: {
         main: `${root}src/cli/main.ts`,
         'last-look-worker': `${root}src/record/last-look-worker.ts`,
       },
-      output: { entryFileNames: '[name].js', chunkFileNames: '[name].js' },
+      output: {
+        entryFileNames: '[name].js',
+        chunkFileNames: '[name].js',
+        codeSplitting: {
+          includeDependenciesRecursively: false,
+          groups: [{ debugName: 'parts', name: partOf }],
+        },
+      },
     },
   },
 });

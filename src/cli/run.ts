@@ -236,8 +236,8 @@ function verdictAtHand(): Companion {
   let timer: NodeJS.Timeout | undefined;
   return {
     started: () => {
-      if (!roomForLastLook()) return;
       timer = setTimeout(() => {
+        if (!roomForLastLook()) return;
         void import('./verdict.ts').then(() => import('../render/terminal.ts'));
       }, 1000);
       timer.unref();

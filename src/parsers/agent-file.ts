@@ -14,6 +14,7 @@ import type {
 import { userFrame } from '../model/stack.ts';
 import { formatBytes } from '../model/units.ts';
 import type { Bytes, Ms } from '../model/units.ts';
+import { header } from './agent-header.ts';
 
 export const agentFileId = 'agent';
 
@@ -44,52 +45,6 @@ const leastStride: Readonly<Record<SectionName, number>> = {
 };
 const nativeDepth = 6;
 const maxPythonDepth = 80;
-
-const header = {
-  version: 8,
-  pid: 24,
-  parentPid: 28,
-  startedRealtime: 32,
-  startedMonotonic: 40,
-  state: 48,
-  exitCode: 52,
-  stateMonotonic: 56,
-  flags: 64,
-  pythonFlags: 68,
-  pythonVersion: 72,
-  sampleMean: 80,
-  firstSampleMean: 88,
-  exactBytes: 96,
-  liveBytes: 104,
-  peakBytes: 112,
-  peakMonotonic: 120,
-  peakRss: 128,
-  totalBytes: 136,
-  samples: 144,
-  removed: 152,
-  forkedLiveBytes: 160,
-  lastEventMonotonic: 168,
-  weighedMonotonic: 176,
-  failureCount: 184,
-  droppedLive: 192,
-  droppedStacks: 200,
-  lockTimeouts: 208,
-  peakSequence: 216,
-  limitBytes: 224,
-  limitHits: 232,
-  limitMonotonic: 240,
-  limitUsedBytes: 248,
-  name: 256,
-  executable: 272,
-  sections: 528,
-  end: 528 + 9 * 16,
-} as const;
-
-/** Where a file says how often memory was refused: enough to know whether the rest is worth reading. */
-export const headerCounts = {
-  failureCount: header.failureCount,
-  limitHits: header.limitHits,
-} as const;
 
 export interface AgentBytes {
   /** Counted one by one, by resident pages once these were looked at. */

@@ -1,5 +1,6 @@
 /**
- * The agent's side of a run: which library fits the command, what its environment must say, and the files it left.
+ * The agent's side of a run: which library fits the command, what its environment must say, and whether memory was refused.
+ * What its files tell is in agent-evidence.ts, which a run that ends well never loads.
  * Whatever stands in the way (a static program, another C library, no compiler) is said, and the run goes on without.
  */
 import { spawnSync } from 'node:child_process';
@@ -19,21 +20,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Evidence } from '../model/evidence.ts';
-import type { SourceReport } from '../model/report.ts';
-import {
-  agentEvidence,
-  agentFileId,
-  glanceAtAgentFile,
-  headerCounts,
-  parseAgentFile,
-  type AgentFile,
-} from '../parsers/agent-file.ts';
-import { functionNames } from '../python/function-names.ts';
+import { header } from '../parsers/agent-header.ts';
 import type { Companion } from './recorder.ts';
 import { find } from './launch.ts';
 
@@ -96,11 +86,11 @@ function anyRefusal(folder: string): boolean {
     if (!/^\d+\.mem$/.test(name)) return false;
     const fd = openSync(join(folder, name), constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
-      const counts = Buffer.alloc(headerCounts.limitHits + 8);
+      const counts = Buffer.alloc(header.limitHits + 8);
       readSync(fd, counts, 0, counts.length, 0);
       return (
-        counts.readBigUInt64LE(headerCounts.failureCount) > 0n ||
-        counts.readBigUInt64LE(headerCounts.limitHits) > 0n
+        counts.readBigUInt64LE(header.failureCount) > 0n ||
+        counts.readBigUInt64LE(header.limitHits) > 0n
       );
     } finally {
       closeSync(fd);
@@ -219,7 +209,8 @@ function compileAgent(name: string, program: Program, env: NodeJS.ProcessEnv): F
   }
   if (files.length === 0)
     return { lacks: `there is no ready-made ${name} and its sources are not there` };
-  const hash = createHash('sha256');
+  // Not imported: it takes Node milliseconds to load, for which every command would wait.
+  const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
   for (const file of files) hash.update(file).update(readFileSync(join(sources, file)));
   const cache = join(
     env['XDG_CACHE_HOME']?.startsWith('/') === true
@@ -292,127 +283,4 @@ function isOwnFile(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-// --- afterwards ---
-
-export interface AgentLook {
-  readonly file: AgentFile;
-  /** In the incident folder: `agent/4711.mem`. */
-  readonly place: string;
-}
-
-const largestFileBytes = 16 * 2 ** 20;
-/** A build of a thousand compilers leaves a thousand files: those that held most or were refused something are read whole. */
-const mostFiles = 60;
-
-/** The files the agent left in an incident folder; the status of each that is not whole. */
-export function readAgentFiles(folder: string): {
-  readonly looks: readonly AgentLook[];
-  readonly sources: readonly SourceReport[];
-} {
-  let names: string[];
-  try {
-    names = readdirSync(join(folder, 'agent')).filter((name) => /^\d+\.mem$/.test(name));
-  } catch {
-    return { looks: [], sources: [] };
-  }
-  const looks: AgentLook[] = [];
-  const sources: SourceReport[] = [];
-  for (const name of worthReading(folder, names)) {
-    const place = `agent/${name}`;
-    const bytes = readBytes(join(folder, place));
-    if (bytes === null) {
-      sources.push({ id: agentFileId, place, status: 'denied' });
-      continue;
-    }
-    const reading = parseAgentFile(bytes);
-    if (reading.status === 'malformed')
-      sources.push({ id: agentFileId, place, status: 'malformed', detail: reading.detail });
-    else {
-      looks.push({ file: reading.file, place });
-      sources.push({ id: agentFileId, place, status: reading.status });
-    }
-  }
-  return { looks, sources };
-}
-
-function worthReading(folder: string, names: readonly string[]): readonly string[] {
-  if (names.length <= mostFiles) return names.toSorted();
-  const weight = (name: string) => {
-    const glance = glanceAtAgentFile(
-      readBytes(join(folder, 'agent', name), 4096) ?? new Uint8Array(),
-    );
-    if (glance === null) return 0;
-    return glance.failureCount > 0 ? Number.MAX_VALUE : glance.peakBytes;
-  };
-  return names
-    .map((name) => ({ name, weight: weight(name) }))
-    .sort((a, b) => b.weight - a.weight)
-    .slice(0, mostFiles)
-    .map(({ name }) => name);
-}
-
-function readBytes(path: string, most = largestFileBytes): Uint8Array | null {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const status = fstatSync(fd);
-    if (!status.isFile() || status.size > largestFileBytes) return null;
-    const bytes = Buffer.alloc(Math.min(status.size, most));
-    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
-  } catch {
-    return null;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
-
-/** What the agent's files are evidence of, beside what the recorder saw: the end of each process. */
-export function agentEvidenceOf(
-  folder: string,
-  recorded: readonly Evidence[],
-): { readonly evidence: readonly Evidence[]; readonly sources: readonly SourceReport[] } {
-  const { looks, sources } = readAgentFiles(folder);
-  const sourceLine = sourceReader();
-  const symbol = functionNames();
-  const exits = recorded.filter((fact) => fact.kind === 'process-exit');
-  /** In a pid namespace of its own a process knows itself by another pid than its recorder. */
-  const exitOf = (pid: number) =>
-    exits.find((exit) => exit.pid === pid) ??
-    exits.find(({ otherPids = [] }) => otherPids.includes(pid));
-  return {
-    evidence: looks.flatMap(({ file, place }) =>
-      agentEvidence(
-        { ...file, pid: exitOf(file.pid)?.pid ?? file.pid },
-        { place, endedAt: exitOf(file.pid)?.when?.wall, sourceLine, symbol },
-      ),
-    ),
-    sources,
-  };
-}
-
-const largestSourceBytes = 4 * 2 ** 20;
-const longestLine = 200;
-
-/** Source lines by file and number; the machine's files, so only plain ones of a bounded size. */
-export function sourceReader(): (file: string, line: number) => string | null {
-  const files = new Map<string, readonly string[]>();
-  return (file, line) => {
-    if (!file.startsWith('/')) return null;
-    let lines = files.get(file);
-    if (lines === undefined) {
-      lines = [];
-      try {
-        const status = statSync(file);
-        if (status.isFile() && status.size <= largestSourceBytes && files.size < 200)
-          lines = readFileSync(file, 'utf8').split('\n');
-      } catch {
-        // Gone, or another container's.
-      }
-      files.set(file, lines);
-    }
-    const text = lines[line - 1]?.trim();
-    return text === undefined || text === '' ? null : text.slice(0, longestLine);
-  };
 }

@@ -1,12 +1,12 @@
 import { findMounts, levelsOf, limitsOf } from '../machine/cgroup.ts';
-import { machineFacts } from '../machine/host.ts';
+import { parseKeyed } from '../machine/proc.ts';
 import { textOf } from '../machine/read.ts';
 import type { Bytes } from '../model/units.ts';
 
 /** What a process started here may use at most: the smallest limit of its cgroups, else the machine's memory. null: not readable. */
 export function availableLimitBytes(proc = '/proc', cgroupRoot?: string): Bytes | null {
   const limits = [
-    machineFacts(proc).totalBytes ?? null,
+    parseKeyed(textOf(`${proc}/meminfo`) ?? '').get('MemTotal') ?? null,
     ...levelsOf(findMounts(proc, cgroupRoot), textOf(`${proc}/self/cgroup`) ?? '').map(
       (place) => limitsOf(place).limitBytes,
     ),

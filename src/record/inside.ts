@@ -1,6 +1,6 @@
 import type { Evidence } from '../model/evidence.ts';
 import type { SourceReport } from '../model/report.ts';
-import { agentEvidenceOf } from './agent.ts';
+import { agentEvidenceOf } from './agent-evidence.ts';
 import { withTrace } from './tracing.ts';
 
 /** What was recorded, with what the witnesses inside the processes and in the kernel tell of them. */

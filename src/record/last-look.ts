@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Ms } from '../model/units.ts';
 import { mayBePython } from '../python/live-process.ts';
 import type { Companion } from './recorder.ts';
@@ -43,6 +43,8 @@ export function lastLook({ stopMs = 500 }: LastLookOptions = {}): Companion {
       if (folder === null || !existsSync(file)) return;
       start = () => {
         start = null;
+        // Not imported: most commands end before they need it.
+        const { Worker } = process.getBuiltinModule('node:worker_threads');
         const started = new Worker(file, {
           workerData: { folder, stopMs, commandPid: pid, startedAt: Date.now() - clock() },
           // The watcher must stay small: it may live within the very limit it watches.

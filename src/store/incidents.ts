@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -31,7 +30,23 @@ export function storeRoot(env: Readonly<Record<string, string | undefined>> = pr
 /** `20260131-120000-4f2a9c`: sorts by time, cannot be guessed. */
 export function newIncidentId(now: Date): string {
   const [date = '', time = ''] = now.toISOString().split('T');
-  return `${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${randomBytes(3).toString('hex')}`;
+  return `${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${unguessable(3).toString('hex')}`;
+}
+
+/** node:crypto takes milliseconds to load, for which every command that is run would wait. */
+function unguessable(count: number): Buffer {
+  const bytes = Buffer.alloc(count);
+  try {
+    const fd = openSync('/dev/urandom', constants.O_RDONLY);
+    try {
+      if (readSync(fd, bytes, 0, count, null) === count) return bytes;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // No such device in this container or system.
+  }
+  return process.getBuiltinModule('node:crypto').randomBytes(count);
 }
 
 export const isIncidentId = (name: string): boolean => /^\d{8}-\d{6}-[0-9a-f]{6}$/.test(name);

@@ -177,7 +177,7 @@ test.skipIf(cCompiler())(
           .map((line) => line.split(' ') as [string, string]),
       );
       const source = readFileSync(
-        new URL('../../src/parsers/agent-file.ts', import.meta.url),
+        new URL('../../src/parsers/agent-header.ts', import.meta.url),
         'utf8',
       );
       const header = /const header = \{([^}]*)\}/.exec(source)?.[1] ?? '';

@@ -131,7 +131,7 @@ describe.skipIf(reason)(`coroner run with the agent${reason ? ` (${reason})` : '
     recorder.kill('SIGKILL');
     // The command goes on to its end by itself: 80 MiB.
     await sleep(4000);
-    const { readAgentFiles } = await import('../../src/record/agent.ts');
+    const { readAgentFiles } = await import('../../src/record/agent-evidence.ts');
     const { allocationsOf } = await import('../../src/parsers/agent-file.ts');
     const { looks } = readAgentFiles(join(output, incident));
     const [top] = looks.flatMap(({ file }) => allocationsOf(file, 'peak'));
