@@ -126,6 +126,24 @@ describe.skipIf(!built)(`the store's commands${built ? '' : ' (needs npm run bui
     },
   );
 
+  test.each(readdirSync(join(fixtures, 'formats/v1')).filter((file) => file.endsWith('.json')))(
+    'show writes formats/v1/%s in every other form, too',
+    (file) => {
+      const out = mkdtempSync(join(state, 'old-'));
+      const names = ['html', 'json', 'speedscope', 'pprof', 'collapsed', 'junit', 'sarif'];
+      const { stderr, status } = coroner(
+        'show',
+        join(fixtures, 'formats/v1', file),
+        ...names.flatMap((name) => [`--${name}`, join(out, name)]),
+      );
+      expect(stderr).toBe('');
+      expect(status).toBe(0);
+      expect(readdirSync(out).sort()).toEqual(names.toSorted());
+      for (const name of ['html', 'json', 'junit', 'sarif'])
+        expect(readFileSync(join(out, name), 'utf8')).toContain('The kernel killed python3');
+    },
+  );
+
   test('show refuses what is no report, in a sentence', () => {
     const { status, stderr } = coroner('show', join(root, 'package.json'));
     expect(status).toBe(66);

@@ -300,7 +300,7 @@ const lowerFirst = (text: string): string =>
 export const percent = (share: number): string =>
   share > 0 && share < 0.01 ? 'under 1\u00a0%' : `${Math.round(share * 100)}\u00a0%`;
 
-function whatNow({ remedies, unknown }: Incident): Answer {
+function whatNow({ remedies, unknown, outOfMemory }: Incident): Answer {
   const question = 'What now?';
   const [first] = remedies;
   if (first !== undefined)
@@ -318,7 +318,9 @@ function whatNow({ remedies, unknown }: Incident): Answer {
       details: gap.command === null ? [gap.why] : [gap.command],
       known: false,
     };
-  return { question, answer: 'Nothing to do for memory', details: [], known: true };
+  return outOfMemory === false
+    ? { question, answer: 'Nothing to do for memory', details: [], known: true }
+    : { question, answer: 'Not known', details: [], known: false };
 }
 
 /** Paths below the directory in which the command ran, as the user knows them. */
