@@ -105,10 +105,10 @@ const junitRules: Readonly<
   },
   testsuite: {
     children: ['testsuite', 'properties', 'testcase', 'system-out', 'system-err'],
-    attributes: [
-      ...['name!', 'tests!', 'failures!', 'errors!', 'skipped', 'time', 'timestamp', 'hostname'],
-      ...['id', 'package', 'group', 'file', 'log', 'url'],
-    ],
+    attributes:
+      'name! tests! failures! errors! skipped time timestamp hostname id package group file log url'.split(
+        ' ',
+      ),
   },
   testcase: {
     children: ['skipped', 'error', 'failure', 'system-out', 'system-err'],
