@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { fixtures } from '../../test/fixtures.ts';
 import { countLineFeeds, needleFinder, shortestNeedle } from './needles.ts';
 import { allNeedles } from './parse.ts';
-import { teddyFinder } from './teddy.ts';
+import { quadFinder } from './quads.ts';
 import { Scanner, wholeBytes, type Stretch } from './scan.ts';
 
 const random = (seed: number) => () => {
@@ -143,7 +143,7 @@ describe('the finder of needles', () => {
       'abcabcab',
       'zzzzzzzz',
     ];
-    const finders = [needleFinder(needles), teddyFinder(needles)];
+    const finders = [needleFinder(needles), quadFinder(needles)];
     const alphabet = 'abcKilled procsm-z';
     for (let round = 0; round < 200; round += 1) {
       let text = '';
@@ -162,7 +162,7 @@ describe('the finder of needles', () => {
   test('finds the same with WebAssembly as without, in every fixture and over its inner borders', () => {
     const needles = allNeedles.filter(({ length }) => length >= shortestNeedle);
     const plain = needleFinder(needles);
-    const fast = teddyFinder(needles);
+    const fast = quadFinder(needles);
     const all = Buffer.concat(fixtures.map(({ bytes }) => bytes));
     const filler = Buffer.from('of the process that was started by a worker in time\n'.repeat(400));
     for (const text of [
@@ -182,7 +182,7 @@ describe('the finder of needles', () => {
 
   test('finds all where there are more than WebAssembly reports at once', () => {
     const text = new TextEncoder().encode('oom-kill'.repeat(60_000));
-    expect(teddyFinder(['oom-kill'])?.search(text).hits.length).toBe(60_000);
+    expect(quadFinder(['oom-kill'])?.search(text).hits.length).toBe(60_000);
   });
 
   test('counts line feeds at every offset', () => {

@@ -1,5 +1,5 @@
 import { countLineFeeds, needleFinder, shortestNeedle, type NeedleFinder } from './needles.ts';
-import { teddyFinder } from './teddy.ts';
+import { quadFinder } from './quads.ts';
 
 /** A part of an input that is worth parsing. */
 export interface Stretch {
@@ -222,14 +222,14 @@ interface Search {
 const plain = new WeakMap<readonly string[], Search>();
 const fast = new WeakMap<readonly string[], Search>();
 /** So much takes the plain search as long as the fast one needs to get ready. */
-const plainBytes = 24 * 1024 * 1024;
+const plainBytes = 12 * 1024 * 1024;
 
 /** Made when the first big input comes, and kept: a folder has many files, a small input needs none. */
 function searchFor(given: readonly string[], seenBytes: number): Search {
   const ready = fast.get(given) ?? (seenBytes < plainBytes ? plain.get(given) : undefined);
   if (ready !== undefined) return ready;
   const needles = given.filter((needle) => needle.length >= shortestNeedle);
-  const made = seenBytes < plainBytes ? null : teddyFinder(needles);
+  const made = seenBytes < plainBytes ? null : quadFinder(needles);
   const search = { needles, finder: made ?? plain.get(given)?.finder ?? needleFinder(needles) };
   (seenBytes < plainBytes ? plain : fast).set(given, search);
   return search;

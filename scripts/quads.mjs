@@ -1,15 +1,15 @@
-// Compiles src/parsers/teddy.c to WebAssembly and writes it into src/parsers/teddy-wasm.ts.
+// Compiles src/parsers/quads.c to WebAssembly and writes it into src/parsers/quads-wasm.ts.
 // Needs clang with its WebAssembly target and wasm-ld (Debian: apt-get install clang lld).
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const source = new URL('../src/parsers/teddy.c', import.meta.url).pathname;
-const target = new URL('../src/parsers/teddy-wasm.ts', import.meta.url).pathname;
-const folder = mkdtempSync(join(tmpdir(), 'coroner-teddy-'));
+const source = new URL('../src/parsers/quads.c', import.meta.url).pathname;
+const target = new URL('../src/parsers/quads-wasm.ts', import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), 'coroner-quads-'));
 try {
-  const wasm = join(folder, 'teddy.wasm');
+  const wasm = join(folder, 'quads.wasm');
   execFileSync(
     process.env.CLANG ?? 'clang',
     [
@@ -17,6 +17,7 @@ try {
       '-O3',
       '-msimd128',
       '-ffreestanding',
+      '-mbulk-memory',
       '-nostdlib',
       '-Wall',
       '-Wextra',
@@ -32,7 +33,7 @@ try {
   const lines = base64.match(/.{1,90}/g).map((line) => `  '${line}'`);
   writeFileSync(
     target,
-    `// Made by scripts/teddy.mjs from teddy.c. Not to be edited.\nexport const teddyWasm =\n${lines.join(' +\n')};\n`,
+    `// Made by scripts/quads.mjs from quads.c. Not to be edited.\nexport const quadsWasm =\n${lines.join(' +\n')};\n`,
   );
   console.log(`${target}: ${Buffer.from(base64, 'base64').length} bytes`);
 } finally {
