@@ -46,6 +46,15 @@ export const chunkBytes = 2 ** censusShift;
 const blockShift = 30;
 const absent = 1;
 
+function reserve(bytes: number): ArrayBuffer | null {
+  try {
+    return new ArrayBuffer(bytes);
+  } catch {
+    // Under a limit of address space, or with overcommitting switched off.
+    return null;
+  }
+}
+
 /** An address that may point to an aligned word of user space. */
 export const isPlausible = (address: number): boolean =>
   address >= 65_536 && address < addressLimit && address % 8 === 0;
@@ -73,6 +82,8 @@ export class Memory {
   readonly octets: Uint8Array[] = [new Uint8Array(0)];
   private readonly slotDense: number[] = [0, 0];
   private hand = 2;
+  /** All chunks in one buffer. null: it was not to be had, each has its own. */
+  private slab: ArrayBuffer | null | undefined;
   private readonly maxChunks: number;
   readonly shift: number;
   private readonly size: number;
@@ -274,9 +285,16 @@ export class Memory {
   /** A new chunk while there may be more, else the one that was loaded first. */
   private freeSlot(): number {
     if (this.words.length < this.maxChunks + 2) {
-      const words = new Uint32Array(this.size / 4);
-      this.words.push(words);
-      this.octets.push(new Uint8Array(words.buffer));
+      // One buffer of more than 32 MiB is a mapping of its own, whose pages come when they are touched and go for good with it. Chunks of
+      // 1 MiB each end up in a heap of the C library that never shrinks again (glibc raises its threshold for mappings to what was freed).
+      if (this.slab === undefined) this.slab = reserve(this.maxChunks * this.size);
+      const { slab } = this;
+      const [buffer, offset] =
+        slab === null
+          ? [new ArrayBuffer(this.size), 0]
+          : [slab, (this.words.length - 2) * this.size];
+      this.words.push(new Uint32Array(buffer, offset, this.size / 4));
+      this.octets.push(new Uint8Array(buffer, offset, this.size));
       this.slotDense.push(0);
       return this.words.length - 1;
     }

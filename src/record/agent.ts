@@ -19,6 +19,7 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -44,6 +45,9 @@ const treeBytes = 8192;
 export function agentCompanion(options: AgentOptions): Companion {
   let said: string | null = null;
   let used: string | null = null;
+  /** Every process of the run that was ever sampled: one that is no longer among the sampled has ended. */
+  const known = new Set<number>();
+  let thinnedAtMs = 0;
   return {
     prepare: (env, folder) => {
       const found = agentFor(options.command, env);
@@ -76,8 +80,54 @@ export function agentCompanion(options: AgentOptions): Companion {
     started: (pid, { note }) => {
       if (said !== null) note(said, pid);
     },
+    onSample: ({ atMs, processes }) => {
+      for (const { pid } of processes) known.add(pid);
+      if (used === null || atMs - thinnedAtMs < thinEveryMs) return;
+      thinnedAtMs = atMs;
+      const alive = new Set(processes.map(({ pid }) => pid));
+      thinOut(used, (pid) => known.has(pid) && !alive.has(pid));
+      for (const pid of known) if (!alive.has(pid)) known.delete(pid);
+    },
     notable: () => used !== null && anyRefusal(used),
   };
+}
+
+const thinEveryMs = 2000;
+/** As many as are read afterwards (agent-evidence.ts). */
+const mostFiles = 60;
+const keptFirst = 10;
+/** Offset of `files` in struct coroner_tree. */
+const treeFilesOffset = 8;
+
+/**
+ * A supervisor whose workers die of their memory for days leaves 3.7 MB a worker, and from the thousandth file on the agent makes no more.
+ * Of what has ended only as many files stay as are read afterwards: the first ones, and the last that did not end well.
+ */
+export function thinOut(folder: string, hasEnded: (pid: number) => boolean): void {
+  const names = readdirSync(folder).filter((name) => /^\d+\.mem$/.test(name));
+  if (names.length <= mostFiles) return;
+  const over = names
+    .filter((name) => hasEnded(Number.parseInt(name, 10)))
+    .map((name) => ({ name, madeMs: statSync(join(folder, name)).birthtimeMs }))
+    .sort(
+      (a, b) => a.madeMs - b.madeMs || Number.parseInt(a.name, 10) - Number.parseInt(b.name, 10),
+    )
+    .slice(keptFirst)
+    .map(({ name }) => ({ name, isDull: isDull(join(folder, name)) }));
+  const leaving = [...over.filter((one) => one.isDull), ...over.filter((one) => !one.isDull)].slice(
+    0,
+    names.length - mostFiles,
+  );
+  for (const { name } of leaving) rmSync(join(folder, name));
+  // The agents count by themselves: one that makes a file in this very moment is forgotten in the count, which is only there to bound it.
+  const count = Buffer.alloc(4);
+  count.writeUInt32LE(names.length - leaving.length);
+  const fd = openSync(join(folder, 'tree'), constants.O_WRONLY | constants.O_NOFOLLOW);
+  try {
+    writeSync(fd, count, 0, count.length, treeFilesOffset);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Whether any process was refused memory: read from the files' headers alone, as most runs end well. */
@@ -96,6 +146,24 @@ function anyRefusal(folder: string): boolean {
       closeSync(fd);
     }
   });
+}
+
+/** enum coroner_state in agent/layout.h: exit handlers run, _exit() was called. */
+const exitedStates = [1, 2];
+
+/** It came to its own end and was refused nothing. */
+function isDull(path: string): boolean {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const bytes = Buffer.alloc(header.failureCount + 8);
+    readSync(fd, bytes, 0, bytes.length, 0);
+    return (
+      exitedStates.includes(bytes.readUInt32LE(header.state)) &&
+      bytes.readBigUInt64LE(header.failureCount) === 0n
+    );
+  } finally {
+    closeSync(fd);
+  }
 }
 
 type FoundAgent = { readonly library: string } | { readonly lacks: string };

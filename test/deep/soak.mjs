@@ -1,26 +1,66 @@
-// Soak: a service-like Python program that dies of its memory about every minute is run again and again under `coroner run`.
-// Writes one line a death: what was said, coroner's own peak memory and descriptors, size of the store; and ends with a summary.
+// Soak. Two things go on side by side for an hour:
+//
+// - *long*: ONE `coroner run` over a supervisor whose workers die of their memory every twenty seconds or so and are started again.
+//   Whatever coroner keeps of each of them adds up here: this is where its memory, its descriptors and its folder must stay flat.
+// - *loop*: a service that dies of its memory about every minute is run again and again, each time under a new `coroner run`: its store
+//   must stay within its size, and every death be told.
+//
+// Memory is compared at like moments: a worker's life has a quiet half and a death with looks and reports, so each round's figure is the
+// median of what is seen while that round's worker is between 40 and 70 % of a usual life. One line a round, and a summary at the end:
+// the first quarter of the rounds (without the first three, in which Node warms up) against the last quarter.
 //
 //   node test/deep/soak.mjs [MINUTES = 60]
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const coroner = fileURLToPath(new URL('../../bin/coroner.js', import.meta.url));
 const minutes = Number(process.argv[2] ?? 60);
 const work = mkdtempSync(join(tmpdir(), 'coroner-soak-'));
-const store = join(work, 'state');
 const until = Date.now() + minutes * 60_000;
+/** A v1 or v2 cgroup of our own, in which every other worker of the long run is killed by the kernel; null: not root, no cgroups. */
+const cgroup = (() => {
+  for (const [parent, limit, swap] of [
+    ['/sys/fs/cgroup/memory', 'memory.limit_in_bytes', 'memory.memsw.limit_in_bytes'],
+    ['/sys/fs/cgroup', 'memory.max', 'memory.swap.max'],
+  ]) {
+    const path = join(parent, `coroner-test-soak-${process.pid}`);
+    try {
+      mkdirSync(path);
+      writeFileSync(join(path, limit), String(150 * 2 ** 20));
+      try {
+        writeFileSync(join(path, swap), limit === 'memory.max' ? '0' : String(150 * 2 ** 20));
+      } catch {
+        // no swap accounting: the machine has no swap to go to, or the limit is reached later
+      }
+      return path;
+    } catch {
+      if (existsSync(path)) rmdirSync(path);
+    }
+  }
+  return null;
+})();
 
-/** Requests come, most of what they take is given back, a little is kept: dead of its address space after about a minute. */
+/** Requests come, most of what they take is given back, every KEEPth is kept: dead of its limit after a while. */
 const service = `
-import random, time
+import random, sys, time
+keep = int(sys.argv[1])
 cache = {}
 def handle(number):
     body = bytes(random.Random(number).randbytes(1000)) * 200
-    if number % 4 == 0:
+    if number % keep == 0:
         cache[number] = body
     return len(body)
 number = 0
@@ -28,6 +68,26 @@ while True:
     handle(number)
     number += 1
     time.sleep(0.02)
+`;
+/** Starts workers until it is told to stop (the file vanishes); writes down when each was born and how it died. */
+const supervisor = `
+import json, os, subprocess, sys, time
+service, log, go, cgroup = sys.argv[1:5]
+number = 0
+while os.path.exists(go):
+    limited = cgroup and number % 2 == 1
+    before = 'echo $$ > ' + cgroup + '/cgroup.procs; exec "$@"' if limited else 'ulimit -v 260000; exec "$@"'
+    born = time.time()
+    worker = subprocess.Popen(['sh', '-c', before, 'sh', sys.executable, '-c', service, '1'], stderr=subprocess.DEVNULL)
+    with open(log, 'a') as out:
+        out.write(json.dumps({'number': number, 'pid': worker.pid, 'born': born, 'limited': bool(limited)}) + '\\n')
+    while worker.poll() is None:
+        time.sleep(0.1)
+        if not os.path.exists(go):
+            worker.terminate()
+    with open(log, 'a') as out:
+        out.write(json.dumps({'number': number, 'pid': worker.pid, 'seconds': time.time() - born, 'status': worker.returncode}) + '\\n')
+    number += 1
 `;
 const sizeOf = (folder) =>
   existsSync(folder)
@@ -41,19 +101,138 @@ const sizeOf = (folder) =>
           }
         }, 0)
     : 0;
-const deaths = [];
-for (let round = 1; Date.now() < until; round += 1) {
-  const json = join(work, 'report.json');
+const mib = (bytes) => Number((bytes / 2 ** 20).toFixed(1));
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;
+/** Resident and proportional memory of a process in bytes, its open descriptors and threads; null once it has ended. */
+const look = (pid) => {
+  try {
+    const kib = (file, key) =>
+      Number(
+        new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(
+          readFileSync(`/proc/${pid}/${file}`, 'utf8'),
+        )?.[1] ?? Number.NaN,
+      ) * 1024;
+    return {
+      at: Date.now(),
+      rssBytes: kib('status', 'VmRSS'),
+      pssBytes: kib('smaps_rollup', 'Pss'),
+      privateBytes: kib('smaps_rollup', 'Private_Dirty'),
+      descriptors: readdirSync(`/proc/${pid}/fd`).length,
+      threads: readdirSync(`/proc/${pid}/task`).length,
+    };
+  } catch {
+    return null;
+  }
+};
+const watch = (child) => {
+  const seen = [];
+  const timer = setInterval(() => {
+    const one = look(child.pid);
+    if (one !== null && Number.isFinite(one.rssBytes)) seen.push(one);
+  }, 1000);
+  return { seen, stop: () => clearInterval(timer) };
+};
+const run = (state, words) => {
+  const json = join(work, `${state}.json`);
   rmSync(json, { force: true });
-  const seen = { rssBytes: [], descriptors: [] };
-  const child = spawn(
-    process.execPath,
-    [
-      join(root, 'bin/coroner.js'),
-      'run',
-      '--quiet',
-      '--json',
-      json,
+  const store = join(work, state);
+  const child = spawn(process.execPath, [coroner, 'run', '--quiet', '--json', json, ...words], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+    env: { ...process.env, XDG_STATE_HOME: store },
+  });
+  const ended = new Promise((resolve) => {
+    child.on('exit', (code, signal) => resolve(code ?? signal));
+  });
+  const incidents = () =>
+    existsSync(json) ? JSON.parse(readFileSync(json, 'utf8')).incidents : [];
+  return { child, store, ended, incidents };
+};
+const toldRightly = (incident) =>
+  ['rlimit', 'alloc-failure-exception'].includes(incident?.cause) ||
+  incident?.cause === 'kernel-cgroup-oom';
+
+const summary = {};
+const long = async () => {
+  const log = join(work, 'workers.ndjson');
+  const go = join(work, 'go');
+  writeFileSync(go, '');
+  writeFileSync(log, '');
+  const { child, store, ended, incidents } = run('long', [
+    'python3',
+    '-c',
+    supervisor,
+    service,
+    log,
+    go,
+    cgroup ?? '',
+  ]);
+  const { seen, stop } = watch(child);
+  const rounds = [];
+  const usualSeconds = [];
+  const look = setInterval(() => {
+    const lines = readFileSync(log, 'utf8').split('\n').filter(Boolean);
+    const parsed = lines.map((line) => JSON.parse(line));
+    for (const died of parsed.filter(({ seconds }) => seconds !== undefined)) {
+      if (died.number < rounds.length) continue;
+      const { born, limited } = parsed.find(
+        ({ number, seconds }) => number === died.number && seconds === undefined,
+      );
+      usualSeconds.push(died.seconds);
+      const quiet = seen.filter(
+        ({ at }) => at / 1000 > born + 0.4 * died.seconds && at / 1000 < born + 0.7 * died.seconds,
+      );
+      const round = {
+        part: 'long',
+        round: died.number,
+        seconds: Math.round(died.seconds),
+        status: died.status,
+        limited,
+        rssMiB: mib(median(quiet.map(({ rssBytes }) => rssBytes))),
+        pssMiB: mib(median(quiet.map(({ pssBytes }) => pssBytes))),
+        dirtyMiB: mib(median(quiet.map(({ privateBytes }) => privateBytes))),
+        peakRssMiB: mib(
+          Math.max(...seen.filter(({ at }) => at / 1000 > born).map(({ rssBytes }) => rssBytes)),
+        ),
+        descriptors: median(quiet.map(({ descriptors }) => descriptors)),
+        threads: median(quiet.map(({ threads }) => threads)),
+        storeMiB: mib(sizeOf(store)),
+      };
+      rounds.push(round);
+      console.log(JSON.stringify(round));
+    }
+    if (Date.now() > until) rmSync(go, { force: true });
+  }, 2000);
+  const status = await ended;
+  clearInterval(look);
+  stop();
+  // The worker that was sent away at the end died of no memory.
+  const deaths = rounds.filter(({ status: code }) => code !== -15).length;
+  const told = incidents().filter(toldRightly);
+  const counted = rounds.slice(3, -1);
+  const quarter = Math.max(1, Math.floor(counted.length / 4));
+  const change = (key) => {
+    const [first, last] = [counted.slice(0, quarter), counted.slice(-quarter)].map((part) =>
+      median(part.map((round) => round[key])),
+    );
+    return { first, last };
+  };
+  summary.long = {
+    status,
+    deaths,
+    told: told.length,
+    incidents: incidents().length,
+    rssMiB: change('rssMiB'),
+    pssMiB: change('pssMiB'),
+    dirtyMiB: change('dirtyMiB'),
+    descriptors: change('descriptors'),
+    threads: change('threads'),
+    storeMiB: change('storeMiB'),
+  };
+};
+const loop = async () => {
+  const deaths = [];
+  for (let round = 0; Date.now() < until; round += 1) {
+    const { child, store, ended, incidents } = run('loop', [
       'sh',
       '-c',
       'ulimit -v 260000; exec "$@"',
@@ -61,48 +240,59 @@ for (let round = 1; Date.now() < until; round += 1) {
       'python3',
       '-c',
       service,
-    ],
-    { stdio: ['ignore', 'ignore', 'ignore'], env: { ...process.env, XDG_STATE_HOME: store } },
-  );
-  const look = setInterval(() => {
-    try {
-      const rss = /^VmRSS:\s+(\d+) kB/m.exec(
-        readFileSync(`/proc/${child.pid}/status`, 'utf8'),
-      )?.[1];
-      if (rss !== undefined) seen.rssBytes.push(Number(rss) * 1024);
-      seen.descriptors.push(readdirSync(`/proc/${child.pid}/fd`).length);
-    } catch {
-      // ended
-    }
-  }, 1000);
-  const started = Date.now();
-  const status = await new Promise((resolve) => {
-    child.on('exit', (code, signal) => resolve(code ?? signal));
-  });
-  clearInterval(look);
-  const report = existsSync(json) ? JSON.parse(readFileSync(json, 'utf8')) : { incidents: [] };
-  const [first] = report.incidents;
-  const late = (values) => values.slice(Math.floor(values.length / 2));
-  const death = {
-    round,
-    seconds: Math.round((Date.now() - started) / 1000),
-    status,
-    said: first ? `${first.cause}, ${first.confidence}` : 'none',
-    line: first?.stack?.find(({ function: name }) => name === 'handle')?.function ?? null,
-    rssMiB: Math.round(Math.max(0, ...late(seen.rssBytes)) / 2 ** 20),
-    descriptors: Math.max(0, ...late(seen.descriptors)),
-    storeMiB: Number((sizeOf(store) / 2 ** 20).toFixed(1)),
+      '4',
+    ]);
+    const { seen, stop } = watch(child);
+    const started = Date.now();
+    const status = await ended;
+    stop();
+    const [first] = incidents();
+    const death = {
+      part: 'loop',
+      round,
+      seconds: Math.round((Date.now() - started) / 1000),
+      status,
+      said: first ? `${first.cause}, ${first.confidence}` : 'none',
+      told: toldRightly(first),
+      rssMiB: mib(
+        median(
+          seen
+            .slice(Math.floor(seen.length * 0.4), Math.ceil(seen.length * 0.7))
+            .map(({ rssBytes }) => rssBytes),
+        ) ?? 0,
+      ),
+      peakRssMiB: mib(Math.max(0, ...seen.map(({ rssBytes }) => rssBytes))),
+      descriptors: Math.max(0, ...seen.map(({ descriptors }) => descriptors)),
+      storeMiB: mib(sizeOf(store)),
+    };
+    deaths.push(death);
+    console.log(JSON.stringify(death));
+  }
+  const range = (key) => [
+    Math.min(...deaths.map((death) => death[key])),
+    Math.max(...deaths.map((death) => death[key])),
+  ];
+  summary.loop = {
+    deaths: deaths.length,
+    told: deaths.filter(({ told }) => told).length,
+    rssMiB: range('rssMiB'),
+    peakRssMiB: range('peakRssMiB'),
+    descriptors: range('descriptors'),
+    storeMiB: deaths.at(-1)?.storeMiB ?? 0,
   };
-  deaths.push(death);
-  console.log(JSON.stringify(death));
+};
+try {
+  await Promise.all([long(), loop()]);
+} finally {
+  if (cgroup !== null) rmdirSync(cgroup);
 }
-const told = deaths.filter(
-  ({ said }) => said.startsWith('rlimit') || said.startsWith('alloc-failure'),
-);
-const range = (key) =>
-  `${Math.min(...deaths.map((death) => death[key]))} to ${Math.max(...deaths.map((death) => death[key]))}`;
-console.log(
-  `${deaths.length} deaths, ${told.length} told rightly; coroner's own memory ${range('rssMiB')} MiB, descriptors ${range('descriptors')}, store ${deaths.at(-1)?.storeMiB} MiB`,
-);
+console.log(JSON.stringify(summary, null, 1));
 rmSync(work, { recursive: true, force: true });
-process.exit(told.length === deaths.length ? 0 : 1);
+const { first, last } = summary.long.pssMiB;
+const right =
+  summary.long.told === summary.long.deaths &&
+  summary.loop.told === summary.loop.deaths &&
+  summary.long.descriptors.last <= summary.long.descriptors.first &&
+  // What a garbage collector lets lie about differs by some mebibytes from round to round.
+  last <= first * 1.1 + 4;
+process.exit(right ? 0 : 1);
