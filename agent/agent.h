@@ -37,12 +37,16 @@ struct thread_state {
   uint8_t inside; /* in the agent itself: count nothing */
   uint8_t seeded;
   uint8_t in_arena; /* CPython maps memory for small objects, which are counted one by one */
+  uint8_t watching; /* so many requests more take the slow path: python.c, "free lists" */
 };
 extern _Thread_local struct thread_state thread __attribute__((tls_model("initial-exec")));
 
 struct python_frame {
   const char *code;
   int32_t last_instruction;
+  uint32_t id;       /* not 0: already in the file, and code may be gone */
+  const char *frame; /* where it is, and its hash where it has an id */
+  uint64_t hash;
 };
 struct caller_stack {
   uint32_t python_count;
@@ -62,6 +66,7 @@ void sampling_set_mean(uint64_t mean, bool fixed);
 uint64_t sampling_mean(void);
 void sampling_adapt(uint64_t samples, uint64_t peak_bytes, uint64_t total_bytes);
 double sample_weight(size_t bytes);
+void sample_every_request(uint8_t requests);
 extern uint64_t exact_bytes;
 
 /*
@@ -71,7 +76,7 @@ extern uint64_t exact_bytes;
 #define FILTER_BITS 17
 extern uint8_t filter[1u << FILTER_BITS];
 static inline uint32_t filter_index(uintptr_t address) {
-  return (uint32_t)((address >> 4) ^ (address >> 21)) & ((1u << FILTER_BITS) - 1);
+  return (uint32_t)(address >> 4) & ((1u << FILTER_BITS) - 1);
 }
 static inline bool maybe_sampled(const void *address) {
   return filter[filter_index((uintptr_t)address)] != 0;
@@ -84,7 +89,10 @@ void state_open(const char *folder, uint32_t parent);
 bool state_open_later(const char *folder, uint32_t parent);
 /* Added to the kind: counts as nothing until its resident pages are looked at. */
 #define NOTE_RESERVED 0x8000u
-void state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t stack);
+uint32_t state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t stack); /* its id; 0: not noted */
+bool state_holds(uint32_t id, const void *address);
+void state_taken_again(uint32_t id, const void *address, const struct caller_stack *stack);
+uint32_t state_frame(const struct python_frame *frame); /* its id; 0: no room */
 bool state_forget(const void *address);
 bool state_forget_copy(const void *address, struct coroner_live *copy);
 void state_restore(const struct coroner_live *copy); /* after a realloc() that failed */
@@ -105,8 +113,8 @@ void native_know_modules(const uint64_t *addresses, uint32_t count); /* under th
 void native_forget_modules(void);
 
 /* python.c */
-void python_start(bool want_stacks, bool want_objects);
 uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut);
+void python_start(bool want_stacks, bool want_objects);
 uint64_t python_frame_hash(const struct python_frame *frame);
 bool python_code_key(const char *code, struct coroner_code *key);
 void python_code_names(const char *code, struct coroner_code *entry);

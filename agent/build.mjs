@@ -5,13 +5,15 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { agentFlags, agentFileName } from './flags.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const out = fileURLToPath(new URL('../dist/agent/', import.meta.url));
 const sources = readdirSync(here)
   .filter((name) => name.endsWith('.c'))
   .map((name) => here + name);
+// A file of options, read by the compiler itself: `coroner run` compiles with the same ones on first use.
+// -fno-builtin-*: gcc turns malloc + memset into calloc, which is one of the functions defined here.
+const flags = `@${here}flags.rsp`;
 const libraries = ['-ldl', '-lpthread'];
 // Before glibc 2.34 dlsym is in libdl, which a program need not have loaded: what is published asks for it.
 const publishedGnu = ['-Wl,--no-as-needed', '-l:libdl.so.2', '-Wl,--as-needed', '-lpthread'];
@@ -55,7 +57,7 @@ const targets = process.argv.includes('--all')
 mkdirSync(out, { recursive: true });
 let failed = 0;
 for (const { compiler, arch, libc, special } of targets) {
-  const name = agentFileName(arch, libc);
+  const name = `coroner-agent-linux-${arch}-${libc}.so`;
   if (special === null) {
     console.error(`agent: ${name} was left out: MUSL_ARM64 is not set (see agent/build.mjs)`);
     failed += 1;
@@ -65,7 +67,7 @@ for (const { compiler, arch, libc, special } of targets) {
   const { status, error } = spawnSync(
     compiler,
     [
-      ...agentFlags,
+      flags,
       ...(special?.flags ?? []),
       '-o',
       unfinished,

@@ -89,27 +89,32 @@ static bool refused_by_limit(size_t bytes) {
   return limit_refuses(bytes, bytes < SMALL_LIBC);
 }
 
-static COLD void refused(size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t here) {
+/*
+ * The slow paths take the frame's address themselves: asking for it in a fast path would cost a frame pointer there.
+ * NULL, so that a fast path can jump here.
+ */
+static COLD void *refused(size_t bytes, uint16_t kind, uintptr_t caller) {
   /* Absurd sizes wrap the countdown around: draw a new distance. */
   if (thread.countdown > COUNTDOWN_CAP || thread.countdown < -COUNTDOWN_CAP) thread.seeded = 0, thread.countdown = -1;
-  state_failed(bytes, kind, 0, caller, here);
+  state_failed(bytes, kind, 0, caller, STACK_HERE);
+  return NULL;
 }
 
-static COLD void *slow_malloc(size_t bytes, uintptr_t caller, uintptr_t here) {
+static COLD void *slow_malloc(size_t bytes, uintptr_t caller) {
   bool due = sample_due(bytes);
   if (due && UNLIKELY(limit_set) && refused_by_limit(bytes)) {
-    state_failed(bytes, FAILURE_MALLOC, FAILURE_BY_LIMIT, caller, here);
+    state_failed(bytes, FAILURE_MALLOC, FAILURE_BY_LIMIT, caller, STACK_HERE);
     return NULL;
   }
   void *block = next_malloc(bytes);
-  if (!block) refused(bytes, FAILURE_MALLOC, caller, here);
-  else if (due) state_note(block, bytes, KIND_HEAP, caller, here);
+  if (!block) return refused(bytes, FAILURE_MALLOC, caller);
+  if (due) state_note(block, bytes, KIND_HEAP, caller, STACK_HERE);
   return block;
 }
 EXPORT void *malloc(size_t bytes) {
-  if (UNLIKELY(!COUNT_DOWN(bytes))) return slow_malloc(bytes, CALLER, STACK_HERE);
+  if (UNLIKELY(!COUNT_DOWN(bytes))) return slow_malloc(bytes, CALLER);
   void *block = next_malloc(bytes);
-  if (UNLIKELY(!block)) refused(bytes, FAILURE_MALLOC, CALLER, STACK_HERE);
+  if (UNLIKELY(!block)) return refused(bytes, FAILURE_MALLOC, CALLER);
   return block;
 }
 
@@ -118,11 +123,11 @@ static size_t product(size_t count, size_t each) {
   return __builtin_mul_overflow(count, each, &bytes) ? SIZE_MAX : bytes;
 }
 
-static COLD void *slow_calloc(size_t count, size_t each, uintptr_t caller, uintptr_t here) {
+static COLD void *slow_calloc(size_t count, size_t each, uintptr_t caller) {
   size_t bytes = product(count, each);
   bool due = sample_due(bytes);
   if (due && UNLIKELY(limit_set) && refused_by_limit(bytes)) {
-    state_failed(bytes, FAILURE_CALLOC, FAILURE_BY_LIMIT, caller, here);
+    state_failed(bytes, FAILURE_CALLOC, FAILURE_BY_LIMIT, caller, STACK_HERE);
     return NULL;
   }
   /* musl's calloc calls malloc, which must not count it again. */
@@ -130,14 +135,15 @@ static COLD void *slow_calloc(size_t count, size_t each, uintptr_t caller, uintp
   thread.inside = 1;
   void *block = next_calloc(count, each);
   thread.inside = inside;
-  if (!block) refused(bytes, FAILURE_CALLOC, caller, here);
-  else if (due) state_note(block, bytes, KIND_HEAP, caller, here);
+  if (!block) return refused(bytes, FAILURE_CALLOC, caller);
+  if (due) state_note(block, bytes, KIND_HEAP, caller, STACK_HERE);
   return block;
 }
 EXPORT void *calloc(size_t count, size_t each) {
-  if (UNLIKELY(!COUNT_DOWN(count * each))) return slow_calloc(count, each, CALLER, STACK_HERE);
+  size_t bytes;
+  if (UNLIKELY(__builtin_mul_overflow(count, each, &bytes)) || UNLIKELY(!COUNT_DOWN(bytes))) return slow_calloc(count, each, CALLER);
   void *block = next_calloc(count, each);
-  if (UNLIKELY(!block)) refused(product(count, each), FAILURE_CALLOC, CALLER, STACK_HERE);
+  if (UNLIKELY(!block)) return refused(bytes, FAILURE_CALLOC, CALLER);
   return block;
 }
 
@@ -163,7 +169,7 @@ EXPORT void free_aligned_sized(void *block, size_t alignment, size_t bytes) {
   free(block);
 }
 
-static COLD void *slow_realloc(void *old, size_t bytes, uintptr_t caller, uintptr_t here) {
+static COLD void *slow_realloc(void *old, size_t bytes, uintptr_t caller) {
   if (is_early(old)) {
     size_t had;
     memcpy(&had, (char *)old - 16, sizeof had);
@@ -173,7 +179,7 @@ static COLD void *slow_realloc(void *old, size_t bytes, uintptr_t caller, uintpt
   }
   bool due = thread.countdown < 0 && sample_due(bytes);
   if (due && UNLIKELY(limit_set) && refused_by_limit(bytes)) {
-    state_failed(bytes, FAILURE_REALLOC, FAILURE_BY_LIMIT, caller, here);
+    state_failed(bytes, FAILURE_REALLOC, FAILURE_BY_LIMIT, caller, STACK_HERE);
     return NULL;
   }
   /*
@@ -185,28 +191,28 @@ static COLD void *slow_realloc(void *old, size_t bytes, uintptr_t caller, uintpt
   if (known) known = state_forget_copy(old, &before);
   void *block = next_realloc(old, bytes);
   if (block) {
-    if (due) state_note(block, bytes, KIND_HEAP, caller, here);
+    if (due) state_note(block, bytes, KIND_HEAP, caller, STACK_HERE);
   } else if (bytes) {
     if (known) state_restore(&before);
-    refused(bytes, FAILURE_REALLOC, caller, here);
+    refused(bytes, FAILURE_REALLOC, caller);
   }
   return block;
 }
 EXPORT void *realloc(void *old, size_t bytes) {
-  if (UNLIKELY(!COUNT_DOWN(bytes)) || UNLIKELY(maybe_sampled(old))) return slow_realloc(old, bytes, CALLER, STACK_HERE);
+  if (UNLIKELY(!COUNT_DOWN(bytes)) || UNLIKELY(maybe_sampled(old))) return slow_realloc(old, bytes, CALLER);
   void *block = next_realloc(old, bytes);
-  if (UNLIKELY(!block) && bytes) refused(bytes, FAILURE_REALLOC, CALLER, STACK_HERE);
+  if (UNLIKELY(!block) && bytes) return refused(bytes, FAILURE_REALLOC, CALLER);
   return block;
 }
 EXPORT void *reallocarray(void *old, size_t count, size_t each) {
   size_t bytes = product(count, each);
   if (bytes == SIZE_MAX) {
     errno = ENOMEM;
-    refused(bytes, FAILURE_REALLOC, CALLER, STACK_HERE);
+    refused(bytes, FAILURE_REALLOC, CALLER);
     return NULL;
   }
   (void)COUNT_DOWN(bytes);
-  return slow_realloc(old, bytes, CALLER, STACK_HERE);
+  return slow_realloc(old, bytes, CALLER);
 }
 
 /* The aligned family is rare: no fast path of its own. The real function stands in the middle. */
@@ -224,7 +230,7 @@ EXPORT void *reallocarray(void *old, size_t count, size_t each) {
   thread.inside = inside;                                                                             \
   if (block) {                                                                                        \
     if (due) state_note(block, bytes, KIND_HEAP, CALLER, STACK_HERE);                                 \
-  } else if (errno == ENOMEM) refused(bytes, FAILURE_ALIGNED, CALLER, STACK_HERE);                    \
+  } else if (errno == ENOMEM) refused(bytes, FAILURE_ALIGNED, CALLER);                    \
   return block
 
 EXPORT void *aligned_alloc(size_t alignment, size_t bytes) {
@@ -253,7 +259,7 @@ EXPORT int posix_memalign(void **out, size_t alignment, size_t bytes) {
   } else if (error == ENOMEM) {
     int before = errno; /* posix_memalign() returns its error and leaves errno alone */
     errno = error;
-    refused(bytes, FAILURE_ALIGNED, CALLER, STACK_HERE);
+    refused(bytes, FAILURE_ALIGNED, CALLER);
     errno = before;
   }
   return error;
@@ -293,7 +299,7 @@ static inline void *map(void *address, size_t bytes, int protection, int flags, 
 #endif
   if (UNLIKELY(start == MAP_FAILED)) {
     /* Without an arena CPython asks malloc() for the object itself, and that answer is what counts. */
-    if (errno == ENOMEM && !thread.in_arena) refused(bytes, FAILURE_MMAP, caller, here);
+    if (errno == ENOMEM && !thread.in_arena) refused(bytes, FAILURE_MMAP, caller);
   } else if (counts && (!COUNT_DOWN(bytes) || flags & MAP_FIXED)) note_mapping(start, bytes, protection, flags, fd, caller, here);
   return start;
 }
@@ -326,7 +332,7 @@ EXPORT void *mremap(void *old, size_t old_bytes, size_t bytes, int flags, ...) {
   void *start = (void *)syscall(SYS_mremap, old, old_bytes, bytes, flags, target);
   if (start == MAP_FAILED) {
     if (known) state_restore(&before);
-    if (errno == ENOMEM) refused(bytes, FAILURE_MREMAP, CALLER, STACK_HERE);
+    if (errno == ENOMEM) refused(bytes, FAILURE_MREMAP, CALLER);
   } else if (known) {
     /* The same mapping at another size: it stays noted. */
     int saved_errno = errno;

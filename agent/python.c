@@ -64,6 +64,8 @@ uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut) 
         *cut = true;
         break;
       }
+      frames[count].id = 0;
+      frames[count].frame = frame;
       frames[count].code = code;
       if (layout->last_unit) frames[count].last_instruction = int_at(frame, layout->frame_last) * layout->last_unit;
       else frames[count].last_instruction = (int32_t)(word_at(frame, layout->frame_last) - ((uintptr_t)code + layout->code_adaptive));
@@ -77,6 +79,7 @@ uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut) 
 
 /* A code object's address is used again after it is freed: what it is called belongs to its identity. */
 uint64_t python_frame_hash(const struct python_frame *frame) {
+  if (frame->id) return frame->hash;
   uint64_t key = (uint64_t)(uintptr_t)frame->code ^ (uint64_t)(uint32_t)frame->last_instruction << 44;
   key ^= (word_at(frame->code, layout->code_name) << 5) + (uint64_t)(uint32_t)int_at(frame->code, layout->code_first_line) * 0xD6E8FEB86659FD93ull;
   return key;
@@ -240,12 +243,161 @@ static bool raw_unchanged(void) {
   return now.malloc == raw_next.malloc && now.free == raw_next.free;
 }
 
+/* --- free lists --- */
+
+/*
+ * CPython keeps freed lists, dicts, tuples, floats and dict keys and gives them out again without asking an allocator. In
+ * a loop that makes a temporary list and keeps another, the one that is kept is the one that was just given back: by
+ * who called the allocator, all lists that leak belong to the line of the temporary ones. So the first uses of a sampled
+ * object are watched: when its reference count was seen at 0 and is not 0 any more, somebody has taken it from the free
+ * list since the last request. A list asks for its items next: its line is the one that runs now. The others ask for
+ * nothing more: between the last request and this one, the instruction that builds a dict or a tuple is looked for; where
+ * there is none, what ran at the last request, which mostly made what goes into it, is the better guess.
+ * What is given back later than WATCHED_REQUESTS requests after it was made stays where it was.
+ */
+#define WATCHED_REQUESTS 200u
+#define WATCHED_NEW 4u
+#define WATCHED_BYTES 64u
+static const void *watched_types[4];
+/* One at a time; whoever holds the GIL. */
+static struct {
+  const char *block;
+  uint32_t id;
+  uint8_t unknown; /* requests until it must have been filled in; 0: it is known what it is */
+  uint8_t count;   /* offset of its reference count */
+  uint8_t kind;    /* index in watched_types; WATCHED_KEYS */
+  bool given;      /* back, and lies in a free list */
+  /* The innermost frame at the last request, and who called it. */
+  struct python_frame last, last_caller;
+} watched;
+#define WATCHED_LIST 0u
+#define WATCHED_DICT 1u
+#define WATCHED_TUPLE 2u
+#define WATCHED_KEYS 4u
+
+/* Offset of the reference count of what CPython has a free list for; -1: something else, or not filled in yet. */
+static int count_offset(const char *block) {
+  /* PyGC_Head: 16 bytes since 3.8, 24 in 3.7, 32 in 3.6 */
+  for (int head = 0; head <= 32; head += head == 0 ? 16 : 8) {
+    const void *type = (const void *)word_at(block, (size_t)head + 8);
+    for (size_t i = 0; i < sizeof watched_types / sizeof *watched_types; i++)
+      if (type && type == watched_types[i]) return watched.kind = (uint8_t)i, head;
+  }
+  /* PyDictKeysObject of the smallest size, the only one that is kept: dk_refcnt, then dk_size or (3.11) two logarithms of sizes. */
+  const uintptr_t size = word_at(block, 8);
+  watched.kind = WATCHED_KEYS;
+  return word_at(block, 0) < 4096 && (layout->version < 0x030b ? size == 8 : (size & 0xffff) == 0x0303) ? 0 : -1;
+}
+
+static void watch_first_uses(const void *block, uint32_t id) {
+  if (!id || !layout || !stacks_wanted || !watched_types[0]) return;
+  watched.block = block;
+  watched.id = id;
+  watched.unknown = WATCHED_NEW;
+  watched.given = false;
+  sample_every_request(WATCHED_REQUESTS);
+}
+
+/* Where it was given back, or a request later: its code may be gone when it is needed. */
+static void remember_frame(void) {
+  struct python_frame now;
+  bool cut;
+  if (!python_walk(&now, 1, &cut)) return;
+  if (now.frame == watched.last.frame && now.code == watched.last.code && now.last_instruction == watched.last.last_instruction && watched.last.id) return;
+  now.hash = python_frame_hash(&now);
+  now.id = state_frame(&now);
+  watched.last = now;
+  struct python_frame two[2];
+  watched.last_caller = python_walk(two, 2, &cut) == 2 ? two[1] : (struct python_frame){0};
+}
+
+/*
+ * The first instruction behind `from` and up to `to` that builds what is watched; -1: none. Inline caches are read as if they
+ * were instructions: at worst it is another one of the same stretch.
+ */
+static int32_t building(const char *code, int32_t from, int32_t to) {
+  const char *bytes;
+  if (layout->code_adaptive) bytes = code + layout->code_adaptive;
+  else {
+    /* co_code stands behind co_firstlineno. */
+    const uintptr_t object = word_at(code, (layout->code_first_line + 4u + 7u) & ~7u);
+    if (!looks_like_pointer(object)) return -1;
+    bytes = (const char *)object + 32;
+  }
+  const bool new_numbers = layout->version >= 0x030d;
+  const uint8_t tuple = new_numbers ? 52 : 102, map = new_numbers ? 48 : 105, const_key_map = new_numbers ? 46 : 156;
+  for (int32_t at = from < 0 ? 0 : from + 2; at <= to; at += 2) {
+    const uint8_t op = (uint8_t)bytes[at];
+    if (watched.kind == WATCHED_TUPLE ? op == tuple : op == map || op == const_key_map) return at;
+  }
+  return -1;
+}
+
+static COLD void taken_again(void) {
+  struct caller_stack stack = {0};
+  bool cut = false;
+  stack.python_count = python_walk(stack.python, MAX_PYTHON_DEPTH, &cut);
+  if (cut) stack.flags |= STACK_CUT;
+  if (!stack.python_count) return;
+  if (watched.kind != WATCHED_LIST && watched.last.id) {
+    for (uint32_t i = 0; i < stack.python_count; i++) {
+      struct python_frame *one = &stack.python[i];
+      const bool same = one->frame == watched.last.frame && one->code == watched.last.code;
+      const bool caller = one->frame == watched.last_caller.frame && one->code == watched.last_caller.code;
+      if (!same && !caller) continue;
+      if (watched.kind == WATCHED_DICT || watched.kind == WATCHED_TUPLE || watched.kind == WATCHED_KEYS) {
+        const int32_t found = building(one->code, same ? watched.last.last_instruction : watched.last_caller.last_instruction, one->last_instruction);
+        if (found >= 0) {
+          one->last_instruction = found;
+          stack.python_count -= i;
+          memmove(stack.python, one, stack.python_count * sizeof *one);
+          break;
+        }
+      }
+      /* That frame, on top of those who called it: it is still there, or has returned to this one. */
+      const uint32_t from = same ? i + 1 : i, left = stack.python_count - from;
+      memmove(stack.python + 1, stack.python + from, (left < MAX_PYTHON_DEPTH ? left : MAX_PYTHON_DEPTH - 1) * sizeof *stack.python);
+      stack.python[0] = watched.last;
+      stack.python_count = left < MAX_PYTHON_DEPTH ? left + 1 : MAX_PYTHON_DEPTH;
+      break;
+    }
+  }
+  state_taken_again(watched.id, watched.block, &stack);
+}
+
+/* With the GIL held: an object is not freed meanwhile. */
+static COLD void watch(void) {
+  struct thread_state *t = &thread;
+  if (t->inside) return;
+  t->watching--;
+  if (!state_holds(watched.id, watched.block)) {
+    t->watching = 0;
+    return;
+  }
+  if (watched.unknown) {
+    const int offset = count_offset(watched.block);
+    if (offset < 0) {
+      if (--watched.unknown == 0) t->watching = 0;
+      return;
+    }
+    watched.count = (uint8_t)offset;
+    watched.unknown = 0;
+  }
+  const bool given = word_at(watched.block, watched.count) == 0;
+  if (watched.given && !given) taken_again();
+  if (given && watched.kind != WATCHED_LIST) {
+    if (!watched.given) watched.last.id = 0;
+    remember_frame();
+  }
+  watched.given = given;
+}
+
 /*
  * A sampled small block comes from malloc() instead of pymalloc, whose free() and realloc() see an address that is not
  * theirs and hand it on to free() and realloc(), which are hooked: so not one instruction is added to freeing.
  */
-static COLD void *sampled_object(struct py_allocator *next, size_t bytes, bool zero, uintptr_t caller) {
-  (void)caller;
+static COLD void *sampled_object(struct py_allocator *next, size_t bytes, bool zero) {
+  if (thread.watching) watch();
   bool due = sample_due(bytes);
   if (due && limit_set && limit_refuses(bytes, true)) {
     state_failed(bytes, zero ? FAILURE_CALLOC : FAILURE_MALLOC, FAILURE_BY_LIMIT, 0, 0);
@@ -256,13 +408,15 @@ static COLD void *sampled_object(struct py_allocator *next, size_t bytes, bool z
   void *block = process_malloc(bytes ? bytes : 1);
   thread.inside = 0;
   if (!block) return zero ? next->calloc(next->context, 1, bytes) : next->malloc(next->context, bytes);
-  if (zero) memset(block, 0, bytes);
-  state_note(block, bytes, KIND_OBJECT, 0, 0);
+  /* What malloc() left in it must not be taken for an object. */
+  memset(block, 0, zero || bytes < WATCHED_BYTES ? bytes : WATCHED_BYTES);
+  watch_first_uses(block, state_note(block, bytes, KIND_OBJECT, 0, 0));
   return block;
 }
 
 /* A list or dict that grows within pymalloc: its new block may be the sampled one. */
 static COLD void *sampled_regrowth(struct py_allocator *next, void *old, size_t bytes) {
+  if (thread.watching) watch();
   bool due = sample_due(bytes);
   if (due && limit_set && limit_refuses(bytes, true)) {
     state_failed(bytes, FAILURE_REALLOC, FAILURE_BY_LIMIT, 0, 0);
@@ -287,17 +441,17 @@ static COLD void *sampled_regrowth(struct py_allocator *next, void *old, size_t 
 #define DOMAIN_HOOKS(domain)                                                                                          \
   static void *domain##_malloc(void *context, size_t bytes) {                                                         \
     if (UNLIKELY(bytes > SMALL_REQUEST) || LIKELY(COUNT_DOWN(bytes))) return domain##_next.malloc(context, bytes);     \
-    return sampled_object(&domain##_next, bytes, false, CALLER);                                                      \
+    return sampled_object(&domain##_next, bytes, false);                                                              \
   }                                                                                                                   \
   static void *domain##_calloc(void *context, size_t count, size_t each) {                                            \
     size_t bytes = count * each;                                                                                      \
     if (UNLIKELY(count > SMALL_REQUEST || each > SMALL_REQUEST || bytes > SMALL_REQUEST) || LIKELY(COUNT_DOWN(bytes))) \
       return domain##_next.calloc(context, count, each);                                                              \
-    return sampled_object(&domain##_next, bytes, true, CALLER);                                                       \
+    return sampled_object(&domain##_next, bytes, true);                                                               \
   }                                                                                                                   \
   static void *domain##_realloc(void *context, void *old, size_t bytes) {                                             \
     if (UNLIKELY(bytes > SMALL_REQUEST) || LIKELY(COUNT_DOWN(bytes))) return domain##_next.realloc(context, old, bytes); \
-    if (!old) return sampled_object(&domain##_next, bytes, false, CALLER);                                            \
+    if (!old) return sampled_object(&domain##_next, bytes, false);                                                    \
     return sampled_regrowth(&domain##_next, old, bytes);                                                              \
   }
 DOMAIN_HOOKS(obj)
@@ -393,6 +547,8 @@ void python_start(bool want_stacks, bool want_objects) {
       set_arena(&arena);
     }
     objects_wanted = true;
+    static const char *const kept[] = {"PyList_Type", "PyDict_Type", "PyTuple_Type", "PyFloat_Type"};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) watched_types[i] = dlsym(RTLD_DEFAULT, kept[i]);
     flags |= PYTHON_OBJECTS;
   }
   if (file) {

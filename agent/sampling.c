@@ -82,6 +82,15 @@ static void refill(void) {
   thread.rest = gap - thread.countdown;
 }
 
+/* So many requests of this thread take the slow path, without a change to which of them are sampled. */
+void sample_every_request(uint8_t requests) {
+  struct thread_state *t = &thread;
+  t->watching = requests;
+  if (t->countdown < 0) return;
+  t->rest += t->countdown;
+  t->countdown = 0;
+}
+
 /* Called when the countdown has gone below zero. */
 COLD bool sample_due(size_t bytes) {
   struct thread_state *t = &thread;
@@ -108,7 +117,9 @@ COLD bool sample_due(size_t bytes) {
     return true;
   }
   while (t->countdown < 0 && t->rest > 0) {
-    int64_t more = t->rest < COUNTDOWN_CAP ? t->rest : COUNTDOWN_CAP;
+    /* While something is watched the distance is handed out request by request: every one of them comes by here. */
+    int64_t step = t->watching ? -t->countdown : COUNTDOWN_CAP;
+    int64_t more = t->rest < step ? t->rest : step;
     t->countdown += more;
     t->rest -= more;
   }

@@ -146,6 +146,7 @@ static uint32_t intern_code(const char *code) {
 }
 
 static uint32_t intern_frame(const struct python_frame *frame) {
+  if (frame->id) return frame->id;
   uint32_t code = intern_code(frame->code);
   if (!code) return 0;
   uint32_t slot = (uint32_t)mix((uint64_t)code << 32 | (uint32_t)frame->last_instruction) & (FRAME_INDEX - 1);
@@ -440,10 +441,11 @@ static void look_at_callers(struct caller_stack *stack, uintptr_t caller, uintpt
   native_stack(stack, caller, here, deep);
 }
 
-COLD void state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t here) {
-  if (thread.inside) return;
+COLD uint32_t state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t here) {
+  if (thread.inside) return 0;
   thread.inside = 1;
   int saved_errno = errno;
+  uint32_t noted = 0;
   if (is_own_process() && (file || state_begin_child())) {
     struct caller_stack stack;
     look_at_callers(&stack, caller, here, false);
@@ -468,6 +470,7 @@ COLD void state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t
         live->flags = exact ? LIVE_EXACT : 0;
         __atomic_store_n(&live->address, (uint64_t)(uintptr_t)address, __ATOMIC_RELEASE);
         uint32_t slot = (uint32_t)(live - file->live);
+        noted = slot + 1;
         if (slot == used(SECTION_LIVE)) publish(SECTION_LIVE, slot + 1);
         if (kind >= KIND_MAPPING) mapping_count++;
         account(entry, weight, exact, 1);
@@ -483,6 +486,43 @@ COLD void state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t
   }
   errno = saved_errno;
   thread.inside = 0;
+  return noted;
+}
+
+/* Is the sample still that block? Without the lock: who asks holds the GIL, without which no object is freed. */
+bool state_holds(uint32_t id, const void *address) {
+  return file && __atomic_load_n(&file->live[id - 1].address, __ATOMIC_RELAXED) == (uint64_t)(uintptr_t)address;
+}
+
+/* A frame that may be gone by the time that its stack is noted. */
+COLD uint32_t state_frame(const struct python_frame *frame) {
+  if (!file || !lock()) return 0;
+  uint32_t id = intern_frame(frame);
+  unlock();
+  return id;
+}
+
+/* A block that its allocator did not hear of has a new owner: it counts where it is used from now on. */
+COLD void state_taken_again(uint32_t id, const void *address, const struct caller_stack *stack) {
+  if (thread.inside) return;
+  thread.inside = 1;
+  int saved_errno = errno;
+  if (is_own_process() && lock()) {
+    struct coroner_live *live = &file->live[id - 1];
+    if (state_holds(id, address) && live->stack) {
+      uint32_t now = intern_stack(stack, live->kind);
+      if (now != live->stack) {
+        const bool exact = live->flags & LIVE_EXACT;
+        account(&file->stacks[live->stack - 1], live->weight, exact, -1);
+        live->stack = now;
+        account(&file->stacks[now - 1], live->weight, exact, 1);
+        file->stacks[now - 1].total += (uint64_t)live->weight;
+      }
+    }
+    unlock();
+  }
+  errno = saved_errno;
+  thread.inside = 0;
 }
 
 COLD bool state_forget(const void *address) {
@@ -495,9 +535,10 @@ COLD bool state_forget_copy(const void *address, struct coroner_live *copy) {
   thread.inside = 1;
   int saved_errno = errno;
   bool found = false;
-  if (is_own_process() && lock()) {
+  if (lock()) {
     uint32_t slot, id = live_find((uint64_t)(uintptr_t)address, &slot);
-    if (id) {
+    /* Mostly the filter was wrong: no system call for that. */
+    if (id && is_own_process()) {
       *copy = file->live[id - 1];
       live_remove(id, slot);
       found = true;

@@ -271,7 +271,7 @@ function compileAgent(name: string, program: Program, env: NodeJS.ProcessEnv): F
   const sources = fileURLToPath(new URL('../../agent/', import.meta.url));
   let files: string[];
   try {
-    files = readdirSync(sources).filter((file) => /\.[ch]$/.test(file));
+    files = readdirSync(sources).filter((file) => /\.(?:[ch]|rsp)$/.test(file));
   } catch {
     files = [];
   }
@@ -300,7 +300,8 @@ function compileAgent(name: string, program: Program, env: NodeJS.ProcessEnv): F
     const { status, stderr } = spawnSync(
       compiler,
       [
-        ...compilerFlags,
+        // A response file: gcc and clang read their options from it.
+        `@${join(sources, 'flags.rsp')}`,
         '-o',
         unfinished,
         ...files.filter((file) => file.endsWith('.c')).map((file) => join(sources, file)),
@@ -319,22 +320,6 @@ function compileAgent(name: string, program: Program, env: NodeJS.ProcessEnv): F
     rmSync(unfinished, { force: true });
   }
 }
-
-/** agent/flags.mjs has the same ones; a test compares. */
-export const compilerFlags: readonly string[] = [
-  '-std=c11',
-  '-O2',
-  '-g',
-  '-fPIC',
-  '-shared',
-  '-fvisibility=hidden',
-  '-fno-builtin-malloc',
-  '-fno-builtin-calloc',
-  '-fno-builtin-realloc',
-  '-fno-plt',
-  '-Wall',
-  '-Wextra',
-];
 
 const muslNeedsWrapper = () =>
   (process.report.getReport() as { header?: { glibcVersionRuntime?: string } }).header

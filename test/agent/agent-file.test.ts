@@ -11,7 +11,6 @@ import {
   parseAgentFile,
   type AgentFile,
 } from '../../src/parsers/agent-file.ts';
-import { compilerFlags } from '../../src/record/agent.ts';
 import { cCompiler } from '../have.ts';
 import { syntheticAgentFile, type Synthetic } from './synthetic.ts';
 
@@ -222,10 +221,3 @@ test.skipIf(cCompiler())(
     }
   },
 );
-
-test('first use compiles with the flags of the build', async () => {
-  const { agentFlags } = (await import(new URL('../../agent/flags.mjs', import.meta.url).href)) as {
-    agentFlags: readonly string[];
-  };
-  expect(compilerFlags).toEqual(agentFlags);
-});

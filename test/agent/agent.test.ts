@@ -42,6 +42,33 @@ describe.skipIf(reason)(`ground truth${reason ? ` (${reason})` : ''}`, () => {
     },
   );
 
+  test.each(
+    found
+      .filter(([version]) => version.startsWith('3.'))
+      .map(([version, python]) => ({ version, python })),
+  )(
+    '$version: what comes out of a free list counts where it is kept, not where it was dropped',
+    async ({ python }) => {
+      const { stdout, signal, files } = await underAgent([
+        python,
+        program('free_lists.py'),
+        '100000',
+      ]);
+      expect(signal).toBe('SIGKILL');
+      const expected = JSON.parse(stdout) as Expected;
+      const allocations = allocationsOf(files[0]!, 'death', { leastShare: 0 });
+      for (const [kind, { line, bytes }] of Object.entries(expected)) {
+        const allocation = allocations.find((one) => one.line === line && one.function === 'keep');
+        const off = Math.abs((allocation?.bytes ?? 0) / bytes - 1);
+        expect(off, `${kind}: ${allocation?.bytes} of ${bytes}`).toBeLessThan(
+          Math.max(0.15, 4 * (allocation?.plusMinus ?? 0)),
+        );
+      }
+      const dropped = allocations.filter(({ function: name }) => name === 'drop');
+      expect(dropped.reduce((sum, { share }) => sum + share, 0)).toBeLessThan(0.04);
+    },
+  );
+
   const [, python = ''] =
     found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
   test.each(Object.keys(endings) as (keyof typeof endings)[])(
