@@ -84,13 +84,24 @@ static inline bool maybe_sampled(const void *address) {
 
 extern struct coroner_file *file;
 extern bool agent_ready;
+/* While every request takes the slow path: true, this one is none that is sampled. */
+static inline bool sample_passes(void) {
+  const int64_t left = thread.rest + thread.countdown;
+  if (left <= 0 || !thread.seeded || thread.inside || !agent_ready) return false;
+  thread.rest = left;
+  thread.countdown = 0;
+  return true;
+}
 extern uint32_t state_pace_ms;
 void state_open(const char *folder, uint32_t parent);
 bool state_open_later(const char *folder, uint32_t parent);
 /* Added to the kind: counts as nothing until its resident pages are looked at. */
 #define NOTE_RESERVED 0x8000u
 uint32_t state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t stack); /* its id; 0: not noted */
-bool state_holds(uint32_t id, const void *address);
+/* Is the sample still that block? Without the lock: who asks holds the GIL, without which no object is freed. */
+static inline bool state_holds(uint32_t id, const void *address) {
+  return file && __atomic_load_n(&file->live[id - 1].address, __ATOMIC_RELAXED) == (uint64_t)(uintptr_t)address;
+}
 void state_taken_again(uint32_t id, const void *address, const struct caller_stack *stack);
 uint32_t state_frame(const struct python_frame *frame); /* its id; 0: no room */
 bool state_forget(const void *address);

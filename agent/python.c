@@ -253,9 +253,11 @@ static bool raw_unchanged(void) {
  * list since the last request. A list asks for its items next: its line is the one that runs now. The others ask for
  * nothing more: between the last request and this one, the instruction that builds a dict or a tuple is looked for; where
  * there is none, what ran at the last request, which mostly made what goes into it, is the better guess.
- * What is given back later than WATCHED_REQUESTS requests after it was made stays where it was.
+ * What is given back later than WATCHED_REQUESTS requests after it was made stays where it was. Where objects of that size
+ * are not given back (or have no free list) time and again, only every 16th is watched.
  */
-#define WATCHED_REQUESTS 200u
+#define WATCHED_REQUESTS 64u
+#define WATCHED_CHANGES 8u
 #define WATCHED_NEW 4u
 #define WATCHED_BYTES 64u
 static const void *watched_types[4];
@@ -263,6 +265,8 @@ static const void *watched_types[4];
 static struct {
   const char *block;
   uint32_t id;
+  uint8_t *dull;   /* how often nothing happened to such objects */
+  uint8_t changes; /* left to be followed */
   uint8_t unknown; /* requests until it must have been filled in; 0: it is known what it is */
   uint8_t count;   /* offset of its reference count */
   uint8_t kind;    /* index in watched_types; WATCHED_KEYS */
@@ -289,8 +293,15 @@ static int count_offset(const char *block) {
   return word_at(block, 0) < 4096 && (layout->version < 0x030b ? size == 8 : (size & 0xffff) == 0x0303) ? 0 : -1;
 }
 
-static void watch_first_uses(const void *block, uint32_t id) {
+static uint8_t dull_objects[8192];
+
+static void watch_first_uses(const void *block, size_t bytes, uint32_t id) {
   if (!id || !layout || !stacks_wanted || !watched_types[0]) return;
+  uint8_t *dull = &dull_objects[(file->live[id - 1].stack * 31u + (uint32_t)bytes / 16u) % sizeof dull_objects];
+  if (*dull >= 8 && ++*dull % 16) return;
+  if (*dull < 8) ++*dull;
+  watched.dull = dull;
+  watched.changes = WATCHED_CHANGES;
   watched.block = block;
   watched.id = id;
   watched.unknown = WATCHED_NEW;
@@ -366,7 +377,7 @@ static COLD void taken_again(void) {
 }
 
 /* With the GIL held: an object is not freed meanwhile. */
-static COLD void watch(void) {
+static inline void watch(void) {
   struct thread_state *t = &thread;
   if (t->inside) return;
   t->watching--;
@@ -384,6 +395,11 @@ static COLD void watch(void) {
     watched.unknown = 0;
   }
   const bool given = word_at(watched.block, watched.count) == 0;
+  if (given != watched.given && watched.changes) {
+    watched.changes--;
+    *watched.dull = 0;
+    t->watching = WATCHED_REQUESTS;
+  }
   if (watched.given && !given) taken_again();
   if (given && watched.kind != WATCHED_LIST) {
     if (!watched.given) watched.last.id = 0;
@@ -397,7 +413,10 @@ static COLD void watch(void) {
  * theirs and hand it on to free() and realloc(), which are hooked: so not one instruction is added to freeing.
  */
 static COLD void *sampled_object(struct py_allocator *next, size_t bytes, bool zero) {
-  if (thread.watching) watch();
+  if (thread.watching) {
+    watch();
+    if (sample_passes()) return zero ? next->calloc(next->context, 1, bytes) : next->malloc(next->context, bytes);
+  }
   bool due = sample_due(bytes);
   if (due && limit_set && limit_refuses(bytes, true)) {
     state_failed(bytes, zero ? FAILURE_CALLOC : FAILURE_MALLOC, FAILURE_BY_LIMIT, 0, 0);
@@ -410,7 +429,7 @@ static COLD void *sampled_object(struct py_allocator *next, size_t bytes, bool z
   if (!block) return zero ? next->calloc(next->context, 1, bytes) : next->malloc(next->context, bytes);
   /* What malloc() left in it must not be taken for an object. */
   memset(block, 0, zero || bytes < WATCHED_BYTES ? bytes : WATCHED_BYTES);
-  watch_first_uses(block, state_note(block, bytes, KIND_OBJECT, 0, 0));
+  watch_first_uses(block, bytes, state_note(block, bytes, KIND_OBJECT, 0, 0));
   return block;
 }
 

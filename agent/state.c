@@ -489,11 +489,6 @@ COLD uint32_t state_note(const void *address, size_t bytes, uint16_t kind, uintp
   return noted;
 }
 
-/* Is the sample still that block? Without the lock: who asks holds the GIL, without which no object is freed. */
-bool state_holds(uint32_t id, const void *address) {
-  return file && __atomic_load_n(&file->live[id - 1].address, __ATOMIC_RELAXED) == (uint64_t)(uintptr_t)address;
-}
-
 /* A frame that may be gone by the time that its stack is noted. */
 COLD uint32_t state_frame(const struct python_frame *frame) {
   if (!file || !lock()) return 0;
