@@ -10,6 +10,7 @@ test.each([
   ['LC_ALL beats LANG', terminal, { LC_ALL: 'C', LANG: 'de_DE.UTF-8' }, { unicode: false }],
   ['latin-1', terminal, { LANG: 'de_DE.ISO-8859-1' }, { unicode: false }],
   ['a pipe', {}, { LANG: 'C.UTF-8' }, { color: false, columns: 80, hyperlinks: false }],
+  ['a serial console', { isTTY: true, columns: 0 }, {}, { columns: 80 }],
   ['a pipe with FORCE_COLOR', {}, { FORCE_COLOR: '1' }, { color: true, hyperlinks: false }],
   ['dumb', terminal, { TERM: 'dumb' }, { color: false }],
   ['old VTE', terminal, { VTE_VERSION: '4402' }, { hyperlinks: false }],

@@ -21,7 +21,8 @@ export function terminalOptions(
   const isTerminal = stream.isTTY === true;
   const color = asked.color !== false && wantsColor(isTerminal, env);
   return {
-    columns: stream.columns ?? (Number(env['COLUMNS']) || 80),
+    // A serial console has 0 columns: nobody told it a size.
+    columns: stream.columns || Number(env['COLUMNS']) || 80,
     color,
     unicode: isUtf8(env),
     hyperlinks: color && isTerminal && hasHyperlinks(env),

@@ -134,6 +134,13 @@ function unknowns(
     .filter(
       ({ what }) =>
         best.confidence !== 'certain' || !what.startsWith('Whether the process died of it'),
+    )
+    // A flag of the whole container or unit, and beside it the kernel's own words on the process.
+    .filter(
+      ({ what }) =>
+        best.confidence !== 'certain' ||
+        best.victim?.pid === undefined ||
+        !what.startsWith('Which process of '),
     );
   if (compareConfidence(best.confidence, 'certain') < 0)
     for (const { id, place, status, detail, command } of sources) {

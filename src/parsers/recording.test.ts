@@ -195,6 +195,57 @@ describe('SIGKILL', () => {
   });
 });
 
+describe('memory guards', () => {
+  const earlyoom = (pid: number) =>
+    `Jan 31 12:00:01 guest earlyoom[197]: low memory! at or below SIGTERM limits: mem 10.00%, swap 10.00%
+Jan 31 12:00:01 guest earlyoom[197]: sending SIGTERM to process ${pid} uid 0 "python3": badness 1208, VmRSS 289 MiB
+`;
+  const oomd = (path: string) =>
+    `Jan 31 12:00:01 guest systemd-oomd[174]: Killed ${path} due to memory pressure for ${path} being 36.70% > 20.00% for > 5s with reclaim activity\n`;
+  const ended = (signal: string, guards: string) =>
+    verdict({
+      events: [process(), gone({ signal }), kernelRead],
+      samples: [calm],
+      kernel: [],
+      files: { 'guards.log': guards },
+    }).incidents;
+
+  test('SIGTERM from earlyoom is no normal stop', () => {
+    expect(ended('SIGTERM', earlyoom(2400))).toMatchObject([
+      {
+        cause: 'userspace-oom-daemon',
+        confidence: 'certain',
+        killer: { name: 'earlyoom' },
+        victim: { pid: 2400 },
+        at: '2026-01-31T12:00:02.000Z',
+      },
+    ]);
+  });
+
+  test("a process of somebody else is none of the run's", () => {
+    expect(ended('SIGTERM', earlyoom(77))).toEqual([]);
+    expect(ended('SIGKILL', oomd('/other'))).toMatchObject([{ cause: 'not-memory' }]);
+    // named like ours, and not above it
+    expect(ended('SIGKILL', oomd('/jo'))).toMatchObject([{ cause: 'not-memory' }]);
+  });
+
+  test('systemd-oomd names the cgroup: ours in it died of that', () => {
+    expect(ended('SIGKILL', oomd('/job'))).toMatchObject([
+      { cause: 'userspace-oom-daemon', confidence: 'certain', victim: { pid: 2400 } },
+    ]);
+  });
+
+  test('in a pid namespace the pids are others', () => {
+    const { incidents } = verdict({
+      start: { initialPidNamespace: false },
+      events: [process(), gone({ signal: 'SIGTERM' }), kernelRead],
+      samples: [calm],
+      files: { 'guards.log': earlyoom(2400) },
+    });
+    expect(incidents).toEqual([]);
+  });
+});
+
 describe('workers', () => {
   test('killed while the parent waits: the parent is named', () => {
     const waiting = (atMs: number): SampleLine => ({

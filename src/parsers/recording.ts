@@ -16,6 +16,7 @@ import type {
   Evidence,
   HostCounters,
   KernelNotice,
+  KillerRecord,
   ProcessExit,
   ProcessLimits,
   ProgramError,
@@ -78,7 +79,13 @@ export function parseIncident(
   return {
     start,
     end,
-    evidence: [...kernel, ...words, ...recorded, ...looked],
+    evidence: [
+      ...kernel,
+      ...guardEvidence(start, texts, told, withParsers),
+      ...words,
+      ...recorded,
+      ...looked,
+    ],
     sources: sourcesOf(start, end, texts, events),
     recording: toRecording(start, end, told, events, samples, words, looks),
   };
@@ -654,6 +661,46 @@ function kernelEvidence(
       ? fact
       : { ...fact, when: whenOf(start, (uptime - begun) * 1000) };
   });
+}
+
+/** What memory guards say of processes of this run, and of cgroups in which some of them died. */
+function guardEvidence(
+  start: IncidentStart,
+  texts: ReadonlyMap<string, string>,
+  told: Told,
+  withParsers: readonly Parser[],
+): readonly KillerRecord[] {
+  const text = texts.get('guards.log');
+  if (text === undefined || start.initialPidNamespace === false) return [];
+  const killed = [...told.processes.values()]
+    .filter(({ gone }) => gone?.signal === 'SIGKILL' || gone?.signal === 'SIGTERM')
+    .toSorted((a, b) => (b.peaks.rss ?? 0) - (a.peaks.rss ?? 0));
+  return parseText('guards.log', text, withParsers).flatMap((fact): KillerRecord[] => {
+    if (fact.kind !== 'killer-record') return [];
+    const { victim, subject } = fact;
+    if (victim?.pid !== undefined)
+      return killed.some(({ seen }) => seen.pid === victim.pid)
+        ? [{ ...fact, ...deathOf(start, told, victim.pid) }]
+        : [];
+    // A whole cgroup: of ours in it the one whose death the run is about, else the largest.
+    const within = killed.filter(
+      ({ seen: { cgroup } }) =>
+        subject !== undefined &&
+        subject !== '/' &&
+        (cgroup === subject || cgroup?.startsWith(`${subject}/`)),
+    );
+    const one = within.find(({ seen }) => seen.pid === told.commandPid) ?? within[0];
+    if (one === undefined) return [];
+    const { pid, name, cgroup } = one.seen;
+    const named = { pid, name, ...(cgroup === undefined ? {} : { cgroup }) };
+    return [{ ...fact, ...deathOf(start, told, pid), victim: { ...victim, ...named } }];
+  });
+}
+
+/** The journal's times have neither year nor zone; the recorder's own clock saw the death. */
+function deathOf(start: IncidentStart, told: Told, pid: number): Pick<KillerRecord, 'when'> {
+  const gone = told.processes.get(pid)?.gone;
+  return gone == null ? {} : { when: whenOf(start, gone.atMs) };
 }
 
 function sourcesOf(

@@ -1,6 +1,8 @@
 import { readlinkSync, watch, writeFileSync, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import { findMounts } from '../machine/cgroup.ts';
+import { ask } from '../machine/ask.ts';
+import { askGuards, runningGuards } from '../machine/guards.ts';
 import { bootId, hostReader, machineFacts } from '../machine/host.ts';
 import { askForKernelLog, followKernelLog } from '../machine/kernel-log.ts';
 import { procAt } from '../machine/proc.ts';
@@ -151,6 +153,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const names = new Map<number, string>();
   let notable = false;
   let ended = false;
+  /** Something was ended by a signal that guards send, and the kernel log does not say that it was the kernel. */
+  let unexplained = false;
+  let memoryWasShort = false;
 
   let thin = 1;
   let lines = 0;
@@ -180,11 +185,16 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     },
     onGone: (pid, name, signal) => {
       if (signal !== null) notable = true;
+      if (signal !== null && guardsSignals.test(signal)) unexplained = true;
       if (signal === 'SIGKILL') sayKill(pid, `${name} (pid ${pid}) was killed by SIGKILL`);
     },
     onSample: (event) => {
+      const { host } = event;
+      if (host?.availableBytes !== undefined && start.machine.totalBytes !== undefined)
+        memoryWasShort ||= host.availableBytes < start.machine.totalBytes / 5;
       const stall = stalls.take(event);
       if (stall !== null) {
+        memoryWasShort = true;
         notable = true;
         writeEvent(stall);
         if (stall.stillGoingOn) sayStall(stall);
@@ -358,6 +368,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
       if (companion.notable?.() === true) notable = true;
     });
   await finishKernelLog().catch((error: unknown) => note(`kernel log: ${String(error)}`));
+  await finishGuards().catch((error: unknown) => note(`memory guards: ${String(error)}`));
   guard('end', () => finish(ending));
   stopPassing();
   return {
@@ -403,6 +414,23 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     );
   }
 
+  /** A guard in user space leaves nothing in the kernel log: its own words are in the journal. */
+  async function finishGuards(): Promise<void> {
+    const bySignal = ending.signal !== null && guardsSignals.test(ending.signal);
+    const byShell = ending.exitCode === 137 || ending.exitCode === 143;
+    if (roots.kernelLog !== realRoots.kernelLog || !(unexplained || bySignal || byShell)) return;
+    const guards = runningGuards(roots.proc);
+    if (guards.length === 0) return;
+    const { text, source } = await askGuards(
+      guards,
+      startedWall.getTime() / 1000,
+      memoryWasShort ? [250, 500, 750] : [],
+      ask,
+    );
+    if (text !== '') writer.append('guards.log', text);
+    writeEvent({ what: 'source', atMs: clock(), ...source });
+  }
+
   function finish(ending: Ending | null): void {
     for (const watcher of watchers) watcher.close();
     const survivors = [...tree.alive.values()].filter((process) => !process.ended);
@@ -424,6 +452,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
 const tellingKernelLine =
   /Killed process (\d+)|__vm_enough_memory: pid: (\d+)|\[(\d+)\](?:: segfault at| trap)|\((\d+)\): VmData/;
 const tellingWords = /[Mm]emory|[Kk]illed|OOM|oom|SIGKILL|alloc|ENOMEM|signal|Exception|Error/;
+
+/** What earlyoom, nohang and systemd-oomd send. */
+const guardsSignals = /^SIG(?:TERM|KILL)$/;
 
 const tightest = (cgroups: readonly WatchedCgroup[]) => {
   const limits = cgroups.map(({ limits }) => limits.limitBytes).filter((bytes) => bytes !== null);

@@ -116,6 +116,10 @@ test('a traced kill names its sender; the kernel, other signals and no trace say
   expect(traced({ sender: { ...sender, name: 'earlyoom' } })[0]).toMatchObject({
     cause: 'userspace-oom-daemon',
   });
+  expect(traced({ sender: { ...sender, name: 'earlyoom' }, signal: 'SIGTERM' })[0]).toMatchObject({
+    cause: 'userspace-oom-daemon',
+    confidence: 'strong',
+  });
   expect(traced({ sender: { ...sender, kernel: true } })).toEqual([]);
   expect(traced({ sender, signal: 'SIGTERM' })).toEqual([]);
   expect(traced({})).toEqual([]);

@@ -249,10 +249,11 @@ function echoSubject(
 
 function unknowns(best: KillerRecord) {
   if (best.witness === 'direct') return [];
+  const whole = best.by === 'systemd' ? 'unit' : 'container';
   return [
     {
-      what: 'Which process of the container was killed, and when',
-      why: `the flag of ${best.by} speaks of the whole container and stays set until it is started again`,
+      what: `Which process of the ${whole} was killed, and when`,
+      why: `the flag of ${best.by} speaks of the whole ${whole} and stays set until it is started again`,
       command: "sudo journalctl -k | grep -i 'killed process'",
     },
   ];

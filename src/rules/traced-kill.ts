@@ -14,9 +14,11 @@ export const tracedKill = defineRule({
   judge: (facts) =>
     facts['process-exit'].flatMap((exit): readonly Finding[] => {
       const { sender, signal } = exit;
-      if (sender === undefined || sender.kernel || signal !== 'SIGKILL' || sender.pid === exit.pid)
-        return [];
-      return [memoryGuards.test(sender.name) ? guard(exit, sender.name) : other(exit, sender)];
+      if (sender === undefined || sender.kernel || sender.pid === exit.pid) return [];
+      // Guards ask first: SIGTERM of one of them is a kill, of anybody else a normal stop.
+      if (memoryGuards.test(sender.name) && (signal === 'SIGKILL' || signal === 'SIGTERM'))
+        return [guard(exit, sender.name, signal)];
+      return signal === 'SIGKILL' ? [other(exit, sender)] : [];
     }),
 });
 
@@ -35,12 +37,12 @@ const other = (exit: ProcessExit, { pid, name }: NonNullable<ProcessExit['sender
   victim: victimOf(exit),
 });
 
-const guard = (exit: ProcessExit, name: string): Finding => ({
+const guard = (exit: ProcessExit, name: string, signal: string): Finding => ({
   subject: subjectOf(exit),
   cause: 'userspace-oom-daemon',
   confidence: 'strong',
   headline: `${name} killed ${nameOf(exit)}`,
-  because: [reason(exit, `a tracepoint saw ${name} send SIGKILL to it`)],
+  because: [reason(exit, `a tracepoint saw ${name} send ${signal} to it`)],
   killer: { name, ...(exit.sender === undefined ? {} : { pid: exit.sender.pid }) },
   victim: victimOf(exit),
 });

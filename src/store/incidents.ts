@@ -85,6 +85,7 @@ export const incidentFiles = [
   'samples.ndjson',
   'events.ndjson',
   'kernel.log',
+  'guards.log',
   'stderr.tail',
   'end.json',
   'report.json',

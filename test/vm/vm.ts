@@ -3,6 +3,7 @@
  * panics, swapping. QEMU without KVM, a Debian cloud kernel, this checkout of coroner inside. What it needs: `missing()`.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -43,12 +44,20 @@ export const missing = (): string | null => {
   return null;
 };
 
+const cache = (): string =>
+  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'coroner-test-vm');
+
 /** `6.1` and newer as Debian has them; the second one comes from where apt knows it (backports), or not at all. */
 export type KernelPackage = 'linux-image-cloud-amd64' | 'linux-image-6.12-cloud-amd64';
+
+const leanFolder = (kernel: KernelPackage): string =>
+  join(cache(), `${kernel}-node-${process.version}`);
 
 export interface Vm {
   readonly dir: string;
   readonly kernel: string;
+  /** What boots instead of the small guest: an initramfs, and the disk /dev/vde that it hands over to. */
+  readonly system?: { readonly initrd: string; readonly disk: string };
 }
 
 /**
@@ -56,10 +65,9 @@ export interface Vm {
  * Throws with apt's or dpkg's own words when the kernel cannot be had.
  */
 export const buildVm = (kernel: KernelPackage = 'linux-image-cloud-amd64'): Vm => {
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'coroner-test-vm');
   const script = statSync(join(root, 'test/vm/build.sh')).mtimeMs;
   const init = statSync(join(root, 'test/vm/init.sh')).mtimeMs;
-  const dir = join(cache, `${kernel}-node-${process.version}`);
+  const dir = leanFolder(kernel);
   const done = join(dir, 'release');
   if (!existsSync(done) || statSync(done).mtimeMs < Math.max(script, init)) {
     mkdirSync(dir, { recursive: true });
@@ -71,6 +79,56 @@ export const buildVm = (kernel: KernelPackage = 'linux-image-cloud-amd64'): Vm =
     });
   }
   return { dir, kernel: readFileSync(done, 'utf8').trim() };
+};
+
+/** By what it is made of: the script, and the kernel whose modules it starts with. */
+const systemdFolder = (): string => {
+  const release = join(leanFolder('linux-image-cloud-amd64'), 'release');
+  const content = createHash('sha256')
+    .update(readFileSync(join(root, 'test/vm/build-systemd.sh')))
+    .update(existsSync(release) ? readFileSync(release) : '')
+    .digest('hex');
+  return join(cache(), `systemd-${content.slice(0, 12)}`);
+};
+/** The image is there: no package would be fetched for it. */
+export const systemdIsCached = (): boolean => existsSync(join(systemdFolder(), 'boot.cpio.gz'));
+
+/** Why the guest with systemd cannot be had here, or null. Whether to spend minutes on building it is left to `asked`. */
+export const missingForSystemd = (asked: boolean): string | null =>
+  missing() ??
+  (systemdIsCached()
+    ? null
+    : process.getuid?.() !== 0
+      ? 'needs root, for mmdebstrap'
+      : spawnSync('sh', ['-c', 'command -v mmdebstrap']).status !== 0
+        ? 'needs mmdebstrap: mmdebstrap'
+        : asked
+          ? null
+          : 'needs a guest with systemd: CORONER_SYSTEMD_GUEST=1 builds it once');
+
+export interface SystemdVm extends Vm {
+  /** Names of the packages in it: what Debian has not got is not there. */
+  readonly packages: ReadonlySet<string>;
+}
+
+/** A Debian with systemd and the guards, built once: minutes, 150 MB of packages. Throws with mmdebstrap's own words. */
+export const buildSystemdVm = (): SystemdVm => {
+  const vm = buildVm();
+  const dir = systemdFolder();
+  if (!systemdIsCached())
+    execFileSync('bash', [join(root, 'test/vm/build-systemd.sh'), dir, vm.dir], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, PATH: path },
+      timeout: 900_000,
+    });
+  const packages = readFileSync(join(dir, 'packages'), 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ', 1)[0] ?? '');
+  return {
+    ...vm,
+    system: { initrd: join(dir, 'boot.cpio.gz'), disk: join(dir, 'root.ext4') },
+    packages: new Set(packages),
+  };
 };
 
 export interface VmOptions {
@@ -107,6 +165,7 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
     'agent',
     'docs/causes',
     'docs/example',
+    'docs/recipes',
     'test/vm',
     'test/programs',
   ];
@@ -139,6 +198,7 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
     [join(work, 'checkout.ext4'), 'snapshot=on'],
     [disk('swap', Math.max(swapMiB, 1)), 'cache=unsafe'],
     [disk('out.tar', 64), 'cache=unsafe'],
+    ...(vm.system === undefined ? [] : [[vm.system.disk, 'snapshot=on'] as const]),
   ].flatMap(([file, flags]) => ['-drive', `file=${file},if=virtio,format=raw,${flags}`]);
   const started = Date.now();
   // Never kvm: where the host is itself virtual it was seen to hang for ever after `Probing EDD ... ok`.
@@ -162,10 +222,10 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
       '-kernel',
       join(vm.dir, 'vmlinuz'),
       '-initrd',
-      join(vm.dir, 'guest.cpio.gz'),
+      vm.system?.initrd ?? join(vm.dir, 'guest.cpio.gz'),
       ...drives,
       '-append',
-      `console=ttyS0 panic=-1 quiet loglevel=7 ignore_loglevel swapMiB=${swapMiB} job=${jobs.join(',')} ${kernelArguments}`,
+      `console=ttyS0 panic=-1 quiet loglevel=7 ignore_loglevel swapMiB=${swapMiB} job=${jobs.join(',')} ${kernelArguments}${vm.system === undefined ? '' : ' systemd.show_status=0 systemd.log_target=journal'}`,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );

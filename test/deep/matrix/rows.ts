@@ -721,24 +721,12 @@ export const rows: readonly Row[] = [
   thrash,
 ];
 
-/** Deaths that neither this host nor the small virtual machine can be made to die, and why. Fixtures stand in for most of them. */
+/** Deaths that neither this host nor a virtual machine can be made to die (vm.test.ts, systemd.test.ts), and why. Fixtures stand in for most of them. */
 export const notProvoked: readonly {
   readonly id: string;
   readonly what: string;
   readonly why: string;
 }[] = [
-  ...['OOMPolicy=stop', 'OOMPolicy=continue', 'OOMPolicy=kill', 'ExecStopPost', 'coredumpctl'].map(
-    (what) => ({
-      id: `systemd-${what.replace(/\W+/g, '-').toLowerCase()}`,
-      what: `systemd: ${what}`,
-      why: 'needs a guest with systemd, which the small virtual machine has not',
-    }),
-  ),
-  ...['systemd-oomd', 'earlyoom', 'nohang'].map((what) => ({
-    id: `guard-${what}`,
-    what: `U1 to U3, U5: killed by ${what}`,
-    why: 'needs a guest with systemd, which the small virtual machine has not',
-  })),
   { id: 'cpuset', what: 'K5: cpuset and memory policy', why: 'needs several NUMA nodes' },
   { id: 'kubernetes', what: 'U6: eviction by the kubelet', why: 'needs a cluster' },
   { id: 'scheduler', what: 'U8: memory limits of Slurm, LSF, PBS', why: 'needs a cluster' },

@@ -1,0 +1,33 @@
+# docs/recipes/systemd.md, as it stands there: only the limits are smaller, by drop-ins
+cp $programs/hog.py /srv/app/app.py
+units=/etc/systemd/system
+python3 - <<'PY'
+import re
+blocks = re.findall(r"```ini\n(.*?)```", open("/coroner/docs/recipes/systemd.md").read(), re.S)
+assert len(blocks) == 4, len(blocks)
+units = "/etc/systemd/system/"
+import os
+os.makedirs(units + "service.d")
+open(units + "recorded.service", "w").write(blocks[0])
+open(units + "app.service", "w").write(blocks[1])
+open(units + "coroner@.service", "w").write(blocks[2])
+open(units + "service.d/coroner.conf", "w").write(blocks[3])
+open(units + "failing.service", "w").write("[Service]\nExecStart=/usr/bin/python3 /srv/app/app.py\nMemoryMax=1G\n")
+PY
+for name in recorded app failing; do
+  mkdir $units/$name.service.d; printf '[Service]\nMemoryMax=200M\nMemorySwapMax=0\n' > $units/$name.service.d/small.conf
+done
+systemctl daemon-reload
+for name in recorded app failing; do
+  systemctl start $name; ended $name
+  systemctl show $name -p Result -p ExecMainStatus
+done
+sleep 1; ended coroner@failing.service
+systemctl list-units --all --no-legend 'coroner@*'
+systemctl show coroner@failing.service -p Result -p ExecMainStatus
+journalctl --sync
+for name in recorded app coroner@failing.service; do journalctl --no-pager -o cat -u $name > $name.txt; done
+journalctl --no-pager -o short > journal.short
+ls -la /var/lib/coroner; cp /var/lib/coroner/*.html .
+coroner show --store /var/lib/coroner last > shown.txt
+rm -r $units/service.d $units/coroner@.service; systemctl daemon-reload
