@@ -3,7 +3,7 @@
 //
 // Ends with `N passed, N failed, N skipped`, and before it every skipped test by name. With CORONER_TEST_COUNTS=FILE the
 // counts go there as well, one JSON object a line, so that a caller can add up several runs.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
@@ -47,10 +47,11 @@ if (!existsSync(built) || statSync(built).mtimeMs < sources) {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
-try {
-  const counts = join(folder, 'counts.json');
-  const matrix = process.env.CORONER_MATRIX_RESULTS ?? join(folder, 'matrix.ndjson');
-  const vitest = spawnSync(
+const matrix = process.env.CORONER_MATRIX_RESULTS ?? join(folder, 'matrix.ndjson');
+/** Vitest over one lane of the tests (vitest.config.ts): its output as it comes, what became of each test added to `total`. */
+const run = async (lane) => {
+  const counts = join(folder, `counts-${lane}.json`);
+  const vitest = spawn(
     process.execPath,
     [
       join(root, 'node_modules/vitest/vitest.mjs'),
@@ -66,18 +67,26 @@ try {
         ...process.env,
         CORONER_VITEST_COUNTS: counts,
         CORONER_MATRIX_RESULTS: matrix,
-        CORONER_DEEP: deep ? '1' : '',
+        CORONER_DEEP: lane,
       },
     },
   );
-  if (existsSync(matrix)) console.log(`\n${table(readRows(matrix))}`);
+  const ended = await new Promise((resolve) => {
+    vitest.on('exit', (code, signal) => resolve(code ?? signal));
+  });
   if (existsSync(counts)) {
     const seen = JSON.parse(readFileSync(counts, 'utf8'));
     total.passed += seen.passed;
     for (const key of ['failed', 'retried', 'skipped', 'seconds']) total[key].push(...seen[key]);
-    if (vitest.status !== 0 && seen.failed.length === 0)
-      total.failed.push({ name: `vitest ended with ${vitest.status ?? vitest.signal}`, words: [] });
+    if (ended !== 0 && seen.failed.length === 0)
+      total.failed.push({ name: `vitest ended with ${ended}`, words: [] });
   } else total.failed.push({ name: 'vitest gave no counts', words: [] });
+};
+// Two lanes side by side where all is run; where something was chosen, just that.
+const lanes = !deep ? [''] : rest.length > 0 ? ['all'] : ['deaths', 'computing'];
+try {
+  await Promise.all(lanes.map(run));
+  if (existsSync(matrix)) console.log(`\n${table(readRows(matrix))}`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

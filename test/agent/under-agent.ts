@@ -3,12 +3,8 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  agentCompanion,
-  agentFor,
-  readAgentFiles,
-  type AgentOptions,
-} from '../../src/record/agent.ts';
+import { agentCompanion, agentFor, type AgentOptions } from '../../src/record/agent.ts';
+import { readAgentFiles } from '../../src/record/agent-evidence.ts';
 import type { AgentFile } from '../../src/parsers/agent-file.ts';
 
 export interface UnderAgent {

@@ -99,14 +99,17 @@ const launch = async (
   const timers: NodeJS.Timeout[] = [];
   if (row.end)
     timers.push(
-      setTimeout(() => {
-        const [first] = place.cgroup?.pids() ?? [];
-        try {
-          process.kill(first ?? child.pid ?? 0, row.end?.signal);
-        } catch {
-          // gone
-        }
-      }, row.end.afterMs),
+      setTimeout(
+        () => {
+          const [first] = place.cgroup?.pids() ?? [];
+          try {
+            process.kill(first ?? child.pid ?? 0, row.end?.signal);
+          } catch {
+            // gone
+          }
+        },
+        (place.isBare ? row.end.bareAfterMs : undefined) ?? row.end.afterMs,
+      ),
     );
   timers.push(
     setTimeout(() => {
@@ -141,7 +144,11 @@ const launch = async (
 };
 
 /** Prepares folder, cgroups and port, and clears them away whatever happens. */
-export const inPlace = async <T>(row: Row, use: (place: Place) => Promise<T>): Promise<T> => {
+export const inPlace = async <T>(
+  row: Row,
+  isBare: boolean,
+  use: (place: Place) => Promise<T>,
+): Promise<T> => {
   const work = mkdtempSync(join(tmpdir(), `coroner-row-`));
   const folder = join(work, 'cwd');
   mkdirSync(folder);
@@ -158,6 +165,7 @@ export const inPlace = async <T>(row: Row, use: (place: Place) => Promise<T>): P
       python: row.python ?? systemPython,
       cgroup: own,
       port: await freePort(),
+      isBare,
       cleanUp: (step) => steps.push(step),
     };
     return await use(place);
@@ -219,7 +227,7 @@ export const live = (
   row: Row,
   guise?: Guise,
 ): Promise<Provoked & { readonly folder: Report | Error; readonly cgroup: string | null }> =>
-  inPlace(row, async (place) => {
+  inPlace(row, false, async (place) => {
     const store = join(place.folder, '../store');
     const json = join(place.folder, '../report.json');
     if (guise) for (const open of [place.folder, join(place.folder, '..')]) chmodSync(open, 0o777);
@@ -250,7 +258,7 @@ export const live = (
 
 /** Bare, from a shell as a person would start it; then `coroner diagnose` on its stderr and on what the kernel wrote meanwhile. */
 export const after = (row: Row): Promise<Provoked & { readonly cgroup: string | null }> =>
-  inPlace(row, async (place) => {
+  inPlace(row, true, async (place) => {
     const mark = `coroner-test ${row.id} ${process.pid} ${Date.now()}`;
     const logged = asRoot() === null && kernelLog() === null;
     if (row.rateLimited) await sleep(6000);

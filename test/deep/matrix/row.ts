@@ -31,6 +31,8 @@ export interface Place {
   readonly python: string;
   readonly cgroup: TestCgroup | null;
   readonly port: number;
+  /** Without coroner, for what is left behind: a row that only waits for coroner to notice something need not wait. */
+  readonly isBare: boolean;
   readonly cleanUp: (step: () => void) => void;
 }
 
@@ -45,7 +47,12 @@ export interface Row {
   readonly command: (place: Place) => readonly string[];
   readonly environment?: (place: Place) => Readonly<Record<string, string>>;
   /** Ends what never ends by itself. To the process in the row's cgroup or, without one, to the command. */
-  readonly end?: { readonly afterMs: number; readonly signal: NodeJS.Signals };
+  readonly end?: {
+    readonly afterMs: number;
+    /** Bare, where it need not go on until coroner has noticed. Default: `afterMs`. */
+    readonly bareAfterMs?: number;
+    readonly signal: NodeJS.Signals;
+  };
   readonly timeoutMs?: number;
   /** From `coroner run`, and from its incident folder alone. */
   readonly live: Expected;

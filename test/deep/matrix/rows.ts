@@ -131,7 +131,7 @@ const assassinations: readonly Row[] = [
     needs: [needs.v1],
     cgroups: [{ limitBytes: 80 * MiB, swapBytes: 0, oomKillDisable: true }],
     command: script('hog.py'),
-    end: { afterMs: 12_000, signal: 'SIGKILL' },
+    end: { afterMs: 12_000, bareAfterMs: 4000, signal: 'SIGKILL' },
     live: { cause: ['swap-thrash', 'kernel-cgroup-oom'], atMost: 'strong' },
     after: { cause: ['undetermined', 'not-memory'], atMost: 'strong' },
   },
@@ -255,6 +255,8 @@ const assassinations: readonly Row[] = [
       program('wsgi.py'),
       '--callable',
       'app',
+      // Else SIGTERM makes it start anew.
+      '--die-on-term',
     ],
     live: killedByCgroup(),
   },
@@ -343,7 +345,7 @@ const limits: readonly Row[] = [
       needs: [cgroup],
       cgroups: [{}],
       command: limited('RLIMIT_AS', 250 * MiB, 'livelock.py'),
-      end: { afterMs: 14_000, signal: 'SIGKILL' },
+      end: { afterMs: 14_000, bareAfterMs: 4000, signal: 'SIGKILL' },
       live: { cause: ['rlimit', 'swap-thrash'], limitOwner: 'rlimit' },
       after: { cause: ['undetermined', 'not-memory'], atMost: 'strong' },
     })),
@@ -635,7 +637,7 @@ const swap: readonly Row[] = [
       place.program('read_file.py'),
       'mmap',
       randomFile(place, 260),
-      '8',
+      place.isBare ? '2' : '8',
     ],
     live: { cause: ['swap-thrash'] },
     after: { cause: ['none', 'undetermined', 'not-memory'] },
@@ -650,7 +652,7 @@ const swap: readonly Row[] = [
       place.program('read_file.py'),
       'mmap',
       randomFile(place, 260),
-      '5',
+      place.isBare ? '1' : '5',
     ],
     live: nothingToSay,
   },
@@ -662,14 +664,14 @@ const swap: readonly Row[] = [
       place.program('read_file.py'),
       'direct',
       randomFile(place, 100),
-      '5',
+      place.isBare ? '1' : '5',
     ],
     live: nothingToSay,
   },
   {
     id: 'slow-network',
     what: 'look-alike: waits for the network',
-    command: script('wait_network.py', '5'),
+    command: (place) => script('wait_network.py', place.isBare ? '1' : '5')(place),
     live: nothingToSay,
   },
   {
@@ -680,7 +682,7 @@ const swap: readonly Row[] = [
         spawn(place.python, [place.program('spin.py'), '8'], { stdio: 'ignore' }),
       );
       place.cleanUp(() => others.forEach((other) => other.kill('SIGKILL')));
-      return [place.python, place.program('spin.py'), '5'];
+      return [place.python, place.program('spin.py'), place.isBare ? '1' : '5'];
     },
     live: nothingToSay,
   },
