@@ -372,11 +372,13 @@ function readExceptionType(core: CoreFile, words: Words): string | null {
 /** Smaller numbers are too common to mean anything. */
 const smallestRequestBytes = 16 << 20;
 const largestRoundingBytes = 2 << 20;
+const upTo = (unit: number, value: number): number => Math.ceil(value / unit) * unit;
 
 /**
- * A malloc beyond the mmap threshold asks the kernel three times for the size with a header, rounded to pages, to the
- * heap's top and to an arena: where the size and one of those are still in registers or on the stack around sp, it is
- * what was asked for.
+ * A malloc beyond the mmap threshold makes a chunk of the size (a header of 8 bytes, units of 16) and asks the kernel for
+ * that in whole pages, then for it as heap with some more (glibc's sysmalloc). Where the size, its chunk and one of the
+ * lengths are still in registers or on the stack around sp, it is what was asked for. Two numbers that are merely near
+ * each other are not: halves of packed integers are, now and then.
  */
 function refusedRequest(core: CoreFile, registers: Registers, stackPointer: number): number | null {
   const values = new Set<number>();
@@ -390,13 +392,12 @@ function refusedRequest(core: CoreFile, registers: Registers, stackPointer: numb
   const view = new DataView(bytes.buffer, 0, core.readMemory(from, bytes));
   for (let at = 0; at + 8 <= view.byteLength; at += 8)
     add(view.getUint32(at + 4, true) * 4294967296 + view.getUint32(at, true));
-  const sorted = [...values].sort((a, b) => a - b);
-  for (const rounded of sorted) {
-    if (rounded % 4096 !== 0) continue;
-    const asked = sorted.find(
-      (value) => value + 8 < rounded && rounded - value <= largestRoundingBytes,
-    );
-    if (asked !== undefined) return asked;
+  const lengths = [...values].filter((value) => value % 4096 === 0);
+  for (const asked of values) {
+    const chunk = upTo(16, asked + 8);
+    if (!values.has(chunk)) continue;
+    if (lengths.some((length) => length > chunk && length - chunk <= largestRoundingBytes))
+      return asked;
   }
   return null;
 }
