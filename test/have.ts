@@ -30,15 +30,26 @@ export const pythonModule = (name: string): string | null =>
   existsSync(systemPython) && runs(systemPython, ['-c', `import ${name}`])
     ? null
     : `needs ${name} for ${systemPython}`;
-/** The CPythons of pyenv, `3.12.1` to the path of its executable. */
+/** The CPythons of pyenv, `3.12.1` to the path of its executable; where there is no pyenv, the machine's own. */
 export const pythons = once((): ReadonlyMap<string, string> => {
   const folder = join(process.env['PYENV_ROOT'] ?? join(homedir(), '.pyenv'), 'versions');
-  if (!existsSync(folder)) return new Map();
-  return new Map(
-    readdirSync(folder)
-      .map((version) => [version, join(folder, version, 'bin/python')] as const)
-      .filter(([, path]) => existsSync(path)),
+  if (existsSync(folder))
+    return new Map(
+      readdirSync(folder)
+        .map((version) => [version, join(folder, version, 'bin/python')] as const)
+        .filter(([, path]) => existsSync(path)),
+    );
+  const { stdout } = spawnSync(
+    systemPython,
+    ['-c', 'import platform; print(platform.python_version())'],
+    {
+      encoding: 'utf8',
+    },
   );
+  // Later ones are not known yet: what they say is not what these tests ask.
+  return /^3\.(?:[6-9]|1[0-3])\.\d+$/.test(stdout?.trim() ?? '')
+    ? new Map([[stdout.trim(), systemPython]])
+    : new Map();
 });
 
 export interface Hierarchy {

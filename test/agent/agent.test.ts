@@ -16,7 +16,7 @@ const endings = {
 } as const;
 
 const found = [...pythons()];
-const reason = found.length === 0 ? 'needs a CPython of pyenv' : noAgent(found[0]?.[1] ?? '');
+const reason = found.length === 0 ? 'needs CPython 3.6 to 3.13' : noAgent(found[0]?.[1] ?? '');
 
 describe.skipIf(reason)(`ground truth${reason ? ` (${reason})` : ''}`, () => {
   test.each(found.map(([version, python]) => ({ version, python })))(

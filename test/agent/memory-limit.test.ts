@@ -13,7 +13,7 @@ const budget = 128 * mib;
 const found = [...pythons()];
 const [, python = ''] =
   found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
-const reason = python === '' ? 'needs a CPython of pyenv' : (noAgent(python) ?? cgroup());
+const reason = python === '' ? 'needs CPython 3.6 to 3.13' : (noAgent(python) ?? cgroup());
 
 describe.skipIf(reason)(`--memory-limit${reason ? ` (${reason})` : ''}`, () => {
   let group: TestCgroup | undefined;

@@ -17,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const found = [...pythons()];
 const [, python = ''] =
   found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
-const reason = python === '' ? 'needs a CPython of pyenv' : noAgent(python);
+const reason = python === '' ? 'needs CPython 3.6 to 3.13' : noAgent(python);
 
 let count = 0;
 /** `coroner run COMMAND`; the report it wrote. */

@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const found = [...pythons()].filter(([version]) => version.startsWith('3.'));
-const reason = found.length === 0 ? 'needs a CPython of pyenv' : noAgent(found[0]?.[1] ?? '');
+const reason = found.length === 0 ? 'needs CPython 3.6 to 3.13' : noAgent(found[0]?.[1] ?? '');
 
 /** Seconds each, and those that take a minute and more. CORONER_CPYTHON=short runs of the latter two, with one CPython. */
 const suites = ['test_gc', 'test_ctypes', 'test_fork1', 'test_mmap', 'test_tracemalloc'];

@@ -24,7 +24,7 @@ function open(what: number | string): Target {
 /** A suite must not be empty where there is none: what it lacks is said by name. */
 const needsPython = () => {
   if (versions().length === 0)
-    test.skip('every CPython of pyenv (needs a CPython of pyenv)', () => {});
+    test.skip('every CPython (needs CPython 3.6 to 3.13)', () => {});
 };
 
 describe('census', () => {
@@ -156,7 +156,7 @@ describe('holders', () => {
     },
   );
 
-  const gdb = versions().length === 0 ? 'needs a CPython of pyenv' : command('gdb');
+  const gdb = versions().length === 0 ? 'needs CPython 3.6 to 3.13' : command('gdb');
   test.skipIf(gdb !== null)(
     `the same from a core of the same moment${gdb === null ? '' : ` (${gdb})`}`,
     async () => {
