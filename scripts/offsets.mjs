@@ -62,6 +62,12 @@ try {
 } finally {
   rmSync(folder, { recursive: true });
 }
+const atHand = [...layouts.keys()];
+if (existsSync(tablesFile)) {
+  const [, object] = /= (\{.*\});\s*$/s.exec(readFileSync(tablesFile, 'utf8')) ?? [];
+  for (const [version, layout] of Object.entries(Function(`return ${object ?? '{}'}`)()))
+    if (!layouts.has(version)) layouts.set(version, layout);
+}
 const versions = [...layouts.keys()].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 
 const key = (name) => (/^\w+$/.test(name) && !/^\d/.test(name) ? name : `'${name}'`);
@@ -135,5 +141,5 @@ if (existsSync(headerFile)) {
     process.stderr.write(`agent/offsets.h, ${name}: ${numbers}\n  the headers say: ${expected}\n`);
   }
 }
-process.stdout.write(`CPythons at hand: ${versions.join(', ')}\n`);
+process.stdout.write(`CPythons with headers at hand: ${atHand.join(', ') || 'none'}\n`);
 process.exitCode = stale ? 1 : 0;
