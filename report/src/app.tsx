@@ -53,7 +53,7 @@ export function App({ data }: { data: PageData }): JSX.Element {
       <header class="top">
         <div class="bar-inner">
           <strong class="brand">coroner</strong>
-          <span class="command-line">{recording?.command.join(' ') ?? ''}</span>
+          <span class="command-line">{data.commandLine}</span>
           <button
             type="button"
             class="theme"

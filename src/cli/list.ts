@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { IncidentEnd, IncidentStart } from '../model/incident-folder.ts';
 import type { Incident } from '../model/report.ts';
 import { formatDuration } from '../model/units.ts';
+import { commandLine } from '../render/command-line.ts';
 import { safeCopy } from '../render/safe-text.ts';
 import { clipped, displayWidth, inked, type Line, type Style } from '../render/terminal/layout.ts';
 import { listIncidentFolders, readStart } from '../store/incidents.ts';
@@ -139,7 +140,7 @@ function table(rows: readonly Row[], total: number, root: string, terminal: Term
           { text: ` ${id.padEnd(idWidth)} `, style: ['dim'] },
           {
             text: clipped(
-              command.join(' '),
+              commandLine(command),
               Math.max(10, width - idWidth - 4 - displayWidth(how) - 2),
               ellipsis,
             ),

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
   closeSync,
   existsSync,
@@ -77,6 +77,11 @@ async function rehearse(
     stage.clear();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  // A reader that stops early (`| head`) ends this process wherever it is.
+  process.once('exit', () => {
+    running?.kill('SIGTERM');
+    stage.clear();
+  });
   const summary: string[] = [];
   try {
     for (const death of wanted) {
@@ -361,6 +366,8 @@ function removeCgroup(path: string): void {
   }
 }
 
+let running: ChildProcess | null = null;
+
 /** Runs one program under the recorder, as anybody would; null: no report came of it. */
 function perform(command: readonly string[], stage: Stage, color: boolean): Promise<Report | null> {
   const json = join(stage.folder, 'report.json');
@@ -369,10 +376,13 @@ function perform(command: readonly string[], stage: Stage, color: boolean): Prom
     const child = spawn(
       process.execPath,
       [coroner, 'run', '--json', json, ...(color ? [] : ['--no-color']), '--', ...command],
-      { stdio: 'inherit', timeout: boundMs, killSignal: 'SIGTERM' },
+      // What the program and the recorder say is the show itself: all of it can be paged and piped.
+      { stdio: ['inherit', 1, 1], timeout: boundMs, killSignal: 'SIGTERM' },
     );
+    running = child;
     child.on('error', () => resolve(null));
     child.on('exit', () => {
+      running = null;
       try {
         resolve(JSON.parse(readFileSync(json, 'utf8')) as Report);
       } catch {

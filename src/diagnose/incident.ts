@@ -141,7 +141,9 @@ function unknowns(
         best.confidence !== 'certain' ||
         best.victim?.pid === undefined ||
         !what.startsWith('Which process of '),
-    );
+    )
+    // The shell's notice alone cannot tell why; who saw the refusal can.
+    .filter(({ what }) => !best.cause.startsWith('alloc-failure-') || what !== 'Why it crashed');
   if (compareConfidence(best.confidence, 'certain') < 0)
     for (const { id, place, status, detail, command } of sources) {
       // Speaks of one process: memory.ts says it where that one died.

@@ -7,6 +7,8 @@ export interface PageData {
   /** The five answers of each incident. */
   readonly answers: readonly (readonly Answer[])[];
   readonly recording: PackedRecording | null;
+  /** What was run, as people know it; empty where nothing was. */
+  readonly commandLine: string;
   /** `docs/causes/<id>.md` and `docs/smells/<id>.md` of what the report names, as Markdown. */
   readonly documents: Readonly<Record<string, string>>;
   /** Source text around the frames that are shown, where the files were readable: file to first line and lines. */

@@ -308,6 +308,7 @@ function recordedEvidence(
     const among = seen.cgroup !== undefined && killing.includes(seen.cgroup);
     if (gone !== null && (saw || among || killed.has(pid))) {
       const parent = seen.parentPid === null ? undefined : told.processes.get(seen.parentPid);
+      const { wall: namedAt } = whenOf(start, seen.atMs);
       const exit: ProcessExit = {
         kind: 'process-exit',
         origin: {
@@ -324,6 +325,7 @@ function recordedEvidence(
         when: whenOf(start, gone.atMs),
         pid,
         name: seen.name,
+        ...(namedAt === undefined ? {} : { namedAt }),
         ...(seen.command === null ? {} : { command: seen.command }),
         role: seen.role,
         exitCode: gone.exitCode,

@@ -97,7 +97,12 @@ function readBytes(path: string, most = largestFileBytes): Uint8Array | null {
 export function agentEvidenceOf(
   folder: string,
   recorded: readonly Evidence[],
-): { readonly evidence: readonly Evidence[]; readonly sources: readonly SourceReport[] } {
+): {
+  readonly evidence: readonly Evidence[];
+  readonly sources: readonly SourceReport[];
+  /** Recorded names that were out of date: pid to the name of the program that it was in the end. */
+  readonly names: ReadonlyMap<number, string>;
+} {
   const { looks, sources } = readAgentFiles(folder);
   const sourceLine = sourceReader();
   const symbol = functionNames();
@@ -114,6 +119,16 @@ export function agentEvidenceOf(
       ),
     ),
     sources,
+    names: new Map(
+      looks.flatMap(({ file }) => {
+        const exit = exitOf(file.pid);
+        const isNewer =
+          exit?.namedAt !== undefined && Date.parse(file.startedAt) > Date.parse(exit.namedAt);
+        return exit !== undefined && isNewer && file.state !== 'executing' && file.name !== ''
+          ? [[exit.pid, file.name] as const]
+          : [];
+      }),
+    ),
   };
 }
 

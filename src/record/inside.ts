@@ -19,5 +19,10 @@ export function withInsideEvidence(
       fact.seenBy !== 'tracepoint' ||
       !seenInside.has(fact.pid),
   );
-  return { evidence: [...traced, ...inside.evidence], sources: inside.sources };
+  // A shell or a version manager's shim executes Python and that dies before the next sample: the name is still the shell's.
+  const named = traced.map((fact) => {
+    const name = fact.kind === 'process-exit' ? inside.names.get(fact.pid) : undefined;
+    return name === undefined ? fact : { ...fact, name };
+  });
+  return { evidence: [...named, ...inside.evidence], sources: inside.sources };
 }

@@ -225,7 +225,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
         ? ''
         : ` in ${formatBytes(stall.limit.bytes)} (${stall.limit.owner === 'cgroup' ? `cgroup ${stall.limit.path}` : (stall.limit.path ?? '')})`;
     say(
-      `${who} ${stallWords[stall.how]}${limit}${stall.slowdown === undefined ? '' : `, about ${Math.round(stall.slowdown)} times slower`}`,
+      `${who} ${stallWords[stall.how]}${limit}${stall.slowdown === undefined ? '' : `, already about ${Math.round(stall.slowdown)} times slower`}`,
     );
   };
 

@@ -5,6 +5,7 @@ import { causes } from '../model/causes.ts';
 import type { PageData, SourceExcerpt } from '../model/page.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report, StackFrame } from '../model/report.ts';
+import { commandLine } from './command-line.ts';
 import { packRecording } from './page/pack.ts';
 import { safeCopy } from './safe-text.ts';
 import { belowDirectory, fiveAnswers } from './words.ts';
@@ -43,6 +44,7 @@ export function renderHtml(
       packed === null
         ? null
         : { ...safeCopy({ ...packed, packed: '' }, false), packed: packed.packed },
+    commandLine: recording === undefined ? '' : safeCopy(commandLine(recording.command), false),
     documents: documentsFor(report),
     sources: embedSource ? sourcesFor(report, recording) : {},
     version,

@@ -52,7 +52,7 @@ function judge(
     ...(error.variant === undefined ? {} : { variant: error.variant }),
     headline: `${headline(error, limit)}${crash === undefined ? '' : `, and then it crashed (${crash.signal})`}`,
     because: [
-      reason(error, says(error, again.length)),
+      reason(error, says(error, repeats([error, ...again]))),
       ...(crash === undefined ? [] : [reason(crash, `${crash.by} saw it crash right after`)]),
     ],
     ...(error.stack.length === 0 ? {} : { stack: error.stack }),
@@ -75,6 +75,14 @@ function judge(
     unknown: [...lost(error), ...(limit === undefined && !commit ? [whoseLimit] : [])],
     remedies: remedies(error),
   };
+}
+
+/** How often it happened again. What the start-up hook wrote down is the same that stderr says: each counts for itself. */
+function repeats(group: readonly ProgramError[]): number {
+  const bySource = new Map<string, number>();
+  for (const { origin } of group)
+    bySource.set(origin.source, (bySource.get(origin.source) ?? 0) + 1);
+  return Math.max(...bySource.values()) - 1;
 }
 
 /** Lines within which a crash belongs to the failed allocation before it. */
@@ -126,8 +134,11 @@ function says(error: ProgramError, again: number): string {
   const array =
     error.array === undefined
       ? ''
-      : ` for an array of shape (${error.array.shape.join(', ')}) and type ${error.array.dtype}`;
-  const size = error.requestBytes === undefined ? '' : ` for ${error.requestBytes} bytes`;
+      : ` for an array of shape (${error.array.shape.join(', ')}${error.array.shape.length === 1 ? ',' : ''}) and type ${error.array.dtype}`;
+  const size =
+    error.requestBytes === undefined
+      ? ''
+      : ` for ${error.requestBytes.toLocaleString('en-US')} bytes`;
   if (lostTraceback.has(error.class ?? ''))
     return `What is left of a MemoryError: memory was so full that Python could not even print the traceback${times}`;
   const fate = {

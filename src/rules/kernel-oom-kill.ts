@@ -1,6 +1,12 @@
-import type { DeathNotice, KernelOomKill, MetricsWindow, StatedLimit } from '../model/evidence.ts';
+import type {
+  DeathNotice,
+  KernelOomKill,
+  MetricsWindow,
+  OomReport,
+  StatedLimit,
+} from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
-import type { CulpritRole, Limit, Reason, RuledOut, Unknown } from '../model/report.ts';
+import type { CulpritRole, Limit, Reason, Remedy, RuledOut, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { defineRule, reason } from './define-rule.ts';
 import {
@@ -132,6 +138,7 @@ function judge(
   const neighbour = kill.report === null ? neighbourOf(kill, reported) : null;
   const constraint = kill.constraint ?? neighbour?.constraint ?? null;
   const oomMemcg = kill.oomMemcg ?? neighbour?.oomMemcg;
+  const byHand = kill.variant === 'sysrq';
   const limit = limitOf(constraint, report ?? neighbour?.report ?? null, oomMemcg);
   const culprit = culpritOf(victim, report);
   const trigger = report?.trigger ?? null;
@@ -146,6 +153,8 @@ function judge(
       position: kill.origin.line ?? 0,
     },
     cause: causeOf(constraint),
+    // Nobody's allocation had failed. People do this to a machine that hangs for want of memory, and to one that does not.
+    ...(byHand ? { outOfMemory: enoughFree(report) ? false : null } : {}),
     ...(kill.variant === undefined ? {} : { variant: kill.variant }),
     confidence:
       kill.witness === 'choice' || kill.witness === 'reaped' || victim.pid === undefined
@@ -155,13 +164,13 @@ function judge(
     because: reasons(kill, limit, culprit, neighbour),
     against: against(kill),
     ruledOut: ruledOut(kill),
-    unknown: unknown(kill, limit),
-    remedies: remediesFor({ ...kill, constraint }, report, culprit),
+    unknown: byHand ? askedByWhom(report) : unknown(kill, limit),
+    remedies: byHand ? afterSysrq : remediesFor({ ...kill, constraint }, report, culprit),
     victim,
-    trigger,
+    trigger: byHand ? null : trigger,
     culprit,
     killer: { name: 'kernel' },
-    limit,
+    limit: byHand ? null : limit,
     ...(group.length > 1
       ? {
           related: group
@@ -186,7 +195,7 @@ function headline(kill: KernelOomKill, limit: Limit, culprit: CulpritRole | null
       ? `, filled by ${holderWords(culprit)}`
       : '';
   if (kill.variant === 'sysrq')
-    return `${subject}: somebody called the OOM killer by hand (SysRq f)`;
+    return `${subject}: asked for by SysRq (f), by hand; no limit had been reached`;
   if (kill.witness === 'reaped') return `${subject}; whose limit was reached is not in this text`;
   if (limit.owner === 'cgroup') {
     const size = limit.bytes === null ? 'memory limit' : `${formatBytes(limit.bytes)} limit`;
@@ -237,7 +246,14 @@ function reasons(
     );
   if (lines.group !== undefined)
     because.push(at(lines.group, 'the cgroup dies as a whole: memory.oom.group is set'));
-  if (lines.header !== undefined && report?.trigger?.name !== undefined)
+  if (lines.header !== undefined && kill.variant === 'sysrq')
+    because.push(
+      at(
+        lines.header,
+        'order=-1: no allocation had failed, the OOM killer was asked for by SysRq (K10)',
+      ),
+    );
+  else if (lines.header !== undefined && report?.trigger?.name !== undefined)
     because.push(
       at(
         lines.header,
@@ -270,8 +286,44 @@ function reasons(
   return because;
 }
 
+/** Of the machine's memory, free when the kernel printed its report: more than this and nothing was short. */
+const plenty = 0.1;
+
+function enoughFree(report: OomReport | null): boolean {
+  const { free: freeBytes, totalRam: totalBytes } = report?.hostBytes ?? {};
+  return freeBytes !== undefined && totalBytes !== undefined && freeBytes > totalBytes * plenty;
+}
+
+function askedByWhom(report: OomReport | null): Unknown[] {
+  const { free: freeBytes, totalRam: totalBytes } = report?.hostBytes ?? {};
+  const figures =
+    freeBytes === undefined || totalBytes === undefined
+      ? ''
+      : `; ${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} were free`;
+  return [
+    {
+      what: enoughFree(report)
+        ? 'Who asked for it'
+        : 'Who asked for it, and whether memory was short at all',
+      why: `the kernel's log does not say${figures}`,
+      command: 'cat /proc/sys/kernel/sysrq; sudo journalctl -k | grep -i sysrq',
+    },
+  ];
+}
+
+const afterSysrq: readonly Remedy[] = [
+  {
+    title: 'Ask who called the OOM killer',
+    detail:
+      'It takes the largest process, guilty or not. Alt+SysRq+f on a keyboard or a serial console, or f written to /proc/sysrq-trigger, does it; kernel.sysrq without its bit 64 forbids the keys.',
+    command: 'sysctl kernel.sysrq',
+  },
+];
+
 function constraintWords(kill: KernelOomKill): string {
   const { oomMemcg, constraint } = kill;
+  if (kill.variant === 'sysrq')
+    return 'no cgroup and no NUMA node is named: it was asked for by SysRq';
   const own = kill.taskMemcg;
   if (constraint === 'memcg')
     return own !== undefined && oomMemcg !== undefined && isAncestor(oomMemcg, own)
@@ -337,6 +389,7 @@ function against(kill: KernelOomKill): Reason[] {
 }
 
 function ruledOut(kill: KernelOomKill): RuledOut[] {
+  if (kill.variant === 'sysrq') return [];
   if (kill.constraint === 'memcg')
     return [
       {

@@ -7,6 +7,8 @@ export interface ProcessExit extends Fact<'process-exit'> {
   readonly pid: number;
   readonly name: string;
   readonly command?: string;
+  /** When the recorder last read the name, ISO 8601: the process may have executed another program since. */
+  readonly namedAt?: string;
   readonly role: 'command' | 'descendant';
   readonly exitCode: number | null;
   /** `SIGKILL`, …; null where it exited. */
