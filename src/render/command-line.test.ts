@@ -7,14 +7,9 @@ test.each([
   [['sh', '-c', 'python3 app.py; exit $?'], 'sh -c python3 app.py; exit $?'],
   [['bash', '-c', 'exec "$@"'], 'bash -c exec "$@"'],
   [
-    [
-      ...['/bin/sh', '-c', 'echo $$ > "$0/cgroup.procs" && exec "$@"', '/sys/fs/cgroup/job'],
-      ...[
-        '/usr/bin/python3',
-        '/opt/coroner/rehearsal/slow.py',
-        '/var/tmp/coroner-rehearsal-a/data',
-      ],
-    ],
+    '/bin/sh|-c|echo $$ > "$0/cgroup.procs" && exec "$@"|/sys/fs/cgroup/job|/usr/bin/python3|/opt/coroner/rehearsal/slow.py|/var/tmp/coroner-rehearsal-a/data'.split(
+      '|',
+    ),
     'rehearsal: slow.py data',
   ],
   [['/tmp/coroner-rehearsal-xyz/naive_malloc', '100'], 'rehearsal: naive_malloc 100'],
