@@ -65,8 +65,20 @@ export const undeterminedKill = defineRule({
   },
 });
 
+/** Paths of cgroups whose processes see other pids than the kernel's log. */
+const inContainer = /docker|kubepods|containerd|crio|libpod|lxc|machine\.slice|[0-9a-f]{32,64}/;
+
 /** The parent's words on a kill that somebody else proves. */
 function isEcho(notice: DeathNotice, proof: Evidence): boolean {
+  // `line 1: 4711 Killed`: the shell's pid is the kernel's, except from within a container. A log is full of others' deaths.
+  if (
+    notice.by === 'shell' &&
+    notice.pid !== undefined &&
+    proof.kind === 'kernel-oom-kill' &&
+    proof.victim.pid !== notice.pid &&
+    !inContainer.test(proof.victim.cgroup ?? proof.oomMemcg ?? '')
+  )
+    return false;
   const a = notice.when?.wall;
   const b = proof.when?.wall;
   if (a !== undefined && b !== undefined)
