@@ -12,6 +12,12 @@ export interface Opinion {
 /** Opinions that speak of one death, the best first. */
 export type DeathGroup = readonly [Opinion, ...Opinion[]];
 
+/**
+ * A log may tell of ten thousand deaths. What an opinion may belong to is looked for among so many of them, the nearest: all pairs
+ * would take minutes.
+ */
+const nearest = 400;
+
 /** Groups opinions by the death they speak of, in the order in which the deaths happened. */
 export function joinOpinions(opinions: readonly Opinion[]): readonly DeathGroup[] {
   const groups: [Opinion, ...Opinion[]][] = [];
@@ -21,24 +27,32 @@ export function joinOpinions(opinions: readonly Opinion[]): readonly DeathGroup[
     if (group === undefined) groups.push(into);
     else into.push(opinion);
     for (const pid of pidsOf(opinion.finding.subject)) {
-      const others = byPid.get(pid) ?? [];
-      if (!others.includes(into)) byPid.set(pid, [...others, into]);
+      const others = byPid.get(pid);
+      if (others === undefined) byPid.set(pid, [into]);
+      else if (!others.slice(-nearest).includes(into)) others.push(into);
     }
   };
   const named = opinions.filter(({ finding }) => pidsOf(finding.subject).length > 0);
   const nameless = opinions.filter(({ finding }) => pidsOf(finding.subject).length === 0);
   for (const opinion of named) {
-    const candidates = pidsOf(opinion.finding.subject).flatMap((pid) => byPid.get(pid) ?? []);
+    const candidates = pidsOf(opinion.finding.subject).flatMap(
+      (pid) => byPid.get(pid)?.slice(-nearest) ?? [],
+    );
     add(
       opinion,
       candidates.find((group) => group.every((other) => samePidIsSameDeath(other, opinion))),
     );
   }
   const merged = joinNamespaces(groups);
+  const near = neighbours(merged);
   for (const opinion of nameless) {
-    const group = bestFor(opinion, merged);
-    if (group === undefined) merged.push([opinion]);
-    else group.push(opinion);
+    const group = bestFor(opinion, near.of(opinion));
+    if (group !== undefined) group.push(opinion);
+    else {
+      const own: [Opinion, ...Opinion[]] = [opinion];
+      merged.push(own);
+      near.add(own);
+    }
   }
   for (const group of merged) sortBest(group);
   return inOrder(merged);
@@ -140,6 +154,44 @@ function sameName(a: string | undefined, b: string | undefined): boolean {
   return (
     left.startsWith(right) || right.startsWith(left) || /worker|process/.test(`${left}${right}`)
   );
+}
+
+/** The groups by file and place, so that those near an opinion are found without looking at all. */
+function neighbours(groups: readonly [Opinion, ...Opinion[]][]) {
+  type Group = [Opinion, ...Opinion[]];
+  const byFile = new Map<string, Group[]>();
+  const positionOf = (group: Group) => group[0].finding.subject.position;
+  const placeOf = (list: readonly Group[], position: number) => {
+    let [low, high] = [0, list.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (positionOf(list[middle] as Group) <= position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  for (const group of groups) {
+    const list = byFile.get(fileOf(group[0].finding));
+    if (list === undefined) byFile.set(fileOf(group[0].finding), [group]);
+    else list.push(group);
+  }
+  for (const list of byFile.values()) list.sort((a, b) => positionOf(a) - positionOf(b));
+  return {
+    add: (group: Group) => {
+      const list = byFile.get(fileOf(group[0].finding)) ?? [];
+      list.splice(placeOf(list, positionOf(group)), 0, group);
+      byFile.set(fileOf(group[0].finding), list);
+    },
+    of: ({ finding }: Opinion): readonly Group[] => {
+      const own = fileOf(finding);
+      return [...byFile].flatMap(([file, list]) => {
+        if (list.length <= 2 * nearest) return list;
+        // Places in another file say nothing: there the last ones are as good as any.
+        const at = file === own ? placeOf(list, finding.subject.position) : list.length;
+        return list.slice(Math.max(0, at - nearest), at + nearest);
+      });
+    },
+  };
 }
 
 /** What a finding without a pid can be said of: the death that its container, its time and its kind fit; the nearest of several. */

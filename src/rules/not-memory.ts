@@ -116,7 +116,13 @@ export const killedForOtherReason = defineRule({
     const deaths: DeathNotice[][] = [];
     for (const notice of notices) {
       if (notice.otherReason === undefined) continue;
-      const death = deaths.find((told) => told.every((other) => isSameDeath(other, notice)));
+      const death = deaths
+        .slice(-mostOpen)
+        .find((told) =>
+          [...told.slice(0, mostTold), ...told.slice(-mostTold)].every((other) =>
+            isSameDeath(other, notice),
+          ),
+        );
       if (death === undefined) deaths.push([notice]);
       else death.push(notice);
     }
@@ -131,6 +137,9 @@ export const killedForOtherReason = defineRule({
     );
   },
 });
+
+/** Of a storm of notices each is compared with so many deaths, the last ones, and in each with so many notices at either end. */
+const [mostOpen, mostTold] = [100, 4];
 
 /** Within this time what systemd says of one unit (timed out, killing, exited, failed) is one stop of it. */
 const oneStopMs = 5 * 60_000;
