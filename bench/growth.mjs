@@ -60,7 +60,8 @@ const ways = {
   'one line': (part, times) => part.replaceAll('\n', ' ').repeat(times),
 };
 console.error(`${subjects.length} subjects from ${inputs.length} fixtures`);
-for (const [way, make] of Object.entries(ways))
+for (const [way, make] of Object.entries(ways)) {
+  console.error(way);
   for (const { name, part, lines } of subjects) {
     const times = (count) => Math.max(2, Math.round(count / lines));
     const big = make(part, times(many));
@@ -87,3 +88,4 @@ for (const [way, make] of Object.entries(ways))
       `${Math.round(again)} ms, ${growth.toFixed(1)} times too much (${way}, ${name}): ${who.join(', ')}\n    ${JSON.stringify(part.slice(0, 150))}`,
     );
   }
+}
