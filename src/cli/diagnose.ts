@@ -169,7 +169,7 @@ async function gatherIncidentFolder(path: string): Promise<Everything> {
     { withLaterKernelLog },
   ] = await Promise.all([
     import('../store/incidents.ts'),
-    import('../parsers/recording.ts'),
+    import('../parsers/incident-folder/incident.ts'),
     import('../record/inside.ts'),
     import('../record/finish.ts'),
   ]);

@@ -4,7 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { diagnose } from '../diagnose/diagnose.ts';
 import type { Recording } from '../model/recording.ts';
 import { nothingKnown, type Report } from '../model/report.ts';
-import { parseIncident } from '../parsers/recording.ts';
+import { parseIncident } from '../parsers/incident-folder/incident.ts';
 import { withInsideEvidence } from '../record/inside.ts';
 import {
   isIncidentFolder,

@@ -3,7 +3,7 @@ import { diagnose } from '../diagnose/diagnose.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
-import { parseIncident } from '../parsers/recording.ts';
+import { parseIncident } from '../parsers/incident-folder/incident.ts';
 import { withInsideEvidence } from '../record/inside.ts';
 import { renderJson } from '../render/json.ts';
 import { incidentFiles, readIncidentFolder, type IncidentWriter } from '../store/incidents.ts';

@@ -1,5 +1,5 @@
 /**
- * The lines of an incident folder (docs/incident-folder.md): what `record/` appends and `parsers/recording.ts` reads.
+ * The lines of an incident folder (docs/incident-folder.md): what `record/` appends and `parsers/incident-folder/` reads.
  * Every field that is not named required in that document may be missing: missing is not 0.
  */
 import type { Limit, MemoryPicture, StackFrame } from './report.ts';

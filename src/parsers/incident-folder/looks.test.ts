@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { LookFile } from '../model/incident-folder.ts';
-import type { Holder } from '../model/report.ts';
+import type { LookFile } from '../../model/incident-folder.ts';
+import type { Holder } from '../../model/report.ts';
 import { lookEvidence, looksIn } from './looks.ts';
 
 const holder: Holder = {

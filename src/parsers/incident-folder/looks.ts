@@ -1,6 +1,6 @@
-import type { MemoryLook } from '../model/evidence.ts';
-import type { LookFile } from '../model/incident-folder.ts';
-import type { Look } from '../model/recording.ts';
+import type { MemoryLook } from '../../model/evidence.ts';
+import type { LookFile } from '../../model/incident-folder.ts';
+import type { Look } from '../../model/recording.ts';
 
 /** A look with the file it stands in. */
 export interface ReadLook extends Look {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { diagnose } from '../diagnose/diagnose.ts';
+import { diagnose } from '../../diagnose/diagnose.ts';
 import type {
   EventLine,
   IncidentEnd,
   IncidentStart,
   SampleLine,
-} from '../model/incident-folder.ts';
-import { parseIncident } from './recording.ts';
+} from '../../model/incident-folder.ts';
+import { parseIncident } from './incident.ts';
 
 const start: IncidentStart = {
   format: 'coroner-incident/1',

@@ -1,0 +1,224 @@
+/** The lines of an incident folder, and what they say of each process and cgroup, put together. */
+import type {
+  CgroupSample,
+  CgroupSeen,
+  EventLine,
+  IncidentStart,
+  LastWordsLine,
+  ProcessGone,
+  ProcessSeen,
+  SampleLine,
+  StallSeen,
+} from '../../model/incident-folder.ts';
+import type { When } from '../../model/evidence.ts';
+import type { Limit } from '../../model/report.ts';
+
+/** A line with its number in its file. */
+export type Numbered<T> = T & { readonly lineNumber: number };
+
+export function parseJson<T>(text: string | undefined): T | null {
+  if (text === undefined) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as T) : null;
+  } catch {
+    return null;
+  }
+}
+
+export function parseLines<T>(
+  text: string | undefined,
+  accept: (line: T) => boolean,
+): readonly Numbered<T>[] {
+  if (text === undefined) return [];
+  const lines: Numbered<T>[] = [];
+  let lineNumber = 0;
+  for (const line of text.split('\n')) {
+    lineNumber += 1;
+    if (line === '') continue;
+    const value = parseJson<T>(line);
+    if (value !== null && accept(value)) lines.push({ ...value, lineNumber });
+  }
+  return lines;
+}
+
+/** What the lines say of each process and cgroup, put together. */
+export interface Told {
+  readonly processes: ReadonlyMap<number, ProcessTold>;
+  readonly cgroups: ReadonlyMap<number, CgroupTold>;
+  readonly commandPid: number | null;
+  readonly host: {
+    minAvailableBytes?: number;
+    minSwapFreeBytes?: number;
+    peakCommittedBytes?: number;
+    oomKills?: number;
+  };
+  readonly stalls: readonly Numbered<StallSeen>[];
+}
+export interface ProcessTold {
+  seen: Numbered<ProcessSeen>;
+  limits: readonly Limit[];
+  gone: Numbered<ProcessGone> | null;
+  readonly peaks: {
+    rss?: number;
+    vm?: number;
+    data?: number;
+    swap?: number;
+    maps?: number;
+    threads?: number;
+  };
+  readonly cpu: { readonly atMs: number; readonly cpuMs: number }[];
+}
+interface CgroupTold {
+  readonly seen: Numbered<CgroupSeen>;
+  last: CgroupSample;
+  peakBytes: number | undefined;
+  underOom: boolean;
+  gone: boolean;
+}
+
+const most = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined ? b : b === undefined ? a : Math.max(a, b);
+const least = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined ? b : b === undefined ? a : Math.min(a, b);
+
+export function tell(
+  start: IncidentStart,
+  events: readonly Numbered<EventLine>[],
+  samples: readonly Numbered<SampleLine>[],
+): Told {
+  const processes = new Map<number, ProcessTold>();
+  const cgroups = new Map<number, CgroupTold>();
+  const stalls = new Map<number, Numbered<StallSeen>>();
+  let commandPid: number | null = null;
+  for (const event of events) {
+    if (event.what === 'process') {
+      if (event.role === 'command') commandPid = event.pid;
+      const known = processes.get(event.pid);
+      if (known === undefined)
+        processes.set(event.pid, {
+          seen: event,
+          // Its parent's, unless a line of its own says otherwise.
+          limits: event.parentPid === null ? [] : (processes.get(event.parentPid)?.limits ?? []),
+          gone: null,
+          peaks: {},
+          cpu: [],
+        });
+      else known.seen = event;
+    } else if (event.what === 'limits') {
+      const known = processes.get(event.pid);
+      if (known !== undefined) known.limits = event.limits;
+    } else if (event.what === 'process-gone') {
+      const known = processes.get(event.pid);
+      if (known !== undefined) known.gone = event;
+      // It may be gone before anything of it could be read.
+      else if (event.seenAs === 'wait') {
+        commandPid = event.pid;
+        processes.set(event.pid, {
+          seen: {
+            what: 'process',
+            atMs: 0,
+            pid: event.pid,
+            parentPid: null,
+            name: commandName(start.command),
+            command: start.command.join(' '),
+            role: 'command',
+            lineNumber: event.lineNumber,
+          },
+          limits: [],
+          gone: event,
+          peaks: {},
+          cpu: [],
+        });
+      }
+    } else if (event.what === 'cgroup') {
+      cgroups.set(event.id, {
+        seen: event,
+        last: { id: event.id },
+        peakBytes: undefined,
+        underOom: false,
+        gone: false,
+      });
+    } else if (event.what === 'cgroup-gone') {
+      const known = cgroups.get(event.id);
+      if (known !== undefined) known.gone = true;
+    } else if (event.what === 'stall') stalls.set(event.begunMs, event);
+  }
+  const host: Told['host'] = {};
+  for (const sample of samples) {
+    for (const process of sample.processes ?? []) {
+      const known = processes.get(process.pid);
+      if (known === undefined) continue;
+      const { peaks, cpu } = known;
+      if (process.userMs !== undefined && process.systemMs !== undefined)
+        cpu.push({ atMs: sample.atMs, cpuMs: process.userMs + process.systemMs });
+      assign(peaks, 'rss', most(most(peaks.rss, process.rssBytes), process.peakRssBytes));
+      assign(peaks, 'vm', most(most(peaks.vm, process.vmBytes), process.peakVmBytes));
+      assign(peaks, 'data', most(peaks.data, process.dataBytes));
+      assign(peaks, 'swap', most(peaks.swap, process.swapBytes));
+      assign(peaks, 'maps', most(peaks.maps, process.maps));
+      assign(peaks, 'threads', most(peaks.threads, process.threads));
+    }
+    for (const cgroup of sample.cgroups ?? []) {
+      const known = cgroups.get(cgroup.id);
+      if (known === undefined) continue;
+      known.last = { ...known.last, ...cgroup };
+      known.peakBytes = most(most(known.peakBytes, cgroup.currentBytes), cgroup.peakBytes);
+      known.underOom ||= cgroup.underOom === true;
+    }
+    if (sample.host !== undefined) {
+      assign(host, 'minAvailableBytes', least(host.minAvailableBytes, sample.host.availableBytes));
+      assign(host, 'minSwapFreeBytes', least(host.minSwapFreeBytes, sample.host.swapFreeBytes));
+      assign(host, 'peakCommittedBytes', most(host.peakCommittedBytes, sample.host.committedBytes));
+      assign(host, 'oomKills', most(host.oomKills, sample.host.oomKills));
+    }
+  }
+  return { processes, cgroups, commandPid, host, stalls: [...stalls.values()] };
+}
+
+/** What the hook read of a process at the moment of its MemoryError: no sample is as near. */
+export function addMomentsOfFailure(texts: ReadonlyMap<string, string>, told: Told): void {
+  for (const [name, text] of texts) {
+    const pid = Number(/^python\/(\d+)\.ndjson$/.exec(name)?.[1]);
+    const peaks = told.processes.get(pid)?.peaks;
+    if (peaks === undefined) continue;
+    for (const line of wordsIn(text)) {
+      assign(peaks, 'rss', most(peaks.rss, line.rssBytes));
+      assign(peaks, 'vm', most(peaks.vm, line.vmBytes));
+      assign(peaks, 'data', most(peaks.data, line.dataBytes));
+      assign(peaks, 'maps', most(peaks.maps, line.maps));
+    }
+  }
+}
+
+function assign<T extends object, K extends keyof T>(
+  target: T,
+  key: K,
+  value: T[K] | undefined,
+): void {
+  if (value !== undefined) target[key] = value;
+}
+
+const commandName = (command: readonly string[]) =>
+  (command[0] ?? '?').replace(/^.*\//, '').slice(0, 15);
+
+export function whenOf(start: IncidentStart, atMs: number): When {
+  const begun = Date.parse(start.startedAt);
+  return {
+    ...(Number.isFinite(begun) ? { wall: new Date(begun + atMs).toISOString() } : {}),
+    ...(typeof start.startedUptimeSeconds === 'number'
+      ? { uptimeSeconds: start.startedUptimeSeconds + atMs / 1000 }
+      : {}),
+    ...(start.bootId === null ? {} : { bootId: start.bootId }),
+  };
+}
+
+export const firstSeenMs = (events: readonly EventLine[], pid: number) =>
+  events.find((event) => event.what === 'process' && event.pid === pid)?.atMs ?? 0;
+
+/** What the Python hook wrote of exceptions. */
+export const wordsIn = (text: string) =>
+  parseLines<LastWordsLine>(
+    text,
+    (line) => line.what === 'exception' && typeof line.type === 'string',
+  );
