@@ -35,7 +35,7 @@ export interface RunOptions extends FileOptions {
   readonly agent: boolean;
   readonly memoryLimit?: number;
   readonly atLimit?: AtLimit;
-  readonly lastLook: boolean;
+  readonly lastLook?: boolean;
   readonly live?: true;
   readonly sampleEvery?: SampleEvery;
 }
@@ -66,6 +66,10 @@ export function configure(command: Command): void {
       memoryLimit,
     )
     .option('--at-limit <what>', 'raise (the allocation fails, default), report or kill', atLimit)
+    .option(
+      '--last-look',
+      'look into a Python before it is killed also where coroner lives within its small limit (default: from 512 MiB on)',
+    )
     .option('--no-last-look', 'do not look into the process before it is killed')
     .option(
       '--sample-every <size|ms>',
@@ -218,9 +222,9 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
         ]
       : []),
     ...(live === null ? [] : [live]),
-    options.lastLook
-      ? roomForLastLook()
-        ? lastLook()
+    options.lastLook !== false
+      ? options.lastLook === true || roomForLastLook()
+        ? lastLook({ forced: !roomForLastLook() })
         : noLastLook(
             `coroner is within the same limit as the command (${formatBytes(availableLimitBytes() ?? 0)}), and a look takes memory: it is not taken below ${formatBytes(leastForLastLookBytes)}`,
           )

@@ -4,6 +4,7 @@ import type { Interpreter } from './interpreter.ts';
 import { addressLimit, chunkBytes, isPlausible, type Memory } from './memory.ts';
 import { sizeAndVisit } from './objects/traverse.ts';
 import { kinds, TypeTable, type TypeInfo } from './objects/types.ts';
+import { WaitingReferences } from './waiting.ts';
 
 export interface CensusOptions {
   /** `performance.now()` at which it must have ended, however far it got. */
@@ -12,6 +13,11 @@ export interface CensusOptions {
   readonly softNodes?: number;
   /** Beyond this number, shared objects count for whoever was seen first. Default 2,500,000. */
   readonly maxNodes?: number;
+  /**
+   * Beyond this number of waiting references, an array is left in its middle until they are followed: less memory, but chunks are read
+   * again where the array's order is not that of its items. Default: no bound.
+   */
+  readonly maxWaiting?: number;
 }
 
 /** Flags of a node: its children are counted into it; its children each get a node (they have names). */
@@ -26,6 +32,9 @@ export const largeBytes = 32_768;
 const typeCacheMask = 8191;
 const validated = 0x8000_0000 | 0;
 const perChunk = 1 / chunkBytes;
+/** Arrays of fewer items are never left in their middle. */
+const fewItems = 10_000;
+const bitWords = chunkBytes / 8 / 32;
 
 /**
  * Counts a CPython's objects by following references.
@@ -62,12 +71,14 @@ export class Census {
   private readonly maxNodes: number;
   private readonly hasWideCounts: boolean;
   private readonly bits: (Uint32Array | null)[];
+  private readonly bitSegments: Uint32Array<ArrayBuffer>[] = [];
+  private bitsUsed = 0;
   /** One bit a page: memory out of line, and objects that are longer than a page. */
   private readonly pages: Uint32Array;
-  private readonly queues: (Int32Array | null)[];
-  private readonly queueLengths: Int32Array;
-  private readonly queuedInBlock: Int32Array;
-  private queued = 0;
+  private readonly waiting: WaitingReferences;
+  private readonly visitWaiting: (entry: number, owner: number) => boolean;
+  private waitingChunk = 0;
+  private waitingDense = 0;
   private stackLow = new Int32Array(1 << 14);
   private stackHigh = new Int32Array(1 << 14);
   private stackOwner = new Int32Array(1 << 14);
@@ -80,7 +91,12 @@ export class Census {
   );
   private steps = 0;
 
-  constructor(python: Interpreter, { deadline, softNodes, maxNodes }: CensusOptions) {
+  private readonly maxWaiting: number;
+  /** Rests of arrays: start, count, stride, owner, … */
+  private readonly rests: number[] = [];
+
+  constructor(python: Interpreter, { deadline, softNodes, maxNodes, maxWaiting }: CensusOptions) {
+    this.maxWaiting = maxWaiting ?? Infinity;
     this.python = python;
     this.memory = python.memory;
     this.types = new TypeTable(python);
@@ -92,9 +108,8 @@ export class Census {
     const denseChunks = 2 ** this.memory.shift === chunkBytes ? this.memory.denseChunks : 1024;
     this.bits = Array.from({ length: denseChunks }, () => null);
     this.pages = new Uint32Array(denseChunks * 8);
-    this.queues = Array.from({ length: denseChunks }, () => null);
-    this.queueLengths = new Int32Array(denseChunks);
-    this.queuedInBlock = new Int32Array(denseChunks >>> 10);
+    this.waiting = new WaitingReferences(denseChunks, this.memory.pool);
+    this.visitWaiting = (entry, owner) => this.visitOne(entry, owner);
   }
 
   /** Whether the object at this address was counted. */
@@ -141,6 +156,10 @@ export class Census {
     let left = count;
     let at = start;
     while (left > 0) {
+      if (this.waiting.count > this.maxWaiting && left > fewItems) {
+        this.rests.push(at, left, stride, owner);
+        return;
+      }
       const chunk = (at * perChunk) | 0;
       const dense = memory.blocks[chunk >>> 10]! + (chunk & 1023);
       const offset = at - chunk * chunkBytes;
@@ -277,11 +296,21 @@ export class Census {
         const chunk = (high << 12) | (low >>> 20);
         const dense = this.memory.blocks[chunk >>> 10]! + (chunk & 1023);
         if (this.memory.slots[dense] === 0)
-          this.enqueue(dense, ((low & 0xf_ffff) >>> 3) | validated, owner);
+          this.waiting.add(dense, ((low & 0xf_ffff) >>> 3) | validated, owner);
         else this.traverse(low, high, owner);
         if ((++this.steps & 1023) === 0 && this.checkTime()) return;
       }
-      if (this.queued === 0 || !this.drainNextQueue()) return;
+      if (this.waiting.count > 0) {
+        if (!this.drainNextQueue()) return;
+      } else if (this.rests.length > 0) {
+        const [at, count, stride, owner] = this.rests.splice(-4) as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        this.visitStrided(at, count, stride, owner);
+      } else return;
     }
   }
 
@@ -296,61 +325,36 @@ export class Census {
 
   /** Takes the next chunk that something waits for, in the order of addresses, round and round. */
   private drainNextQueue(): boolean {
-    const { queueLengths, queuedInBlock, memory } = this;
-    const size = queueLengths.length;
+    const { counts, countsByBlock } = this.waiting;
+    const size = counts.length;
     let dense = this.nextDense;
     for (let looked = 0; looked <= size;) {
       if (dense >= size) dense = 0;
-      if (queuedInBlock[dense >>> 10] === 0) {
+      if (countsByBlock[dense >>> 10] === 0) {
         const next = ((dense >>> 10) + 1) << 10;
         looked += next - dense;
         dense = next;
         continue;
       }
-      if (queueLengths[dense] !== 0) break;
+      if (counts[dense] !== 0) break;
       dense += 1;
       looked += 1;
     }
-    const length = queueLengths[dense] ?? 0;
-    if (length === 0) return false;
+    if ((counts[dense] ?? 0) === 0) return false;
     this.nextDense = dense + 1;
-    const queue = this.queues[dense]!;
-    const chunk = memory.chunkOf(dense);
-    queueLengths[dense] = 0;
-    queuedInBlock[dense >>> 10]! -= length;
-    this.queued -= length;
-    this.queues[dense] = null;
-    const high = chunk >>> 12;
-    const base = chunk << 20;
-    for (let i = 0; i < length; i++) {
-      const entry = queue[2 * i]!;
-      const owner = queue[2 * i + 1]!;
-      if (memory.slots[dense] === 0) memory.load(chunk, dense);
-      const low = base | ((entry & 0x1_ffff) << 3);
-      if ((entry & validated) !== 0) this.traverse(low, high, owner);
-      else this.arrive(low, high, owner);
-      if ((++this.steps & 1023) === 0 && this.checkTime()) return false;
-    }
-    return true;
+    this.waitingDense = dense;
+    this.waitingChunk = this.memory.chunkOf(dense);
+    return this.waiting.drain(dense, this.visitWaiting);
   }
 
-  private enqueue(dense: number, entry: number, owner: number): void {
-    let queue = this.queues[dense];
-    const length = this.queueLengths[dense]!;
-    if (queue === null || queue === undefined) {
-      queue = new Int32Array(64);
-      this.queues[dense] = queue;
-    } else if (2 * length === queue.length) {
-      const larger = new Int32Array(queue.length * 2);
-      larger.set(queue);
-      this.queues[dense] = larger;
-      queue = larger;
-    }
-    queue[2 * length] = entry;
-    queue[2 * length + 1] = owner;
-    this.queueLengths[dense] = length + 1;
-    this.queuedInBlock[dense >>> 10]! += 1;
-    this.queued += 1;
+  /** A reference that waited for its chunk. false: the time is over. */
+  private visitOne(entry: number, owner: number): boolean {
+    const { memory, waitingChunk: chunk, waitingDense: dense } = this;
+    if (memory.slots[dense] === 0) memory.load(chunk, dense);
+    const low = (chunk << 20) | ((entry & 0x1_ffff) << 3);
+    if ((entry & validated) !== 0) this.traverse(low, chunk >>> 12, owner);
+    else this.arrive(low, chunk >>> 12, owner);
+    return (++this.steps & 1023) !== 0 || !this.checkTime();
   }
 
   private push(low: number, high: number, owner: number): void {
@@ -367,9 +371,32 @@ export class Census {
 
   private markVisited(address: number): void {
     const dense = this.memory.denseChunk(address);
-    const bits = (this.bits[dense] ??= new Uint32Array(chunkBytes / 8 / 32));
+    const bits = (this.bits[dense] ??= this.newBits());
     const bit = (address % chunkBytes) >>> 3;
     bits[bit >>> 5]! |= 1 << (bit & 31);
+  }
+
+  /** A bit for each aligned word of a chunk: 64 of them are carved out of a chunk of the pool. */
+  private newBits(): Uint32Array {
+    const { pool } = this.memory;
+    if (pool === null) return new Uint32Array(bitWords);
+    let segment = this.bitSegments.at(-1);
+    if (segment === undefined || this.bitsUsed === segment.length) {
+      segment = pool.take(chunkBytes);
+      this.bitSegments.push(segment);
+      this.bitsUsed = 0;
+    }
+    const bits = segment.subarray(this.bitsUsed, this.bitsUsed + bitWords).fill(0);
+    this.bitsUsed += bitWords;
+    return bits;
+  }
+
+  /** Gives its memory back to the pool: nothing is to be counted or asked any more. */
+  release(): void {
+    this.waiting.release();
+    this.bits.fill(null);
+    for (const segment of this.bitSegments) this.memory.pool?.give(segment);
+    this.bitSegments.length = 0;
   }
 
   /** A reference arrives at the object at (high, low). Nothing of the target is loaded here. */
@@ -395,7 +422,7 @@ export class Census {
     }
     const slot = memory.slots[dense]!;
     if (slot === 0) {
-      this.enqueue(dense, bit, owner);
+      this.waiting.add(dense, bit, owner);
       return;
     }
     const words = memory.words[slot]!;
@@ -411,7 +438,7 @@ export class Census {
       return;
     }
     if (bits === null) {
-      bits = new Uint32Array(chunkBytes / 8 / 32);
+      bits = this.newBits();
       this.bits[dense] = bits;
     }
     bits[bit >>> 5]! |= mask;

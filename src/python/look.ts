@@ -7,7 +7,7 @@ import { readHeap, type Heap } from './heap.ts';
 import { holdersOf } from './holders.ts';
 import { Interpreter } from './interpreter.ts';
 import { isRefusal, openProcess, readText, type Refusal } from './live-process.ts';
-import { Memory, type MemorySource } from './memory.ts';
+import { Memory, type ChunkPool, type MemorySource } from './memory.ts';
 import { accountFor } from './native.ts';
 import { quickHolders } from './quick.ts';
 import { findSmells } from './smells/index.ts';
@@ -26,9 +26,18 @@ export function openTarget(
   target: number | string,
   maxChunks?: number,
   shift?: number,
+  pool?: ChunkPool,
 ): Target | Refusal {
   const source = typeof target === 'number' ? openProcess(target) : openCoreProcess(target);
-  return isRefusal(source) ? source : lookInto(source, maxChunks, shift);
+  return isRefusal(source) ? source : lookInto(source, maxChunks, shift, pool);
+}
+
+/** Chunks of 64 KiB: values here and there, stacks. A census takes chunks of 1 MiB of its own. */
+export const smallChunks = 16;
+
+export function closeTarget({ source, memory }: Target): void {
+  memory.release();
+  source.close();
 }
 
 /** A look into a core that is open already; null where it was no Python, or one that cannot be read. */
@@ -42,10 +51,16 @@ export function stacksOfCore(core: CoreFile): readonly Thread[] {
   return lookIntoCore(core, { budgetMs: 1000, stacksOnly: true })?.threads ?? [];
 }
 
-function lookInto(source: MemorySource, maxChunks?: number, shift?: number): Target | Refusal {
-  const memory = new Memory(source, maxChunks, shift);
+function lookInto(
+  source: MemorySource,
+  maxChunks?: number,
+  shift?: number,
+  pool?: ChunkPool,
+): Target | Refusal {
+  const memory = new Memory(source, maxChunks, shift, pool);
   const runtime = findRuntime(memory);
   if (isRefusal(runtime)) {
+    memory.release();
     source.close();
     return runtime;
   }
@@ -74,21 +89,29 @@ export interface LookOptions {
   readonly stacksOnly?: boolean;
   /** Estimates of the large values first: what counts where the time may not suffice for more. */
   readonly quick?: boolean;
+  /** false: stacks and estimates are all that there is time for. */
+  readonly mayCount?: boolean;
+  /** Asked between the steps that follow the count: false where something better is to be done than to name holders. */
+  readonly goOn?: () => boolean;
+  /** Chunks of 1 MiB for the count, where the target was opened with smaller ones. Default 64. */
+  readonly censusChunks?: number;
+  readonly pool?: ChunkPool;
   /** How many objects there may be, given the large values: where their count does not fit into the budget, it is not begun. */
   readonly expectedObjects?: (large: readonly Holder[]) => number;
   /** At most so many nodes, for little memory. */
   readonly softNodes?: number;
   readonly maxNodes?: number;
+  readonly maxWaiting?: number;
 }
 export type LookStep = 'stacks' | 'quick' | 'census' | 'holders';
 
 /** Looks at stacks, then counts the heap, then finds who holds it. Each step is given out as it comes. */
 export function look(target: Target, options: LookOptions): MemoryPicture {
-  const { python, runtime, source } = target;
-  const { budgetMs, onStep, onRead, softNodes, maxNodes } = options;
+  const { runtime, source, memory } = target;
+  const { budgetMs, onStep, onRead, pool } = options;
   const begun = performance.now();
   const deadline = begun + budgetMs;
-  const threads = threadsOf(python);
+  const threads = threadsOf(target.python);
   let picture: MemoryPicture = {
     lookedAt: new Date().toISOString(),
     threads: threads.map(toThread),
@@ -111,18 +134,36 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
   let estimates: readonly Holder[] = [];
   if (options.quick === true) {
     // Values here and there: small chunks.
-    const small = new Interpreter(new Memory(source, 128, 16), runtime);
-    estimates = quickHolders(small, threadsOf(small), performance.now() + budgetMs / 2);
+    const small =
+      memory.shift === smallChunks
+        ? target.python
+        : new Interpreter(new Memory(source, 128, smallChunks, pool), runtime);
+    estimates = quickHolders(
+      small,
+      small === target.python ? threads : threadsOf(small),
+      performance.now() + budgetMs / 2,
+    );
+    if (small !== target.python) small.memory.release();
     picture = { ...picture, holders: estimates };
     const { expectedObjects } = options;
     const expectedMs =
       expectedObjects === undefined ? 0 : expectedObjects(estimates) / objectsPerMs;
+    if (options.mayCount === false) {
+      onRead?.();
+      picture = {
+        ...picture,
+        notes: [...(picture.notes ?? []), 'sizes are estimates from samples'],
+      };
+      onStep?.('quick', picture);
+      return picture;
+    }
     if (performance.now() + expectedMs > deadline) {
       const took =
         expectedMs < 10_000 ? (expectedMs / 1000).toFixed(1) : Math.round(expectedMs / 1000);
       picture = {
         ...picture,
         notes: [
+          ...(picture.notes ?? []),
           `sizes are estimates from samples: to count every object would take about ${took} s`,
         ],
       };
@@ -132,23 +173,67 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
     }
     onStep?.('quick', picture);
   }
+  const scene = { target, options, threads, estimates, begun, deadline };
+  if (memory.shift !== smallChunks) return countHeap(scene, target.python, picture);
+  memory.release();
+  const counting = new Memory(source, options.censusChunks, undefined, pool);
+  try {
+    return countHeap(scene, new Interpreter(counting, runtime), picture);
+  } finally {
+    counting.release();
+  }
+}
+
+interface CountScene {
+  readonly target: Target;
+  readonly options: LookOptions;
+  readonly threads: readonly PythonThread[];
+  readonly estimates: readonly Holder[];
+  readonly begun: Ms;
+  readonly deadline: Ms;
+}
+
+/** The count of all objects, then who holds them. */
+function countHeap(scene: CountScene, python: Interpreter, before: MemoryPicture): MemoryPicture {
+  const { options, threads, deadline } = scene;
+  const { softNodes, maxNodes, maxWaiting } = options;
   const heap = readHeap(python, threads, {
     deadline,
     ...(softNodes === undefined ? {} : { softNodes }),
     ...(maxNodes === undefined ? {} : { maxNodes }),
+    ...(maxWaiting === undefined ? {} : { maxWaiting }),
   });
+  try {
+    return judgeHeap(scene, heap, before);
+  } finally {
+    heap.census.release();
+  }
+}
+
+function judgeHeap(
+  { target: { source }, options, estimates, begun }: CountScene,
+  heap: Heap,
+  before: MemoryPicture,
+): MemoryPicture {
+  const { budgetMs, onStep, onRead, goOn = () => true } = options;
+  let picture = before;
   const { isComplete } = heap.census;
   // Killed in the middle: what was read since is nothing but zeros. The estimates were true.
   if (options.quick === true && isGone(source)) {
     onRead?.();
     const notes = [
+      ...(before.notes ?? []),
       'it was killed while its objects were being counted: sizes are estimates from samples',
     ];
     picture = { ...picture, notes };
     onStep?.('quick', picture);
     return picture;
   }
-  picture = { ...picture, types: typesOf(heap), notes: notesOf(heap) };
+  picture = {
+    ...picture,
+    types: typesOf(heap),
+    notes: [...(before.notes ?? []), ...notesOf(heap)],
+  };
   onStep?.('census', picture);
   picture = { ...picture, ...accountFor(source, heap) };
   // The graph is ours: only names and samples are still read. Where that took long already, it may run meanwhile.
@@ -159,9 +244,10 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
     onStep?.('census', picture);
     return picture;
   }
+  if (!goOn()) return picture;
   const found = holdersOf(heap);
   onRead?.();
-  const smells = isComplete ? findSmells({ heap, found }) : [];
+  const smells = isComplete && goOn() ? findSmells({ heap, found }) : [];
   const holders = found.holders.map((holder) => withPath(holder, estimates));
   picture = { ...picture, holders, smells };
   onStep?.('holders', picture);

@@ -59,6 +59,53 @@ function reserve(bytes: number): ArrayBuffer | null {
 export const isPlausible = (address: number): boolean =>
   address >= 65_536 && address < addressLimit && address % 8 === 0;
 
+/** Chunks that the next `Memory` uses again, carved out of mappings that go back to the system as a whole. */
+export class ChunkPool {
+  private readonly free = new Map<number, Uint32Array<ArrayBuffer>[]>();
+  private slab: ArrayBuffer | null = null;
+  private used = 0;
+
+  take(bytes: number): Uint32Array<ArrayBuffer> {
+    const chunk = this.free.get(bytes)?.pop();
+    if (chunk !== undefined) return chunk;
+    if (this.slab === null || this.used + bytes > this.slab.byteLength) {
+      this.slab = reserve(slabBytes);
+      this.used = 0;
+    }
+    if (this.slab === null) return new Uint32Array(bytes / 4);
+    this.used += bytes;
+    return new Uint32Array(this.slab, this.used - bytes, bytes / 4);
+  }
+
+  give(chunk: Uint32Array<ArrayBuffer>): void {
+    const chunks = this.free.get(chunk.byteLength);
+    if (chunks === undefined) this.free.set(chunk.byteLength, [chunk]);
+    else chunks.push(chunk);
+  }
+
+  /** Makes chunks that are really there: a page that is touched for the first time needs memory. */
+  fill(bytes: number, count: number): void {
+    const chunks = Array.from({ length: count }, () => this.take(bytes).fill(1));
+    for (const chunk of chunks) this.give(chunk);
+  }
+
+  /** Forgets the chunks that nobody has: the garbage collector gives them back. */
+  clear(): void {
+    this.free.clear();
+    this.slab = null;
+  }
+}
+/** More than the 32 MiB from which on glibc maps each buffer for itself, whatever it has seen freed. */
+const slabBytes = 48 * 2 ** 20;
+
+/** What is not there reads as zeros, one chunk of them for all. */
+const zeroChunks = new Map<number, Uint32Array<ArrayBuffer>>();
+function zeroChunk(bytes: number): Uint32Array<ArrayBuffer> {
+  let chunk = zeroChunks.get(bytes);
+  if (chunk === undefined) zeroChunks.set(bytes, (chunk = new Uint32Array(bytes / 4)));
+  return chunk;
+}
+
 /**
  * Memory in chunks of 1 MiB, at most `maxChunks` of them at a time: reading piecemeal costs 7 µs a read, in bulk 0.5 to 1 GB/s.
  * Words are given as doubles made of two 32-bit halves: exact below 2^53, and free of BigInt.
@@ -78,8 +125,8 @@ export class Memory {
   /** Chunk -> index in `words`: 0 not loaded, 1 nothing there. */
   readonly slots: Int32Array;
   private readonly blockNumbers: number[] = [0];
-  readonly words: Uint32Array[] = [new Uint32Array(0)];
-  readonly octets: Uint8Array[] = [new Uint8Array(0)];
+  readonly words: Uint32Array<ArrayBuffer>[] = [new Uint32Array(0)];
+  readonly octets: Uint8Array<ArrayBuffer>[] = [new Uint8Array(0)];
   private readonly slotDense: number[] = [0, 0];
   private hand = 2;
   /** All chunks in one buffer. null: it was not to be had, each has its own. */
@@ -91,15 +138,25 @@ export class Memory {
   private readonly blockBits: number;
   private readonly blockMask: number;
 
-  constructor(source: MemorySource, maxChunks = 64, shift = censusShift) {
+  /** Where its chunks come from and go to; null: from the system. */
+  readonly pool: ChunkPool | null;
+
+  constructor(
+    source: MemorySource,
+    maxChunks = 64,
+    shift = censusShift,
+    pool: ChunkPool | null = null,
+  ) {
     this.shift = shift;
+    this.pool = pool;
     this.size = 2 ** shift;
     this.perChunk = 1 / this.size;
     this.blockBits = blockShift - shift;
     const blockChunks = 2 ** this.blockBits;
     this.blockMask = blockChunks - 1;
-    this.words.push(new Uint32Array(this.size / 4));
-    this.octets.push(new Uint8Array(this.size));
+    const zeros = zeroChunk(this.size);
+    this.words.push(zeros);
+    this.octets.push(new Uint8Array(zeros.buffer));
     this.source = source;
     this.regions = source.regions;
     this.maxChunks = Math.max(4, maxChunks);
@@ -243,6 +300,15 @@ export class Memory {
     }
   }
 
+  /** Gives its chunks back to the pool. Nothing is to be read through it afterwards but zeros. */
+  release(): void {
+    this.forget();
+    this.slots.fill(absent);
+    if (this.pool !== null) for (const words of this.words.slice(2)) this.pool.give(words);
+    this.words.length = 2;
+    this.octets.length = 2;
+  }
+
   /** Makes the chunk resident and returns its slot. */
   load(chunk: number, dense: number): number {
     const start = chunk * this.size;
@@ -282,19 +348,23 @@ export class Memory {
     return slot;
   }
 
+  /**
+   * One buffer of more than 32 MiB is a mapping of its own, whose pages come when they are touched and go for good with it. Chunks of
+   * 1 MiB each end up in a heap of the C library that never shrinks again (glibc raises its threshold for mappings to what was freed).
+   */
+  private fromSlab(): { readonly buffer: ArrayBuffer; readonly byteOffset: number } {
+    if (this.slab === undefined) this.slab = reserve(this.maxChunks * this.size);
+    return this.slab === null
+      ? { buffer: new ArrayBuffer(this.size), byteOffset: 0 }
+      : { buffer: this.slab, byteOffset: (this.words.length - 2) * this.size };
+  }
+
   /** A new chunk while there may be more, else the one that was loaded first. */
   private freeSlot(): number {
     if (this.words.length < this.maxChunks + 2) {
-      // One buffer of more than 32 MiB is a mapping of its own, whose pages come when they are touched and go for good with it. Chunks of
-      // 1 MiB each end up in a heap of the C library that never shrinks again (glibc raises its threshold for mappings to what was freed).
-      if (this.slab === undefined) this.slab = reserve(this.maxChunks * this.size);
-      const { slab } = this;
-      const [buffer, offset] =
-        slab === null
-          ? [new ArrayBuffer(this.size), 0]
-          : [slab, (this.words.length - 2) * this.size];
-      this.words.push(new Uint32Array(buffer, offset, this.size / 4));
-      this.octets.push(new Uint8Array(buffer, offset, this.size));
+      const { buffer, byteOffset } = this.pool?.take(this.size) ?? this.fromSlab();
+      this.words.push(new Uint32Array(buffer, byteOffset, this.size / 4));
+      this.octets.push(new Uint8Array(buffer, byteOffset, this.size));
       this.slotDense.push(0);
       return this.words.length - 1;
     }

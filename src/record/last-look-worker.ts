@@ -16,7 +16,8 @@ import type { LookFile } from '../model/incident-folder.ts';
 import type { Holder, MemoryPicture } from '../model/report.ts';
 import type { Bytes, Ms } from '../model/units.ts';
 import { isRefusal, mayBePython } from '../python/live-process.ts';
-import { look, openTarget } from '../python/look.ts';
+import { closeTarget, look, openTarget, smallChunks } from '../python/look.ts';
+import { ChunkPool } from '../python/memory.ts';
 import { pause, startGuard, type Guard } from '../python/pause.ts';
 
 /** From the recorder to the watcher. */
@@ -66,6 +67,8 @@ interface Setup {
   readonly folder: string;
   readonly stopMs: Ms;
   readonly commandPid: number;
+  /** Asked for by the user where coroner lives within the command's own small limit. */
+  readonly forced: boolean;
   /** Wall clock at the run's start. */
   readonly startedAt: Ms;
 }
@@ -99,6 +102,14 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
   /** No stop before this time: a look must not eat more than a share of the run. */
   let restUntil = 0;
   const cell = new Int32Array(new SharedArrayBuffer(4));
+  const pool = new ChunkPool();
+  // What a look takes is taken at once, while there is room: the command's limit is reached a little earlier, but not by the look.
+  if (setup.forced) {
+    pool.fill(2 ** 16, smallCount);
+    pool.fill(2 ** 20, reservedChunks);
+  }
+  /** What a whole look takes here, measured. */
+  let countMs = 300;
   const note = (text: string, pid?: number) =>
     port.postMessage({
       what: 'note',
@@ -207,6 +218,16 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     }
   };
 
+  /** Whether the next look is due. */
+  const isPressing = (gauge: Gauge): boolean => {
+    const used = gauge.usedBytes();
+    return (
+      used !== null &&
+      gauge.level < levels.length &&
+      gauge.limitBytes - used <= levels[gauge.level]! * gauge.limitBytes
+    );
+  };
+
   const lookAround = (gauge: Gauge, freeShare: number) => {
     const share = (bytes: Bytes) => bytes / Math.min(gauge.limitBytes, totalmem());
     const sizes = processes.map((process) => ({ process, rssBytes: residentBytes(process.pid) }));
@@ -222,7 +243,6 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     for (const { process, rssBytes } of candidates) {
       if (ended) return;
       lookAt(process, rssBytes!, gauge, freeShare);
-      collectGarbage();
     }
   };
 
@@ -232,7 +252,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     gauge: Gauge,
     freeShare: number,
   ) => {
-    if (tooTight(gauge)) {
+    if (tooTight(gauge, neededFreeBytes)) {
       if (mayBePython(pid))
         missed(
           pid,
@@ -243,14 +263,14 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     const begun = performance.now();
     const isLost = freeShare < lostShare && gauge.id !== 'host' && gauge.pid === null;
     const stopMs = isLost ? Math.max(lostStopMs, setup.stopMs) : setup.stopMs;
-    const quick = openTarget(pid, 128, 16);
-    if (isRefusal(quick)) {
+    const probe = openTarget(pid, smallCount, smallChunks, pool);
+    if (isRefusal(probe)) {
       notPython.set(pid, begun);
-      if (quick.status !== 'absent' && !/no CPython/.test(quick.detail))
-        note(`last look: ${quick.detail}`, pid);
+      if (probe.status !== 'absent' && !/no CPython/.test(probe.detail))
+        note(`last look: ${probe.detail}`, pid);
       return;
     }
-    quick.source.close();
+    closeTarget(probe);
     const held = (mostMs: Ms | null) =>
       port.postMessage({ what: 'held', pid, mostMs } satisfies LookReply);
     held(stopMs);
@@ -268,7 +288,10 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       if (stoppedMs === null) held(null);
       stoppedMs ??= Math.round(Math.min(performance.now(), paused.heldUntil) - begun);
     };
+    const written: { stage: LookFile['stage']; picture: MemoryPicture }[] = [];
     const write = (stage: LookFile['stage'], picture: MemoryPicture) => {
+      written.length = 0;
+      if (stoppedMs === null) written.push({ stage, picture });
       const content: LookFile = {
         format: 'coroner-look/1',
         pid,
@@ -289,35 +312,48 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       }
     };
     try {
-      // Within a small limit of its own group the watcher must stay small, too.
-      const target = openTarget(pid, chunksFor(gauge));
+      const target = openTarget(pid, smallCount, smallChunks, pool);
       if (isRefusal(target)) return;
       try {
+        // What is done after it was let go leaves the limit unwatched: not where it would be reached meanwhile.
+        const leftMs = (freeShare * gauge.limitBytes) / (gauge.bytesPerMs || 1);
+        const censusChunks = chunksFor(gauge);
         look(target, {
           budgetMs: Math.max(0, Math.min(stopMs, paused.heldUntil - performance.now())),
           quick: true,
+          mayCount: isLost || leftMs > 3 * countMs,
+          goOn: () =>
+            (stoppedMs === null && performance.now() < paused.heldUntil) || !isPressing(gauge),
+          pool,
+          censusChunks,
           expectedObjects: (large) => (rssBytes - bufferBytes(large)) / bytesAnObject,
-          softNodes: 150_000,
-          maxNodes: 1_000_000,
+          ...(censusChunks < mostChunks ? tightNodes : { softNodes: 150_000, maxNodes: 1_000_000 }),
           onStep: (step, picture) => {
             // Who holds it is best read while it stands still, if there is time left.
             if (step === 'census' && performance.now() - begun > stopMs * 0.7) resume();
             write(step, picture);
+            if (step === 'holders') countMs = (countMs + performance.now() - begun) / 2;
           },
           onRead: resume,
         });
       } finally {
-        target.source.close();
+        closeTarget(target);
+        neededFreeBytes = Math.min(neededFreeBytes, 8 * 2 ** 20);
       }
     } catch (error) {
       note(`last look: ${error instanceof Error ? error.message : String(error)}`, pid);
     } finally {
       resume();
+      // How long it was stopped is known only now: its age counts from there.
+      for (const { stage, picture } of written.splice(0)) write(stage, picture);
       // It runs twice as long as it was stopped, but there shall be more looks before it is dead.
       const leftMs = (freeShare * gauge.limitBytes) / (gauge.bytesPerMs || 1);
       restUntil = performance.now() + Math.min(2000, 2 * (stoppedMs ?? 0), leftMs / 4);
       delete gauge.before;
       dropOldLooks(setup.folder, pid);
+      // Within the limit, what it has once is not taken from the command again.
+      if (!setup.forced && !isInside(gauge)) pool.clear();
+      collectGarbage();
     }
   };
 
@@ -327,22 +363,30 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       ({ pid, rssBytes }) => rssBytes > warmUpBytes && !isNoPython(pid),
     );
     if (process === undefined || ![...gauges.keys()].some((id) => id !== 'host')) return;
-    if ([...gauges.values()].some(tooTight)) return;
-    const target = openTarget(process.pid, 16);
+    if ([...gauges.values()].some((gauge) => tooTight(gauge, neededFreeBytes))) return;
+    const target = openTarget(process.pid, smallCount, smallChunks, pool);
     if (isRefusal(target)) {
       notPython.set(process.pid, performance.now());
       return;
     }
     isWarm = true;
     try {
-      look(target, { budgetMs: 300, quick: true, softNodes: 50_000, maxNodes: 100_000 });
+      look(target, {
+        budgetMs: 300,
+        quick: true,
+        pool,
+        censusChunks: leastChunks,
+        ...tightNodes,
+      });
     } catch {
       // It runs and changes meanwhile.
     } finally {
-      target.source.close();
+      closeTarget(target);
     }
   };
   let isWarm = false;
+  // What was reserved, or taken by a look before, is used again.
+  let neededFreeBytes = (setup.forced ? 8 : 64) * 2 ** 20;
 
   const turn = () => {
     for (let i = 0; i < 40; i++) {
@@ -396,24 +440,27 @@ const bufferBytes = (large: readonly Holder[]): Bytes =>
     )
     .reduce((sum, { retainedBytes }) => sum + retainedBytes, 0);
 
-/** Half of what is free may be taken where the watcher lives within the limit itself. */
+/** Chunks of 64 KiB for stacks and estimates; of 1 MiB for the count, fewer where the watcher lives within the limit itself. */
+const smallCount = 64;
+const mostChunks = 32;
+const leastChunks = 8;
+const tightNodes = { softNodes: 30_000, maxNodes: 100_000, maxWaiting: 1 << 17 };
+/** Chunks of 1 MiB that such a look takes: for memory, references that wait, bits of what was visited. */
+const reservedChunks = leastChunks + 6;
 function chunksFor(gauge: Gauge): number {
   const free = gauge.limitBytes - (gauge.usedBytes() ?? 0);
-  return gauge.id !== 'host' && gauge.pid === null && isWithin(gauge.id)
-    ? Math.max(4, Math.min(48, Math.floor(free / 2 / 2 ** 20)))
-    : 48;
+  return isInside(gauge) && free < 256 * 2 ** 20 ? leastChunks : mostChunks;
 }
 
 /**
  * Whether a look could be the last thing that coroner does. A watcher inside the limit that must fault in a page of its own while it reads
  * the other's memory holds that memory: the kernel kills the other, frees nothing, and kills the watcher next (seen at 100 MiB on 6.18).
  */
-const neededFreeBytes = 64 * 2 ** 20;
-const tooTight = (gauge: Gauge): boolean =>
-  gauge.id !== 'host' &&
-  gauge.pid === null &&
-  gauge.limitBytes - (gauge.usedBytes() ?? 0) < neededFreeBytes &&
-  isWithin(gauge.id);
+const tooTight = (gauge: Gauge, neededFreeBytes: Bytes): boolean =>
+  gauge.limitBytes - (gauge.usedBytes() ?? 0) < neededFreeBytes && isInside(gauge);
+
+/** Whether the limit is a cgroup's in which coroner itself lives. */
+const isInside = ({ id, pid }: Gauge): boolean => id !== 'host' && pid === null && isWithin(id);
 
 /** Whether this very process is in the cgroup. */
 function isWithin(folder: string): boolean {

@@ -12,13 +12,15 @@ const startAfterMs = 50;
 export interface LastLookOptions {
   /** Longest stop of the process while it may well live on. Default 500 ms. */
   readonly stopMs?: number;
+  /** Also where coroner lives within the command's own small limit: what a look takes is taken from the start on. */
+  readonly forced?: boolean;
 }
 
 /**
  * Looks into a Python that nears a memory limit, again and again as it grows, so that after a kill the verdict can say which
  * lines ran and which variables held how much. A worker thread of its own watches the limit: at 1 ms intervals near it.
  */
-export function lastLook({ stopMs = 500 }: LastLookOptions = {}): Companion {
+export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {}): Companion {
   let worker: Worker | null = null;
   let start: (() => void) | null = null;
   let finished: Promise<void> | null = null;
@@ -46,9 +48,13 @@ export function lastLook({ stopMs = 500 }: LastLookOptions = {}): Companion {
         // Not imported: most commands end before they need it.
         const { Worker } = process.getBuiltinModule('node:worker_threads');
         const started = new Worker(file, {
-          workerData: { folder, stopMs, commandPid: pid, startedAt: Date.now() - clock() },
+          workerData: { folder, stopMs, forced, commandPid: pid, startedAt: Date.now() - clock() },
           // The watcher must stay small: it may live within the very limit it watches.
-          resourceLimits: { maxOldGenerationSizeMb: 512, stackSizeMb: 2 },
+          resourceLimits: {
+            maxOldGenerationSizeMb: 512,
+            maxYoungGenerationSizeMb: 2,
+            stackSizeMb: 2,
+          },
         });
         worker = started;
         finished = new Promise((resolve) => {
@@ -116,8 +122,8 @@ function orderOf({ processes, cgroups, host }: SampleEvent): LookOrder {
   };
 }
 
-/** What tells the line without a look: the agent refuses the request that would go beyond, and Python says where it was made. */
-const withoutRoom = 'coroner run --memory-limit 90% COMMAND';
+/** Looks also where there is little room, for some 60 MiB of it. */
+const withoutRoom = 'coroner run --last-look COMMAND';
 const leastNamedBytes = 8 * 2 ** 20;
 
 /** In place of the last look where there is none: the verdict on a Python says what is not known, and why. */

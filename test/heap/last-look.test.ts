@@ -106,6 +106,58 @@ describe('a kill at a cgroup limit names the line and the variable', () => {
   );
 });
 
+describe('coroner within the small limit of the command', () => {
+  const why = have.cgroup();
+  const python = versions().at(-1)?.[1] ?? have.systemPython;
+  const inside = (options: readonly string[]): Report => {
+    group = makeCgroup('python-tight', { limitBytes: 200 * mib, swapBytes: 0 });
+    const json = join(folder, 'report.json');
+    const [enter, ...args] = [
+      ...group.enter,
+      process.execPath,
+      coroner,
+      'run',
+      '-q',
+      ...options,
+      '-o',
+      folder,
+      '--json',
+      json,
+      python,
+      join(programs, 'grow.py'),
+      'small',
+      '40',
+    ] as const;
+    spawnSync(enter!, args, { stdio: 'ignore', timeout: 110_000, killSignal: 'SIGKILL' });
+    return JSON.parse(readFileSync(json, 'utf8')) as Report;
+  };
+
+  test.skipIf(why !== null)(
+    `no look: the verdict says what is not known, and what would tell${why === null ? '' : ` (${why})`}`,
+    () => {
+      const incident = inside([]).incidents.find(({ cause }) => cause === 'kernel-cgroup-oom');
+      expect(incident?.memory.holders ?? []).toEqual([]);
+      expect(incident?.unknown).toContainEqual(
+        expect.objectContaining({
+          what: expect.stringContaining('which variables held the memory') as string,
+          command: 'coroner run --last-look COMMAND',
+        }),
+      );
+    },
+  );
+
+  test.skipIf(why !== null)(
+    `--last-look names the variable${why === null ? '' : ` (${why})`}`,
+    () => {
+      const incident = inside(['--last-look']).incidents.find(
+        ({ cause }) => cause === 'kernel-cgroup-oom',
+      );
+      expect(incident?.memory.holders?.[0]).toMatchObject({ name: 'rows' });
+      expect(JSON.stringify(incident?.unknown)).not.toContain('variables');
+    },
+  );
+});
+
 describe('a target is never left stopped', () => {
   const python = versions().at(-1)?.[1] ?? have.systemPython;
   test('when coroner inspect is killed by SIGKILL at any moment', async () => {
