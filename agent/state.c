@@ -184,17 +184,31 @@ static uint32_t intern_node(uint32_t caller, uint32_t frame) {
   return 0;
 }
 
+/* A new path mostly shares its outer frames with the one before it. Outermost first. */
+static struct { uint64_t hash; uint32_t node; } last_path[MAX_PYTHON_DEPTH];
+
 static uint32_t intern_path(const struct caller_stack *stack) {
   uint32_t node = 0;
-  for (uint32_t i = stack->python_count; i-- > 0;) {
+  bool shared = true;
+  for (uint32_t i = stack->python_count, depth = 0; i-- > 0; depth++) {
+    const uint64_t hash = python_frame_hash(&stack->python[i]);
+    if (shared && last_path[depth].hash == hash && last_path[depth].node) {
+      node = last_path[depth].node;
+      continue;
+    }
+    shared = false;
     uint32_t frame = intern_frame(&stack->python[i]);
     uint32_t next = frame ? intern_node(node, frame) : 0;
+    last_path[depth].hash = hash;
+    last_path[depth].node = next;
     if (!next) {
       file->header.dropped_stacks++;
       return node;
     }
     node = next;
   }
+  /* What is left below belongs to another path. */
+  if (stack->python_count < MAX_PYTHON_DEPTH) last_path[stack->python_count].node = 0;
   return node;
 }
 
@@ -848,6 +862,7 @@ static void forget_everything(void) {
   memset(code_index, 0, sizeof code_index);
   memset(live_index, 0, sizeof live_index);
   memset(text_index, 0, sizeof text_index);
+  memset(last_path, 0, sizeof last_path);
   live_free_count = live_used_count = mapping_count = last_python_node = 0;
   next_weigh_ns = next_moment_ns = 0;
   native_forget_modules();

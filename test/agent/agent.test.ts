@@ -180,4 +180,22 @@ describe.skipIf(reason)(`families of processes${reason ? ` (${reason})` : ''}`, 
       cut: mibAt('cut'),
     }).toEqual({ untouched: 0, half: 32, never: 0, cut: 0 });
   });
+
+  test('where hundreds of requests a second are refused, what is live stays below the limit', async () => {
+    // Python 3.11 to 3.13 never gets out of this one; others end by MemoryError.
+    const limitKib = 256_000;
+    const { files } = await underAgent(
+      [python, new URL('../programs/livelock.py', import.meta.url).pathname],
+      {
+        enter: ['/bin/sh', '-c', `ulimit -v ${limitKib}; exec "$@"`, 'sh'],
+        timeoutMs: 4000,
+      },
+    );
+    const [file] = files;
+    expect(file?.failureCount).toBeGreaterThan(0);
+    expect(file?.peakBytes).toBeGreaterThan(96e6);
+    // Half of it is estimated, by some thousand samples.
+    expect(file?.liveBytes).toBeLessThan(limitKib * 1024 * 1.1);
+    expect(file?.peakBytes).toBeLessThan(limitKib * 1024 * 1.1);
+  });
 });
