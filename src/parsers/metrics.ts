@@ -1,8 +1,9 @@
 /**
  * Figures that people paste: PSI, memory.current against memory.max, memory.events, vmstat, sar, free, top, `time -v`,
- * docker stats (S1 to S5). Each is read for what it says on its own; whether anybody died of it is judged elsewhere.
+ * docker stats, vm_stat and memory_pressure of macOS (S1 to S5). Each is read for what it says on its own; whether anybody died of it is judged elsewhere.
  */
 import type { Evidence, KillerRecord, MetricsWindow } from '../model/evidence.ts';
+import { formatBytes } from '../model/units.ts';
 import type { Input, Parser } from './parser.ts';
 import { clean, elsewhere, lineAt, originOf, wholeText } from './words/lines.ts';
 import { sizeBytes } from './words/sizes.ts';
@@ -11,7 +12,8 @@ const id = 'metrics';
 
 export const metrics: Parser = {
   id,
-  title: 'Figures over time: PSI, cgroup counters, vmstat, sar, free, top, time -v, docker stats',
+  title:
+    'Figures over time: PSI, cgroup counters, vmstat, sar, free, top, time -v, docker stats, vm_stat',
   needles: [
     'avg10=',
     'avg10:',
@@ -24,6 +26,10 @@ export const metrics: Parser = {
     'swpd',
     'pswpin/s',
     'majflt/s',
+    'kbmemused',
+    'kbswpused',
+    'Mach Virtual Memory Statistics',
+    'System-wide memory free percentage',
     'Maximum resident set size',
     'buff/cache',
     'buffers/cache',
@@ -43,6 +49,10 @@ function* parse(input: Input): Iterable<Evidence> {
   yield* overHigh(input);
   if (whole.includes('swout')) yield* atop(input);
   if (/pswpin\/s|majflt\/s/.test(whole)) yield* sar(input);
+  if (whole.includes('kbmemused')) yield* sarMemory(input);
+  if (whole.includes('kbswpused')) yield* sarSwap(input);
+  if (whole.includes('Mach Virtual Memory Statistics')) yield* vmStat(input);
+  if (whole.includes('System-wide memory free percentage')) yield* memoryPressure(input);
   if (/^\s*Mem:/m.test(whole)) yield* free(input);
   if (whole.includes('kswapd')) yield* kswapd(input);
   if (whole.includes('Maximum resident set size')) yield* timeVerbose(input);
@@ -325,6 +335,198 @@ function* sar(input: Input): Iterable<MetricsWindow> {
         : `sar shows ${Math.round(mean)} major faults a second`,
     });
     at = last;
+  }
+}
+
+/** The rows of a table of sar whose header names `column`: numbers by the header's names, without the averages. */
+function* sarTables(
+  input: Input,
+  column: string,
+): Iterable<{
+  readonly from: number;
+  readonly to: number;
+  readonly rows: readonly ((name: string) => number | undefined)[];
+}> {
+  for (let at = 0; at < input.lines.length; at += 1) {
+    if (!lineAt(input, at).includes(column)) continue;
+    const names = lineAt(input, at).trim().split(/\s+/);
+    // What stands in front (the time, with or without AM) is no column of its own in every locale: counted from the end.
+    const fromEnd = new Map(names.map((name, index) => [name, names.length - index]));
+    const columns = Math.max(
+      ...[...fromEnd].filter(([name]) => /^[%k]/.test(name)).map(([, place]) => place),
+      0,
+    );
+    const rows: ((name: string) => number | undefined)[] = [];
+    let last = at;
+    for (let next = at + 1; next < Math.min(at + 3000, input.lines.length); next += 1) {
+      const cells = lineAt(input, next).trim().split(/\s+/);
+      if (cells.length < columns || !/^\d+$/.test(cells.at(-columns) ?? '')) break;
+      last = next;
+      if (cells[0]!.startsWith('Average')) continue;
+      rows.push((name) => {
+        const place = fromEnd.get(name);
+        const value = Number(
+          (place === undefined ? '' : (cells.at(-place) ?? '')).replace(',', '.') || Number.NaN,
+        );
+        return Number.isNaN(value) ? undefined : value;
+      });
+    }
+    if (rows.length > 0) yield { from: at, to: last, rows };
+    at = last;
+  }
+}
+
+/** `sar -r`: the moment with the least memory left. `kbavail` since sysstat 11.5.7; before, buffers and cache are taken for it. */
+function* sarMemory(input: Input): Iterable<MetricsWindow> {
+  for (const { from, to, rows } of sarTables(input, 'kbmemused')) {
+    let least: { readonly total: number; readonly available: number } | undefined;
+    for (const value of rows) {
+      const [free, used] = [value('kbmemfree'), value('kbmemused')];
+      const available =
+        value('kbavail') ??
+        (free === undefined
+          ? undefined
+          : free + (value('kbbuffers') ?? 0) + (value('kbcached') ?? 0));
+      if (free === undefined || used === undefined || available === undefined || free + used === 0)
+        continue;
+      const total = (free + used) * 1024;
+      if (least === undefined || available * 1024 < least.available)
+        least = { total, available: available * 1024 };
+    }
+    if (least === undefined) continue;
+    const share = (least.available / least.total) * 100;
+    yield window(input, from, to, {
+      tool: 'sar',
+      totalBytes: least.total,
+      availableBytes: least.available,
+      samples: rows.length,
+      reading: share < 3 ? 'full' : share < 10 ? 'high' : 'calm',
+      says: `sar shows ${share.toFixed(0)} % of the memory available at the worst of ${rows.length} samples`,
+    });
+  }
+}
+
+/** `sar -S`: the moment with the most swap in use. A full swap alone says what was put there once, not that anybody waits for it. */
+function* sarSwap(input: Input): Iterable<MetricsWindow> {
+  for (const { from, to, rows } of sarTables(input, 'kbswpused')) {
+    let most: { readonly total: number; readonly used: number } | undefined;
+    for (const value of rows) {
+      const [free, used] = [value('kbswpfree'), value('kbswpused')];
+      // Without swap all of it is 0.
+      if (free === undefined || used === undefined || free + used === 0) continue;
+      if (most === undefined || used * 1024 > most.used)
+        most = { total: (free + used) * 1024, used: used * 1024 };
+    }
+    if (most === undefined) continue;
+    const share = (most.used / most.total) * 100;
+    yield window(input, from, to, {
+      tool: 'sar',
+      swapTotalBytes: most.total,
+      swapUsedBytes: most.used,
+      samples: rows.length,
+      reading: share > 90 ? 'high' : 'calm',
+      says: `sar shows ${share.toFixed(0)} % of the swap in use at the worst of ${rows.length} samples`,
+    });
+  }
+}
+
+/** macOS' vm_stat: totals since boot, or one row an interval (`vm_stat 1`), the first of which is since boot too. In pages. */
+function* vmStat(input: Input): Iterable<MetricsWindow> {
+  for (let at = 0; at < input.lines.length; at += 1) {
+    const head = /Mach Virtual Memory Statistics: \(page size of (\d{4,6}) bytes\)/.exec(
+      lineAt(input, at),
+    );
+    if (head === null) continue;
+    const page = Number(head[1]);
+    const names = lineAt(input, at + 1)
+      .trim()
+      .split(/\s+/);
+    const fact = names.includes('swapouts')
+      ? vmStatRows(input, at, names, page)
+      : vmStatTotals(input, at, page);
+    if (fact !== undefined) yield fact;
+  }
+}
+
+function vmStatRows(
+  input: Input,
+  at: number,
+  names: readonly string[],
+  page: number,
+): MetricsWindow | undefined {
+  const rows: (readonly number[])[] = [];
+  let last = at + 1;
+  for (let next = at + 2; next < Math.min(at + 3000, input.lines.length); next += 1) {
+    const cells = lineAt(input, next).trim().split(/\s+/);
+    // The header comes again every twenty rows.
+    if (cells.includes('swapouts') || /Mach Virtual/.test(lineAt(input, next))) continue;
+    // Numbers too wide for their column are in thousands.
+    if (cells.length !== names.length || !cells.every((cell) => /^\d+K?$/.test(cell))) break;
+    rows.push(cells.map((cell) => Number(cell.replace('K', '000'))));
+    last = next;
+  }
+  const deltas = rows.slice(1);
+  if (deltas.length === 0) return undefined;
+  const [read, written] = [names.indexOf('swapins'), names.indexOf('swapouts')];
+  // 4 MiB in each direction, an interval: the same border as sar's.
+  const border = (4 * 2 ** 20) / page;
+  const hot = deltas.filter((row) => row[read]! > border && row[written]! > border).length;
+  const mean = (column: number) =>
+    Math.round(deltas.reduce((sum, row) => sum + row[column]!, 0) / deltas.length);
+  return window(input, at, last, {
+    tool: 'vm_stat',
+    swapInPagesPerSecond: mean(read),
+    swapOutPagesPerSecond: mean(written),
+    samples: deltas.length,
+    reading: hot >= 2 ? 'thrashing' : mean(read) + mean(written) > border / 4 ? 'high' : 'calm',
+    says: `vm_stat shows ${mean(read)} pages read from swap and ${mean(written)} written to it an interval, on the average of ${deltas.length} samples`,
+  });
+}
+
+function vmStatTotals(input: Input, at: number, page: number): MetricsWindow | undefined {
+  const pages = new Map<string, number>();
+  let last = at;
+  for (let next = at + 1; next < Math.min(at + 40, input.lines.length); next += 1) {
+    const row = /^"?([A-Z][\w "-]{2,40}?)"?:\s{1,60}(\d{1,15})\.?\s*$/.exec(lineAt(input, next));
+    if (row === null) break;
+    pages.set(row[1]!, Number(row[2]));
+    last = next;
+  }
+  const bytes = (name: string): number | undefined =>
+    pages.has(name) ? pages.get(name)! * page : undefined;
+  const [stored, occupied] = [
+    bytes('Pages stored in compressor'),
+    bytes('Pages occupied by compressor'),
+  ];
+  const parts = ['free', 'active', 'inactive', 'speculative', 'wired down'].map(
+    (name) => bytes(`Pages ${name}`) ?? 0,
+  );
+  const total = parts.reduce((sum, part) => sum + part, 0) + (occupied ?? 0);
+  if (stored === undefined || occupied === undefined || total === 0) return undefined;
+  const share = (occupied / total) * 100;
+  return window(input, at, last, {
+    tool: 'vm_stat',
+    samples: 1,
+    reading: share > 50 ? 'full' : share > 25 ? 'high' : 'calm',
+    says: `vm_stat shows ${share.toFixed(0)} % of the memory taken by the compressor, which holds ${formatBytes(stored)} in it`,
+  });
+}
+
+/** macOS' memory_pressure: what the kernel counts as free, which is what jetsam goes by. */
+function* memoryPressure(input: Input): Iterable<MetricsWindow> {
+  for (let at = 0; at < input.lines.length; at += 1) {
+    const match = /System-wide memory free percentage: {0,3}(\d{1,3})\s?%/.exec(lineAt(input, at));
+    if (match === null) continue;
+    const free = Number(match[1]);
+    if (free > 100) continue;
+    const total = elsewhere(input, /The system has (\d{9,15}) \(\d{1,12} pages/)?.[1];
+    yield window(input, at, at, {
+      tool: 'memory_pressure',
+      ...(total === undefined ? {} : { totalBytes: Number(total) }),
+      samples: 1,
+      reading: free < 5 ? 'full' : free < 15 ? 'high' : 'calm',
+      says: `memory_pressure shows ${free} % of the memory free`,
+    });
   }
 }
 

@@ -457,6 +457,13 @@ const wordings: readonly Wording[] = [
       'the loader ran out of static thread-local storage for a library that was loaded late, which has nothing to do with RAM',
     pattern: /cannot allocate memory in static TLS block/,
   },
+  // glibc's elf/dl-tls.c: malloc returned NULL for the thread's block of a library that was loaded late. It ends with status 127 and
+  // no signal. Not to be taken for "in static TLS block", which is about room that was laid out at the start.
+  {
+    by: 'glibc',
+    needle: 'for thread-local data',
+    pattern: /cannot allocate memory for thread-local data: ABORT/,
+  },
   {
     by: 'QEMU',
     needle: 'cannot set up guest memory',
@@ -860,7 +867,7 @@ const wordings: readonly Wording[] = [
     needle: 'annot allocate memory',
     raises: true,
     pattern:
-      /(?<!\[Errno 12\] )(?<!Error: .{0,80})\b[Cc]annot allocate memory(?! in static TLS)(?! for the buffer pool)(?:.{0,60}os error 12\))?/,
+      /(?<!\[Errno 12\] )(?<!Error: .{0,80})\b[Cc]annot allocate memory(?! in static TLS)(?! for the buffer pool)(?! for thread-local data)(?:.{0,60}os error 12\))?/,
   },
   {
     by: 'errno 12',

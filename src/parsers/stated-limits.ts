@@ -2,7 +2,7 @@
 import type { StatedLimit } from '../model/evidence.ts';
 import type { LimitOwner } from '../model/report.ts';
 import type { Input, Parser } from './parser.ts';
-import { mentions, readPhrases, wholeText, type Phrase } from './words/lines.ts';
+import { elsewhere, mentions, readPhrases, wholeText, type Phrase } from './words/lines.ts';
 import { quantityBytes, sizeBytes } from './words/sizes.ts';
 
 const id = 'stated-limits';
@@ -31,6 +31,29 @@ const mebibytes = (text: string): number | undefined =>
 /** Slurm counts in MiB where no unit is given. */
 const slurm = (text: string): number | undefined =>
   sizeBytes(/[KMGT]$/i.test(text) ? text : `${text}M`);
+
+/** `1gb`, `"512mb"` or a number of MiB: fly.toml's machines (`[[vm]]`), and nothing else that has a key of this name. */
+const ofFly = (text: string, input: Input): number | undefined =>
+  mentions(input, /^\s*\[\[?vm\]\]?/m) ? (mebibytes(text) ?? sizeBytes(text)) : undefined;
+/** MiB, of a container or of a task (where it is a string). */
+const ofEcs = (text: string, input: Input): number | undefined =>
+  mentions(input, /containerDefinitions|taskDefinition|requiresCompatibilities|memoryReservation/)
+    ? mebibytes(text)
+    : undefined;
+/** For each CPU: what the job gets is known where it is known how many it asked for, on one node. */
+const ofSlurmCpu = (text: string, input: Input): number | undefined => {
+  const count = (pattern: RegExp): number => Number(elsewhere(input, pattern)?.[1] ?? 1);
+  const tasks = count(/(?:--ntasks(?:-per-node)?[= ]|#SBATCH -n ?|\s-n )(\d{1,6})\b/);
+  const nodes = count(/(?:--nodes[= ]|#SBATCH -N ?|\s-N )(\d{1,6})\b/);
+  const each = slurm(text);
+  if (each === undefined || (nodes > 1 && tasks > 1)) return undefined;
+  return each * tasks * count(/(?:--cpus-per-task[= ]|#SBATCH -c ?|\s-c )(\d{1,6})\b/);
+};
+/** dask counts in powers of 1000 where it says GB: `dask.utils.parse_bytes`. */
+const ofDask = (text: string, input: Input): number | undefined =>
+  mentions(input, /\bdask\b|LocalCluster|distributed\.(?:nanny|worker)/)
+    ? sizeBytes(text, 'decimal')
+    : undefined;
 
 const wordings: readonly Wording[] = [
   // `ulimit -n 100 -u 35 -d 200000`: bash takes several options in one call
@@ -98,6 +121,58 @@ const wordings: readonly Wording[] = [
     needle: 'mem_limit',
     pattern: /mem_limit["']?[:=]? {0,3}["']?(?<size>\d[\d.]{0,12} ?[bkmgBKMG]?i?b?)\b/,
     size: bytes,
+  },
+  // Before docker's option of the same name.
+  {
+    of: 'platform',
+    owner: 'platform',
+    path: 'Cloud Run',
+    needle: 'gcloud',
+    pattern:
+      /gcloud (?:beta |alpha )?run (?:deploy|jobs|services|worker-pools)\b.{0,400}?--memory[= ]["']?(?<size>\d[\d.]{0,12}(?:[KMG]i?)?)\b/,
+    size: (text) => quantityBytes(text),
+  },
+  {
+    of: 'worker',
+    owner: 'daemon',
+    path: 'dask nanny',
+    needle: 'memory_limit',
+    pattern: /\bmemory_limit=["'](?<size>\d[\d.]{0,12} ?[KMGT]i?B)["']/,
+    size: ofDask,
+  },
+  {
+    of: 'worker',
+    owner: 'daemon',
+    path: 'dask nanny',
+    needle: '--memory-limit',
+    pattern:
+      /\bdask[ -]worker\b.{0,300}?--memory-limit[= ]["']?(?<size>\d[\d.]{0,12} ?[KMGT]i?B)\b/,
+    size: ofDask,
+  },
+  {
+    of: 'platform',
+    owner: 'platform',
+    path: 'fly.toml [[vm]]',
+    needle: 'memory',
+    pattern: /(?:^|\s)memory(?:_mb)? = ["']?(?<size>\d{1,6} ?(?:[MmGg][Bb])?)(?=["']|\s|$)/,
+    size: ofFly,
+  },
+  {
+    of: 'container',
+    owner: 'cgroup',
+    path: 'ECS',
+    needle: '"memory"',
+    pattern: /"memory": {0,4}"?(?<size>\d{2,7})"?(?=[\s,}]|$)/,
+    size: ofEcs,
+  },
+  // Soft: the container may have more while the host has it, and is not killed for it.
+  {
+    of: 'reservation',
+    owner: 'cgroup',
+    path: 'ECS',
+    needle: '"memoryReservation"',
+    pattern: /"memoryReservation": {0,4}"?(?<size>\d{2,7})"?(?=[\s,}]|$)/,
+    size: ofEcs,
   },
   {
     of: 'container',
@@ -228,6 +303,14 @@ const wordings: readonly Wording[] = [
     needle: '--mem',
     pattern: /(?:#SBATCH|srun|sbatch|salloc)\b.{0,300}?--mem(?:=| )(?<size>\d{1,9}[KMGT]?)[Bb]?\b/,
     size: slurm,
+  },
+  {
+    of: 'job',
+    owner: 'scheduler',
+    needle: '--mem-per-cpu',
+    pattern:
+      /(?:#SBATCH|srun|sbatch|salloc)\b.{0,300}?--mem-per-cpu(?:=| )(?<size>\d{1,9}[KMGT]?)[Bb]?\b/,
+    size: ofSlurmCpu,
   },
   {
     of: 'job',

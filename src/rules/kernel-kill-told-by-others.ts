@@ -21,7 +21,12 @@ export const kernelKillToldByOthers = defineRule({
     const spec = { remedies, limitOf: ['container', 'unit'] as const };
     const cgroup = killerFindings(records, { cause: 'kernel-cgroup-oom', ...spec }, context);
     const others = (['kernel-global-oom', 'kernel-cpuset-oom'] as const).flatMap((cause) =>
-      killerFindings(records, { cause, remedies }, context),
+      killerFindings(
+        records,
+        // A machine of fly.io's is a virtual machine for one app: what was asked for is all it has.
+        { cause, remedies, limitOf: ({ by }) => (by === 'fly.io' ? ['platform'] : []) },
+        context,
+      ),
     );
     // The kernel's own report without its kill line tells more than the flag that echoes it.
     const silent =
@@ -31,6 +36,15 @@ export const kernelKillToldByOthers = defineRule({
 });
 
 function remedies({ limit, by, cause }: KillerRecord): readonly Remedy[] {
+  if (cause === 'kernel-global-oom' && by === 'fly.io')
+    return [
+      {
+        title: `Give the machine more memory${limit?.bytes == null ? '' : ` than ${formatBytes(limit.bytes)}`}, or use less`,
+        detail:
+          'It is a virtual machine of its own: its kernel kills when all of its memory is in use. A swap file (swap_size_mb) softens short peaks.',
+        command: 'fly scale show; fly scale memory 2048',
+      },
+    ];
   if (cause === 'kernel-global-oom')
     return [
       {

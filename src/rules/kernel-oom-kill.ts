@@ -52,7 +52,14 @@ function statedLimit(
 ): { readonly bytes: number; readonly reason: Reason } | null {
   const all = [
     ...limits
-      .filter(({ limit }) => limit.owner !== 'rlimit' && limit.owner !== 'host')
+      .filter(
+        ({ limit, of }) =>
+          limit.owner !== 'rlimit' &&
+          limit.owner !== 'host' &&
+          // A nanny's border, and what may be exceeded, are not what the kernel kills for.
+          limit.owner !== 'daemon' &&
+          of !== 'reservation',
+      )
       .map((fact) => ({ bytes: fact.limit.bytes, fact })),
     ...metrics.flatMap((fact) =>
       fact.limitBytes === undefined ? [] : [{ bytes: fact.limitBytes, fact }],

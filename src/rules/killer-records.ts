@@ -19,7 +19,9 @@ interface Spec {
   readonly remedies: (record: KillerRecord) => readonly Remedy[];
   readonly ruledOut?: (record: KillerRecord) => readonly RuledOut[];
   /** What a stated limit must be `of` to be this killer's. */
-  readonly limitOf?: readonly StatedLimit['of'][];
+  readonly limitOf?:
+    | readonly StatedLimit['of'][]
+    | ((record: KillerRecord) => readonly StatedLimit['of'][]);
 }
 
 /** One finding a death: the records that speak of one process, container or unit are one. */
@@ -81,7 +83,7 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
   const label = best.subject ?? group.find(({ subject }) => subject !== undefined)?.subject;
   const limit =
     group.find((one) => one.limit?.bytes != null)?.limit ??
-    statedLimit(spec, context) ??
+    statedLimit(best, spec, context) ??
     measuredLimit(best, context) ??
     group.find((one) => one.limit)?.limit;
   const used = Math.max(
@@ -199,9 +201,13 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 const short = (label: string): string => (label.length > 60 ? `…${label.slice(-58)}` : label);
 
 /** A limit named elsewhere in the text, where there is one and not several that contradict each other. */
-function statedLimit({ limitOf }: Spec, { limits = [] }: Context): Limit | undefined {
-  if (limitOf === undefined) return undefined;
-  const fitting = limits.filter((one) => limitOf.includes(one.of));
+function statedLimit(
+  best: KillerRecord,
+  { limitOf = [] }: Spec,
+  { limits = [] }: Context,
+): Limit | undefined {
+  const of = typeof limitOf === 'function' ? limitOf(best) : limitOf;
+  const fitting = limits.filter((one) => of.includes(one.of));
   const sizes = new Set(fitting.map(({ limit }) => limit.bytes));
   return sizes.size === 1 ? fitting[0]!.limit : undefined;
 }

@@ -7,17 +7,23 @@ export const userspaceOomDaemon = defineRule({
   id: 'userspace-oom-daemon',
   title: 'A memory guard in user space ended it (U1 to U4, U9, U10, U17)',
   needs: ['killer-record'],
-  judge: ({ 'killer-record': records }) =>
-    killerFindings(records, {
-      cause: 'userspace-oom-daemon',
-      remedies,
-      ruledOut: ({ by }) => [
-        {
-          cause: 'kernel-global-oom',
-          because: `${by} acts before the kernel has to: its own record names the victim`,
-        },
-      ],
-    }),
+  uses: ['stated-limit'],
+  judge: ({ 'killer-record': records, 'stated-limit': limits }) =>
+    killerFindings(
+      records,
+      {
+        cause: 'userspace-oom-daemon',
+        remedies,
+        ruledOut: ({ by }) => [
+          {
+            cause: 'kernel-global-oom',
+            because: `${by} acts before the kernel has to: its own record names the victim`,
+          },
+        ],
+        limitOf: ({ by }) => (by === 'dask nanny' ? ['worker'] : []),
+      },
+      { limits },
+    ),
 });
 
 function remedies({ by, variant }: KillerRecord): readonly Remedy[] {
