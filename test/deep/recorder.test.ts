@@ -111,35 +111,64 @@ const causes = (ran: Ran): readonly string[] =>
 
 describe('killed at random moments', () => {
   test(
-    `${kills} times kill -9: the command goes on unharmed, is not left stopped, the folder stays readable`,
-    { timeout: kills * 5000 + 60_000 },
+    `${kills} times kill -9: the command goes on unharmed, is not left stopped, the folder can be read, a later death is told`,
+    { timeout: kills * 5000 + 120_000 },
     async () => {
       const folder = newFolder();
+      const store = join(folder, 'store');
+      const file = (kind: string, index: number): string => join(folder, `${kind}-${index}`);
       const seen = { unharmed: 0, harmed: [] as string[], tooEarly: 0, stopped: 0 };
-      const once = async (index: number): Promise<void> => {
-        const status = join(folder, `status-${index}`);
-        const child = spawn(
+      /** Pids of commands that died of their limit while nobody recorded them any more. */
+      const died: number[] = [];
+      const grows = [systemPython, program('hog.py'), '2', '70', '0.015', '0.2'];
+      const commands = [
+        // Grows to near the limit, where coroner looks into it: the moment when it may be paused.
+        { words: ['sh', '-c', 'ulimit -v 105000; exec "$@"', 'sh', ...grows], status: '0' },
+        { words: grows, status: '0' },
+        // Grows beyond it, and dies whether it is recorded or not.
+        { words: ['sh', '-c', 'ulimit -v 75000; exec "$@"', 'sh', ...grows], status: '1' },
+      ] as const;
+      const start = (index: number): ReturnType<typeof spawn> =>
+        spawn(
           node,
           [
-            script,
-            'run',
-            '--quiet',
-            '--output',
-            join(folder, 'store'),
-            // Grows to near the limit, where coroner looks into it: the moment when it may be paused.
-            ...shell('"$@"; echo $? > "$0"').map((word, at) => (at === 3 ? status : word)),
-            ...(index % 2 === 0 ? ['sh', '-c', 'ulimit -v 105000; exec "$@"', 'sh'] : []),
-            systemPython,
-            program('hog.py'),
-            '1',
-            '70',
-            '0.02',
-            '0.3',
+            ...[script, 'run', '--quiet', '--output', store],
+            ...['sh', '-c', 'sh -c \'echo $$ > "$0"; exec "$@"\' "$@"; echo $? > "$0"'],
+            ...[file('status', index), file('pid', index)],
+            ...(commands[Math.abs(index) % commands.length]?.words ?? []),
           ],
           { stdio: 'ignore', env: { ...process.env, NO_COLOR: '1' } },
         );
-        const exited = new Promise<void>((resolve) => child.on('exit', () => resolve()));
-        await sleep(Math.random() * 2400);
+      const endOf = (child: ReturnType<typeof spawn>): Promise<void> =>
+        new Promise((resolve) => child.on('exit', () => resolve()));
+      /** Milliseconds until the command has been started; null: it never was. */
+      const untilStarted = async (child: ReturnType<typeof spawn>): Promise<number | null> => {
+        const from = performance.now();
+        while (childrenOf(child.pid ?? 0).length === 0) {
+          if (child.exitCode !== null || performance.now() - from > 20_000) return null;
+          await sleep(2);
+        }
+        return performance.now() - from;
+      };
+      // How long a run takes here and now, with what else goes on: the kills shall fall on all of it.
+      const measured = await Promise.all(
+        [0, 1, 2, 3].map(async (index) => {
+          const child = start(-index);
+          const exited = endOf(child);
+          const startMs = (await untilStarted(child)) ?? 1000;
+          const from = performance.now();
+          await exited;
+          return { startMs, restMs: performance.now() - from };
+        }),
+      );
+      const most = (key: 'startMs' | 'restMs'): number =>
+        Math.max(...measured.map((one) => one[key]));
+      const once = async (index: number): Promise<void> => {
+        const child = start(index);
+        const exited = endOf(child);
+        // One in ten before the command is started, the others from there to the verdict.
+        if (index % 10 === 0) await sleep(Math.random() * most('startMs'));
+        else if ((await untilStarted(child)) !== null) await sleep(Math.random() * most('restMs'));
         const mine = childrenOf(child.pid ?? 0);
         child.kill('SIGKILL');
         await exited;
@@ -147,41 +176,67 @@ describe('killed at random moments', () => {
           seen.tooEarly += 1;
           return;
         }
-        await sleep(300);
-        for (const pid of mine.flatMap((pid) => [pid, ...childrenOf(pid)]))
-          if (/^State:\s+[Tt]/m.test(readText(`/proc/${pid}/status`))) seen.stopped += 1;
-        for (let waited = 0; waited < 20_000 && !existsSync(status); waited += 50) await sleep(50);
-        await sleep(20);
-        const said = readText(status).trim();
-        if (said === '0') seen.unharmed += 1;
-        else seen.harmed.push(`${index}: ${said || 'never ended'}`);
+        const areStopped = (): boolean =>
+          withDescendants(mine).some((pid) =>
+            /^State:\s+[Tt]/m.test(readText(`/proc/${pid}/status`)),
+          );
+        for (let waited = 0; waited < 5000 && areStopped(); waited += 100) await sleep(100);
+        if (areStopped()) seen.stopped += 1;
+        const said = (): string => readText(file('status', index)).trim();
+        for (let waited = 0; waited < 20_000 && said() === ''; waited += 50) await sleep(50);
+        const { status } = commands[index % commands.length] ?? { status: '' };
+        if (said() === status) {
+          seen.unharmed += 1;
+          if (status !== '0') died.push(Number(readText(file('pid', index))));
+        } else seen.harmed.push(`${index}: ${said() || 'never ended'}`);
       };
-      // Three at a time: the machine is to be busy, not on its knees.
-      let next = 0;
+      // Four at a time: the machine is to be busy, not on its knees.
+      let next = 1;
       await Promise.all(
-        Array.from({ length: 3 }, async () => {
-          while (next < kills) await once(next++);
+        Array.from({ length: 4 }, async () => {
+          while (next <= kills) await once(next++);
         }),
       );
-      const store = join(folder, 'store');
       const folders = existsSync(store) ? readdirSync(store) : [];
       let read = 0;
       const wrong: string[] = [];
+      const told = new Set<number>();
       for (let at = 0; at < folders.length; at += 25) {
         const some = folders.slice(at, at + 25).map((name) => join(store, name));
         const report = diagnose(some);
         read += some.length;
-        // Nothing died: whatever a half-written folder says, it must not be a death by memory, told for sure.
-        for (const { cause, confidence, outOfMemory, headline } of report.incidents)
-          if (outOfMemory === true && confidence === 'certain') wrong.push(`${cause}: ${headline}`);
+        for (const { cause, confidence, outOfMemory, headline, victim } of report.incidents) {
+          if (outOfMemory !== true) continue;
+          if (['rlimit', 'alloc-failure-exception'].includes(cause)) told.add(victim?.pid ?? 0);
+          // Whatever else a half-written folder says, it must not be a death by memory, told for sure.
+          else if (confidence === 'certain') wrong.push(`${cause}: ${headline}`);
+        }
       }
+      // Helpers of coroner's, pausers' guards: nothing that belongs to these runs may be left.
+      const leftOver = (): readonly string[] =>
+        readdirSync('/proc').filter(
+          (pid) =>
+            /^\d+$/.test(pid) &&
+            Number(pid) !== process.pid &&
+            readText(`/proc/${pid}/cmdline`).includes(`${folder}/`),
+        );
+      for (let waited = 0; waited < 20_000 && leftOver().length > 0; waited += 200)
+        await sleep(200);
+      const untold = died.filter((pid) => !told.has(pid));
+      const partial = readdirSync(store, { recursive: true }).filter((name) =>
+        String(name).endsWith('.part'),
+      );
       console.log(
-        `kill -9 of coroner: ${kills} times; ${seen.unharmed} commands ended well, ${seen.tooEarly} killed before the command was started, ` +
-          `${seen.harmed.length} harmed, ${seen.stopped} left stopped; ${read} folders of ${folders.length} read`,
+        `kill -9 of coroner: ${kills} times within ${Math.round(most('startMs') + most('restMs'))} ms; ${seen.unharmed} commands ended as they would have alone, ` +
+          `${seen.tooEarly} killed before the command was started or after its end, ${seen.harmed.length} harmed, ${seen.stopped} left stopped; ` +
+          `${read} folders of ${folders.length} read; ${died.length} died of their limit, ${untold.length} of these not told; ` +
+          `left over: ${leftOver().length} processes, ${partial.length} half-written files`,
       );
       expect(seen.harmed).toEqual([]);
       expect(seen.stopped).toBe(0);
       expect(wrong).toEqual([]);
+      expect(untold).toEqual([]);
+      expect(leftOver()).toEqual([]);
     },
   );
 });
@@ -192,6 +247,9 @@ function readText(path: string): string {
   } catch {
     return '';
   }
+}
+function withDescendants(pids: readonly number[]): readonly number[] {
+  return pids.flatMap((pid) => [pid, ...withDescendants(childrenOf(pid))]);
 }
 /** Children that are commands: coroner's own helpers (tee, a watcher) are node or tee. */
 function childrenOf(pid: number): readonly number[] {
