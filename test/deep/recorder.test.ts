@@ -132,9 +132,16 @@ describe('killed at random moments', () => {
         spawn(
           node,
           [
-            ...[script, 'run', '--quiet', '--output', store],
-            ...['sh', '-c', 'sh -c \'echo $$ > "$0"; exec "$@"\' "$@"; echo $? > "$0"'],
-            ...[file('status', index), file('pid', index)],
+            script,
+            'run',
+            '--quiet',
+            '--output',
+            store,
+            'sh',
+            '-c',
+            'sh -c \'echo $$ > "$0"; exec "$@"\' "$@"; echo $? > "$0"',
+            file('status', index),
+            file('pid', index),
             ...(commands[Math.abs(index) % commands.length]?.words ?? []),
           ],
           { stdio: 'ignore', env: { ...process.env, NO_COLOR: '1' } },
@@ -273,6 +280,18 @@ describe('no place to write', () => {
       const died = run(dies, { output: at });
       noFault(died);
       expect(died.status).toBe(1);
+    } finally {
+      execFileSync('umount', ['-l', at]);
+    }
+  });
+  test.skipIf(readOnly !== null)('the output is mounted read-only (needs root)', () => {
+    const at = newFolder();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'coroner-test', at]);
+    try {
+      const ran = run(dies, { output: at });
+      noFault(ran);
+      expect(ran.status).toBe(1);
+      expect(causes(ran)).toContain('alloc-failure-exception');
     } finally {
       execFileSync('umount', ['-l', at]);
     }
@@ -440,6 +459,25 @@ describe('commands that are hard to follow', () => {
   test.skipIf(skip)('blocks all signals (needs cgroups)', () =>
     under(hog('import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))'), killed),
   );
+  test.skipIf(skip)('moves into another cgroup, whose limit kills it (needs cgroups)', async () => {
+    const other = makeCgroup('moved', { limitBytes: 60 * 2 ** 20, swapBytes: 0 });
+    try {
+      const ran = run(
+        [
+          ...hog(
+            `import os, sys, time\ntime.sleep(0.5)\nopen(sys.argv[1], "w").write(str(os.getpid()))`,
+          ),
+          join(other.folder, 'cgroup.procs'),
+        ],
+        { timeoutMs: 40_000 },
+      );
+      noFault(ran);
+      killed(ran);
+      expect(ran.report?.incidents[0]?.limit).toMatchObject({ owner: 'cgroup', path: other.path });
+    } finally {
+      await other.remove();
+    }
+  });
   test.skipIf(skip || root() !== null)('changes its user (needs root and cgroups)', () =>
     under(hog('import os; os.setuid(65534)'), killed),
   );

@@ -2,7 +2,7 @@
  * Deaths that only a machine of one's own can show: cgroup v2, the whole machine out of memory, panics, swap. `coroner run` runs inside the
  * guest; what is left behind (the console) is diagnosed outside.
  */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Report } from '../../src/model/report.ts';
@@ -16,6 +16,8 @@ interface Job {
   readonly live?: Expected;
   readonly after?: Expected;
   readonly besides?: Parameters<typeof judge>[2];
+  /** What else must be true of what the guest left in the job's folder. */
+  readonly also?: (folder: string) => void;
 }
 const MiB = 2 ** 20;
 const cgroupKill = (path: string, limitBytes: number): Expected => ({
@@ -74,6 +76,31 @@ const jobs = {
     live: { cause: ['swap-thrash'] },
     after: { cause: ['none'] },
   },
+  clock: {
+    what: 'the wall clock leaps an hour ahead and back during the run',
+    live: cgroupKill('/leap', 64 * MiB),
+    also: (folder) => {
+      const [store = ''] = readdirSync(join(folder, 'store'));
+      const text = (name: string): string =>
+        readFileSync(join(folder, 'store', store, name), 'utf8');
+      const { durationMs } = JSON.parse(text('end.json')) as { durationMs: number };
+      expect(durationMs).toBeGreaterThan(8000);
+      expect(durationMs).toBeLessThan(600_000);
+      const moments = text('samples.ndjson')
+        .split('\n')
+        .filter(Boolean)
+        .flatMap((line) => /"atMs":([\d.]+)/.exec(line)?.[1] ?? [])
+        .map(Number);
+      expect(moments.length).toBeGreaterThan(5);
+      expect(moments).toEqual(moments.toSorted((a, b) => a - b));
+      expect(Math.max(...moments)).toBeLessThanOrEqual(durationMs);
+    },
+  },
+  'thrash-inside': {
+    what: 'S3: coroner itself inside the cgroup that thrashes',
+    live: { cause: ['swap-thrash'] },
+    after: { cause: ['none'] },
+  },
   panic: {
     what: 'K8: panic_on_oom, from the saved console',
     after: { cause: ['kernel-global-oom'] },
@@ -94,11 +121,11 @@ const boots: readonly Boot[] = [
     kernel: older,
     memoryMiB: 384,
     jobs: [
-      ...(['v2-leaf', 'v2-parent', 'v2-group', 'v2-same', 'v2-kill'] as const),
+      ...(['v2-leaf', 'v2-parent', 'v2-group', 'v2-same', 'v2-kill', 'clock'] as const),
       ...(['overcommit', 'segfault', 'innocent', 'sysrq', 'global'] as const),
     ],
   },
-  { kernel: older, memoryMiB: 320, swapMiB: 256, jobs: ['thrash', 'v2-high'] },
+  { kernel: older, memoryMiB: 320, swapMiB: 256, jobs: ['thrash', 'v2-high', 'thrash-inside'] },
   { kernel: older, memoryMiB: 320, jobs: ['panic'] },
   {
     kernel: newer,
@@ -173,6 +200,7 @@ for (const { kernel, memoryMiB, swapMiB, jobs: all } of boots) {
             job.live ?? { cause: [] },
             judge(report, job.live ?? { cause: [] }, job.besides ?? [], null),
           );
+          job.also?.(join(run.out, name));
         });
       const after = job.after ?? job.live;
       if (after)
