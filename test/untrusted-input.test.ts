@@ -1,24 +1,29 @@
 /** What is given to `coroner diagnose` may be made to harm it: each claim of docs/threat-model.md about inputs. */
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   readdirSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Report } from '../src/model/report.ts';
 import { readCoreFile, readCoreStream } from '../src/machine/core-file.ts';
 import { gatherChunks } from '../src/machine/gather.ts';
 import { openInput } from '../src/machine/read-input.ts';
+import { pageIsBuilt } from '../src/render/html.ts';
 import {
   mappedFiles,
   nullCrash,
@@ -32,6 +37,8 @@ const bin = fileURLToPath(new URL('../bin/coroner.js', import.meta.url));
 const built = existsSync(new URL('../dist/cli/main.js', import.meta.url))
   ? null
   : 'needs npm run build';
+
+const page = pageIsBuilt() ? null : 'needs npm run build: the page';
 
 let folder = '';
 beforeAll(() => {
@@ -47,13 +54,16 @@ const put = (name: string, content: string | Uint8Array): string => {
 const kill = (name: string): string =>
   `[    9.000000] Memory cgroup out of memory: Killed process 4711 (${name}) total-vm:108056kB, anon-rss:97792kB, file-rss:6276kB, shmem-rss:0kB, UID:0 pgtables:252kB oom_score_adj:0\n`;
 
-function diagnose(...words: readonly string[]) {
-  const started = performance.now();
+const diagnose = (...words: readonly string[]) => diagnoseInput('', ...words);
+
+/** What is given on stdin, for `-`. So little room that whatever grows with its input ends as a fault. */
+function diagnoseInput(input: string | Buffer, ...words: readonly string[]) {
   const { stdout, stderr, status, signal } = spawnSync(
     process.execPath,
-    [bin, 'diagnose', ...words],
+    ['--max-old-space-size=400', bin, 'diagnose', ...words],
     {
       encoding: 'utf8',
+      input,
       timeout: 50_000,
       killSignal: 'SIGKILL',
       maxBuffer: 1 << 28,
@@ -61,8 +71,9 @@ function diagnose(...words: readonly string[]) {
   );
   // A hang ends with the signal; what a slow machine takes is no failure.
   expect(signal).toBeNull();
-  return { stdout, stderr, status, ms: performance.now() - started };
+  return { stdout, stderr, status };
 }
+const reportOf = (stdout: string) => JSON.parse(stdout) as Report;
 
 async function gather(path: string) {
   const opened = await openInput(path);
@@ -98,15 +109,24 @@ describe.skipIf(built !== null)(
       expect(stderr).toContain('it is a device');
     });
 
-    test('a folder that contains itself is read once', () => {
+    test('a folder that contains itself is read once, a broken link is passed over', () => {
       const loop = join(folder, 'loop');
-      mkdirSync(join(loop, 'a'), { recursive: true });
-      symlinkSync('..', join(loop, 'a', 'up'));
+      mkdirSync(join(loop, 'a/b'), { recursive: true });
+      symlinkSync('../..', join(loop, 'a/b', 'up'));
       symlinkSync('self', join(loop, 'self'));
+      symlinkSync(join(folder, 'nothing'), join(loop, 'broken'));
       writeFileSync(join(loop, 'a', 'kern.log'), kill('python3'));
       const { status, stdout } = diagnose('--json', '-', loop);
       expect(status).toBe(0);
-      expect((JSON.parse(stdout) as { incidents: unknown[] }).incidents).toHaveLength(1);
+      expect(reportOf(stdout).incidents).toHaveLength(1);
+      expect(reportOf(stdout).incidents[0]?.because?.[0]?.place).toBe('a/kern.log:1');
+    });
+
+    test('a file that is not there is said in words', () => {
+      const { status, stderr } = diagnose(join(folder, 'missing.log'));
+      expect(status).toBe(66);
+      expect(stderr).toContain('there is no such file');
+      expect(stderr).not.toContain('    at ');
     });
   },
 );
@@ -128,17 +148,61 @@ describe.skipIf(built !== null)(
       expect(harmful).toEqual([]);
     });
 
-    test('NULs, broken UTF-8 and a line of 64 MiB', async () => {
-      const noise = Buffer.alloc(64 << 20, 'x');
-      noise.fill(0xff, 100, 1000);
-      noise.fill(0, 2000, 3000);
-      const path = put(
-        'long-line.log',
-        Buffer.concat([noise, Buffer.from(`\n${kill('python3')}`)]),
-      );
-      const { evidence } = await gather(path);
-      expect(evidence).toMatchObject([{ kind: 'kernel-oom-kill', victim: { pid: 4711 } }]);
+    test.skipIf(page !== null)(
+      `HTML in a traceback stays text on the page${page === null ? '' : ` (${page})`}`,
+      () => {
+        const html = join(folder, 'report.html');
+        const { status } = diagnoseInput(
+          'Traceback (most recent call last):\n  File "</script><script>alert(1)</script>.py", line 1, in <module>\nMemoryError: <img src=x onerror=alert(1)>\n',
+          '-',
+          '--html',
+          html,
+          '--quiet',
+        );
+        expect(status).toBe(0);
+        const text = readFileSync(html, 'utf8');
+        expect(text).not.toContain('<script>alert(1)</script>');
+        expect(text).not.toContain('<img src=x');
+      },
+    );
+
+    test('a line of 300 MiB with NULs and broken UTF-8, and a kill in its middle', () => {
+      const path = join(folder, 'wide.log');
+      const fd = openSync(path, 'w');
+      const filler = Buffer.alloc(1 << 20, 'x');
+      filler.fill(0, 1000, 5000);
+      filler.fill(0xff, 9000, 9900);
+      for (let part = 0; part < 150; part += 1) writeSync(fd, filler);
+      writeSync(fd, ` ${kill('python3').trim()} `);
+      for (let part = 0; part < 150; part += 1) writeSync(fd, filler);
+      closeSync(fd);
+      const { stdout, status } = diagnose('--json', '-', path);
       rmSync(path);
+      expect(status).toBe(0);
+      const { incidents } = reportOf(stdout);
+      expect(incidents).toMatchObject([{ victim: { pid: 4711 } }]);
+      expect(incidents[0]?.because?.[0]?.quote?.length).toBeLessThan(1000);
+    });
+
+    test.each([
+      ['a line of zeros', Buffer.alloc(8 << 20)],
+      ['random bytes', Buffer.from(Array.from({ length: 1 << 16 }, (_, n) => (n * 7919) % 251))],
+      ['nothing at all', Buffer.alloc(0)],
+    ])('%s through a pipe', (_, input) => {
+      const { status, stdout } = diagnoseInput(input, '-', '--json');
+      expect(status).toBe(0);
+      expect(reportOf(stdout).incidents).toEqual([]);
+    });
+
+    test('20,000 kills in one log are 20,000 deaths', () => {
+      const lines = Array.from({ length: 20_000 }, (_, n) =>
+        kill('python3')
+          .replace('9.000000', (1000 + n / 100).toFixed(6))
+          .replace('4711', String(1000 + n)),
+      );
+      const { status, stdout } = diagnoseInput(lines.join(''), '-', '--json');
+      expect(status).toBe(0);
+      expect(reportOf(stdout).incidents).toHaveLength(20_000);
     });
   },
 );
@@ -159,10 +223,28 @@ describe('what may be packed', () => {
   });
 
   test('a packed file that was cut says so, and gives what stood before', async () => {
-    const packed = gzipSync(`${kill('python3')}${'quiet\n'.repeat(1000)}`);
-    const { sources } = await gather(put('cut.log.gz', packed.subarray(0, packed.length - 20)));
-    expect(sources.map(({ status }) => status)).not.toContain('read');
+    const packed = gzipSync(`${kill('python3')}${'quiet\n'.repeat(200_000)}`);
+    const { evidence, sources } = await gather(
+      put('cut.log.gz', packed.subarray(0, packed.length - 20)),
+    );
+    expect(evidence).toMatchObject([{ kind: 'kernel-oom-kill', victim: { pid: 4711 } }]);
+    expect(sources.map(({ status }) => status)).toContain('truncated');
   });
+
+  test.skipIf(built !== null)(
+    `a gzip bomb is cut off${built === null ? '' : ` (${built})`}`,
+    () => {
+      // Members of a gzip file follow each other: 3 GiB of zeros in 3 MB.
+      const member = gzipSync(Buffer.alloc(64 << 20));
+      const path = put('bomb.gz', Buffer.concat(Array.from({ length: 48 }, () => member)));
+      const { stdout, status } = diagnose('--json', '-', path);
+      expect(status).toBe(0);
+      expect(reportOf(stdout)).toMatchObject({
+        incidents: [],
+        sources: [{ status: 'truncated', detail: expect.stringMatching(/unpacks to more than/) }],
+      });
+    },
+  );
 
   test('a core that unpacks without end is cut off', async () => {
     const temporaryFolder = mkdtempSync(join(folder, 'unpack-'));
