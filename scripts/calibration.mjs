@@ -1,4 +1,5 @@
-// node scripts/calibration.mjs MATRIX.ndjson... [--corpus FOLDER]: writes docs/calibration.json, from which `npm run docs` makes the table.
+// node scripts/calibration.mjs MATRIX.ndjson... [--corpus FOLDER] [--output FILE]: writes docs/calibration.json (or FILE), from which
+// `npm run docs` makes the table. Ends with 1 where anything was certain and wrong.
 //
 // MATRIX.ndjson is what `CORONER_MATRIX_RESULTS=MATRIX.ndjson npm run test:deep` leaves. FOLDER is a labelled corpus of incident texts that
 // is not part of this repository: labels.jsonl with { file, is_oom, cause } a line.
@@ -9,9 +10,13 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const args = process.argv.slice(2);
-const at = args.indexOf('--corpus');
-const corpus = at < 0 ? null : args[at + 1];
-const files = args.filter((_, index) => at < 0 || (index !== at && index !== at + 1));
+const option = (name) => {
+  const at = args.indexOf(name);
+  return at < 0 ? null : args.splice(at, 2)[1];
+};
+const corpus = option('--corpus');
+const output = option('--output') ?? join(root, 'docs/calibration.json');
+const files = args;
 const lines = (file) =>
   readFileSync(file, 'utf8')
     .split('\n')
@@ -32,6 +37,7 @@ const count = (table, confidence, right) => {
 
 const phases = { live: tally(), folder: tally(), after: tally() };
 const wrong = [];
+const certainAndWrong = [];
 const rows = new Set();
 const skipped = new Map();
 // Of a row that was provoked again the last verdict counts.
@@ -43,6 +49,7 @@ for (const row of last.values()) {
   }
   rows.add(row.id);
   count(phases[row.phase], row.said.confidence, row.right);
+  certainAndWrong.push(...row.certainAndWrong.map((what) => `${row.id} (${row.phase}): ${what}`));
   if (!row.right)
     wrong.push({
       id: row.id,
@@ -79,11 +86,15 @@ if (corpus) {
             incident.outOfMemory === false &&
             incidents.some(({ outOfMemory }) => outOfMemory === true));
       count(texts.tally, incident.confidence, right);
+      if (!right && incident.confidence === 'certain')
+        certainAndWrong.push(`${label.file}: ${incident.cause}: ${incident.headline}`);
     }
     if (incidents.length === 0) count(texts.tally, null, !label.is_oom);
   }
 }
 writeFileSync(
-  join(root, 'docs/calibration.json'),
+  output,
   `${JSON.stringify({ rows: rows.size, phases, wrong, skipped: Object.fromEntries(skipped), texts }, null, 2)}\n`,
 );
+for (const what of certainAndWrong) console.log(`certain and wrong: ${what}`);
+process.exit(certainAndWrong.length > 0 ? 1 : 0);

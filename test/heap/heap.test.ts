@@ -23,8 +23,7 @@ function open(what: number | string): Target {
 
 /** A suite must not be empty where there is none: what it lacks is said by name. */
 const needsPython = () => {
-  if (versions().length === 0)
-    test.skip('every CPython (needs CPython 3.6 to 3.13)', () => {});
+  if (versions().length === 0) test.skip('every CPython (needs CPython 3.6 to 3.13)', () => {});
 };
 
 describe('census', () => {

@@ -53,8 +53,7 @@ const asText = (stack: readonly Call[]): string =>
 
 /** A suite must not be empty where there is none: what it lacks is said by name. */
 const needsPython = () => {
-  if (versions().length === 0)
-    test.skip('every CPython (needs CPython 3.6 to 3.13)', () => {});
+  if (versions().length === 0) test.skip('every CPython (needs CPython 3.6 to 3.13)', () => {});
 };
 
 describe('stacks of a living process', () => {
