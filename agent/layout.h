@@ -275,7 +275,8 @@ struct coroner_tree {
   char magic[8];
   uint32_t files; /* agent files that exist */
   uint32_t refused_files;
-  uint64_t reserved[2];
+  uint32_t processes; /* that have loaded the agent */
+  uint32_t reserved[3];
   struct coroner_tree_slot slots[TREE_SLOTS];
 };
 

@@ -726,7 +726,10 @@ static void open_tree(void) {
   /* Not fstat(): its symbol is of glibc 2.33, and the library must load where glibc is older. */
   if (lseek(fd, 0, SEEK_END) >= (off_t)sizeof *tree) {
     struct coroner_tree *found = (struct coroner_tree *)syscall(SYS_mmap, NULL, sizeof *tree, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L);
-    if (found != MAP_FAILED && !memcmp(found->magic, CORONER_TREE_MAGIC, 8)) tree = found;
+    if (found != MAP_FAILED && !memcmp(found->magic, CORONER_TREE_MAGIC, 8)) {
+      tree = found;
+      __atomic_fetch_add(&tree->processes, 1, __ATOMIC_RELAXED);
+    }
   }
   close(fd);
 }

@@ -402,7 +402,7 @@ function notesOf(
     );
   if (file.python?.objects === true && file.peakBytes >= 16 * 2 ** 20)
     notes.push(
-      'CPython hands out freed lists, tuples, dicts and floats again: a part of what a line keeps may stand at the line that first made the object (its free lists)',
+      'CPython hands out freed lists, tuples, dicts and floats again (its free lists): they count at the line that took them, as far as the first uses of a sampled object tell',
     );
   if (seen.droppedLive > 0)
     notes.push(

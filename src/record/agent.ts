@@ -48,14 +48,19 @@ export function agentCompanion(options: AgentOptions): Companion {
   /** Every process of the run that was ever sampled: one that is no longer among the sampled has ended. */
   const known = new Set<number>();
   let thinnedAtMs = 0;
+  /** Said where nothing of the run has loaded the agent. */
+  let doubt: string | null = null;
+  let noteAtEnd: (text: string) => void = () => {};
   return {
     prepare: (env, folder) => {
       const found = agentFor(options.command, env);
+      const without = (why: string) =>
+        `no agent: ${why}${options.memoryLimitBytes === undefined ? '' : '; --memory-limit is not enforced'}`;
       if ('lacks' in found) {
-        said = `no agent: ${found.lacks}`;
-        if (options.memoryLimitBytes !== undefined) said += '; --memory-limit is not enforced';
+        said = without(found.lacks);
         return;
       }
+      if (found.doubt !== undefined) doubt = without(found.doubt);
       const agentFolder = join(folder, 'agent');
       used = agentFolder;
       mkdirSync(agentFolder, { recursive: true, mode: 0o700 });
@@ -79,6 +84,7 @@ export function agentCompanion(options: AgentOptions): Companion {
     },
     started: (pid, { note }) => {
       if (said !== null) note(said, pid);
+      noteAtEnd = (text) => note(text, pid);
     },
     onSample: ({ atMs, processes }) => {
       for (const { pid } of processes) known.add(pid);
@@ -88,6 +94,9 @@ export function agentCompanion(options: AgentOptions): Companion {
       thinOut(used, (pid) => known.has(pid) && !alive.has(pid));
       for (const pid of known) if (!alive.has(pid)) known.delete(pid);
     },
+    ended: () => {
+      if (doubt !== null && used !== null && loadedBy(used) === 0) noteAtEnd(doubt);
+    },
     notable: () => used !== null && anyRefusal(used),
   };
 }
@@ -96,8 +105,9 @@ const thinEveryMs = 2000;
 /** As many as are read afterwards (agent-evidence.ts). */
 const mostFiles = 60;
 const keptFirst = 10;
-/** Offset of `files` in struct coroner_tree. */
+/** Offsets in struct coroner_tree: `files`, `processes`. */
 const treeFilesOffset = 8;
+const treeProcessesOffset = 16;
 
 /**
  * A supervisor whose workers die of their memory for days leaves 3.7 MB a worker, and from the thousandth file on the agent makes no more.
@@ -128,6 +138,11 @@ export function thinOut(folder: string, hasEnded: (pid: number) => boolean): voi
   } finally {
     closeSync(fd);
   }
+}
+
+/** How many processes of the run have loaded the agent. */
+function loadedBy(folder: string): number {
+  return readFileSync(join(folder, 'tree')).readUInt32LE(treeProcessesOffset);
 }
 
 /** Whether any process was refused memory: read from the files' headers alone, as most runs end well. */
@@ -166,7 +181,13 @@ function isDull(path: string): boolean {
   }
 }
 
-type FoundAgent = { readonly library: string } | { readonly lacks: string };
+type FoundAgent =
+  | {
+      readonly library: string;
+      /** Why the command itself will not load it; what it starts may. */
+      readonly doubt?: string | undefined;
+    }
+  | { readonly lacks: string };
 
 /** The library for a command, made on first use where none is ready. */
 export function agentFor(command: readonly string[], env: NodeJS.ProcessEnv): FoundAgent {
@@ -183,12 +204,13 @@ export function agentFor(command: readonly string[], env: NodeJS.ProcessEnv): Fo
   const found = ready === undefined ? compileAgent(name, program, env) : { library: ready };
   if ('library' in found && /[\s:]/.test(found.library))
     return { lacks: `LD_PRELOAD cannot name a path with a space or colon in it: ${found.library}` };
-  return found;
+  return 'library' in found ? { ...found, doubt: program.doubt } : found;
 }
 
 interface Program {
   readonly arch: string;
   readonly libc: 'gnu' | 'musl';
+  readonly doubt?: string;
 }
 
 const machines: Readonly<Record<number, string>> = { 62: 'x64', 183: 'arm64' };
@@ -215,20 +237,29 @@ function describeProgram(file: string, path: string): Program | { readonly lacks
     }
     if (head.toString('latin1', 0, 4) !== '\x7fELF')
       return { lacks: `${file} is neither a program nor a script with a first line` };
-    // setuid, setgid: the loader drops LD_PRELOAD.
-    const { mode } = statSync(current);
-    if ((mode & 0o6000) !== 0) return { lacks: `${file} is setuid: the loader ignores LD_PRELOAD` };
     if (head[4] !== 2) return { lacks: `${file} is a 32-bit program` };
     const arch = machines[head.readUInt16LE(18)];
     if (arch === undefined || arch !== process.arch)
       return { lacks: `${file} is for another architecture` };
     const interpreter = interpreterOf(head);
+    // A launcher (busybox, a Go program): harmless for it, and what it starts is mostly of this machine's C library.
     if (interpreter === null)
-      return { lacks: `${file} is statically linked: nothing can be preloaded` };
+      return {
+        arch,
+        libc: onGlibc() ? 'gnu' : 'musl',
+        doubt: `${file} is statically linked, and nothing that it started loaded one`,
+      };
     // A sanitizer's runtime insists on being first, and has an allocator of its own that must stay the only one.
     if (/lib(?:clang_rt\.)?[atml]san[.-]|__[at]san_init/.test(head.toString('latin1')))
       return { lacks: `${file} is built with a sanitizer, which has its own allocator` };
-    return { arch, libc: interpreter.includes('ld-musl') ? 'musl' : 'gnu' };
+    const libc = interpreter.includes('ld-musl') ? 'musl' : 'gnu';
+    // setuid, setgid: the loader drops LD_PRELOAD, unless its user is who started it.
+    const isSetuid = (statSync(current).mode & 0o6000) !== 0;
+    return {
+      arch,
+      libc,
+      ...(isSetuid ? { doubt: `${file} is setuid: the loader ignores LD_PRELOAD` } : {}),
+    };
   }
   return { lacks: `${file} was not found` };
 }
@@ -289,7 +320,7 @@ function compileAgent(name: string, program: Program, env: NodeJS.ProcessEnv): F
   );
   const library = join(cache, name);
   if (isOwnFile(library)) return { library };
-  const compiler = program.libc === 'musl' && muslNeedsWrapper() ? 'musl-gcc' : (env['CC'] ?? 'cc');
+  const compiler = program.libc === 'musl' && onGlibc() ? 'musl-gcc' : (env['CC'] ?? 'cc');
   if (find(compiler, env['PATH'] ?? '') === null)
     return {
       lacks: `no ready-made library fits (${name}) and there is no C compiler (${compiler}) to make one`,
@@ -321,7 +352,7 @@ function compileAgent(name: string, program: Program, env: NodeJS.ProcessEnv): F
   }
 }
 
-const muslNeedsWrapper = () =>
+const onGlibc = () =>
   (process.report.getReport() as { header?: { glibcVersionRuntime?: string } }).header
     ?.glibcVersionRuntime !== undefined;
 

@@ -146,6 +146,40 @@ describe.skipIf(reason)(`coroner run with the agent${reason ? ` (${reason})` : '
     );
     expect(JSON.parse(diagnosis.stdout)).toMatchObject({ format: 'coroner/1' });
   });
+
+  const noCompiler = cCompiler();
+  test.skipIf(noCompiler)(
+    `a static launcher: what it starts has the agent, and only where nothing has is it said${noCompiler ? ` (${noCompiler})` : ''}`,
+    () => {
+      const launcher = join(folder, 'launcher');
+      writeFileSync(
+        `${launcher}.c`,
+        '#include <unistd.h>\nint main(int count, char **words) { return count > 1 ? execv(words[1], words + 1) : 0; }\n',
+      );
+      const { status } = spawnSync('cc', ['-static', '-o', launcher, `${launcher}.c`]);
+      expect(status, 'cc -static').toBe(0);
+      const launch = (...words: readonly string[]) => {
+        const output = join(folder, `static-${words.length}`);
+        spawnSync(
+          process.execPath,
+          [coroner, 'run', '--quiet', '--output', output, '--', launcher, ...words],
+          { stdio: 'ignore', timeout: 60_000, killSignal: 'SIGKILL' },
+        );
+        const [incident = ''] = readdirSync(output);
+        return {
+          files: readdirSync(join(output, incident, 'agent')).filter((name) =>
+            name.endsWith('.mem'),
+          ),
+          said: readFileSync(join(output, incident, 'events.ndjson'), 'utf8').includes(
+            'is statically linked',
+          ),
+        };
+      };
+      expect(launch()).toEqual({ files: [], said: true });
+      const { files, said } = launch(python, '-c', 'pass');
+      expect({ files: files.length, said }).toEqual({ files: 1, said: false });
+    },
+  );
 });
 
 async function until<T>(look: () => T | false | undefined): Promise<T> {
