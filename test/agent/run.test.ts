@@ -147,7 +147,6 @@ describe.skipIf(reason)(`coroner run with the agent${reason ? ` (${reason})` : '
     expect(JSON.parse(diagnosis.stdout)).toMatchObject({ format: 'coroner/1' });
   });
 
-  const noCompiler = cCompiler();
   test.skipIf(noCompiler)(
     `a static launcher: what it starts has the agent, and only where nothing has is it said${noCompiler ? ` (${noCompiler})` : ''}`,
     () => {
