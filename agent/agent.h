@@ -45,7 +45,7 @@ struct python_frame {
   const char *code;
   int32_t last_instruction;
   uint32_t id;       /* not 0: already in the file, and code may be gone */
-  const char *frame; /* where it is, and its hash where it has an id */
+  const char *frame; /* where it is */
   uint64_t hash;
 };
 struct caller_stack {
@@ -102,7 +102,7 @@ uint32_t state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t 
 static inline bool state_holds(uint32_t id, const void *address) {
   return file && __atomic_load_n(&file->live[id - 1].address, __ATOMIC_RELAXED) == (uint64_t)(uintptr_t)address;
 }
-void state_taken_again(uint32_t id, const void *address, const struct caller_stack *stack);
+void state_taken_again(uint32_t id, const void *address, struct caller_stack *stack);
 uint32_t state_frame(const struct python_frame *frame); /* its id; 0: no room */
 bool state_forget(const void *address);
 bool state_forget_copy(const void *address, struct coroner_live *copy);

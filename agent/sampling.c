@@ -31,7 +31,7 @@ void sampling_set_mean(uint64_t mean, bool fixed) {
 void sampling_adapt(uint64_t samples, uint64_t peak_bytes, uint64_t total_bytes) {
   uint64_t fine = fine_mean;
   while (peak_bytes / 8192 > fine && fine < coarse_mean) fine *= 2;
-  bool affordable = samples < 1024 + peak_bytes / fine + total_bytes / coarse_mean;
+  bool affordable = samples < 512 + peak_bytes / fine + total_bytes / coarse_mean;
   sample_mean = affordable && fine < coarse_mean ? fine : coarse_mean;
 }
 

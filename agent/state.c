@@ -191,7 +191,7 @@ static uint32_t intern_path(const struct caller_stack *stack) {
   uint32_t node = 0;
   bool shared = true;
   for (uint32_t i = stack->python_count, depth = 0; i-- > 0; depth++) {
-    const uint64_t hash = python_frame_hash(&stack->python[i]);
+    const uint64_t hash = stack->python[i].hash;
     if (shared && last_path[depth].hash == hash && last_path[depth].node) {
       node = last_path[depth].node;
       continue;
@@ -212,10 +212,13 @@ static uint32_t intern_path(const struct caller_stack *stack) {
   return node;
 }
 
-static uint32_t intern_stack(const struct caller_stack *stack, uint16_t kind) {
+static uint32_t intern_stack(struct caller_stack *stack, uint16_t kind) {
   uint64_t hash = kind + 1u + ((uint64_t)stack->flags << 8);
   for (uint32_t i = 0; i < stack->native_count; i++) hash = mix(hash ^ stack->native[i]);
-  for (uint32_t i = 0; i < stack->python_count; i++) hash = mix(hash + python_frame_hash(&stack->python[i]));
+  for (uint32_t i = 0; i < stack->python_count; i++) {
+    stack->python[i].hash = python_frame_hash(&stack->python[i]);
+    hash = mix(hash + stack->python[i].hash);
+  }
   hash |= 1;
   uint32_t slot = (uint32_t)(hash >> 20) & (STACK_INDEX - 1);
   for (uint32_t probe = 0; probe < 256; probe++, slot = (slot + 1) & (STACK_INDEX - 1)) {
@@ -512,7 +515,7 @@ COLD uint32_t state_frame(const struct python_frame *frame) {
 }
 
 /* A block that its allocator did not hear of has a new owner: it counts where it is used from now on. */
-COLD void state_taken_again(uint32_t id, const void *address, const struct caller_stack *stack) {
+COLD void state_taken_again(uint32_t id, const void *address, struct caller_stack *stack) {
   if (thread.inside) return;
   thread.inside = 1;
   int saved_errno = errno;
@@ -641,6 +644,7 @@ COLD void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t ca
     (void)read_statm(&failure.vm_bytes, &failure.rss_bytes, &shared);
     if (lock()) {
       native_know_modules(stack.native, stack.native_count);
+      for (uint32_t i = 0; i < stack.python_count; i++) stack.python[i].hash = python_frame_hash(&stack.python[i]);
       failure.node = intern_path(&stack);
       uint64_t sequence = ++file->header.failure_count;
       uint64_t at = sequence <= FAILURE_CAPACITY ? sequence - 1

@@ -34,7 +34,12 @@ export interface TracedSignal {
 export interface TracedVictim {
   readonly pid: number;
   readonly name: string | null;
+  readonly totalVmBytes: Bytes | null;
   readonly anonRssBytes: Bytes | null;
+  readonly fileRssBytes: Bytes | null;
+  readonly shmemRssBytes: Bytes | null;
+  readonly uid: number | null;
+  readonly oomScoreAdj: number | null;
   readonly uptimeSeconds: number;
   readonly quote: string;
   readonly line: number;
@@ -51,7 +56,9 @@ const ioerr = /^sys_(\w+) -> 0xf+4$/; // -ENOMEM: …fff4
 const enter = /^sys_(mmap|mremap)\(.*?\b(?:len|new_len): (?:0x)?([0-9a-f]+)/;
 const signal =
   /^signal_generate: sig=(\d+) errno=-?\d+ code=(-?\d+) comm=(.{0,16}) pid=(\d+) grp=\d+ res=(\d+)/;
-const victim = /^mark_victim: pid=(\d+)(?: comm=(.{0,16}?) total-vm=\d+kB anon-rss=(\d+)kB)?/;
+// Before 6.8 it is the pid alone; a name may hold anything, so the fields are read from behind it.
+const victim =
+  /^mark_victim: pid=(\d+)(?: comm=(.{0,16}) total-vm=(\d+)kB anon-rss=(\d+)kB file-rss:(\d+)kB shmem-rss:(\d+)kB uid=(\d+) pgtables=\d+kB oom_score_adj=(-?\d+))?\s*$/;
 
 const mostRecords = 10_000;
 
@@ -103,13 +110,21 @@ export function parseTraceLog(text: string): TraceLog {
       continue;
     }
     const marked = victim.exec(rest);
-    if (marked !== null)
+    if (marked !== null) {
+      const field = (at: number, unit = 1) =>
+        marked[at] === undefined ? null : Number(marked[at]) * unit;
       victims.push({
         pid: Number(marked[1]),
         name: marked[2] ?? null,
-        anonRssBytes: marked[3] === undefined ? null : Number(marked[3]) * 1024,
+        totalVmBytes: field(3, 1024),
+        anonRssBytes: field(4, 1024),
+        fileRssBytes: field(5, 1024),
+        shmemRssBytes: field(6, 1024),
+        uid: field(7),
+        oomScoreAdj: field(8),
         ...common,
       });
+    }
   }
   return { refusals, signals, victims };
 }

@@ -63,7 +63,9 @@ export function withTrace(folder: string, recorded: readonly Evidence[]): readon
   const trace = parseTraceLog(text);
   const exits = recorded.filter((fact): fact is ProcessExit => fact.kind === 'process-exit');
   return [
-    ...recorded.map((fact) => (fact.kind === 'process-exit' ? withSender(fact, trace) : fact)),
+    ...recorded.map((fact) =>
+      fact.kind === 'process-exit' ? withMark(withSender(fact, trace), trace) : fact,
+    ),
     ...trace.refusals.flatMap((refusal): FailedAllocation[] => {
       const exit = exits.find(({ pid }) => pid === refusal.pid);
       if (refusal.bytes === null || exit === undefined) return [];
@@ -113,4 +115,29 @@ function withSender(exit: ProcessExit, { signals }: TraceLog): ProcessExit {
   );
   if (sent === undefined) return exit;
   return { ...exit, sender: { ...sent.sender, kernel: fromKernel(sent.code) } };
+}
+
+/** Chosen by the OOM killer, and ended by its SIGKILL. A pid of another namespace counts only where its name agrees. */
+function withMark(exit: ProcessExit, { victims }: TraceLog): ProcessExit {
+  if (exit.signal !== 'SIGKILL') return exit;
+  const mark = victims.findLast(
+    ({ pid, name }) =>
+      (pid === exit.pid || (exit.otherPids ?? []).includes(pid)) &&
+      (name === null || name === exit.name.slice(0, 15)),
+  );
+  if (mark === undefined) return exit;
+  const { totalVmBytes, anonRssBytes, fileRssBytes, shmemRssBytes, uid, oomScoreAdj } = mark;
+  return {
+    ...exit,
+    markedVictim: {
+      place: `${fileName}:${mark.line}`,
+      quote: mark.quote,
+      ...(totalVmBytes === null ? {} : { totalVmBytes }),
+      ...(anonRssBytes === null ? {} : { anonRssBytes }),
+      ...(fileRssBytes === null ? {} : { fileRssBytes }),
+      ...(shmemRssBytes === null ? {} : { shmemRssBytes }),
+      ...(uid === null ? {} : { uid }),
+      ...(oomScoreAdj === null ? {} : { oomScoreAdj }),
+    },
+  };
 }

@@ -5,6 +5,7 @@ import { coreAllocFailureSegfault } from './core-alloc-failure-segfault.ts';
 import { coreNotMemory } from './core-not-memory.ts';
 import { countedKill } from './counted-kill.ts';
 import type { Rule } from './define-rule.ts';
+import { markedVictim } from './marked-victim.ts';
 import { tracedKill } from './traced-kill.ts';
 import { failedAllocation } from './failed-allocation.ts';
 import { jetsam } from './jetsam.ts';
@@ -44,6 +45,7 @@ export const rules: readonly Rule[] = [
   coreNotMemory,
   failedAllocation,
   tracedKill,
+  markedVictim,
   countedKill,
   killedChild,
   survivedRefusal,

@@ -1,11 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { startTracing } from '../../src/machine/tracing.ts';
 import { parseTraceLog } from '../../src/parsers/trace-log.ts';
-import { root } from '../have.ts';
+import { withTrace } from '../../src/record/tracing.ts';
+import { markedVictim } from '../../src/rules/marked-victim.ts';
+import { makeCgroup } from '../cgroup.ts';
+import { cgroup, root } from '../have.ts';
 
 const text = `python-16639   [001] .....  5407.041001: sys_mmap(addr: 0, len: 9184e72b000, prot: 3, flags: 22, fd: ffffffff, off: 0)
           python-16639   [001] .....  5407.041003: sys_mmap -> 0xfffffffffffffff4
@@ -23,7 +26,29 @@ test('refusals with their size, senders, victims', () => {
     { pid: 16650, signal: 11, code: 1, sender: { pid: 16650 } },
     { pid: 15817, name: 'sleep', signal: 9, code: 0, sender: { pid: 15813, name: 'bash' } },
   ]);
-  expect(victims).toMatchObject([{ pid: 15820, name: 'python', anonRssBytes: 65280 * 1024 }]);
+  expect(victims).toMatchObject([
+    {
+      pid: 15820,
+      name: 'python',
+      totalVmBytes: 323768 * 1024,
+      anonRssBytes: 65280 * 1024,
+      fileRssBytes: 6680 * 1024,
+      shmemRssBytes: 0,
+      uid: 0,
+      oomScoreAdj: 0,
+    },
+  ]);
+});
+
+test('before 6.8 a mark is a pid and no more; a name may hold anything', () => {
+  const mark = (rest: string) =>
+    parseTraceLog(`a-1 [000] ...1. 2.5: mark_victim: ${rest}`).victims[0];
+  expect(mark('pid=7')).toMatchObject({ pid: 7, name: null, anonRssBytes: null, uid: null });
+  expect(
+    mark(
+      'pid=7 comm=x total-vm=9kB  total-vm=1kB anon-rss=2kB file-rss:3kB shmem-rss:4kB uid=5 pgtables=6kB oom_score_adj=-8',
+    ),
+  ).toMatchObject({ name: 'x total-vm=9kB ', anonRssBytes: 2048, uid: 5, oomScoreAdj: -8 });
 });
 
 test('a refusal whose request was not traced has no size', () => {
@@ -69,6 +94,51 @@ describe.skipIf(reason)(`the kernel as witness${reason ? ` (${reason})` : ''}`, 
     }
     expect(existsSync(join(mounted, `instances/coroner-${process.pid}-calls`))).toBe(false);
   });
+
+  const noCgroup = cgroup();
+  test.skipIf(noCgroup)(
+    `a kill for memory: its victim is marked, and the verdict has it without a kernel log${noCgroup ? ` (${noCgroup})` : ''}`,
+    async () => {
+      const group = makeCgroup('marked', { limitBytes: 40 * 2 ** 20, swapBytes: 0 });
+      const start = startTracing([process.pid], [mounted]);
+      if (!('tracing' in start)) throw new Error(start.detail);
+      try {
+        const [file = '', ...args] = [
+          ...group.enter,
+          'python3',
+          '-c',
+          'import os; print(os.getpid(), open("/proc/self/comm").read(), flush=True)\nx = [bytearray(2**20) for _ in range(200)]',
+        ];
+        const { signal, stdout } = spawnSync(file, args, { encoding: 'utf8', timeout: 20_000 });
+        expect(signal).toBe('SIGKILL');
+        const [pidText, name = ''] = stdout.trim().split(' ');
+        const pid = Number(pidText);
+        const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
+        mkdirSync(join(folder, 'agent'));
+        writeFileSync(join(folder, 'agent/trace.log'), start.tracing.read());
+        const [exit] = withTrace(folder, [
+          {
+            kind: 'process-exit',
+            origin: { source: 'wait-status', place: 'events.ndjson:1' },
+            pid,
+            name,
+            role: 'command',
+            exitCode: null,
+            signal: 'SIGKILL',
+          },
+        ]);
+        rmSync(folder, { recursive: true });
+        expect(exit).toMatchObject({
+          markedVictim: { place: expect.stringMatching(/^agent\/trace\.log:\d+$/) },
+        });
+        const [finding] = markedVictim.judge([exit!], { sources: [] });
+        expect(finding).toMatchObject({ cause: 'kernel-cgroup-oom', confidence: 'strong' });
+      } finally {
+        await start.tracing.close();
+        await group.remove();
+      }
+    },
+  );
 
   test('what a killed recorder left is removed by the next', async () => {
     const stale = join(mounted, 'instances/coroner-4194304-calls');

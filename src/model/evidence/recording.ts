@@ -20,10 +20,24 @@ export interface ProcessExit extends Fact<'process-exit'> {
   readonly cgroup?: string;
   /** pid and name of the sender of the signal, where a tracepoint saw it; pid 0: the kernel. */
   readonly sender?: { readonly pid: number; readonly name: string; readonly kernel: boolean };
+  /** The kernel's own record that its OOM killer chose this process (tracepoint oom:mark_victim), with what it held then. */
+  readonly markedVictim?: MarkedVictim;
   /** For a descendant: its parent still lives, hangs, or had ended too. */
   readonly parentAfterwards?: 'ended' | 'alive' | 'hangs';
   readonly parent?: { readonly pid: number; readonly name: string };
   readonly leaderPid?: number;
+}
+
+/** All but the pid since 6.8. */
+export interface MarkedVictim {
+  readonly place: string;
+  readonly quote: string;
+  readonly totalVmBytes?: Bytes;
+  readonly anonRssBytes?: Bytes;
+  readonly fileRssBytes?: Bytes;
+  readonly shmemRssBytes?: Bytes;
+  readonly uid?: number;
+  readonly oomScoreAdj?: number;
 }
 
 /** What moved in one cgroup's counters during a run (deltas, never totals). */
