@@ -59,6 +59,8 @@ const keptFirst = 20;
 const keptLast = 80;
 const pageBytes = 4096;
 const falseAlarmMs = 10;
+/** At the limit the kernel may look for pages for half a minute before it kills: a look may not be much older than this. */
+const staleMs = 700;
 const warmUpBytes = 8 * 2 ** 20;
 /** Faster than any process fills memory here (huge pages: 5 GB/s were measured). */
 const fastestBytesPerMs = 6_000_000;
@@ -88,6 +90,8 @@ interface Gauge {
   /** For the rate of growth: a reading some time ago. */
   before?: { readonly usedBytes: Bytes; readonly at: Ms };
   bytesPerMs?: number;
+  /** Past the last level it may live on, in reclaim: then it is looked at again after this time, seldomer and seldomer. */
+  again?: { readonly at: Ms; readonly afterMs: Ms };
   /** It was page cache that filled it: not asked again before. */
   quietUntil?: Ms;
 }
@@ -183,16 +187,19 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       const due = () =>
         gauge.level < levels.length && free <= levels[gauge.level]! * gauge.limitBytes;
       const now = performance.now();
+      const isStale =
+        gauge.again !== undefined && gauge.level === levels.length && now >= gauge.again.at;
       if (
-        due() &&
-        used > gauge.lastUsedBytes &&
+        (isStale || (due() && used > gauge.lastUsedBytes)) &&
         now >= Math.max(restUntil, gauge.quietUntil ?? 0)
       ) {
         free += gauge.reclaimableBytes();
-        if (due()) {
+        if (due() || (isStale && free <= levels.at(-1)! * gauge.limitBytes)) {
           gauge.lastUsedBytes = used;
           while (due()) gauge.level += 1;
           lookAround(gauge, free / gauge.limitBytes);
+          const afterMs = isStale ? Math.min(30_000, gauge.again!.afterMs * 1.5) : staleMs;
+          gauge.again = { at: performance.now() + afterMs, afterMs };
         } else gauge.quietUntil = now + falseAlarmMs;
       } else if (gauge.level > 0 && free > levels[gauge.level - 1]! * gauge.limitBytes * 1.5) {
         // It shrank: the next rise is looked at again.
