@@ -39,9 +39,11 @@ const kills: readonly KillerWording[] = [
   {
     ...job,
     by: 'slurm',
+    // Up to 17.11: written where the counter of failed charges was not 0, which page cache that was given back makes it too.
     needle: 'memory limit at some point',
+    witness: 'indirect',
     pattern: /(?:error: )?Exceeded (?:step|job|virtual)? ?memory limit at some point/,
-    says: 'Slurm tells that the job was over its memory limit',
+    says: 'Slurm tells that the job was at its memory limit at some point',
   },
   {
     ...job,

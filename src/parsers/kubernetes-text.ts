@@ -149,15 +149,14 @@ function isTableOfMeanings({ input, index }: Found): boolean {
   return false;
 }
 
+/** `OOMKilled: false`, `OOMKilled is false`, `not related to OOMKilled`: the word stands there, and nobody was killed for memory. */
+const deniesOomKilled =
+  /OOMKilled["'`*]{0,3}[ :=]{0,3}(?:(?:is|was|be|flag|set|to|shows?|says?|still|always|also) ){0,4}["'`*]{0,3}(?:false|no)\b|\b(?:not|no|no longer|never|n['’]t|without|instead of|expect(?:s|ed|ing)?|assert\w{0,3}|simulat\w{1,4}|kein|sans|nothing to do with|unrelated to)\b[^.:;,|]{0,30}OOMKilled|OOMKilled[^.:;,|]{0,30}\b(?:any ?more|no longer)\b/i;
+
 /** Exit code, name and memory limit stand around the reason in `describe`. */
 function oomKilled(found: Found, record: KillerRecord): KillerRecord | undefined {
   const here = lineAt(found.input, found.index);
-  if (
-    /OOMKilled["']?[ :=]{0,3}(?:false|no)\b|\b(?:not|no|no longer|never|n['’]t|without|instead of|expect(?:s|ed|ing)?|assert\w{0,3}|simulat\w{1,4}|kein|sans)\b[^.:;,|]{0,30}OOMKilled|OOMKilled[^.:;,|]{0,30}\b(?:any ?more|no longer)\b/i.test(
-      here,
-    )
-  )
-    return undefined;
+  if (deniesOomKilled.test(here)) return undefined;
   // A rule that looks for it; the metric itself ends with its value, 1.
   if (/_terminated_reason\b/.test(here) && !/\}\s{1,4}1(?:\s|$)/.test(here)) return undefined;
   // Tests of others: `ok 7 - handles OOMKilled`
@@ -278,5 +277,10 @@ function systemOom(record: KillerRecord, whole: string): KillerRecord {
 }
 
 function* onlyWithoutMemory(notices: Iterable<DeathNotice>, whole: string): Iterable<DeathNotice> {
-  for (const notice of notices) if (!/OOMKilled(?!["']?[ :=]{1,3}false)/.test(whole)) yield notice;
+  if (
+    whole.includes('OOMKilled') &&
+    whole.split('\n').some((line) => line.includes('OOMKilled') && !deniesOomKilled.test(line))
+  )
+    return;
+  yield* notices;
 }

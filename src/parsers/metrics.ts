@@ -35,6 +35,7 @@ export const metrics: Parser = {
     'buff/cache',
     'buffers/cache',
     'kswapd',
+    'avail Mem',
     'iB / ',
     'under_oom 1',
   ],
@@ -56,6 +57,7 @@ function* parse(input: Input): Iterable<Evidence> {
   if (whole.includes('Mach Virtual Memory Statistics')) yield* vmStat(input);
   if (whole.includes('System-wide memory free percentage')) yield* memoryPressure(input);
   if (/^\s*Mem:/m.test(whole)) yield* free(input);
+  if (whole.includes('avail Mem')) yield* topHead(input);
   if (whole.includes('kswapd')) yield* kswapd(input);
   if (whole.includes('Maximum resident set size')) yield* timeVerbose(input);
   if (/\d[KMG]i?B \/ \d/.test(whole)) yield* dockerStats(input);
@@ -696,6 +698,37 @@ function* free(input: Input): Iterable<MetricsWindow> {
           : low
             ? 'free shows less than 3 % of the memory available'
             : 'free shows memory available',
+    });
+  }
+}
+
+/** The head of top: `KiB Mem : 33554432 total, 40 free, …` and, in the line of the swap, `40 avail Mem` (procps-ng since 3.3.10). */
+function* topHead(input: Input): Iterable<MetricsWindow> {
+  for (let at = 0; at < input.lines.length; at += 1) {
+    const memory =
+      /^\s*([KMG]iB) Mem ?: {0,12}([\d.]{1,15}) total, {0,12}([\d.]{1,15})[ +]free,/.exec(
+        lineAt(input, at),
+      );
+    if (memory === null) continue;
+    const swap =
+      /^\s*[KMG]iB Swap: {0,12}([\d.]{1,15}) total, .{0,60}?([\d.]{1,15})[ +]used\. {0,12}([\d.]{1,15})[ +]avail Mem/.exec(
+        lineAt(input, at + 1),
+      );
+    const size = (text: string | undefined): number | undefined =>
+      text === undefined ? undefined : sizeBytes(`${text} ${memory[1]}`);
+    const [total, available] = [size(memory[2]), size(swap?.[3])];
+    const [swapTotal, swapUsed] = [size(swap?.[1]), size(swap?.[2])];
+    if (total === undefined || total === 0 || available === undefined) continue;
+    const low = available < total * 0.03;
+    yield window(input, at, at + 1, {
+      tool: 'top',
+      totalBytes: total,
+      availableBytes: available,
+      ...(swapTotal === undefined ? {} : { swapTotalBytes: swapTotal }),
+      ...(swapUsed === undefined ? {} : { swapUsedBytes: swapUsed }),
+      samples: 1,
+      reading: low ? 'full' : 'calm',
+      says: low ? 'top shows less than 3 % of the memory available' : 'top shows memory available',
     });
   }
 }

@@ -694,7 +694,7 @@ const wordings: readonly Wording[] = [
     needle: 'nable to allocate ',
     raises: true,
     pattern:
-      /[Uu]nable to allocate (?:\d[\d.]{0,10} ?\w{1,5} for an )?array with shape ?\([\d, ]{1,200}\) and data type \S{1,40}/,
+      /[Uu]nable to allocate (?:(?:\d[\d.]{0,10} ?\w{1,5} for an )?array with shape ?\([\d, ]{1,200}\) and data type \S{1,40}|\d[\d.]{0,10} ?[KMGTP]iB for an array\b)/,
   },
   // GPU outside of Python exceptions
   {

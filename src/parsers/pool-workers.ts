@@ -57,6 +57,13 @@ const wordings: readonly NoticeWording[] = [
   {
     by: 'PyTorch DataLoader',
     needle: 'DataLoader worker',
+    signal: 'SIGTERM',
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: Terminated/,
+  },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'DataLoader worker',
     signal: 'SIGSEGV',
     pattern:
       /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: Segmentation fault/,

@@ -27,7 +27,7 @@ const wordings: readonly NoticeWording[] = [
     signal: 'SIGKILL',
     unless: senderInCommand,
     pattern:
-      /(?:[\w./@~-]{1,200}): line \d{1,6}: {1,3}(?<pid>\d{1,9}) Killed(?: (?<name>[^\s]{1,80}))?/,
+      /(?:[\w./@~-]{1,200}): line \d{1,6}: {1,3}(?<pid>\d{1,9}) Killed(?: (?:env |exec |nohup |\w{1,40}=\S{0,200} ){0,8}(?<name>[\w./~"'$][^\s]{0,79}))?/,
   },
   {
     by: 'shell',

@@ -46,7 +46,9 @@ export const undeterminedKill = defineRule({
         !(byKubelet && notice.pid === undefined && notice.by === 'exit status') &&
         (notice.signal === 'SIGKILL' ||
           (notice.vanished === true && !explained) ||
-          (notice.signal === 'SIGTERM' && notice.by === 'GitHub Actions')) &&
+          // Nobody would tell of it had the one who ended it meant to.
+          (notice.signal === 'SIGTERM' &&
+            ['GitHub Actions', 'PyTorch DataLoader', 'joblib (loky)'].includes(notice.by))) &&
         !proofs.some((proof) => isEcho(notice, proof)),
     );
     const otherwise = facts['program-error'].length + facts['program-abort'].length + proofs.length;
@@ -110,7 +112,11 @@ function killed(
   explained: boolean,
 ): Finding {
   const all = [notice, ...again];
-  const guess = all.find(({ guessesMemory }) => guessesMemory === true);
+  // Who guesses thinks of the OOM killer, which asks nobody to end.
+  const guess = all.find(
+    ({ guessesMemory, signal, by }) =>
+      guessesMemory === true && (signal !== 'SIGTERM' || by === 'GitHub Actions'),
+  );
   const hints = [...new Set(all.flatMap(({ hints = [] }) => hints))];
   const witnesses = explained ? 0 : (guess === undefined ? 0 : 1) + hints.length + (full ? 2 : 0);
   const name = all.find((one) => one.name !== undefined)?.name;

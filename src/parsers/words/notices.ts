@@ -100,7 +100,7 @@ function noticeOf(
 /** A named limit or a figure of memory is no sign that it ran out; only these words are. */
 const memoryWords: readonly (readonly [RegExp, string])[] = [
   [
-    /\b(?:ran|runs|running|run|was|is|went) out of (?:memory|RAM)\b|\bOOM\b|\bOOM[- ]?[Kk]ill|out[- ]of[- ]memory|内存不足|内存溢出|爆内存|メモリ不足|메모리 부족|нехватк\w* памяти|sin memoria|memoria insuficiente|mémoire insuffisante|nicht genug Speicher|zu wenig (?:Arbeits)?[Ss]peicher|estouro de memória|falta de memória/i,
+    /\b(?:ran|runs|running|run|was|is|went) out of (?:memory|RAM)\b|\bOOM\b|\bOOM[- ]?[Kk]ill|out[- ]of[- ]memory|内存不足|内存溢出|爆内存|メモリ不足|메모리 부족|нехватк\w* памяти|sin memoria|memoria insuficiente|mémoire insuffisante|nicht genug Speicher|zu wenig (?:Arbeits)?[Ss]peicher|estouro de memória|falta de memória|(?:n[o']t|no) (?:be |have |has |having )?(?:enough|sufficient) (?:\w{1,12} )?(?:memory|RAM)\b|\binsufficient (?:\w{1,12} )?(?:memory|RAM)\b/i,
     'the text speaks of memory running out',
   ],
 ];
