@@ -132,10 +132,10 @@ const settle = (
   const judgement = judge(report, expected, besides, null);
   write({ id, what, phase, expected: expected.cause, ...judgement, ms });
   const { said, right, faults, certainAndWrong } = judgement;
-  expect(certainAndWrong, `${phase}: certain and wrong`).toEqual([]);
+  expect(certainAndWrong, `${id} ${phase}: certain and wrong`).toEqual([]);
   expect(
     { said: right ? 'as expected' : said, faults },
-    `${phase}: ${said.headline ?? 'no incident'}`,
+    `${id} ${phase}: ${said.headline ?? 'no incident'}`,
   ).toEqual({ said: 'as expected', faults: [] });
 };
 
@@ -170,9 +170,9 @@ for (const { memoryMiB, swapMiB, jobs: all } of boots) {
         jobs: possible,
         memoryMiB,
         ...(swapMiB === undefined ? {} : { swapMiB }),
-        timeoutMs: 900_000,
+        timeoutMs: 1_500_000,
       });
-    }, 2_000_000);
+    }, 2_700_000);
     afterAll(() => {
       if (process.env['CORONER_KEEP']) console.log(`kept: ${run?.out}\n${run?.console}`);
       else run?.dispose();
@@ -233,14 +233,14 @@ for (const { memoryMiB, swapMiB, jobs: all } of boots) {
         if (folder === null) return;
         for (const format of ['export', 'json', 'short', 'monotonic']) {
           const report = diagnose([join(folder, `journal.${format}`)]);
-          settle(name, job.what, `journal, ${format}`, job.after, report, ms(), job.besides);
+          settle(`${name}-${format}`, job.what, 'after', job.after, report, ms(), job.besides);
         }
         for (const pattern of job.alone ?? []) {
           const file = readdirSync(folder).find((entry) => pattern.test(entry));
           if (file === undefined) throw new Error(`nothing like ${pattern} was left behind`);
           const report = diagnose([join(folder, file)]);
           const what = file.replace(/\..*/, '');
-          settle(name, job.what, what, job.after, report, ms(), job.besides);
+          settle(`${name}-${what}`, job.what, 'after', job.after, report, ms(), job.besides);
         }
       });
     }

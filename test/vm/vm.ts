@@ -5,6 +5,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -230,8 +231,13 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const chunks: Buffer[] = [];
-  qemu.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  qemu.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+  // On disk as well: to be looked at while it runs.
+  const take = (chunk: Buffer): void => {
+    chunks.push(chunk);
+    appendFileSync(join(work, 'console'), chunk);
+  };
+  qemu.stdout.on('data', take);
+  qemu.stderr.on('data', take);
   const timer = setTimeout(() => qemu.kill('SIGKILL'), timeoutMs);
   const status = await new Promise<number | null>((resolve, reject) => {
     qemu.on('error', reject);
