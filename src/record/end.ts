@@ -25,7 +25,8 @@ function forbidCore(): boolean {
   if (line === '1' || (line === '0' && !pipe)) return true;
   const result = spawnSync('prlimit', ['--pid', String(process.pid), '--core=1:'], {
     stdio: 'ignore',
-    timeout: 500,
+    // A machine that has just been out of memory is slow.
+    timeout: 2000,
   });
   return result.status === 0;
 }

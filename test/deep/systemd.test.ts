@@ -93,8 +93,16 @@ const recipes = [
   ['coroner@failing.service.txt', 'OnFailure, for all units'],
 ] as const;
 
+/** Jobs that are no rows of the table. */
+const others = {
+  'systemd-recipes': 'docs/recipes/systemd.md, to the letter',
+  'systemd-user': 'an ordinary user is told what he may not read',
+} as const;
+const isOther = (name: JobName | keyof typeof others): name is keyof typeof others =>
+  name in others;
+
 interface Boot {
-  readonly jobs: readonly (JobName | 'systemd-recipes')[];
+  readonly jobs: readonly (JobName | keyof typeof others)[];
   readonly memoryMiB: number;
   readonly swapMiB?: number;
 }
@@ -107,6 +115,7 @@ const boots: readonly Boot[] = [
       'systemd-kill',
       'systemd-coredump',
       'systemd-recipes',
+      'systemd-user',
     ],
   },
   { memoryMiB: 512, swapMiB: 256, jobs: ['systemd-oomd-pressure', 'systemd-oomd-swap'] },
@@ -144,7 +153,7 @@ for (const { memoryMiB, swapMiB, jobs: all } of boots) {
   if (names.length === 0) continue;
   if (reason !== null) {
     for (const name of names) {
-      const what = name === 'systemd-recipes' ? 'docs/recipes/systemd.md' : jobs[name].what;
+      const what = isOther(name) ? others[name] : jobs[name].what;
       test.skip(`${name}: ${what} (${reason})`, () => {});
       write({ id: name, what, skipped: reason });
     }
@@ -163,7 +172,7 @@ for (const { memoryMiB, swapMiB, jobs: all } of boots) {
       }
       const { packages } = vm;
       const possible = names.filter((name) => {
-        const job: Job | null = name === 'systemd-recipes' ? null : jobs[name];
+        const job: Job | null = isOther(name) ? null : jobs[name];
         return job?.needs === undefined || packages.has(job.needs);
       });
       run = await runVm(vm, {
@@ -195,6 +204,20 @@ for (const { memoryMiB, swapMiB, jobs: all } of boots) {
             'The kernel killed',
           );
           expect(run.job(name)).not.toContain('coroner@coroner');
+        });
+        continue;
+      }
+      if (name === 'systemd-user') {
+        test(`${name}: ${others[name]}`, (context) => {
+          if (!run) return context.skip(`no such guest: ${unavailable}`);
+          const reportOf = (file: string): Report =>
+            JSON.parse(readFileSync(join(run?.out ?? '', name, file), 'utf8')) as Report;
+          const his = reportOf('report.json');
+          const denied = his.sources.find(({ id }) => id === 'journal');
+          expect(denied).toMatchObject({ status: 'denied' });
+          expect(denied?.command).toContain('systemd-journal');
+          expect(his.incidents.filter(({ confidence }) => confidence === 'certain')).toEqual([]);
+          expect(reportOf('here.json').incidents).toMatchObject([{ cause: 'kernel-cgroup-oom' }]);
         });
         continue;
       }
