@@ -87,9 +87,13 @@ function sameFigures(a: Finding, b: Finding): boolean {
 const sameMomentMs = 10 * 60_000;
 const sameMomentSeconds = 60;
 
+/** The journal writes boot ids without the hyphens that /proc/sys/kernel/random/boot_id has. */
+const sameBoot = (a: string, b: string): boolean => a.replaceAll('-', '') === b.replaceAll('-', '');
+
 /** Unknown times, and clocks that cannot be compared, contradict nothing. */
 function sameMoment(a: When | undefined, b: When | undefined): boolean {
-  if (a?.bootId !== undefined && b?.bootId !== undefined && a.bootId !== b.bootId) return false;
+  if (a?.bootId !== undefined && b?.bootId !== undefined && !sameBoot(a.bootId, b.bootId))
+    return false;
   if (a?.wall !== undefined && b?.wall !== undefined)
     return Math.abs(Date.parse(a.wall) - Date.parse(b.wall)) <= sameMomentMs;
   if (a?.uptimeSeconds !== undefined && b?.uptimeSeconds !== undefined)

@@ -20,6 +20,7 @@ describe('stat', () => {
       parentPid: 1,
       processGroup: 4700,
       session: 4600,
+      flags: 4194304,
       majorFaults: 12,
       userTicks: 150,
       systemTicks: 40,

@@ -10,6 +10,8 @@ export interface ProcStat {
   readonly parentPid: number;
   readonly processGroup: number;
   readonly session: number;
+  /** PF_* of include/linux/sched.h. */
+  readonly flags: number;
   readonly majorFaults: number;
   readonly userTicks: number;
   readonly systemTicks: number;
@@ -39,6 +41,7 @@ export function parseStat(text: string): ProcStat | null {
     parentPid: number(4),
     processGroup: number(5),
     session: number(6),
+    flags: number(9),
     majorFaults: number(12),
     userTicks: number(14),
     systemTicks: number(15),
@@ -49,6 +52,12 @@ export function parseStat(text: string): ProcStat | null {
     exitStatus: rest.length >= 50 && (state === 'Z' || state === 'X') ? number(52) : null,
   };
 }
+
+/** PF_DUMPCORE of the thread that crashed; PF_POSTCOREDUMP (from 5.16 on) of the others, the first thread among them. */
+const dumpingFlags = 0x200 | 0x8;
+
+/** The kernel writes its core, to a file or through a pipe: it is dead and cannot be reaped yet. */
+export const isDumping = ({ flags }: ProcStat): boolean => (flags & dumpingFlags) !== 0;
 
 /** `Name:\tvalue kB` lines of /proc/PID/status and /proc/meminfo: bytes where the unit is kB, else the number. */
 export function parseKeyed(text: string): ReadonlyMap<string, number> {

@@ -145,6 +145,8 @@ export interface ProcessGone {
   /** wait: from its parent. zombie: seen in /proc before its parent looked. vanished: nobody saw the status. */
   readonly seenAs: 'wait' | 'zombie' | 'vanished';
   readonly parentState?: 'alive' | 'ended';
+  /** It had been dead for so long: the kernel was writing its core. */
+  readonly dumpingMs?: Ms;
 }
 export interface CgroupSeen {
   readonly what: 'cgroup';

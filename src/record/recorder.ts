@@ -19,11 +19,11 @@ import type { IncidentWriter } from '../store/incidents.ts';
 import { cgroupWatch, type WatchedCgroup } from './cgroups.ts';
 import { launch, type Ending, type LaunchError, type Spawner } from './launch.ts';
 import { maskSecrets } from './mask.ts';
-import { Sampler, type SampleEvent } from './sampler.ts';
+import { dumpingOf, Sampler, type SampleEvent } from './sampler.ts';
 import { passSignals } from './signals.ts';
 import { stallWatch } from './stall.ts';
 import type { StderrTail } from './stderr-tail.ts';
-import { ProcessTree } from './tree.ts';
+import { ProcessTree, type Tracked } from './tree.ts';
 
 /** The parts of the machine that tests replace. */
 export interface Roots {
@@ -326,8 +326,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     missed: (source) => writeEvent({ what: 'source', atMs: clock(), ...source }),
   };
   for (const companion of companions) guard('companion', () => companion.started?.(pid, context));
+  let first: Tracked | null = null;
   guard('sample', () => {
-    const first = tree.begin(pid);
+    first = tree.begin(pid);
     if (first !== null) sampler.introduce(first);
   });
   timer = setTimeout(tick, 2);
@@ -351,6 +352,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     exitCode: ending.exitCode,
     signal: ending.signal,
     seenAs: 'wait',
+    ...(first === null ? {} : dumpingOf(first)),
   });
   guard('stall', () => {
     const stall = stalls.end(clock());

@@ -22,6 +22,7 @@ interface Fake {
   readonly started?: number;
   readonly exitStatus?: number;
   readonly environ?: string;
+  readonly flags?: number;
 }
 function put(
   folder: string | number,
@@ -35,6 +36,7 @@ function put(
     started = 5,
     exitStatus = 0,
     environ = '',
+    flags = 0,
   }: Fake,
 ) {
   mkdirSync(join(root, String(folder)), { recursive: true });
@@ -44,7 +46,7 @@ function put(
     session,
     0,
     -1,
-    0,
+    flags,
     0,
     0,
     0,
@@ -156,4 +158,17 @@ test('nothing was started: nothing is looked at', () => {
   tree.update(true);
   put(2002, { pid: 2002, parent: 2000 });
   expect(tree.update(true).appeared).toEqual([]);
+});
+
+test('a core that is being written: since when it was dead', () => {
+  const tree = begin();
+  const command = tree.alive.get(2000);
+  tree.update(false);
+  expect(command?.aliveUntil).toBeNull();
+  const before = command?.readAt;
+  // PF_DUMPCORE, beside PF_RANDOMIZE
+  put(2000, { pid: 2000, parent: 1000, name: 'python3', state: 'D', flags: 0x400200 });
+  tree.update(false);
+  tree.update(false);
+  expect(command?.aliveUntil).toBe(before);
 });

@@ -1,6 +1,12 @@
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { KeptFile, keep, textOf } from '../machine/read.ts';
-import { decodeWaitStatus, parseStat, type Proc, type ProcStat } from '../machine/proc.ts';
+import {
+  decodeWaitStatus,
+  isDumping,
+  parseStat,
+  type Proc,
+  type ProcStat,
+} from '../machine/proc.ts';
 
 /** A process of the run. */
 export interface Tracked {
@@ -15,6 +21,9 @@ export interface Tracked {
   statusFile: KeptFile | null;
   /** Its wait status was seen, or it vanished: recorded. */
   ended: boolean;
+  /** `performance.now()` of the last reading, and of the last one before its core was being written. */
+  readAt: number;
+  aliveUntil: number | null;
 }
 export interface TreeChange {
   readonly appeared: readonly Tracked[];
@@ -62,6 +71,7 @@ export class ProcessTree {
   update(discover: boolean): TreeChange {
     const renamed: Tracked[] = [];
     const gone: TreeChange['gone'][number][] = [];
+    const now = performance.now();
     for (const process of this.alive.values()) {
       const stat = this.#readStat(process);
       if (stat === null) {
@@ -83,6 +93,8 @@ export class ProcessTree {
         process.stat = stat;
         continue;
       }
+      if (process.aliveUntil === null && isDumping(stat)) process.aliveUntil = process.readAt;
+      process.readAt = now;
       this.#join(stat);
       if (stat.name !== process.name) {
         process.name = stat.name;
@@ -177,6 +189,8 @@ export class ProcessTree {
       parentPid,
       name: stat.name,
       stat,
+      readAt: performance.now(),
+      aliveUntil: null,
       statFile: kept ? keep(this.#proc.path(stat.pid, 'stat')) : null,
       statusFile: kept ? keep(this.#proc.path(stat.pid, 'status')) : null,
       ended: false,

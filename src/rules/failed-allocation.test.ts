@@ -95,6 +95,14 @@ test.each([{ signal: 'SIGKILL' }, { signal: 'SIGTERM' }, { signal: null, exitCod
   },
 );
 
+test('a core that took a minute to write: the refusal was just before the crash all the same', () => {
+  const early = refusal('2026-01-31T11:59:01.000Z', 1e9);
+  expect(judge(exit({}), early)).toEqual([]);
+  expect(judge(exit({ dumpingMs: 60_000 }), early)[0]).toMatchObject({
+    cause: 'alloc-failure-segfault',
+  });
+});
+
 test('--at-limit kill: its own SIGKILL is explained', () => {
   const limit = { owner: 'budget', path: '--memory-limit', bytes: 1e9 } as const;
   expect(judge(exit({ signal: 'SIGKILL' }), refusal(justBefore, 64, { limit }))[0]).toMatchObject({

@@ -5,7 +5,7 @@ import { formatBytes } from '../model/units.ts';
 import { defineRule, reason } from './define-rule.ts';
 import { atUsersLine, nameOf, subjectOf } from './words.ts';
 
-/** Between a refusal and the crash on what it returned lie microseconds; a loaded machine and a core dump make it longer. */
+/** Between a refusal and the crash on what it returned lie microseconds; a loaded machine makes it longer, and so does a core dump, which is known. */
 const joinMs = 2000;
 const crashSignals = new Set(['SIGSEGV', 'SIGBUS']);
 
@@ -91,7 +91,8 @@ function mostTelling(failures: readonly FailedAllocation[]): FailedAllocation | 
 function isJustBefore(failure: FailedAllocation, exit: ProcessExit | ProgramError): boolean {
   const ms = Date.parse(exit.when?.wall ?? '') - Date.parse(failure.when?.wall ?? '');
   // Clocks of two processes of one machine: a little "after the end" is rounding.
-  return Number.isFinite(ms) && ms >= -50 && ms <= joinMs;
+  const dumpingMs = exit.kind === 'process-exit' ? (exit.dumpingMs ?? 0) : 0;
+  return Number.isFinite(ms) && ms >= -50 && ms <= joinMs + dumpingMs;
 }
 
 function finding(

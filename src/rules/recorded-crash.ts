@@ -59,7 +59,8 @@ export const recordedCrash = defineRule({
         justBefore(exit, refusal.when?.uptimeSeconds),
       );
       const failures = ofProcess(exit, facts['failed-allocation']).filter(
-        ({ beforeEndMs }) => beforeEndMs === undefined || beforeEndMs <= justBeforeMs,
+        ({ beforeEndMs }) =>
+          beforeEndMs === undefined || beforeEndMs <= justBeforeMs + (exit.dumpingMs ?? 0),
       );
       const request = failures.at(-1)?.failure.bytes ?? requestOf(refusals);
       if (refusals.length > 0 || failures.length > 0) {
@@ -223,7 +224,7 @@ function justBefore(exit: ProcessExit, uptimeSeconds: number | undefined): boole
   return (
     ended === undefined ||
     uptimeSeconds === undefined ||
-    Math.abs(ended - uptimeSeconds) * 1000 <= justBeforeMs
+    Math.abs(ended - uptimeSeconds) * 1000 <= justBeforeMs + (exit.dumpingMs ?? 0)
   );
 }
 

@@ -26,6 +26,8 @@ export interface ProcessExit extends Fact<'process-exit'> {
   readonly parentAfterwards?: 'ended' | 'alive' | 'hangs';
   readonly parent?: { readonly pid: number; readonly name: string };
   readonly leaderPid?: number;
+  /** It had crashed so long before its end: the kernel was writing its core, seconds to minutes through a pipe. */
+  readonly dumpingMs?: Ms;
 }
 
 /** All but the pid since 6.8. */

@@ -59,6 +59,7 @@ export function measuredEvidence(
         uptimeMs: gone.atMs - firstSeenMs(events, pid),
         ...(seen.otherPids === undefined ? {} : { otherPids: seen.otherPids }),
         ...(seen.cgroup === undefined ? {} : { cgroup: seen.cgroup }),
+        ...(gone.dumpingMs === undefined ? {} : { dumpingMs: gone.dumpingMs }),
         ...(gone.parentState === undefined
           ? {}
           : { parentAfterwards: hung(parent, gone) ? 'hangs' : gone.parentState }),

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import type { Finding } from '../model/finding.ts';
+import { joinOpinions } from './join.ts';
+
+const crash = (place: string, bootId: string): Finding => ({
+  subject: {
+    pid: 238,
+    when: { wall: '2026-11-25T01:35:41.000Z', bootId },
+    position: 1,
+  },
+  cause: 'alloc-failure-segfault',
+  confidence: 'likely',
+  headline: 'python3 (pid 238) crashed',
+  because: [{ says: 'it crashed', source: 'systemd-coredump', place }],
+});
+const deaths = (...bootIds: readonly string[]): number =>
+  joinOpinions(
+    bootIds.map((bootId, index) => ({
+      rule: `rule-${index}`,
+      finding: crash(`source-${index}:1`, bootId),
+    })),
+  ).length;
+
+test('a boot has one id, with hyphens in /proc and without in the journal', () => {
+  expect(deaths('e7fb9dfd-4a1b-4c67-a3bf-76effca4b8db', 'e7fb9dfd4a1b4c67a3bf76effca4b8db')).toBe(
+    1,
+  );
+});
+
+test('the same pid in another boot is another death', () => {
+  expect(deaths('e7fb9dfd-4a1b-4c67-a3bf-76effca4b8db', 'f7fb9dfd4a1b4c67a3bf76effca4b8db')).toBe(
+    2,
+  );
+});
