@@ -14,6 +14,7 @@ import type {
 import { userFrame } from '../model/stack.ts';
 import { formatBytes } from '../model/units.ts';
 import type { Bytes, Ms } from '../model/units.ts';
+import { functionName } from './mangled.ts';
 import { header } from './agent-header.ts';
 
 export const agentFileId = 'agent';
@@ -592,7 +593,7 @@ function nativeFrames(
       continue;
     const called = symbol(frame);
     found.push({
-      function: called === null ? (name ?? '?') : (operatorNew[called] ?? called),
+      function: called === null ? (name ?? '?') : (operatorNew[called] ?? functionName(called)),
       file: frame.module,
       line: null,
     });
@@ -601,9 +602,8 @@ function nativeFrames(
   const own = found.findIndex(({ function: called }) => !called.startsWith('operator new'));
   return own > 0 ? found.slice(own) : found;
 }
+/** Beside `operator new` and `operator new[]`: a name without its parameters would not tell. */
 const operatorNew: Readonly<Record<string, string>> = {
-  _Znwm: 'operator new',
-  _Znam: 'operator new[]',
   _ZnwmRKSt9nothrow_t: 'operator new (nothrow)',
   _ZnamRKSt9nothrow_t: 'operator new[] (nothrow)',
 };
@@ -629,7 +629,8 @@ export function failureOf(
 ): AllocationFailure {
   const native = failure.native.find(({ module }) => module !== null && !isOwnOf(module, file));
   const library = native?.module == null ? null : baseName(native.module);
-  const called = native ? symbol(native) : null;
+  const mangled = native ? symbol(native) : null;
+  const called = mangled === null ? null : (operatorNew[mangled] ?? functionName(mangled));
   return {
     bytes: failure.bytes,
     errno: errnoNames[failure.errno] ?? `errno ${failure.errno}`,
