@@ -27,7 +27,7 @@ const cpuMs = (work) => {
 };
 const whole = (text) =>
   cpuMs(() => {
-    const evidence = parseInput({ name: 'input', lines: linesOf(text) }, undefined, text);
+    const evidence = parseInput({ name: 'input', lines: linesOf(text) });
     return diagnose({ evidence, sources: [] });
   }).ms;
 

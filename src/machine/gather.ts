@@ -25,8 +25,7 @@ export async function gatherChunks(
     for (const { bytes: part, firstLine } of stretches) {
       const text = decode(part);
       // Not spread into push(): a storm has more facts than a call may have arguments.
-      for (const fact of parseInput({ name, lines: linesOf(text, firstLine) }, undefined, text))
-        evidence.push(fact);
+      for (const fact of parseInput({ name, lines: linesOf(text, firstLine) })) evidence.push(fact);
     }
   };
   let bytes = 0;

@@ -11,11 +11,20 @@ const bits = 1 << 17;
 
 export function gramsOf(...texts: readonly string[]): Grams {
   const bitmap = new Uint8Array(bits >> 3);
-  for (const text of texts)
-    for (let at = 2; at < text.length; at += 1) {
-      const hash = hashAt(text, at);
-      bitmap[hash >> 3]! |= 1 << (hash & 7);
+  for (const text of texts) {
+    // Each character is looked up once: this is done to every character of every input.
+    let before = text.charCodeAt(0) << 5;
+    let hash = (before << 5) ^ (text.charCodeAt(1) << 5);
+    before = text.charCodeAt(1) << 5;
+    const { length } = text;
+    for (let at = 2; at < length; at += 1) {
+      const code = text.charCodeAt(at);
+      const place = (code ^ hash) & (bits - 1);
+      bitmap[place >> 3]! |= 1 << (place & 7);
+      hash = (code << 5) ^ (before << 5);
+      before = code << 5;
     }
+  }
   return {
     mayHave: (literal) => {
       for (let at = 2; at < literal.length; at += 1) {

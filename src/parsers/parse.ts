@@ -1,7 +1,7 @@
 import type { Evidence } from '../model/evidence.ts';
-import { gramsOf } from './grams.ts';
 import { parsers as allParsers } from './index.ts';
 import type { Input, Parser } from './parser.ts';
+import { gramsIn, maxPasted, wholeText } from './words/lines.ts';
 
 /** Splits decoded text into numbered lines. CR LF and a missing last line end are no trouble. */
 export function linesOf(text: string, firstNumber = 1): Input['lines'] {
@@ -29,17 +29,11 @@ export const allNeedles: readonly string[] = [
   ...new Set(allParsers.flatMap(({ needles }) => needles)),
 ];
 
-/** Up to this length a text is taken for a paste, in which a mail program may have broken a line in the middle of a needle. */
-const pastedLength = 131_072;
-
 /** Runs every parser one of whose needles stands in the input, and those that have none. */
-export function parseInput(
-  input: Input,
-  parsers: readonly Parser[] = allParsers,
-  text = input.lines.map((line) => line.text).join('\n'),
-): Evidence[] {
-  const flat = text.length <= pastedLength ? text.replace(/(?<!\s)\s*\n[>|\s]*/g, ' ') : '';
-  const grams = gramsOf(text, flat);
+export function parseInput(input: Input, parsers: readonly Parser[] = allParsers): Evidence[] {
+  const text = wholeText(input);
+  const flat = text.length <= maxPasted ? text.replace(/(?<!\s)\s*\n[>|\s]*/g, ' ') : '';
+  const grams = gramsIn(input, flat);
   return parsers.flatMap((parser) =>
     parser.needles.length === 0 ||
     parser.needles.some(

@@ -43,14 +43,14 @@ const wordings: readonly KillerWording[] = [
     ...oomd,
     needle: 'systemd-oomd killed',
     pattern:
-      /(?:(?<subject>[^\s:]{1,300}): )?systemd-oomd killed (?<code>\d{1,9}) process\(es\) in this unit/,
+      /(?:(?<![^\s:])(?<subject>[^\s:]{1,300}): )?systemd-oomd killed (?<code>\d{1,9}) process\(es\) in this unit/,
     says: 'systemd tells that systemd-oomd killed the processes of the unit',
     refine: unitOf,
   },
   {
     ...oomd,
     needle: 'systemd-oomd killed some process',
-    pattern: /(?:(?<subject>[^\s:]{1,300}): )?systemd-oomd killed some process\(es\) in this unit/,
+    pattern: /(?:(?<![^\s:])(?<subject>[^\s:]{1,300}): )?systemd-oomd killed some process\(es\) in this unit/,
     says: 'systemd tells that systemd-oomd killed processes of the unit',
   },
   // v247 and the debug log: the decision and the pids, without the final line

@@ -21,14 +21,14 @@ const kills: readonly KillerWording[] = [
     ...systemd,
     needle: 'has been killed by the OOM killer',
     pattern:
-      /(?:(?<subject>[^\s:"]{1,300}): )?A process of this unit has been killed by the OOM killer/,
+      /(?:(?<![^\s:"])(?<subject>[^\s:"]{1,300}): )?A process of this unit has been killed by the OOM killer/,
     says: 'systemd saw the count of OOM kills rise in the unit',
   },
   {
     ...systemd,
     needle: 'oom-kill',
     pattern:
-      /(?:(?<subject>[^\s:"]{1,300}): )?(?:Failed with result 'oom-kill'|Main process exited, code=killed.{0,80}result 'oom-kill')/,
+      /(?:(?<![^\s:"])(?<subject>[^\s:"]{1,300}): )?(?:Failed with result 'oom-kill'|Main process exited, code=killed.{0,80}result 'oom-kill')/,
     says: "the unit failed with the result 'oom-kill'",
   },
   {
@@ -47,7 +47,7 @@ const kills: readonly KillerWording[] = [
     ...systemd,
     needle: 'oom-kill',
     pattern:
-      /(?:(?<subject>[\w@\\.:-]{1,200}\.(?:service|scope|slice))\S{0,3} .{0,80})?(?:Result|result|RESULT)["' =:]{1,4}oom-kill/,
+      /(?:(?<![\w@\\.:-])(?<subject>[\w@\\.:-]{1,200}\.(?:service|scope|slice))\S{0,3} .{0,80})?(?:Result|result|RESULT)["' =:]{1,4}oom-kill/,
     says: "the unit failed with the result 'oom-kill'",
   },
 ];

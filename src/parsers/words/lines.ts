@@ -118,7 +118,7 @@ export function* readPhrases<Fact extends Evidence>(
   const whole = wholeText(input);
   // In what a person pastes, a mail program may have broken a line in the middle of the needle.
   const pasted = whole.length <= maxPasted ? flatText(input) : '';
-  const grams = gramsIn(input, whole, pasted);
+  const grams = gramsIn(input);
   const active = phrases.filter(
     ({ needle }) =>
       grams.mayHave(needle) &&
@@ -150,18 +150,19 @@ export function* readPhrases<Fact extends Evidence>(
 
 const gramsOfInputs = new WeakMap<Input, Grams>();
 
-/** Kept: every parser asks for its phrases. */
-function gramsIn(input: Input, whole: string, pasted: string): Grams {
+/** What stands in the input, or in `more`, whether as it is or with its lines in one. Kept: every parser asks for its phrases. */
+export function gramsIn(input: Input, more = ''): Grams {
   let grams = gramsOfInputs.get(input);
   if (grams === undefined) {
-    grams = gramsOf(whole, pasted);
+    const whole = wholeText(input);
+    grams = gramsOf(whole, whole.length <= maxPasted ? flatText(input) : '', more);
     gramsOfInputs.set(input, grams);
   }
   return grams;
 }
 
-/** Texts up to this length are looked at as if a person had pasted them. */
-const maxPasted = 131_072;
+/** Up to this length a text is taken for a paste, in which a mail program may have broken a line in the middle of a needle. */
+export const maxPasted = 131_072;
 const flatTexts = new WeakMap<Input, string>();
 
 /** All words of a small input in one line. */

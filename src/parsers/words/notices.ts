@@ -58,7 +58,6 @@ export function* readNotices(
   source: string,
   wordings: readonly NoticeWording[],
 ): Iterable<DeathNotice> {
-  const hints = hintsIn(wholeText(input));
   yield* readPhrases<DeathNotice>(
     input,
     source,
@@ -66,7 +65,7 @@ export function* readNotices(
       needle,
       pattern,
       ...(span === undefined ? {} : { span }),
-      make: (found) => noticeOf(wording, found, hints),
+      make: (found) => noticeOf(wording, found),
     })),
   );
 }
@@ -74,7 +73,6 @@ export function* readNotices(
 function noticeOf(
   wording: Omit<NoticeWording, 'needle' | 'pattern' | 'span'>,
   found: Found,
-  hints: readonly string[],
 ): DeathNotice | undefined {
   if (wording.unless?.(found) === true) return undefined;
   const { pid, name, code, signal } = found.groups;
@@ -82,6 +80,7 @@ function noticeOf(
   const ended = wording.signal ?? signalName(signal) ?? signalOfCode(exitCode);
   if (ended === undefined && exitCode === undefined && wording.vanished !== true) return undefined;
   const number = integer(pid);
+  const hints = hintsIn(found.input);
   return {
     kind: 'death-notice',
     origin: found.origin,
@@ -109,8 +108,19 @@ const memoryWords: readonly (readonly [RegExp, string])[] = [
 const denied =
   /\b(?:not|no|isn't|wasn't|never)(?: an?| the)? (?:OOM|out[- ]of[- ]memory)\b|nothing to do with (?:the )?memory|not (?:a )?memory (?:issue|problem|related)|unrelated to memory|memory (?:was|is) (?:fine|plenty|not the)|메모리와 무관|与内存无关|メモリとは無関係/i;
 
-/** Words elsewhere in the text that make memory likely; never a proof. */
-function hintsIn(whole: string): readonly string[] {
+const hintsOfInputs = new WeakMap<Input, readonly string[]>();
+
+/** Words elsewhere in the text that make memory likely; never a proof. Kept: every notice asks for them. */
+function hintsIn(input: Input): readonly string[] {
+  let hints = hintsOfInputs.get(input);
+  if (hints === undefined) {
+    hints = findHints(wholeText(input));
+    hintsOfInputs.set(input, hints);
+  }
+  return hints;
+}
+
+function findHints(whole: string): readonly string[] {
   const text =
     whole.length > 262_144
       ? ''
