@@ -201,6 +201,21 @@ describe.skipIf(cgroup() !== null)(`cgroups (${cgroup() ?? 'there are'})`, () =>
     }
   });
 
+  const capabilities = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  const mayLower = ((BigInt(`0x${capabilities?.[1] ?? '0'}`) >> 24n) & 1n) === 1n;
+  test.skipIf(!mayLower)(
+    'the OOM killer may choose the command and not its recorder (needs CAP_SYS_RESOURCE)',
+    () => {
+      const { stdout } = underCoroner(
+        ['sh', '-c', 'sleep 0.5; cat /proc/$$/oom_score_adj /proc/$PPID/oom_score_adj'],
+        quick,
+      );
+      const [command = NaN, recorder] = stdout.split('\n').map(Number);
+      expect(command).toBeGreaterThan(Number(readFileSync('/proc/self/oom_score_adj', 'utf8')));
+      expect(recorder).toBe(-1000);
+    },
+  );
+
   test("the limit is the parent's", async () => {
     try {
       const parent = group(100 * 2 ** 20);
