@@ -146,6 +146,9 @@ async function coredumpctl({ ask, readStream, wanted }: Machine): Promise<Part> 
     timeoutMs: 20_000,
     maxBytes: 16 << 20,
   });
+  // `No coredumps found.`, and where a pid was asked for or it was to be quiet `No match found.`
+  if (answer.stdout === '' && /^No (?:coredumps|match) found/m.test(answer.stderr))
+    return nothing('systemd-coredump', 'coredumpctl info', 'read', 'no core dumps were noted');
   if (answer.stdout === '')
     return nothing(
       'systemd-coredump',

@@ -274,6 +274,17 @@ test('systemd-coredump: its notes and its cores, packed', async () => {
   expect(diagnose(part).incidents).toHaveLength(1);
 });
 
+test('systemd-coredump has noted none: that is an answer', async () => {
+  put('proc/sys/kernel/core_pattern', '|/usr/lib/systemd/systemd-coredump %P %u\n');
+  const part = await gatherThisMachine(
+    machine({ coredumpctl: { status: 'failed', stderr: 'No match found.\n' } }),
+  );
+  expect(sourceOf(part.sources, 'systemd-coredump')).toMatchObject({
+    status: 'read',
+    detail: 'no core dumps were noted',
+  });
+});
+
 test('a panic in pstore: its parts are put in order', async () => {
   put(
     'sys/fs/pstore/dmesg-erst-1',

@@ -89,6 +89,9 @@ const endings: readonly NoticeWording[] = [
     otherReason: 'systemd killed it while stopping the unit',
     pattern:
       /(?:(?<name>[^\s:"`]{1,200}): )?Killing process (?<pid>\d{1,9}) \(.{1,40}\) with signal SIGKILL/,
+    // OOMPolicy=kill, or what is left of a unit that OOMPolicy=stop stops: a consequence, and no reason of its own.
+    unless: ({ input, index, groups: { name } }) =>
+      name !== undefined && sawOomKill(input, index, name),
   },
   {
     by: 'systemd',
@@ -124,6 +127,18 @@ export const systemdUnits: Parser = {
   ],
   parse,
 };
+
+/** So many lines around: a kernel's report of its own may lie between, with a table of all tasks. */
+const around = 500;
+function sawOomKill(input: Input, index: number, unit: string): boolean {
+  const words = `${unit}: A process of this unit has been killed by the OOM killer`;
+  return (
+    mentions(input, /A process of this unit has been killed by the OOM killer/) &&
+    input.lines
+      .slice(Math.max(0, index - around), index + around)
+      .some(({ text }) => text.includes(words))
+  );
+}
 
 function* parse(input: Input): Iterable<Evidence> {
   const whole = wholeText(input);

@@ -57,7 +57,7 @@ const jobs = {
     needs: 'systemd-coredump',
     live: { cause: ['alloc-failure-segfault'], atLeast: 'strong' },
     after: { cause: ['alloc-failure-segfault'], atLeast: 'strong' },
-    alone: [/^core\./, /^coredumpctl\.info$/],
+    alone: [/^core\./],
   },
   'systemd-oomd-pressure': {
     what: 'U3: systemd-oomd, memory pressure',
@@ -90,7 +90,7 @@ type JobName = keyof typeof jobs;
 const recipes = [
   ['recorded.txt', 'the unit runs under coroner'],
   ['app.txt', 'ExecStopPost'],
-  ['coroner@failing.service.txt', 'OnFailure, for all units'],
+  ['coroner@failing.service.service.txt', 'OnFailure, for all units'],
 ] as const;
 
 /** Jobs that are no rows of the table. */

@@ -19,14 +19,16 @@ for name in recorded app failing; do
 done
 systemctl daemon-reload
 for name in recorded app failing; do
-  systemctl start $name; ended $name
+  systemctl start $name; ended $name 300
   systemctl show $name -p Result -p ExecMainStatus
+  # OnFailure: %n is the whole name, so the instance is called NAME.service and its unit coroner@NAME.service.service
+  sleep 1; ended coroner@$name.service.service 300
+  systemctl show coroner@$name.service.service -p Result -p ExecMainStatus
+  echo "uptime=$(cut -d' ' -f1 /proc/uptime)"
 done
-sleep 1; ended coroner@failing.service
-systemctl list-units --all --no-legend 'coroner@*'
-systemctl show coroner@failing.service -p Result -p ExecMainStatus
+systemctl list-units --all --no-legend 'coroner@coroner*'
 journalctl --sync
-for name in recorded app coroner@failing.service; do journalctl --no-pager -o cat -u $name > $name.txt; done
+for name in recorded app coroner@failing.service.service; do journalctl --no-pager -o cat -u ${name%.service}.service > $name.txt; done
 journalctl --no-pager -o short > journal.short
 ls -la /var/lib/coroner; cp /var/lib/coroner/*.html .
 coroner show --store /var/lib/coroner last > shown.txt
