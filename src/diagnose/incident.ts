@@ -133,7 +133,8 @@ function unknowns(
     // A rule that saw the refusal alone does not know what the surest rule does: that it died of it.
     .filter(
       ({ what }) =>
-        best.confidence !== 'certain' || !what.startsWith('Whether the process died of it'),
+        best.confidence !== 'certain' ||
+        !/^Whether (?:the process died of it|a failed allocation was behind)/.test(what),
     )
     // A flag of the whole container or unit, and beside it the kernel's own words on the process.
     .filter(
