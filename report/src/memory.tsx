@@ -47,8 +47,8 @@ export function Allocations({ memory }: { memory: MemoryPicture }): JSX.Element 
               {allocation.plusMinus > 0.005 ? ` ±${Math.round(allocation.plusMinus * 100)} %` : ''}
             </span>
             <span class="what">
-              <code>{shortPlace(allocation) || 'unknown place'}</code>
-              {allocation.function === null ? null : (
+              <code>{shortPlace(allocation) || (allocation.function ?? 'unknown place')}</code>
+              {allocation.function === null || shortPlace(allocation) === '' ? null : (
                 <span class="quiet"> in {allocation.function}</span>
               )}
               {allocation.text === undefined ? null : (

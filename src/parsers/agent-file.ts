@@ -449,6 +449,47 @@ export interface AllocationOptions {
 
 const mostPaths = 50;
 
+/** Where what Python takes before the program's first line, without any line, and for our own hook is counted. */
+const ownOfPython: StackFrame = {
+  function: '(Python itself and its start-up)',
+  file: null,
+  line: null,
+};
+/** More than this is worth its lines: an instrumentation that a .pth file or a sitecustomize loads. */
+const mostOwnBytes = 16 * 2 ** 20;
+const isStartUp = ({ file }: StackFrame) =>
+  file !== null &&
+  (file === '<frozen site>' || /\/lib(?:64)?\/python\d[\w.]*\/site\.py$/.test(file));
+/** What a program imports has the program's own frame outside of importlib's. */
+const isBeforeProgram = (stack: readonly StackFrame[]) =>
+  /^<frozen (?:importlib|zipimport)/.test(stack.at(-1)?.file ?? '') &&
+  userFrame(stack) === undefined;
+const isOwnHook = ({ file }: StackFrame) =>
+  file !== null && file.endsWith('/python-hook/sitecustomize.py');
+
+/** The line that a path counts for. */
+function frameOfPaths(
+  file: AgentFile,
+  native: (path: AgentPath) => readonly StackFrame[],
+): (path: AgentPath) => StackFrame | null {
+  const isOwn = (path: AgentPath) =>
+    file.python !== null &&
+    (path.stack.some((frame) => isStartUp(frame) || isOwnHook(frame)) ||
+      isBeforeProgram(path.stack) ||
+      (path.stack.length === 0 && native(path).length === 0));
+  const own = file.paths.filter(isOwn);
+  const ownBytes = own.reduce(
+    (sum, { peak, live }) =>
+      sum + Math.max(peak.exactBytes + peak.estimatedBytes, live.exactBytes + live.estimatedBytes),
+    0,
+  );
+  const folded = new Set(ownBytes <= mostOwnBytes ? own : []);
+  return (path) =>
+    folded.has(path)
+      ? ownOfPython
+      : (userFrame(path.stack) ?? native(path)[0] ?? path.stack[0] ?? null);
+}
+
 /** The lines that had allocated what was live at the peak or at the end, largest first. */
 export function allocationsOf(
   file: AgentFile,
@@ -466,13 +507,15 @@ export function allocationsOf(
     }
   >();
   let total = 0;
+  const native = (path: AgentPath) => nativeFrames(path, file, symbol);
+  const frameOfPath = frameOfPaths(file, native);
   for (const path of file.paths) {
     const { exactBytes, estimatedBytes, samples } = when === 'peak' ? path.peak : path.live;
     const bytes = exactBytes + estimatedBytes;
     if (bytes <= 0) continue;
     total += bytes;
-    const stack = [...nativeFrames(path, file, symbol), ...path.stack];
-    const frame = userFrame(path.stack) ?? stack[0] ?? null;
+    const stack = [...native(path), ...path.stack];
+    const frame = frameOfPath(path);
     const key = keyOf(frame);
     const line = lines.get(key) ?? { frame, exact: 0, estimated: 0, samples: 0, paths: new Map() };
     lines.set(key, line);
@@ -524,13 +567,14 @@ const keyOf = (frame: StackFrame | null) =>
 export function growthOf(file: AgentFile): readonly GrowthMoment[] {
   const { history } = file;
   const step = Math.max(1, Math.ceil(history.length / mostMoments));
+  const frameOfPath = frameOfPaths(file, (path) => nativeFrames(path, file, () => null));
   return history
     .filter((_, index) => index % step === 0 || index === history.length - 1)
     .map(({ sinceStartMs, liveBytes, rssBytes, top }) => {
       const lines = new Map<string, { frame: StackFrame | null; bytes: Bytes }>();
       for (const { path, bytes } of top) {
-        const stack = file.paths[path]?.stack ?? [];
-        const frame = userFrame(stack) ?? stack[0] ?? null;
+        const from = file.paths[path];
+        const frame = from === undefined ? null : frameOfPath(from);
         const known = lines.get(keyOf(frame));
         if (known) known.bytes += bytes;
         else lines.set(keyOf(frame), { frame, bytes });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { allocationsOf } from '../../src/parsers/agent-file.ts';
 import { pythons } from '../have.ts';
@@ -179,6 +180,27 @@ describe.skipIf(reason)(`families of processes${reason ? ` (${reason})` : ''}`, 
       never: mibAt('never'),
       cut: mibAt('cut'),
     }).toEqual({ untouched: 0, half: 32, never: 0, cut: 0 });
+  });
+
+  test("Python's own start-up and our hook in it are one entry, not lines of the program", async () => {
+    const { files } = await underAgent(
+      [python, '-c', 'x = [str(i) for i in range(50000)]\nimport json'],
+      {
+        env: {
+          CORONER_RUN: tmpdir(),
+          PYTHONPATH: new URL('../../python-hook', import.meta.url).pathname,
+        },
+      },
+    );
+    const allocations = allocationsOf(files[0]!, 'peak', { leastShare: 0 });
+    const own = allocations.filter(({ file }) => file === null);
+    expect(own).toMatchObject([{ function: '(Python itself and its start-up)' }]);
+    expect(
+      allocations.filter(({ file, function: name }) =>
+        /sitecustomize|^<frozen site|^<frozen importlib/.test(`${file} ${name}`),
+      ),
+    ).toEqual([]);
+    expect(allocations.some(({ file, line }) => file === '<string>' && line === 1)).toBe(true);
   });
 
   test('where hundreds of requests a second are refused, what is live stays below the limit', async () => {
