@@ -226,7 +226,7 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
       ? options.lastLook === true || roomForLastLook()
         ? lastLook({ forced: !roomForLastLook() })
         : noLastLook(
-            `coroner is within the same limit as the command (${formatBytes(availableLimitBytes() ?? 0)}), and a look takes memory: it is not taken below ${formatBytes(leastForLastLookBytes)}`,
+            `coroner has no more than ${formatBytes(availableLimitBytes() ?? 0)} together with the command, and a look takes memory: it is not taken below ${formatBytes(leastForLastLookBytes)}`,
           )
       : noLastLook('the last look was switched off (--no-last-look)', 'coroner run COMMAND'),
   ];

@@ -241,11 +241,18 @@ function collectorLists(
   let count = 0;
   for (const head of python.collectorHeads()) {
     let at = memory.word(head);
+    // In a broken list the links may go round without coming back to the head: seen by comparing with a link on the way (Brent).
+    let mark = 0;
+    let markAgain = 64;
     while (isPlausible(at - (at % 4)) && census.isComplete && count < maxListed) {
       // The two low bits of a link are flags of the collector.
       at -= at % 4;
-      if (at === head) break;
+      if (at === head || at === mark) break;
       count += 1;
+      if (--markAgain === 0) {
+        mark = at;
+        markAgain = count;
+      }
       const object = at + headSize;
       if (!census.isVisited(object) && unseen.length < maxSorted * 4) unseen.push(object);
       at = memory.word(at);

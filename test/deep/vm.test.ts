@@ -38,6 +38,16 @@ const jobs = {
     what: 'K2: coroner inside the limited cgroup, as in a container',
     live: cgroupKill('/box', 200 * MiB),
   },
+  'v2-look': {
+    what: 'K2: memory.max of the own cgroup, the last look before it names the variable',
+    live: cgroupKill('/grow', 140 * MiB),
+    also: (folder) => {
+      const { incidents } = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report;
+      const { memory } = incidents.find(({ cause }) => cause === 'kernel-cgroup-oom')!;
+      expect(memory.holders?.[0]).toMatchObject({ name: 'rows' });
+      expect(memory.ageAtDeathMs).toBeGreaterThanOrEqual(0);
+    },
+  },
   'v2-kill': {
     what: 'look-alike: kill -9, the limit never fired',
     live: { cause: ['not-memory', 'undetermined'] },
@@ -121,7 +131,7 @@ const boots: readonly Boot[] = [
     kernel: older,
     memoryMiB: 384,
     jobs: [
-      ...(['v2-leaf', 'v2-parent', 'v2-group', 'v2-same', 'v2-kill', 'clock'] as const),
+      ...(['v2-leaf', 'v2-parent', 'v2-group', 'v2-same', 'v2-look', 'v2-kill', 'clock'] as const),
       ...(['overcommit', 'segfault', 'innocent', 'sysrq', 'global'] as const),
     ],
   },
