@@ -1,4 +1,4 @@
-# docs/recipes/systemd.md, as it stands there: only the limits are smaller, by drop-ins
+# docs/recipes/systemd.md, as it stands there: only the limits are smaller, and the patience greater (an emulated CPU), by drop-ins
 cp $programs/hog.py /srv/app/app.py
 units=/etc/systemd/system
 python3 - <<'PY'
@@ -15,11 +15,11 @@ open(units + "service.d/coroner.conf", "w").write(blocks[3])
 open(units + "failing.service", "w").write("[Service]\nExecStart=/usr/bin/python3 /srv/app/app.py\nMemoryMax=1G\n")
 PY
 for name in recorded app failing; do
-  mkdir $units/$name.service.d; printf '[Service]\nMemoryMax=200M\nMemorySwapMax=0\n' > $units/$name.service.d/small.conf
+  mkdir $units/$name.service.d; printf '[Service]\nMemoryMax=200M\nMemorySwapMax=0\nTimeoutStopSec=900\n' > $units/$name.service.d/small.conf
 done
 systemctl daemon-reload
 for name in recorded app failing; do
-  systemctl start $name; ended $name 300
+  systemctl start $name; ended $name 600
   systemctl show $name -p Result -p ExecMainStatus
   # OnFailure: %n is the whole name, so the instance is called NAME.service and its unit coroner@NAME.service.service
   sleep 1; ended coroner@$name.service.service 300
