@@ -94,18 +94,18 @@ const systemdFolder = (): string => {
 /** The image is there: no package would be fetched for it. */
 export const systemdIsCached = (): boolean => existsSync(join(systemdFolder(), 'boot.cpio.gz'));
 
-/** Why the guest with systemd cannot be had here, or null. Whether to spend minutes on building it is left to `asked`. */
+/** Why the guest with systemd cannot be had here, or null. `asked`: it may be built, which takes minutes. */
 export const missingForSystemd = (asked: boolean): string | null =>
   missing() ??
   (systemdIsCached()
     ? null
-    : process.getuid?.() !== 0
-      ? 'needs root, for mmdebstrap'
-      : spawnSync('sh', ['-c', 'command -v mmdebstrap']).status !== 0
-        ? 'needs mmdebstrap: mmdebstrap'
-        : asked
+    : !asked
+      ? 'needs a guest with systemd: CORONER_SYSTEMD_GUEST=1 builds it once'
+      : process.getuid?.() !== 0
+        ? 'needs root, for mmdebstrap'
+        : spawnSync('sh', ['-c', 'command -v mmdebstrap']).status === 0
           ? null
-          : 'needs a guest with systemd: CORONER_SYSTEMD_GUEST=1 builds it once');
+          : 'needs mmdebstrap: mmdebstrap');
 
 export interface SystemdVm extends Vm {
   /** Names of the packages in it: what Debian has not got is not there. */
