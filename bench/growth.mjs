@@ -1,17 +1,19 @@
 // What grows faster than its input: every kind of line in the fixtures, and every fixture whole, repeated some thousand times, as it is, with
 // other numbers each time, and as one single line. Four times the input may take four times the processor time and a little more;
 // what takes eight times as long, and long enough to matter, is shown with the parsers or the stage that took it.
-//   node bench/growth.mjs [part of a fixture's name]
+//   node bench/growth.mjs [part of a fixture's name] [part of a way's name]
+//   GROWTH_LINES=1000 node bench/growth.mjs       how often a line is repeated (default: 4000)
 import { readFileSync, readdirSync } from 'node:fs';
 import { diagnose } from '../dist/diagnose/diagnose.js';
 import { parsers } from '../dist/parsers/index.js';
 import { linesOf, parseInput } from '../dist/parsers/parse.js';
 
-const wanted = process.argv[2] ?? '';
+const [wanted = '', wantedWay = ''] = process.argv.slice(2);
 const folder = new URL('../fixtures/', import.meta.url);
-const [few, many] = [1000, 4000];
+const many = Number(process.env.GROWTH_LINES ?? 4000);
+const few = many / 4;
 /** Milliseconds for the many repetitions below which nobody cares. */
-const matters = 150;
+const matters = many / 30;
 
 const inputs = readdirSync(folder, { recursive: true, withFileTypes: true })
   .filter(({ name }) => name.startsWith('input.'))
@@ -61,6 +63,7 @@ const ways = {
 };
 console.error(`${subjects.length} subjects from ${inputs.length} fixtures`);
 for (const [way, make] of Object.entries(ways)) {
+  if (!way.includes(wantedWay)) continue;
   console.error(way);
   for (const { name, part, lines } of subjects) {
     const times = (count) => Math.max(2, Math.round(count / lines));

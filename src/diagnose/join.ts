@@ -16,7 +16,7 @@ export type DeathGroup = readonly [Opinion, ...Opinion[]];
  * A log may tell of ten thousand deaths. What an opinion may belong to is looked for among so many of them, the nearest: all pairs
  * would take minutes.
  */
-const nearest = 400;
+const nearest = 100;
 
 /** Groups opinions by the death they speak of, in the order in which the deaths happened. */
 export function joinOpinions(opinions: readonly Opinion[]): readonly DeathGroup[] {

@@ -38,13 +38,33 @@ type Group = readonly [KillerRecord, ...KillerRecord[]];
 
 function groups(records: readonly KillerRecord[]): readonly Group[] {
   const found: [KillerRecord, ...KillerRecord[]][] = [];
+  const byPid = new Map<number, [KillerRecord, ...KillerRecord[]]>();
+  /** Groups in which a record does not say whom it means. */
+  const open = new Set<[KillerRecord, ...KillerRecord[]]>();
   for (const record of records) {
-    const group = found.find((others) => others.some((other) => sameVictim(other, record)));
-    if (group === undefined) found.push([record]);
+    const pid = record.victim?.pid;
+    const known = pid === undefined ? undefined : byPid.get(pid);
+    const candidates =
+      pid === undefined ? endsOf(found, mostGroups) : endsOf([...open], mostGroups);
+    const group =
+      known ??
+      candidates.find((others) =>
+        endsOf(others, mostRecords).some((other) => sameVictim(other, record)),
+      );
+    const into = group ?? [record];
+    if (group === undefined) found.push(into);
     else group.push(record);
+    if (pid === undefined) open.add(into);
+    else byPid.set(pid, into);
   }
   return found;
 }
+
+/** A storm has thousands of records: each is compared with so many groups, the first and the last, and in each with so many records. */
+const [mostGroups, mostRecords] = [100, 8];
+
+const endsOf = <Item>(list: readonly Item[], count: number): readonly Item[] =>
+  list.length <= 2 * count ? list : [...list.slice(0, count), ...list.slice(-count)];
 
 function sameVictim(a: KillerRecord, b: KillerRecord): boolean {
   if (a.victim?.pid !== undefined && b.victim?.pid !== undefined)
