@@ -1,12 +1,13 @@
 // One look in a process of its own: node bench/heap-look.mjs PID census|stacks|holders. Prints figures as JSON.
 import { isRefusal } from '../dist/python/live-process.js';
-import { openTarget, threadsOf } from '../dist/python/look.js';
+import { openTarget, smallChunks, threadsOf } from '../dist/python/look.js';
 import { readHeap } from '../dist/python/heap.js';
 import { holdersOf } from '../dist/python/holders.js';
 
 const [pid, what = 'census'] = process.argv.slice(2);
 const begun = performance.now();
-const target = openTarget(Number(pid), what === 'stacks' ? 8 : 64);
+const target =
+  what === 'stacks' ? openTarget(Number(pid), 256, smallChunks) : openTarget(Number(pid), 64);
 if (isRefusal(target)) throw new Error(target.detail);
 const threads = threadsOf(target.python);
 const stacksMs = performance.now() - begun;

@@ -1,10 +1,13 @@
-// How long a process stands still for its stacks: node bench/stacks.mjs. py-spy beside it, where it is there.
+// How long a process stands still for its stacks: node bench/stacks.mjs. py-spy beside it, where it is there. Half a minute.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const rounds = 9;
+const targetMs = 60;
 const look = fileURLToPath(new URL('heap-look.mjs', import.meta.url));
+const coroner = fileURLToPath(new URL('../bin/coroner.js', import.meta.url));
 const program = `
 import threading, time
 def wait(n): return time.sleep(1000) if n == 0 else wait(n - 1)
@@ -17,6 +20,28 @@ const child = spawn(process.env.PYTHON ?? 'python3', ['-c', program], {
 });
 await once(child.stdout, 'data');
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+const range = (values) =>
+  `median ${median(values).toFixed(0)} ms, least ${values[0].toFixed(0)} ms`;
+
+/** Runs a command and measures from outside how long the target was stopped meanwhile. */
+async function stopDuring(file, args) {
+  const run = spawn(file, args, { stdio: 'ignore' });
+  let ended = false;
+  run.once('error', () => (ended = true));
+  run.once('exit', () => (ended = true));
+  let since = null;
+  let longest = 0;
+  while (!ended) {
+    const text = readFileSync(`/proc/${child.pid}/stat`, 'latin1');
+    const now = performance.now();
+    if ('Tt'.includes(text[text.lastIndexOf(')') + 2]))
+      longest = Math.max(longest, now - (since ??= now));
+    else since = null;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return longest;
+}
+
 const own = [];
 for (let i = 0; i < rounds; i++) {
   const { stdout } = spawnSync(process.execPath, [look, String(child.pid), 'stacks'], {
@@ -24,21 +49,31 @@ for (let i = 0; i < rounds; i++) {
   });
   own.push(JSON.parse(stdout).stacksMs);
 }
+const stops = [];
+for (let i = 0; i < rounds; i++)
+  stops.push(
+    await stopDuring(process.execPath, [
+      coroner,
+      'inspect',
+      '--stacks',
+      '--json',
+      '/dev/null',
+      String(child.pid),
+    ]),
+  );
+console.log('21 threads, 782 calls, each look from a fresh process');
+console.log(`coroner, reading:                      ${range(own)}`);
 console.log(
-  `coroner: 21 threads, 720 calls: ${median(own).toFixed(0)} ms (a fresh process each time), at least ${Math.min(...own).toFixed(0)} ms`,
+  `coroner inspect --stacks, stop:        ${range(stops)}  (target: under ${targetMs} ms)`,
 );
 const other = [];
 for (let i = 0; i < rounds; i++) {
-  const begun = performance.now();
-  const { error, status } = spawnSync('py-spy', ['dump', '--pid', String(child.pid)], {
-    stdio: 'ignore',
-  });
-  if (error !== undefined || status !== 0) break;
-  other.push(performance.now() - begun);
+  if (spawnSync('py-spy', ['--version'], { stdio: 'ignore' }).status !== 0) break;
+  other.push(await stopDuring('py-spy', ['dump', '--pid', String(child.pid)]));
 }
 console.log(
   other.length === 0
     ? 'py-spy: not here'
-    : `py-spy dump, whole run: ${median(other).toFixed(0)} ms`,
+    : `py-spy dump, stop:                     ${range(other)}`,
 );
 child.kill('SIGKILL');

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Inspection, MemoryPicture } from '../model/report.ts';
 import { formatDuration } from '../model/units.ts';
 import { isRefusal, readText, type Refusal } from '../python/live-process.ts';
-import { look, openTarget, versionText, type Target } from '../python/look.ts';
+import { look, openTarget, smallChunks, versionText, type Target } from '../python/look.ts';
 import { pause, startGuard, type Guard, type Paused } from '../python/pause.ts';
 import { renderHoldersCollapsed, renderHoldersSpeedscope } from '../render/exports/holders.ts';
 import { renderInspection } from '../render/inspection.ts';
@@ -58,7 +58,8 @@ function inspect(name: string, options: Options): void {
   try {
     const started = performance.now();
     if (pid !== null && guard !== null) paused = stop(pid, guard, options.budget * 1000);
-    const opened = openTarget(pid ?? name);
+    // Small chunks read a tenth for the stacks; the count takes larger ones of its own.
+    const opened = openTarget(pid ?? name, 256, smallChunks);
     if (isRefusal(opened)) throw problemOf(opened);
     target = opened;
     let stoppedMs: number | null = null;
@@ -84,7 +85,7 @@ function inspect(name: string, options: Options): void {
 
 /** Asks first: a process that may not be read must not be stopped either. */
 function stop(pid: number, guard: Guard, mostMs: number): Paused | null {
-  const probe = openTarget(pid, 4);
+  const probe = openTarget(pid, 64, smallChunks);
   if (isRefusal(probe)) throw problemOf(probe);
   probe.source.close();
   return pause(pid, guard, { mostMs });

@@ -43,6 +43,8 @@ const opaqueModules =
   /^(pandas|numpy|polars|pyarrow|torch|scipy|sklearn|collections|functools|queue|_queue|io|_io|threading|weakref|re|asyncio|_asyncio|ctypes|decimal|datetime|matplotlib|PIL)\b/;
 
 const maxHolders = 200;
+/** What more names than this lead to is nobody's in particular. */
+const mostLeads = 6;
 
 /** Names the holders of the heap and what each alone keeps, by the dominator tree of its graph. */
 export function holdersOf(heap: Heap, limit = 60): Holders {
@@ -176,6 +178,11 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
         if (above === 0) break;
       }
   }
+  for (const [i, { node, holder }] of found.entries()) {
+    const inside = alsoInside(node).filter((name) => !holder.alsoHeldBy.includes(name));
+    if (inside.length > 0)
+      found[i] = { node, holder: { ...holder, alsoHeldBy: [...holder.alsoHeldBy, ...inside] } };
+  }
   found.push(...sharedGroups());
   found.push(...leftovers());
   found.sort((a, b) => b.holder.retainedBytes - a.holder.retainedBytes);
@@ -289,55 +296,91 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
     return describe.sample(object, 8).reduce((sum, item) => sum + describe.sizeOf(item), 0);
   }
 
+  /** The picked or named node through which a reference from this one comes; 0: none. */
+  function leadOf(from: number): number {
+    return under[from] !== 0 ? under[from]! : names.has(from) ? from : 0;
+  }
+
   /**
    * Objects that several named holders share and none keeps alone: a dominator tree gives them to the root.
    * Grouped by who leads to them.
    */
   function sharedGroups(): readonly { holder: Holder; node: number }[] {
-    const groups = new Map<string, { bytes: Bytes; holders: readonly number[]; sample: number }>();
-    const leads = new Map<number, readonly number[]>();
+    const groups: { readonly leads: readonly number[]; bytes: Bytes; sample: number }[] = [];
+    const byKey = new Map<string, number>();
+    const groupOf = new Int32Array(graph.count).fill(-1);
     const { predecessors } = dominators;
-    for (const node of order) {
-      if (node === 0 || under[node] !== 0 || dominator[node] !== 0) continue;
-      if (graph.address[node] === 0) continue;
-      const holders = new Set<number>();
-      const end = Math.min(predecessors.start[node + 1]!, predecessors.start[node]! + 64);
-      for (let at = predecessors.start[node]!; at < end; at++) {
-        const from = predecessors.from[at]!;
-        const top = under[from]!;
-        if (top !== 0) holders.add(top);
-        else for (const lead of leads.get(from) ?? []) holders.add(lead);
+    const isShared = (node: number) =>
+      node !== 0 && under[node] === 0 && dominator[node] === 0 && graph.address[node] !== 0;
+    // Twice: who leads to a node may come after it in this order.
+    for (let pass = 0; pass < 2; pass++)
+      for (const node of order) {
+        if (!isShared(node) || names.has(node)) continue;
+        const leads = new Set<number>();
+        const end = Math.min(predecessors.start[node + 1]!, predecessors.start[node]! + 64);
+        for (let at = predecessors.start[node]!; at < end && leads.size <= mostLeads; at++) {
+          const from = predecessors.from[at]!;
+          const lead = leadOf(from);
+          if (lead !== 0) leads.add(lead);
+          else if (groupOf[from]! >= 0)
+            for (const other of groups[groupOf[from]!]!.leads) leads.add(other);
+        }
+        if (leads.size === 0 || leads.size > mostLeads) {
+          groupOf[node] = -1;
+          continue;
+        }
+        const list = [...leads].sort((a, b) => retained[b]! - retained[a]!);
+        const key = list.join(',');
+        let group = byKey.get(key);
+        if (group === undefined) {
+          group = groups.push({ leads: list, bytes: 0, sample: node }) - 1;
+          byKey.set(key, group);
+        }
+        groupOf[node] = group;
       }
-      if (holders.size < 2 || holders.size > 6) continue;
-      const list = [...holders].sort((a, b) => retained[b]! - retained[a]!);
-      leads.set(node, list);
-      const key = list.join(',');
-      const group = groups.get(key);
-      if (group === undefined)
-        groups.set(key, { bytes: residual[node]!, holders: list, sample: node });
-      else groups.set(key, { ...group, bytes: group.bytes + residual[node]! });
-      residual[node] = 0;
+    for (const node of order)
+      if (groupOf[node]! >= 0) {
+        const group = groups[groupOf[node]!]!;
+        group.bytes += residual[node]!;
+        if (residual[node]! > residual[group.sample]!) group.sample = node;
+      }
+    const isKept = ({ bytes }: { readonly bytes: Bytes }) =>
+      bytes >= Math.max(least, total * 0.005);
+    for (const node of order)
+      if (groupOf[node]! >= 0 && isKept(groups[groupOf[node]!]!)) residual[node] = 0;
+    return groups.filter(isKept).map(({ bytes, leads, sample }) => {
+      const [first, ...others] = leads.map((node) => bestOf(names.get(node)!));
+      const label = describe.label(graph.address[sample]!);
+      const together = others.length === 0 ? ['others'] : others.map(({ name }) => name);
+      return {
+        node: sample,
+        holder: {
+          ...placeOf(first!),
+          name: first!.name,
+          scope: first!.scope,
+          path: `${[first!.name, ...together].join(' + ')} -> ${label}`,
+          type: typeOf(sample)?.name ?? '?',
+          ownBytes: describe.sizeOf(graph.address[sample]!),
+          retainedBytes: bytes,
+          alsoHeldBy: others.map(nameWithPlace),
+          estimate: false,
+        },
+      };
+    });
+  }
+
+  /** Other names of what a holder hangs on: `f` is an item of `frames`, so `f.columns` is freed with neither alone. */
+  function alsoInside(node: number): readonly string[] {
+    let top = node;
+    while (dominator[top] !== 0) top = dominator[top]!;
+    const { predecessors } = dominators;
+    const found = new Set<number>();
+    const end = Math.min(predecessors.start[top + 1]!, predecessors.start[top]! + 16);
+    for (let at = predecessors.start[top]!; at < end; at++) {
+      const lead = leadOf(predecessors.from[at]!);
+      if (lead !== 0 && lead !== node && lead !== top) found.add(lead);
     }
-    return [...groups.values()]
-      .filter(({ bytes, holders }) => bytes >= Math.max(least, total * 0.005) && holders.length > 0)
-      .map(({ bytes, holders, sample }) => {
-        const [first, ...others] = holders.map((node) => bestOf(names.get(node)!));
-        const label = describe.label(graph.address[sample]!);
-        return {
-          node: sample,
-          holder: {
-            ...placeOf(first!),
-            name: first!.name,
-            scope: first!.scope,
-            path: `${[first!, ...others].map(({ name }) => name).join(' + ')} -> ${label}`,
-            type: typeOf(sample)?.name ?? '?',
-            ownBytes: describe.sizeOf(graph.address[sample]!),
-            retainedBytes: bytes,
-            alsoHeldBy: others.map(nameWithPlace),
-            estimate: false,
-          },
-        };
-      });
+    return [...found].slice(0, 3).map((lead) => nameWithPlace(bestOf(names.get(lead)!)));
   }
 
   /** Groups without a name: modules' code, what C code holds, garbage, and what hangs on none of them. */

@@ -42,7 +42,7 @@ export function closeTarget({ source, memory }: Target): void {
 
 /** A look into a core that is open already; null where it was no Python, or one that cannot be read. */
 export function lookIntoCore(core: CoreFile, options: LookOptions): MemoryPicture | null {
-  const target = lookInto(coreSource(core, () => {}));
+  const target = lookInto(coreSource(core, () => {}), 256, smallChunks);
   return isRefusal(target) ? null : look(target, options);
 }
 

@@ -28,7 +28,7 @@ export function renderInspection(inspection: Inspection, options: InspectionOpti
   const { memory, threads } = inspection;
   const lines: Line[] = [
     ...title(inspection, width),
-    ...threadsPart(threads, width, isVerbose),
+    ...threadsPart(threads, inspection.process.pid, width, isVerbose),
     ...holdersPart(memory, width, isVerbose),
     ...typesPart(memory.types ?? [], width, isVerbose),
     ...smellsPart(memory.smells ?? [], width),
@@ -63,6 +63,7 @@ const shownFrames = 12;
 
 function threadsPart(
   threads: readonly Thread[],
+  pid: number | null,
   width: number,
   isVerbose: boolean,
 ): readonly Line[] {
@@ -80,7 +81,9 @@ function threadsPart(
       thread.holdsGil ? 'holds the GIL' : '',
       thread.collectingGarbage === true ? 'collecting garbage' : '',
     ].filter((mark) => mark !== '');
-    const name = thread.name === null ? `thread ${thread.id}` : thread.name;
+    // Without the threading module no thread has a name; the first one's id is the process's.
+    const name =
+      thread.name ?? (thread.id === pid ? `main thread ${thread.id}` : `thread ${thread.id}`);
     const ids = thread.name === null ? '' : `  ${thread.id}`;
     const same = others.length === 0 ? '' : `  and ${others.length} more at the same place`;
     lines.push([
@@ -117,7 +120,17 @@ function frameLine(frame: StackFrame, width: number): Line {
   const place = placeOf(frame);
   const name = squeezed(`${frame.function}()`, Math.max(12, Math.min(room - 20, 44)));
   const left = Math.max(12, room - displayWidth(name) - 2);
-  return [plain(`      ${name}  `), dim(squeezed(place, left))];
+  return [plain(`      ${name}  `), dim(tailOf(place, left))];
+}
+
+/** The end of a path tells more than its beginning: what does not fit is cut at a slash. */
+function tailOf(place: string, width: number): string {
+  if (displayWidth(place) <= width) return place;
+  for (let at = place.indexOf('/', 1); at > 0; at = place.indexOf('/', at + 1)) {
+    const tail = `…${place.slice(at)}`;
+    if (displayWidth(tail) <= width) return tail;
+  }
+  return squeezed(place, width);
 }
 
 const shownHolders = 12;
@@ -146,24 +159,30 @@ function holderLines(holder: Holder, most: number, width: number): readonly Line
   const indent = 2 + sizeColumns + 2 + barColumns + 2;
   const isNamed = !holder.name.startsWith('(');
   const amount = `${holder.estimate ? '~' : ''}${formatBytes(holder.retainedBytes)}`;
-  const where = holderPlace(holder);
+  const [start = '', ...steps] = holder.path.split(' -> ');
+  // `a + b`: what both lead to and neither keeps alone.
+  const isShared = start.startsWith(`${holder.name} + `);
+  const where = isShared ? 'shared' : holderPlace(holder);
+  const shownName = isShared ? squeezed(start, Math.max(16, width - 34)) : holder.name;
   const head = `  ${amount.padStart(sizeColumns)}  `;
   const lines: Line[] = [];
   const name: Line = [
-    isNamed ? { text: holder.name, style: ['bold'] } : plain(holder.name),
+    isNamed ? { text: shownName, style: ['bold'] } : plain(holder.name),
     ...(where === ''
       ? []
-      : [
-          dim(`  ${squeezed(where, Math.max(16, width - indent - displayWidth(holder.name) - 2))}`),
-        ]),
+      : [dim(`  ${squeezed(where, Math.max(16, width - indent - displayWidth(shownName) - 2))}`)]),
   ];
   lines.push(...hanging([plain(head), { text: `${bar}  `, style: ['red'] }], name, width));
-  const below = holder.path.split(' -> ').slice(1).join(' -> ');
+  const below = steps.join(' -> ');
   const blank: Line = [plain(' '.repeat(indent))];
   if (below !== '') lines.push(...hanging(blank, [plain(below)], width));
   if (holder.alsoHeldBy.length > 0)
     lines.push(
-      ...hanging(blank, [dim(`also: ${holder.alsoHeldBy.slice(0, 3).join('; ')}`)], width),
+      ...hanging(
+        blank,
+        [dim(`${isShared ? 'with' : 'also'}: ${holder.alsoHeldBy.slice(0, 3).join('; ')}`)],
+        width,
+      ),
     );
   return lines;
 }
