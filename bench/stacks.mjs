@@ -26,12 +26,11 @@ const range = (values) =>
 /** Runs a command and measures from outside how long the target was stopped meanwhile. */
 async function stopDuring(file, args) {
   const run = spawn(file, args, { stdio: 'ignore' });
-  let ended = false;
-  run.once('error', () => (ended = true));
-  run.once('exit', () => (ended = true));
+  const end = { isThere: false };
+  for (const event of ['error', 'exit']) run.once(event, () => (end.isThere = true));
   let since = null;
   let longest = 0;
-  while (!ended) {
+  while (!end.isThere) {
     const text = readFileSync(`/proc/${child.pid}/stat`, 'latin1');
     const now = performance.now();
     if ('Tt'.includes(text[text.lastIndexOf(')') + 2]))
