@@ -274,7 +274,7 @@ describe.skipIf(cgroup() !== null)(`cgroups (${cgroup() ?? 'there are'})`, () =>
           '    return i',
           'if __name__ == "__main__":',
           '    with m.get_context("fork").Pool(2) as p:',
-          '        try: p.map_async(eat, range(2), chunksize=1).get(12)',
+          '        try: p.map_async(eat, range(2), chunksize=1).get(6)',
           '        except m.TimeoutError: print("gave up")',
         ].join('\n'),
       ]);
