@@ -45,7 +45,7 @@ const treeBytes = 8192;
 export function agentCompanion(options: AgentOptions): Companion {
   let said: string | null = null;
   let used: string | null = null;
-  /** Every process of the run that was ever sampled: one that is no longer among the sampled has ended. */
+  /** Processes that were sampled and live or left a file: one that is no longer among the sampled has ended. */
   const known = new Set<number>();
   let thinnedAtMs = 0;
   /** Said where nothing of the run has loaded the agent. */
@@ -91,8 +91,8 @@ export function agentCompanion(options: AgentOptions): Companion {
       if (used === null || atMs - thinnedAtMs < thinEveryMs) return;
       thinnedAtMs = atMs;
       const alive = new Set(processes.map(({ pid }) => pid));
-      thinOut(used, (pid) => known.has(pid) && !alive.has(pid));
-      for (const pid of known) if (!alive.has(pid)) known.delete(pid);
+      const left = thinOut(used, (pid) => known.has(pid) && !alive.has(pid));
+      for (const pid of known) if (!alive.has(pid) && !left.has(pid)) known.delete(pid);
     },
     ended: () => {
       if (doubt !== null && used !== null && loadedBy(used) === 0) noteAtEnd(doubt);
@@ -112,10 +112,12 @@ const treeProcessesOffset = 16;
 /**
  * A supervisor whose workers die of their memory for days leaves 3.7 MB a worker, and from the thousandth file on the agent makes no more.
  * Of what has ended only as many files stay as are read afterwards: the first ones, and the last that did not end well.
+ * Returns whose files are left.
  */
-export function thinOut(folder: string, hasEnded: (pid: number) => boolean): void {
+export function thinOut(folder: string, hasEnded: (pid: number) => boolean): ReadonlySet<number> {
   const names = readdirSync(folder).filter((name) => /^\d+\.mem$/.test(name));
-  if (names.length <= mostFiles) return;
+  const pids = new Set(names.map((name) => Number.parseInt(name, 10)));
+  if (names.length <= mostFiles) return pids;
   const over = names
     .filter((name) => hasEnded(Number.parseInt(name, 10)))
     .map((name) => ({ name, madeMs: statSync(join(folder, name)).birthtimeMs }))
@@ -128,7 +130,10 @@ export function thinOut(folder: string, hasEnded: (pid: number) => boolean): voi
     0,
     names.length - mostFiles,
   );
-  for (const { name } of leaving) rmSync(join(folder, name));
+  for (const { name } of leaving) {
+    rmSync(join(folder, name));
+    pids.delete(Number.parseInt(name, 10));
+  }
   // The agents count by themselves: one that makes a file in this very moment is forgotten in the count, which is only there to bound it.
   const count = Buffer.alloc(4);
   count.writeUInt32LE(names.length - leaving.length);
@@ -138,6 +143,7 @@ export function thinOut(folder: string, hasEnded: (pid: number) => boolean): voi
   } finally {
     closeSync(fd);
   }
+  return pids;
 }
 
 /** How many processes of the run have loaded the agent. */

@@ -412,6 +412,24 @@ describe('many processes', () => {
     expect(ran.status).toBe(0);
     expect(ran.report?.incidents).toEqual([]);
   });
+  test('80 workers that die one after the other: each is told, the folder keeps to its bound', () => {
+    const output = join(newFolder(), 'store');
+    const ran = run(
+      [
+        systemPython,
+        '-c',
+        'import subprocess, sys\nfor _ in range(80):\n    subprocess.call(["sh", "-c", "ulimit -v 80000; exec \\"$@\\"", "sh", sys.executable, "-c", "kept = []\\nwhile True: kept.append(bytearray(1 << 18))"], stderr=subprocess.DEVNULL)',
+      ],
+      { output, timeoutMs: 180_000 },
+    );
+    noFault(ran);
+    expect(causes(ran)).toEqual(Array.from({ length: 80 }, () => 'rlimit'));
+    const files = readdirSync(output, { recursive: true }).filter((name) =>
+      String(name).endsWith('.mem'),
+    );
+    // Sixty, and those that came since it was last looked.
+    expect(files.length).toBeLessThan(75);
+  }, 200_000);
   test('500 processes at once', { timeout: 100_000 }, () => {
     const ran = run([
       systemPython,
