@@ -1,4 +1,5 @@
 import { loadedObject } from '../elf/index.ts';
+import { debugCookie, layoutOf314 } from './debug-offsets.ts';
 import type { Layout } from './layouts/layout.ts';
 import { layouts } from './layouts/tables.ts';
 import { isRefusal, type Refusal } from './live-process.ts';
@@ -18,6 +19,8 @@ export interface Runtime {
   /** The first interpreter; the others hang on it. */
   readonly interpreter: number;
   readonly typeType: number;
+  /** Of 2.7 and 3.14 no more than the stacks is known. */
+  readonly isStacksOnly: boolean;
   /** 3.6 only: heads of the collector's generations. */
   readonly generations36: number | null;
   /** The executable or library that holds the interpreter. */
@@ -42,7 +45,7 @@ export function findRuntime(memory: Memory): Runtime | Refusal {
     refusals[0] ?? {
       status: 'unsupported',
       detail: 'no CPython was found in it',
-      hint: 'coroner inspect looks into CPython 3.6 to 3.13; other programs have no variables that it could name',
+      hint: 'coroner inspect looks into CPython 3.6 to 3.14; other programs have no variables that it could name',
     }
   );
 }
@@ -88,15 +91,16 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
       detail: `the version of the CPython in ${path} cannot be told`,
     };
   const text = `${version.major}.${version.minor}`;
-  let layout = layouts[text];
+  const isStacksOnly = text === '3.14';
+  let layout = layouts[isStacksOnly ? '3.13' : text];
   if (layout === undefined)
     return {
       status: 'unsupported',
       detail: `CPython ${text} is not known to this coroner`,
-      hint: 'known are CPython 3.6 to 3.13, and the stacks of 2.7',
+      hint: 'known are CPython 3.6 to 3.13, and the stacks of 2.7 and 3.14',
     };
   if (version.major === 3 && version.minor >= 13 && runtimeAddress !== null) {
-    const checked = withDebugOffsets(memory, runtimeAddress, layout);
+    const checked = withDebugOffsets(memory, runtimeAddress, layout, isStacksOnly);
     if (isRefusal(checked)) return checked;
     layout = checked;
   }
@@ -128,15 +132,11 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
     isPlausible(dictType) && memory.cString(memory.word(dictType + layout.type.name), 8) === 'dict';
   const pointsBack =
     isPlausible(thread) && memory.word(thread + layout.thread.interpreter) === interpreter;
-  if (!isDict || !pointsBack)
-    return {
-      status: 'unsupported',
-      detail: `the CPython ${text} in ${path} is not laid out as expected (a debug or free-threaded build, or a patched one)`,
-      hint: 'coroner reads release builds with the GIL; it does not guess',
-    };
+  if (!isDict || !pointsBack) return notAsExpected(text);
   return {
     version,
     layout,
+    isStacksOnly: isStacksOnly || version.major === 2,
     runtimeAddress,
     interpreter,
     typeType: image.symbol('PyType_Type') ?? memory.word(dictType + 8),
@@ -144,6 +144,12 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
     path,
   };
 }
+
+const notAsExpected = (version: string): Refusal => ({
+  status: 'unsupported',
+  detail: `this CPython ${version} is not laid out as expected (a debug or free-threaded build, or a patched one)`,
+  hint: 'coroner reads release builds with the GIL; it does not guess',
+});
 
 function versionOf(
   memory: Memory,
@@ -167,8 +173,6 @@ function versionOf(
   return match === null ? null : { major: Number(match[1]), minor: Number(match[2]), patch: null };
 }
 
-const debugCookie = 'xdebugpy';
-
 /**
  * 3.13's `_Py_DebugOffsets` at the start of `_PyRuntime` (pycore_runtime.h): words after the cookie are version,
  * free_threaded, then runtime {size, finalizing, head}, interpreter {size, id, next, threads_head, gc, modules,
@@ -179,9 +183,10 @@ function withDebugOffsets(
   memory: Memory,
   runtimeAddress: number,
   layout: Layout,
+  is314: boolean,
 ): Layout | Refusal {
   if (memory.cString(runtimeAddress, 8) !== debugCookie || layout.runtime === undefined)
-    return layout;
+    return is314 ? notAsExpected('3.14') : layout;
   const field = (index: number) => memory.word(runtimeAddress + 8 * index);
   if (field(2) !== 0)
     return {
@@ -189,6 +194,7 @@ function withDebugOffsets(
       detail:
         'this is a free-threaded CPython: its objects have another shape, and coroner does not guess',
     };
+  if (is314) return layoutOf314(memory, runtimeAddress, layout) ?? notAsExpected('3.14');
   const { interpreter } = layout;
   const shift = field(10) - (interpreter.gcGenerations! - gcGenerationsWithinGc);
   return {

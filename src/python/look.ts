@@ -42,7 +42,11 @@ export function closeTarget({ source, memory }: Target): void {
 
 /** A look into a core that is open already; null where it was no Python, or one that cannot be read. */
 export function lookIntoCore(core: CoreFile, options: LookOptions): MemoryPicture | null {
-  const target = lookInto(coreSource(core, () => {}), 256, smallChunks);
+  const target = lookInto(
+    coreSource(core, () => {}),
+    256,
+    smallChunks,
+  );
   return isRefusal(target) ? null : look(target, options);
 }
 
@@ -124,12 +128,12 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
       : {}),
   };
   onStep?.('stacks', picture);
-  const isPython2 = runtime.version.major === 2;
-  if (isPython2 || options.stacksOnly === true) {
+  if (runtime.isStacksOnly || options.stacksOnly === true) {
     onRead?.();
-    return isPython2
-      ? { ...picture, notes: ['of Python 2.7 only the stacks can be read'] }
-      : picture;
+    if (!runtime.isStacksOnly) return picture;
+    const { major, minor } = runtime.version;
+    const only = `of CPython ${major}.${minor} only the stacks can be read`;
+    return { ...picture, notes: [...(picture.notes ?? []), only] };
   }
   let estimates: readonly Holder[] = [];
   if (options.quick === true) {

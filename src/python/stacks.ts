@@ -142,7 +142,9 @@ function slotFrame(python: Interpreter, address: number): Frame | null {
   const layout = python.layout.frame!;
   // 3: FRAME_OWNED_BY_CSTACK, a shim between C and Python (3.12+).
   if (minor >= 12 && memory.u8(address + layout.owner) >= 3) return null;
-  const code = python.code(memory.word(address + layout.code));
+  // 3.14 keeps flags in the low bits of a reference on its stack.
+  const executable = memory.word(address + layout.code);
+  const code = python.code(minor >= 14 ? executable - (executable % 8) : executable);
   if (code === null) return null;
   // 3.13 runs `__init__` through a trampoline of its own code object, with no file and no line.
   if (code.file === '__init__' && code.firstLine <= 1) return null;

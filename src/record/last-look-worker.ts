@@ -16,7 +16,7 @@ import type { LookFile } from '../model/incident-folder.ts';
 import type { Holder, MemoryPicture } from '../model/report.ts';
 import type { Bytes, Ms } from '../model/units.ts';
 import { isRefusal, mayBePython } from '../python/live-process.ts';
-import { closeTarget, look, openTarget, smallChunks } from '../python/look.ts';
+import { closeTarget, look, openTarget, smallChunks, versionText } from '../python/look.ts';
 import { ChunkPool } from '../python/memory.ts';
 import { pause, startGuard, type Guard } from '../python/pause.ts';
 
@@ -33,7 +33,13 @@ export type LookReply =
   | { readonly what: 'note'; readonly text: string; readonly pid?: number }
   /** It is stopped, and shall go on after so long; null: it went on. */
   | { readonly what: 'held'; readonly pid: number; readonly mostMs: Ms | null }
-  | { readonly what: 'missed'; readonly pid: number; readonly why: string };
+  | {
+      readonly what: 'missed';
+      readonly pid: number;
+      readonly why: string;
+      /** --last-look would have taken it. */
+      readonly forRoom: boolean;
+    };
 
 interface WatchedProcess {
   readonly pid: number;
@@ -123,10 +129,10 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
 
   const missedPids = new Set<number>();
   /** A look that was due and not taken: said once a process. */
-  const missed = (pid: number, why: string) => {
+  const missed = (pid: number, why: string, forRoom: boolean) => {
     if (missedPids.has(pid) || missedPids.size >= 64) return;
     missedPids.add(pid);
-    port.postMessage({ what: 'missed', pid, why } satisfies LookReply);
+    port.postMessage({ what: 'missed', pid, why, forRoom } satisfies LookReply);
   };
 
   const take = () => {
@@ -264,6 +270,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
         missed(
           pid,
           'coroner is within the same limit as the command, and less was free there than a look takes',
+          !setup.forced,
         );
       return;
     }
@@ -273,8 +280,10 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     const probe = openTarget(pid, smallCount, smallChunks, pool);
     if (isRefusal(probe)) {
       notPython.set(pid, begun);
-      if (probe.status !== 'absent' && !/no CPython/.test(probe.detail))
+      if (probe.status !== 'absent' && !/no CPython/.test(probe.detail)) {
         note(`last look: ${probe.detail}`, pid);
+        if (mayBePython(pid)) missed(pid, probe.detail, false);
+      }
       return;
     }
     closeTarget(probe);
@@ -321,6 +330,8 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     try {
       const target = openTarget(pid, smallCount, smallChunks, pool);
       if (isRefusal(target)) return;
+      if (target.runtime.isStacksOnly)
+        missed(pid, `of CPython ${versionText(target.runtime)} only the stacks can be read`, false);
       try {
         // What is done after it was let go leaves the limit unwatched: not where it would be reached meanwhile.
         const leftMs = (freeShare * gauge.limitBytes) / (gauge.bytesPerMs || 1);

@@ -69,7 +69,7 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
               place: `/proc/${reply.pid}/mem`,
               status: 'absent',
               detail: reply.why,
-              command: withoutRoom,
+              ...(reply.forRoom ? { command: withoutRoom } : {}),
             });
         });
         started.on('error', (error) => note(`last look: ${error.message}`));

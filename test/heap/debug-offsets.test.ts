@@ -1,0 +1,106 @@
+/**
+ * 3.14 describes its structs itself. There is none here to try: a 3.13 whose image is rewritten as a 3.14 would have it (the longer
+ * table, tagged references on the stack of calls) must give the same stacks.
+ */
+import { afterEach, describe, expect, test } from 'vitest';
+import { loadedObject } from '../../src/elf/index.ts';
+import { findRuntime } from '../../src/python/find-runtime.ts';
+import { Interpreter } from '../../src/python/interpreter.ts';
+import { isRefusal } from '../../src/python/live-process.ts';
+import { look, threadsOf } from '../../src/python/look.ts';
+import { Memory, type MemorySource } from '../../src/python/memory.ts';
+import { toThread } from '../../src/python/stacks.ts';
+import { imageOf, sourceOf } from './spoil.ts';
+import { stopped, versions, type Stopped } from './target.ts';
+
+let target: Stopped | null = null;
+afterEach(() => target?.end());
+const newest = versions().find(([version]) => version === '3.13');
+
+interface Change {
+  readonly address: number;
+  readonly value: number;
+}
+
+async function rewritten(more: (words: number[]) => void = () => {}) {
+  target = await stopped(newest![1], 'small.py');
+  const image = imageOf(target.pid);
+  const source = sourceOf(image);
+  const memory = new Memory(source);
+  const runtime = findRuntime(memory);
+  if (isRefusal(runtime)) throw new Error(runtime.detail);
+  const python = new Interpreter(memory, runtime);
+  const threads = threadsOf(python);
+  const { layout, runtimeAddress } = runtime;
+  const { interpreter, thread, frame, code } = layout;
+  const gil = 5000;
+  const table = [
+    // runtime_state, interpreter_state
+    [layout.runtime!.size, 0, layout.runtime!.interpretersHead],
+    [interpreter.size, 0, interpreter.next, interpreter.threadsHead, interpreter.threadsHead + 8],
+    [7400, interpreter.modules, interpreter.sysdict, interpreter.builtins, interpreter.gil!],
+    [gil, 0, gil + layout.gil!.locked, gil + layout.gil!.lastHolder, 1234, 2345],
+    // thread_state
+    [400, 0, thread.next, thread.interpreter, thread.currentFrame!, thread.pthread],
+    [thread.nativeId!, 200, 300],
+    // interpreter_frame, with tlbc_index
+    [frame!.localsplus + 8, frame!.previous, frame!.code, frame!.instruction],
+    [frame!.localsplus, frame!.owner, frame!.stacktop, 0],
+    // code_object
+    [code.bytecode! + 8, code.filename, code.name, code.qualname!, code.lineTable],
+    [code.firstLine, 52, code.localsplusNames!, code.localsplusKinds!, code.bytecode!],
+  ].flat();
+  more(table);
+  const version = 0x030e_00f0;
+  const changes: Change[] = [
+    { address: runtimeAddress! + 8, value: version },
+    ...table.map((value, i) => ({ address: runtimeAddress! + 24 + 8 * i, value })),
+    // Tagged: the reference is not counted.
+    ...threads.flatMap(({ frames }) =>
+      frames.map(({ address, code: { address: of } }) => ({ address, value: of + 1 })),
+    ),
+  ];
+  const base = image.regions.find(({ path }) => path === runtime.path)!;
+  const symbol = loadedObject(memory, base.start - base.offset)!.symbol('Py_Version')!;
+  const set = ({ address, value }: Change, bytes: number) => {
+    const i = image.regions.findIndex(({ start, end }) => address >= start && address < end);
+    const part = image.parts[i]!;
+    const view = new DataView(part.buffer, part.byteOffset, part.byteLength);
+    view.setUint32(address - image.regions[i]!.start, value >>> 0, true);
+    if (bytes === 8)
+      view.setUint32(address - image.regions[i]!.start + 4, Math.floor(value / 2 ** 32), true);
+  };
+  for (const change of changes) set(change, 8);
+  set({ address: symbol, value: version }, 4);
+  return { expected: threads.map(toThread), source };
+}
+
+function lookAt(source: MemorySource) {
+  const memory = new Memory(source);
+  const runtime = findRuntime(memory);
+  if (isRefusal(runtime)) return runtime;
+  const python = new Interpreter(memory, runtime);
+  return { runtime, picture: look({ memory, source, runtime, python }, { budgetMs: 5000 }) };
+}
+
+describe.skipIf(newest === undefined)('a synthesised 3.14 (needs CPython 3.13)', () => {
+  test('its stacks are read, and no more', async () => {
+    const { expected, source } = await rewritten();
+    const found = lookAt(source);
+    if (isRefusal(found)) throw new Error(found.detail);
+    expect(found.runtime.version).toEqual({ major: 3, minor: 14, patch: 0 });
+    expect(expected[0]!.stack.length).toBeGreaterThan(0);
+    expect(found.picture.threads).toEqual(expected);
+    expect(found.picture.types).toBeUndefined();
+    expect(found.picture.notes).toEqual(['of CPython 3.14 only the stacks can be read']);
+  });
+
+  test('one whose table does not fit is refused', async () => {
+    const { source } = await rewritten((words) => {
+      // The size of a frame.
+      words[words.length - 18]! += 16;
+    });
+    const found = lookAt(source);
+    expect(isRefusal(found) ? found.detail : '').toMatch(/3\.14 is not laid out as expected/);
+  });
+});
