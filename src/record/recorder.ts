@@ -422,7 +422,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   async function finishGuards(): Promise<void> {
     const bySignal = ending.signal !== null && guardsSignals.test(ending.signal);
     const byShell = ending.exitCode === 137 || ending.exitCode === 143;
-    if (roots.kernelLog !== realRoots.kernelLog || !(unexplained || bySignal || byShell)) return;
+    // Programs end their helpers every day.
+    const worth = bySignal || byShell || (unexplained && (memoryWasShort || ending.exitCode !== 0));
+    if (roots.kernelLog !== realRoots.kernelLog || !worth) return;
     const guards = runningGuards(roots.proc);
     if (guards.length === 0) return;
     const { text, source } = await askGuards(
