@@ -179,17 +179,13 @@ function nohangVictim(
   },
   record: KillerRecord,
 ): KillerRecord | undefined {
-  const block = Array.from({ length: 60 }, (_, line) => lineAt(input as never, index + line)).join(
-    '\n',
-  );
+  const block = messages(input, index, 1, 60).join('\n');
   const signal = /Send(?:ing)? (SIG\w{3,4}) to the victim/.exec(block);
   const who =
     /(?:PID|Pid):? {1,12}(\d{1,9})(?:[\s\S]{0,400}?\b(?:Name|name):? {1,12}'?([^\n']{1,64}))?/.exec(
       block,
     ) ?? /Name: {1,12}([^\n]{1,64})[\s\S]{0,200}?PID: {1,12}(\d{1,9})/.exec(block);
-  const before = Array.from({ length: 40 }, (_, line) => lineAt(input as never, index - line)).join(
-    '\n',
-  );
+  const before = messages(input, index, -1, 40).toReversed().join('\n');
   const listed = /PID: (\d{1,9}), [Nn]ame: ([^,\n]{1,64}), badness/.exec(`${before}\n${block}`);
   const pid = who === null ? listed?.[1] : who[1];
   const name = listed?.[2] ?? who?.[2];
@@ -204,6 +200,23 @@ function nohangVictim(
       : { victim: { pid: Number(pid), ...(name === undefined ? {} : { name: name.trim() }) } }),
     ...(used === undefined ? {} : { usedBytes: used }),
   };
+}
+
+/** So many messages from a line on. In journalctl's export format each is one of some thirty lines of its entry. */
+function messages(
+  input: { readonly lines: readonly { readonly text: string }[] },
+  index: number,
+  step: 1 | -1,
+  most: number,
+): readonly string[] {
+  const exported = input.lines[index]?.text.startsWith('MESSAGE=') === true;
+  const found: string[] = [];
+  for (let line = 0; line < (exported ? most * 40 : most) && found.length < most; line += 1) {
+    const at = index + line * step;
+    if (!exported || input.lines[at]?.text.startsWith('MESSAGE=') === true)
+      found.push(lineAt(input as never, at));
+  }
+  return found;
 }
 
 /** `Worker memory limit: 238.42 MiB`, from the worker's own warnings before. The figure that matched is a percentage. */

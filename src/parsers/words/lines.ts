@@ -16,7 +16,12 @@ const quoteLength = 600;
 
 /** Without colours, carriage return and mail quoting. */
 export function clean(text: string): string {
-  const unwrapped = text.startsWith('{"log":"') ? dockerLog(text) : text;
+  const unwrapped = text.startsWith('{"log":"')
+    ? dockerLog(text)
+    : // journalctl -o json, log shippers: the words hold quotes of their own
+      text.startsWith('{') && text.includes('\\"')
+      ? text.replaceAll('\\"', '"')
+      : text;
   const plain = unwrapped.includes('\u001B') ? unwrapped.replace(escapes, '') : unwrapped;
   const bare = plain.includes('>') ? plain.replace(/^(?:[ \t]{0,3}>[ \t]?)+(?!>)/, '') : plain;
   return bare.endsWith('\r') ? bare.replace(/\r+$/, '') : bare;
