@@ -97,6 +97,8 @@ function stackAfter(input: Input, at: number): readonly StackFrame[] {
   const frames: StackFrame[] = [];
   for (let next = at + 1; next < Math.min(at + 400, input.lines.length); next += 1) {
     const text = lineAt(input, next);
+    // The next crash has frames of its own.
+    if (text.includes('Fatal Python error: ')) break;
     const match = /File "([^"]{1,1000})", line (\d{1,9}) in (.{1,200})$/.exec(text.trimEnd());
     if (match !== null)
       frames.push({ function: match[3]!.trim(), file: match[1]!, line: Number(match[2]) });

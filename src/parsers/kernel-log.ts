@@ -116,6 +116,8 @@ interface MutableKill {
 
 const cgroupWords = ['limit of', 'Task in ', ': usage', 'Memory cgroup stats', 'memory.oom.group'];
 
+/** A log of many hosts has many reports open at once; of thousands of cut ones most are over. */
+const mostCandidates = 256;
 /** Lines of a report never lie further apart than this, unless another report stands between. */
 const maxGapSeconds = 20;
 
@@ -583,7 +585,8 @@ class KernelLogReader {
         ? 0
         : Math.abs(uptime - open.lastUptime);
     const found: Open[] = [];
-    for (let index = this.#reports.length - 1; index >= 0 && found.length < 8; index -= 1) {
+    const last = Math.max(0, this.#reports.length - mostCandidates);
+    for (let index = this.#reports.length - 1; index >= last && found.length < 8; index -= 1) {
       const open = this.#reports[index];
       if (open === undefined) break;
       if (open.stream !== stream && !this.#sameHost(open.stream, stream)) continue;

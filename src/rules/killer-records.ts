@@ -39,11 +39,14 @@ type Group = readonly [KillerRecord, ...KillerRecord[]];
 function groups(records: readonly KillerRecord[]): readonly Group[] {
   const found: [KillerRecord, ...KillerRecord[]][] = [];
   const byPid = new Map<number, [KillerRecord, ...KillerRecord[]]>();
+  const byLabel = new Map<string, [KillerRecord, ...KillerRecord[]]>();
   /** Groups in which a record does not say whom it means. */
   const open = new Set<[KillerRecord, ...KillerRecord[]]>();
   for (const record of records) {
     const pid = record.victim?.pid;
-    const known = pid === undefined ? undefined : byPid.get(pid);
+    const label = record.subject === undefined ? undefined : lastPart(record.subject);
+    const known =
+      pid !== undefined ? byPid.get(pid) : label === undefined ? undefined : byLabel.get(label);
     const candidates =
       pid === undefined ? endsOf(found, mostGroups) : endsOf([...open], mostGroups);
     const group =
@@ -56,12 +59,13 @@ function groups(records: readonly KillerRecord[]): readonly Group[] {
     else group.push(record);
     if (pid === undefined) open.add(into);
     else byPid.set(pid, into);
+    if (label !== undefined && !byLabel.has(label)) byLabel.set(label, into);
   }
   return found;
 }
 
 /** A storm has thousands of records: each is compared with so many groups, the first and the last, and in each with so many records. */
-const [mostGroups, mostRecords] = [100, 8];
+const [mostGroups, mostRecords] = [40, 4];
 
 const endsOf = <Item>(list: readonly Item[], count: number): readonly Item[] =>
   list.length <= 2 * count ? list : [...list.slice(0, count), ...list.slice(-count)];
@@ -78,19 +82,20 @@ function sameVictim(a: KillerRecord, b: KillerRecord): boolean {
 
 /** A unit, pod or cgroup by its whole path or by its last part, also where the middle was cut with `…`. */
 function sameLabel(a: string, b: string): boolean {
-  const tail = (label: string): string =>
-    label
-      .split(/[/…]/)
-      .at(-1)!
-      .replace(/^\.{2,3}/, '')
-      .toLowerCase();
-  const [one, other] = [tail(a), tail(b)];
+  const [one, other] = [lastPart(a), lastPart(b)];
   return (
     one === other ||
     (one.length > 8 && other.endsWith(one)) ||
     (other.length > 8 && one.endsWith(other))
   );
 }
+
+const lastPart = (label: string): string =>
+  label
+    .split(/[/…]/)
+    .at(-1)!
+    .replace(/^\.{2,3}/, '')
+    .toLowerCase();
 
 function findingOf(group: Group, spec: Spec, context: Context): Finding {
   const kill = group.filter(({ death }) => death !== 'slow');
