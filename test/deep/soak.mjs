@@ -7,7 +7,7 @@
 //
 // Memory is compared at like moments: a worker's life has a quiet half and a death with looks and reports, so each round's figure is the
 // median of what is seen while that round's worker is between 40 and 70 % of a usual life. One line a round, and a summary at the end:
-// the first quarter of the rounds (without the first three, in which Node warms up) against the last quarter.
+// the median of each quarter of the hour (without the first three rounds, in which Node warms up).
 //
 //   node test/deep/soak.mjs [MINUTES = 60]
 import { spawn } from 'node:child_process';
@@ -209,24 +209,27 @@ const long = async () => {
   const deaths = rounds.filter(({ status: code }) => code !== -15).length;
   const told = incidents().filter(toldRightly);
   const counted = rounds.slice(3, -1);
-  const quarter = Math.max(1, Math.floor(counted.length / 4));
-  const change = (key) => {
-    const [first, last] = [counted.slice(0, quarter), counted.slice(-quarter)].map((part) =>
-      median(part.map((round) => round[key])),
+  const quarter = counted.length / 4;
+  /** The median of each quarter of the hour. */
+  const quarters = (key) =>
+    [0, 1, 2, 3].map((at) =>
+      median(
+        counted
+          .slice(Math.floor(at * quarter), Math.floor((at + 1) * quarter))
+          .map((round) => round[key]),
+      ),
     );
-    return { first, last };
-  };
   summary.long = {
     status,
     deaths,
     told: told.length,
     incidents: incidents().length,
-    rssMiB: change('rssMiB'),
-    pssMiB: change('pssMiB'),
-    dirtyMiB: change('dirtyMiB'),
-    descriptors: change('descriptors'),
-    threads: change('threads'),
-    storeMiB: change('storeMiB'),
+    rssMiB: quarters('rssMiB'),
+    pssMiB: quarters('pssMiB'),
+    dirtyMiB: quarters('dirtyMiB'),
+    descriptors: quarters('descriptors'),
+    threads: quarters('threads'),
+    storeMiB: quarters('storeMiB'),
   };
 };
 const loop = async () => {
@@ -288,11 +291,16 @@ try {
 }
 console.log(JSON.stringify(summary, null, 1));
 rmSync(work, { recursive: true, force: true });
-const { first, last } = summary.long.pssMiB;
+const flat = (key, slack) => {
+  const [, second, , last] = summary.long[key];
+  return last <= second * 1.05 + slack;
+};
 const right =
   summary.long.told === summary.long.deaths &&
   summary.loop.told === summary.loop.deaths &&
-  summary.long.descriptors.last <= summary.long.descriptors.first &&
-  // What a garbage collector lets lie about differs by some mebibytes from round to round.
-  last <= first * 1.1 + 4;
+  flat('descriptors', 1) &&
+  // In its first quarter the C library's heaps find their size, and a collector lets some mebibytes lie about.
+  flat('pssMiB', 4) &&
+  // Sixty files of the agent's, samples, events and the looks.
+  summary.long.storeMiB[3] < 320;
 process.exit(right ? 0 : 1);
