@@ -111,6 +111,15 @@ describe('slow deaths', () => {
     expect(said[0]).toMatchObject({ how: 'memory-high', limit: { bytes: 135_000_000 } });
   });
 
+  test('memory.high, while it sleeps for one hit longer than a moment lasts', () => {
+    const { said } = run(
+      4,
+      { psiFull: 0.9 },
+      { limits: { limitBytes: null, highBytes: 135_000_000 }, last: { id: 0, highHits: 40 } },
+    );
+    expect(said[0]).toMatchObject({ how: 'memory-high' });
+  });
+
   test('a v1 cgroup whose OOM killer is switched off', () => {
     const { said } = run(
       4,

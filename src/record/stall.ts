@@ -213,7 +213,7 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
     const [later, earlier] = [now.cgroups.get(cgroup.id), then.cgroups.get(cgroup.id)];
     // Only where a process of the run is: an ancestor tells of others too.
     if (!cgroup.leaf || cgroup.gone || later === undefined || earlier === undefined) continue;
-    const rate = (key: 'refaultsAnon' | 'refaultsFile' | 'limitHits' | 'highHits') =>
+    const rate = (key: 'refaultsAnon' | 'refaultsFile' | 'limitHits') =>
       later[key] === undefined ? undefined : (later[key] - (earlier[key] ?? 0)) / seconds;
     const psi = (key: 'psiFullMs' | 'psiSomeMs') =>
       later[key] === undefined ? undefined : (later[key] - (earlier[key] ?? 0)) / 1000 / seconds;
@@ -234,11 +234,11 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
       return { ...facts, how: 'swap', refaultsPerSecond: refaultsAnon };
     if (worst !== null && worstFaults > majorFaultsPerSecond && worst.swapBytes > 0)
       return { ...facts, how: 'swap', refaultsPerSecond: refaultsAnon };
-    // S3: throttled above memory.high: never killed, hardly alive.
+    // S3: throttled above memory.high: never killed, hardly alive. It sleeps up to two seconds for one hit: a moment without one tells nothing.
     const high = cgroup.limits.highBytes;
     if (
       high != null &&
-      (rate('highHits') ?? 0) > 0 &&
+      (later.highHits ?? 0) > 0 &&
       (later.currentBytes ?? 0) > 0.95 * high &&
       (psi('psiSomeMs') ?? 0) > psiFullShare
     )
