@@ -1,0 +1,189 @@
+/** Who held the memory and who had asked for it: variables, lines, types, the kernel's table of tasks. */
+import type { Recording } from '../../model/recording.ts';
+import type { Incident } from '../../model/report.ts';
+import { formatBytes, formatDuration } from '../../model/units.ts';
+import { belowDirectory, exactBytes, frameName, percent, placeOf, processName } from '../words.ts';
+import { hanging, type Line } from './layout.ts';
+import type { Page } from './page.ts';
+
+/** Bars of a share, ten columns. */
+const bar = (page: Page, share: number): string => {
+  const filled = Math.max(share > 0 ? 1 : 0, Math.round(Math.min(1, share) * 10));
+  return page.signs.bar.repeat(filled).padEnd(10);
+};
+
+interface Weighed {
+  readonly bytes: number;
+  readonly share: number;
+  readonly what: Line;
+}
+
+function weights(page: Page, rows: readonly Weighed[]): void {
+  for (const { bytes, share, what } of rows)
+    page.add(
+      ...hanging(
+        [
+          { text: '    ' },
+          { text: bar(page, share), style: ['cyan'] },
+          { text: ` ${formatBytes(bytes).padStart(9)}  ` },
+        ],
+        what,
+        page.width,
+      ),
+    );
+}
+
+export function holders(page: Page, { memory }: Incident, recording: Recording | undefined): void {
+  const {
+    holders: all = [],
+    allocations = [],
+    types = [],
+    smells = [],
+    failures = [],
+    accounted,
+    notes = [],
+  } = memory;
+  const total = Math.max(
+    1,
+    memory.peakRssBytes ?? 0,
+    ...all.map(({ retainedBytes }) => retainedBytes),
+  );
+  if (all.length > 0) {
+    const age =
+      memory.ageAtDeathMs === undefined
+        ? ''
+        : `, ${formatDuration(memory.ageAtDeathMs)} before the end`;
+    page.title(`Which variables held the memory${age}`);
+    weights(
+      page,
+      all.slice(0, 15).map((holder) => ({
+        bytes: holder.retainedBytes,
+        share: holder.retainedBytes / total,
+        what: [
+          { text: holder.path === '' ? holder.name : holder.path },
+          {
+            text: ` ${[holder.scope, holder.function === null ? '' : `in ${holder.function}`, belowDirectory(placeOf(holder), recording?.cwd), holder.estimate ? 'estimated' : ''].filter(Boolean).join(', ')}`,
+            style: ['dim'],
+          },
+        ],
+      })),
+    );
+  }
+  for (const when of ['peak', 'death'] as const) {
+    // What is under a hundredth explains nothing, unless all is.
+    const at = allocations
+      .filter((allocation) => allocation.when === when)
+      .filter(({ share }, index) => index < 3 || share >= 0.01);
+    if (at.length === 0) continue;
+    page.title(
+      when === 'peak'
+        ? 'Which lines had allocated it, at the peak'
+        : 'Which lines had allocated it, at its death',
+    );
+    weights(
+      page,
+      at.slice(0, 15).map(({ bytes, share, plusMinus, text, ...place }) => ({
+        bytes,
+        share,
+        what: [
+          { text: `${percent(share)}${plusMinus > 0.005 ? ` ±${percent(plusMinus)}` : ''}  ` },
+          {
+            text:
+              belowDirectory(placeOf(place), recording?.cwd) || (place.function ?? 'unknown place'),
+            style: ['cyan'],
+          },
+          ...(place.function === null || placeOf(place) === ''
+            ? []
+            : [{ text: ` in ${place.function}`, style: ['dim'] as const }]),
+          ...(text === undefined ? [] : [{ text: ` ${text.trim()}`, style: ['dim'] as const }]),
+        ],
+      })),
+    );
+  }
+  if (types.length > 0) {
+    const most = Math.max(1, ...types.map(({ bytes }) => bytes));
+    page.title('Which types it was');
+    weights(
+      page,
+      types.slice(0, 10).map(({ type, count, bytes }) => ({
+        bytes,
+        share: bytes / most,
+        what: [{ text: type }, { text: ` ${count} objects`, style: ['dim'] }],
+      })),
+    );
+  }
+  if (smells.length > 0) {
+    page.title('What could be held more cheaply');
+    for (const { says, savesBytes } of smells)
+      page.item({ text: page.signs.bullet }, [
+        { text: says },
+        { text: ` (saves ${formatBytes(savesBytes)})`, style: ['dim'] },
+      ]);
+  }
+  if (failures.length > 0) {
+    page.title('Allocations that failed');
+    for (const { bytes, errno, caller, stack: where } of failures.slice(0, 10)) {
+      const [frame] = where;
+      page.item({ text: page.signs.bullet }, [
+        { text: `${exactBytes(bytes)}: ${errno}` },
+        {
+          text: [
+            caller === undefined ? '' : ` by ${caller}`,
+            frame === undefined ? '' : ` at ${belowDirectory(frameName(frame), recording?.cwd)}`,
+          ].join(''),
+          style: ['dim'],
+        },
+      ]);
+    }
+  }
+  if (accounted !== undefined) {
+    page.title('How the resident memory adds up');
+    const { rssBytes, pythonBytes, nativeBytes, unexplainedBytes, parts } = accounted;
+    const coarse = [
+      { what: 'Python objects', bytes: pythonBytes },
+      { what: 'native code and libraries', bytes: nativeBytes },
+    ];
+    weights(
+      page,
+      [...(parts ?? coarse), { what: 'not explained', bytes: unexplainedBytes }].map(
+        ({ what, bytes }) => ({
+          bytes,
+          share: bytes / Math.max(1, rssBytes),
+          what: [{ text: what }],
+        }),
+      ),
+    );
+  }
+  for (const note of notes)
+    page.item({ text: page.signs.unknown, style: ['yellow'] }, [{ text: note }]);
+}
+
+export function tasks(page: Page, { tasks: all = [], victim }: Incident, most = 15): void {
+  if (all.length === 0) return;
+  const size = (task: (typeof all)[number]): number => (task.rssBytes ?? 0) + (task.swapBytes ?? 0);
+  const sorted = [...all].sort((a, b) => size(b) - size(a));
+  const total = Math.max(
+    1,
+    sorted.reduce((sum, task) => sum + size(task), 0),
+  );
+  page.title(`The kernel's table of tasks: ${all.length}, the largest first`);
+  weights(
+    page,
+    sorted.slice(0, most).map((task) => ({
+      bytes: size(task),
+      share: size(task) / total,
+      what: [
+        {
+          text: processName(task),
+          ...(task.pid === victim?.pid ? { style: ['red'] as const } : {}),
+        },
+        {
+          text: `${task.pid === victim?.pid ? '  killed' : ''}${task.oomScoreAdj === undefined || task.oomScoreAdj === 0 ? '' : `  oom_score_adj ${task.oomScoreAdj}`}`,
+          style: ['dim'],
+        },
+      ],
+    })),
+  );
+  if (sorted.length > most)
+    page.text([{ text: `${page.signs.ellipsis} ${sorted.length - most} more`, style: ['dim'] }], 4);
+}

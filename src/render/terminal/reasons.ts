@@ -1,0 +1,110 @@
+/** Why it is believed, what it was not, what is not known, what to do. */
+import type { Incident, Reason, Remedy, Unknown } from '../../model/report.ts';
+import { shortened } from '../safe-text.ts';
+import { clipped, hanging, squeezed, type Span } from './layout.ts';
+import type { Page } from './page.ts';
+
+export function evidence(
+  page: Page,
+  because: readonly Reason[],
+  against: readonly Reason[],
+  most: number,
+): void {
+  if (because.length + against.length === 0) return;
+  page.title('How we know');
+  for (const reason of because.slice(0, most))
+    reasonItem(page, { text: page.signs.proves, style: ['green'] }, reason);
+  for (const reason of against.slice(0, most))
+    reasonItem(
+      page,
+      { text: page.signs.against, style: ['yellow'] },
+      { ...reason, says: `against it: ${reason.says}` },
+    );
+}
+
+function reasonItem(page: Page, sign: Span, { says, place, quote }: Reason): void {
+  page.item(sign, [{ text: says }]);
+  const room = page.width - 4;
+  if (quote !== undefined && quote !== '') {
+    const lines = quote.split('\n').filter((line) => line.trim() !== '');
+    if (page.options.verbose) {
+      for (const line of lines.slice(0, 40))
+        page.add(
+          ...hanging(
+            [{ text: '    ' }],
+            [{ text: shortened(line, 2000), style: ['dim'] }],
+            page.width,
+          ),
+        );
+      if (lines.length > 40)
+        page.text(
+          [{ text: `${page.signs.ellipsis} ${lines.length - 40} more lines`, style: ['dim'] }],
+          4,
+        );
+    } else {
+      page.add([
+        { text: '    ' },
+        { text: clipped(tellingLine(lines), room, page.signs.ellipsis), style: ['dim'] },
+      ]);
+    }
+  }
+  if (page.options.verbose && place !== '')
+    page.add([
+      { text: '    ' },
+      { text: squeezed(place, room, page.signs.ellipsis), style: ['cyan', 'dim'] },
+    ]);
+}
+
+/** What stands before a kernel message: the head of a /dev/kmsg record, syslog's date and host, the time since boot, the caller. */
+const logPrefix =
+  /^(?:\d+,\d+,\d+,[^;]*;|(?:[^[\]]{0,80}\bkernel: ?)?(?:\[ *\d+\.\d+\] ?)?(?:\[ *[TC]\d+\] ?)?)/;
+
+/** Of a traceback the last line, which names the exception; else the first. */
+const tellingLine = (lines: readonly string[]): string =>
+  ((lines[0]?.startsWith('Traceback') === true ? lines.at(-1) : lines[0]) ?? '')
+    .trim()
+    .replace(logPrefix, '');
+
+export function ruledOut(page: Page, { ruledOut: all }: Incident, most = Infinity): void {
+  if (all.length === 0) return;
+  page.title('What it was not');
+  for (const { cause, variant, because } of all.slice(0, most))
+    page.item({ text: page.signs.rules, style: ['dim'] }, [
+      { text: variant === undefined ? cause : `${cause} (${variant})` },
+      { text: `: ${because}`, style: ['dim'] },
+    ]);
+}
+
+export function unknowns(
+  page: Page,
+  all: readonly Unknown[],
+  most = Infinity,
+  title = 'What could not be told',
+): void {
+  if (all.length === 0) return;
+  page.title(title);
+  for (const { what, why, command } of all.slice(0, most)) {
+    page.item({ text: page.signs.unknown, style: ['yellow'] }, [
+      { text: what },
+      { text: `: ${why}`, style: ['dim'] },
+    ]);
+    if (command !== null) page.command(command, 4);
+  }
+}
+
+export function remedies(page: Page, all: readonly Remedy[], most = Infinity, brief = false): void {
+  if (all.length === 0) return;
+  page.title('What now?');
+  all.slice(0, most).forEach(({ title, detail, command }, index) => {
+    page.item({ text: `${index + 1}.`, style: ['dim'] }, [
+      { text: /[.:!?]$/.test(title) || detail === '' ? title : `${title}.` },
+      ...(detail === ''
+        ? []
+        : [{ text: ` ${brief ? firstSentence(detail) : detail}`, style: ['dim'] as const }]),
+    ]);
+    if (command !== null) page.command(command, 5);
+  });
+}
+
+const firstSentence = (text: string): string =>
+  /^.{20,}?[.;](?=\s|$)/s.exec(text)?.[0].replace(/[.;]$/, '') ?? text;
