@@ -263,8 +263,9 @@ static bool raw_unchanged(void) {
 #define WATCHED_NEW 4u
 #define WATCHED_BYTES 64u
 static const void *watched_types[4];
-/* One at a time; whoever holds the GIL. */
+/* One at a time, by the thread that sampled it: sub-interpreters (3.12) may each have a GIL of their own. */
 static struct {
+  const struct thread_state *owner;
   const char *block;
   uint32_t id;
   uint8_t *dull;   /* how often nothing happened to such objects */
@@ -304,6 +305,7 @@ static void watch_first_uses(const void *block, size_t bytes, uint32_t id) {
   if (*dull < 8) ++*dull;
   watched.dull = dull;
   watched.changes = WATCHED_CHANGES;
+  watched.owner = &thread;
   watched.block = block;
   watched.id = id;
   watched.unknown = WATCHED_NEW;
@@ -383,7 +385,7 @@ static inline void watch(void) {
   struct thread_state *t = &thread;
   if (t->inside) return;
   t->watching--;
-  if (!state_holds(watched.id, watched.block)) {
+  if (watched.owner != t || !state_holds(watched.id, watched.block)) {
     t->watching = 0;
     return;
   }

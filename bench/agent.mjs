@@ -1,7 +1,9 @@
 // What the agent costs, beside its peers: node bench/agent.mjs [--python PATH] [--pairs N] [--quick | --timed] [w1 w6 ...]
 //
-// Instructions are counted by valgrind's cachegrind without cache simulation: repeatable to 0.2 %. CPU time is user + system of the
-// process, medians of interleaved pairs; the noise of the machine is printed beside it as bare against bare.
+// Instructions are counted by valgrind's cachegrind without cache simulation: repeatable to 0.2 % (about 0.35 % where CPython's
+// arenas come to lie elsewhere: its address check takes one comparison more or less). CPU time is user + system of the process,
+// medians of interleaved pairs; the noise of the machine is printed beside it as bare against bare. --timed leaves the instructions
+// out and ends within eight minutes (--minutes N): what is long for the machine is made shorter, and peers get fewer runs.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,6 +22,8 @@ const pairs = Number(take('--pairs') ?? 7);
 const quick = args.includes('--quick');
 /** Without the instruction counts, which take minutes. */
 const timedOnly = args.includes('--timed');
+const minutes = Number(take('--minutes') ?? (timedOnly ? 8 : 60));
+const deadline = performance.now() + minutes * 60_000;
 // Arguments that make a run long enough to time, and short enough for valgrind (which is 30 times slower).
 const workloads = {
   w1_objects: { timed: '8', counted: '2' },
@@ -97,6 +101,11 @@ const variants = {
       }),
 };
 
+/** One bare run is made about so long, in seconds of CPU time: start-up matters little then, and all fits into the time. */
+const wantedSeconds = 1.2;
+const targets = [];
+const target = (what, value, bound, good) => targets.push({ what, value, bound, good });
+
 const common = { encoding: 'utf8', maxBuffer: 1 << 28, cwd: scratch };
 function count(variant, script, argument) {
   const { env, command } = variants[variant](true);
@@ -126,13 +135,23 @@ function count(variant, script, argument) {
 }
 
 // time(1) of the shell: user and system seconds of the child and all it waited for, and its peak.
-function time(variant, script, argument) {
+function time(variant, script, argument, longestMs = deadline - performance.now()) {
   const { env, command, folder } = variants[variant](false);
   const { stderr, status } = spawnSync(
     '/usr/bin/python3',
     [
       '-c',
-      'import os,resource,subprocess,sys\nr=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL)\nu=resource.getrusage(resource.RUSAGE_CHILDREN)\nsys.stderr.write("%d %f %d"%(r.returncode,u.ru_utime+u.ru_stime,u.ru_maxrss))',
+      `
+import os, resource, subprocess, sys
+child = subprocess.Popen(sys.argv[2:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+try:
+    child.wait(float(sys.argv[1]))
+except subprocess.TimeoutExpired:
+    os.killpg(child.pid, 9)
+    child.wait()
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+sys.stderr.write("%d %f %d" % (child.returncode, used.ru_utime + used.ru_stime, used.ru_maxrss))`,
+      String(Math.max(0.1, longestMs / 1000)),
       // The measuring process itself stays bare.
       '/usr/bin/env',
       ...Object.entries(env)
@@ -145,7 +164,7 @@ function time(variant, script, argument) {
     ],
     { ...common, env: process.env },
   );
-  const [code, seconds, peak] = stderr.split(' ').map(Number);
+  const [code, seconds, peak] = (stderr ?? '').split(' ').map(Number);
   const files = folder
     ? readdirSync(join(folder, 'agent')).filter((name) => name.endsWith('.mem'))
     : [];
@@ -155,6 +174,20 @@ function time(variant, script, argument) {
   );
   if (folder) rmSync(folder, { recursive: true, force: true });
   return status === 0 && code === 0 ? { seconds, peakKib: peak, fileBytes } : null;
+}
+
+/** The argument with which a bare run takes about as long as wanted: from two runs, as importing takes its part. */
+function fitting(script, timed) {
+  const most = Number(timed);
+  const little = Math.max(1, Math.round(most / 8));
+  // The first run may make data.
+  if (time('bare', script, String(little)) === null) return null;
+  const short = time('bare', script, String(little)).seconds;
+  if (little === most) return String(most);
+  const long = time('bare', script, String(little * 2)).seconds;
+  const each = Math.max(1e-9, (long - short) / little);
+  const wanted = Math.round((wantedSeconds - (short - each * little)) / each);
+  return String(Math.min(most, Math.max(little, wanted)));
 }
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const percent = (ratio) =>
@@ -186,26 +219,56 @@ try {
     ...(quick ? [] : timed.map(() => '---')),
     ...(quick ? [] : ['---', '---']),
   ]);
+  const memories = [];
+  const files = [];
   const ratios = Object.fromEntries(timed.map((name) => [name, []]));
   for (const name of names) {
     const script = `${here}${name}.py`;
+    const argument = fitting(script, workloads[name].timed);
+    if (argument === null) {
+      row([`${name}: ${python} lacks a library that it needs`]);
+      continue;
+    }
     const base = timedOnly ? null : count('bare', script, workloads[name].counted);
     const instructions = counted.map((variant) => {
       const value = base === null ? null : count(variant, script, workloads[name].counted);
       return value === null ? null : value / base;
     });
+    for (const [at, [variant, bound]] of [
+      ['agent', 1.015],
+      ['libc only', 1.005],
+    ].entries())
+      if (!timedOnly && instructions[at] !== null)
+        target(
+          `instructions of ${name}, ${variant}`,
+          percent(instructions[at]),
+          `at most ${percent(bound)}`,
+          instructions[at] <= bound,
+        );
     if (quick) {
       row([name, ...instructions.map(percent)]);
       continue;
     }
+    const left = names.length - names.indexOf(name);
+    const slice = (deadline - performance.now()) / left;
     const results = Object.fromEntries(Object.keys(variants).map((variant) => [variant, []]));
-    for (let pair = 0; pair < pairs; pair += 1)
-      for (const variant of Object.keys(variants).toSorted(() => Math.random() - 0.5)) {
-        // The dear ones need no seven runs.
-        if (pair >= 2 && !['bare', 'bare again', 'agent', 'libc only'].includes(variant)) continue;
-        const result = time(variant, script, workloads[name].timed);
-        if (result !== null) results[variant].push(result);
-      }
+    const own = ['bare', 'bare again', 'agent', 'libc only'];
+    /** Interleaved and in random order; the first round is made in any case, and each run ends with the time. */
+    const rounds = (chosen, most, untilMs) => {
+      for (let round = 0; round < most && (round === 0 || performance.now() < untilMs); round += 1)
+        for (const variant of chosen.toSorted(() => Math.random() - 0.5)) {
+          const result = time(variant, script, argument, untilMs + slice / 4 - performance.now());
+          if (result !== null) results[variant].push(result);
+        }
+    };
+    const begun = performance.now();
+    rounds(own, pairs, begun + slice * 0.6);
+    // The dear ones need no seven runs.
+    rounds(
+      Object.keys(variants).filter((variant) => !own.includes(variant)),
+      2,
+      begun + slice * 0.75,
+    );
     const seconds = (variant) =>
       results[variant].length === 0 ? null : median(results[variant].map((one) => one.seconds));
     const peak = (variant) => median(results[variant].map((one) => one.peakKib));
@@ -218,6 +281,11 @@ try {
       return times(ratio);
     });
     const failed = results.bare.length === 0 || results.agent.length === 0;
+    if (failed) target(`CPU time of ${name}`, 'not measured in the time', '', false);
+    else {
+      memories.push((peak('agent') - peak('bare')) / 1024);
+      files.push(Math.max(...results.agent.map((one) => one.fileBytes)) / 1e6);
+    }
     row([
       name,
       ...instructions.map(percent),
@@ -240,14 +308,45 @@ try {
       '',
       '',
     ]);
+    const [mean, noise] = [geometric(ratios.agent), geometric(ratios['bare again'] ?? [])];
+    if (mean !== null) {
+      const spread = (ratios['bare again'] ?? []).map((ratio) => Math.abs(ratio - 1));
+      target(
+        `CPU time, geometric mean (bare against bare: ${times(noise)}, single ones up to ${percent(1 + Math.max(0, ...spread))})`,
+        times(mean),
+        'at most 1.03',
+        mean <= 1.03,
+      );
+      target(
+        'memory, the most of all workloads',
+        `${Math.max(...memories).toFixed(1)} MiB`,
+        'at most 4 MB',
+        Math.max(...memories) * 2 ** 20 <= 4e6,
+      );
+      target(
+        'file',
+        `${Math.max(...files).toFixed(1)} MB`,
+        'at most 10 MB',
+        Math.max(...files) <= 10,
+      );
+    }
     const empty = join(scratch, 'empty.py');
     spawnSync('touch', [empty]);
     const start = (variant) =>
       median(Array.from({ length: 15 }, () => time(variant, empty, '')?.seconds ?? Number.NaN));
-    console.log(
-      `\nStart-up: bare ${(start('bare') * 1000).toFixed(1)} ms, agent ${(start('agent') * 1000).toFixed(1)} ms of CPU time`,
+    const [bareStart, agentStart] = [start('bare') * 1000, start('agent') * 1000];
+    target(
+      `start-up in CPU time (bare: ${bareStart.toFixed(1)} ms)`,
+      `+${(agentStart - bareStart).toFixed(1)} ms`,
+      'at most 5 ms',
+      agentStart - bareStart <= 5,
     );
   }
+  console.log('');
+  row(['what', 'measured', 'target', '']);
+  row(['---', '---', '---', '---']);
+  for (const { what, value, bound, good } of targets)
+    row([what, value, bound, good ? 'met' : '**missed**']);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
