@@ -2,7 +2,7 @@
 
 Needs nothing but the standard library (numpy is used where it is there). Give it a limit and watch it die:
 
-    systemd-run --user --scope -p MemoryMax=256M coroner run python3 examples/etl_job.py
+    coroner run systemd-run --user --scope -p MemoryMax=256M python3 examples/etl_job.py
 """
 import csv
 import io

@@ -2,7 +2,7 @@
 
 Without torch: a tensor of 60 lines that does what torch's autograd does to memory. Give it a limit and watch it die:
 
-    systemd-run --user --scope -p MemoryMax=256M coroner run python3 examples/training_loop.py
+    coroner run systemd-run --user --scope -p MemoryMax=256M python3 examples/training_loop.py
 """
 import array
 import random

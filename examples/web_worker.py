@@ -2,7 +2,7 @@
 
 Standard library only: the requests are made up. Give it a limit and watch it die:
 
-    systemd-run --user --scope -p MemoryMax=256M coroner run python3 examples/web_worker.py
+    coroner run systemd-run --user --scope -p MemoryMax=256M python3 examples/web_worker.py
 """
 import queue
 import random

@@ -9,7 +9,7 @@ import {
   readSync,
   statSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import type { Evidence } from '../model/evidence.ts';
 import type { SourceReport } from '../model/report.ts';
 import {
@@ -19,6 +19,7 @@ import {
   parseAgentFile,
   type AgentFile,
 } from '../parsers/agent-file.ts';
+import { readStart } from '../store/incidents.ts';
 import { functionNames } from '../python/function-names.ts';
 
 export interface AgentLook {
@@ -104,7 +105,7 @@ export function agentEvidenceOf(
   readonly names: ReadonlyMap<number, string>;
 } {
   const { looks, sources } = readAgentFiles(folder);
-  const sourceLine = sourceReader();
+  const sourceLine = sourceReader(readStart(folder)?.cwd);
   const symbol = functionNames();
   const exits = recorded.filter((fact) => fact.kind === 'process-exit');
   /** In a pid namespace of its own a process knows itself by another pid than its recorder. */
@@ -136,10 +137,14 @@ const largestSourceBytes = 4 * 2 ** 20;
 const longestLine = 200;
 
 /** Source lines by file and number; the machine's files, so only plain ones of a bounded size. */
-export function sourceReader(): (file: string, line: number) => string | null {
+export function sourceReader(
+  cwd: string | undefined,
+): (file: string, line: number) => string | null {
   const files = new Map<string, readonly string[]>();
-  return (file, line) => {
-    if (!file.startsWith('/')) return null;
+  return (named, line) => {
+    // `python3 app.py` calls it just so; `<stdin>` and the like are no files.
+    const file = isAbsolute(named) || cwd === undefined ? named : join(cwd, named);
+    if (!isAbsolute(file) || named.startsWith('<')) return null;
     let lines = files.get(file);
     if (lines === undefined) {
       lines = [];
