@@ -196,7 +196,29 @@ export function timed<Fact extends Evidence>(fact: Fact, input: Input, index: nu
 }
 
 export function whenAt(input: Input, index: number): When | undefined {
-  return stripPrefix(lineAt(input, index).slice(0, 400)).when;
+  return (
+    journalTime(input.lines[index]?.text ?? '') ??
+    stripPrefix(lineAt(input, index).slice(0, 400)).when
+  );
+}
+
+/** The time of a line of journalctl -o json: microseconds since 1970, since boot. */
+function journalTime(text: string): When | undefined {
+  if (!text.startsWith('{"') || !text.includes('"__REALTIME_TIMESTAMP"')) return undefined;
+  const field = (name: string): string | undefined => {
+    const at = text.indexOf(`"${name}"`);
+    return at < 0
+      ? undefined
+      : /^\s?:\s?"([0-9a-f]{1,32})"/.exec(
+          text.slice(at + name.length + 2, at + name.length + 50),
+        )?.[1];
+  };
+  const wallMicroseconds = Number(field('__REALTIME_TIMESTAMP') ?? Number.NaN);
+  if (!(wallMicroseconds > 0 && wallMicroseconds < 8e18)) return undefined;
+  const wall = new Date(wallMicroseconds / 1000);
+  if (Number.isNaN(wall.getTime())) return undefined;
+  const bootId = field('_BOOT_ID');
+  return { wall: wall.toISOString(), ...(bootId === undefined ? {} : { bootId }) };
 }
 
 /** Matches on a line, or on the line before where the message was wrapped in front of the needle. */
@@ -288,6 +310,17 @@ function found(
   };
 }
 
+/** Of a record of journalctl -o json the message, where that is what is meant. */
+function messageAround(record: string, at: number): string | null {
+  if (!record.startsWith('{"')) return null;
+  const from = record.lastIndexOf('"MESSAGE"', at);
+  const message =
+    from < 0
+      ? null
+      : /^"MESSAGE"\s?:\s?"(?:[^"\\]|\\.){0,600}/.exec(record.slice(from, from + 700))?.[0];
+  return message != null && from + message.length > at ? message : null;
+}
+
 /** Origin of a stretch of lines (indices, both inclusive); long lines are quoted around `near`. */
 export function originOf(
   input: Input,
@@ -306,7 +339,7 @@ export function originOf(
   if (quote.length > quoteLength) {
     const at = Math.max(0, quote.indexOf(near));
     const start = Math.max(0, Math.min(at - 100, quote.length - quoteLength));
-    quote = quote.slice(start, start + quoteLength);
+    quote = (messageAround(quote, at) ?? quote.slice(start)).slice(0, quoteLength);
   }
   return {
     source,
