@@ -3,11 +3,25 @@ import { constants } from 'node:os';
 import { textOf } from '../machine/read.ts';
 import type { Ending } from './launch.ts';
 
+/** Signals whose default action is a core, signal(7). The others need no prlimit, which is slow where memory is short. */
+const dumpsCore: ReadonlySet<NodeJS.Signals> = new Set([
+  'SIGQUIT',
+  'SIGILL',
+  'SIGTRAP',
+  'SIGABRT',
+  'SIGBUS',
+  'SIGFPE',
+  'SIGSEGV',
+  'SIGXCPU',
+  'SIGXFSZ',
+  'SIGSYS',
+]);
+
 /** Ends this process as the command ended: with its exit status, or by its signal. Never returns. */
 export function endLike({ exitCode, signal }: Ending): never {
   if (signal === null) process.exit(exitCode ?? 0);
   process.removeAllListeners(signal);
-  if (signal !== 'SIGKILL' && !forbidCore()) process.exit(128 + constants.signals[signal]);
+  if (dumpsCore.has(signal) && !forbidCore()) process.exit(128 + constants.signals[signal]);
   process.kill(process.pid, signal);
   // A signal that does not end us (SIGSTKFLT under a handler of Node's, say): as a shell reports it.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
