@@ -182,9 +182,9 @@ function fitting(script, timed) {
   const little = Math.max(1, Math.round(most / 8));
   // The first run may make data.
   if (time('bare', script, String(little)) === null) return null;
-  const short = time('bare', script, String(little)).seconds;
-  if (little === most) return String(most);
-  const long = time('bare', script, String(little * 2)).seconds;
+  const short = time('bare', script, String(little))?.seconds;
+  const long = little === most ? undefined : time('bare', script, String(little * 2))?.seconds;
+  if (short === undefined || long === undefined) return String(little);
   const each = Math.max(1e-9, (long - short) / little);
   const wanted = Math.round((wantedSeconds - (short - each * little)) / each);
   return String(Math.min(most, Math.max(little, wanted)));
@@ -226,7 +226,10 @@ try {
     const script = `${here}${name}.py`;
     const argument = fitting(script, workloads[name].timed);
     if (argument === null) {
-      row([`${name}: ${python} lacks a library that it needs`]);
+      const why =
+        performance.now() > deadline ? 'no time left' : `${python} lacks a library that it needs`;
+      row([`${name}: ${why}`]);
+      if (performance.now() > deadline) target(`CPU time of ${name}`, 'no time left', '', false);
       continue;
     }
     const base = timedOnly ? null : count('bare', script, workloads[name].counted);
