@@ -2,6 +2,7 @@ import type { Holder, HolderScope } from '../model/report.ts';
 import type { Bytes } from '../model/units.ts';
 import { describer, type Describer } from './describe.ts';
 import { dominatorsOf, type Dominators } from './dominators.ts';
+import { namespace } from './census.ts';
 import { stackName, type Heap } from './heap.ts';
 import { isPlausible } from './memory.ts';
 import { namedEntries, partsOf, type Part } from './names.ts';
@@ -251,11 +252,34 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
         continue;
       }
       const next = typicalItem(object);
-      if (next === 0) break;
-      object = next;
-      at = graph.find(next);
+      if (next !== 0) {
+        object = next;
+        at = graph.find(next);
+        continue;
+      }
+      // One of many instances: which of its attributes weighs most.
+      const attribute =
+        type.kind === kinds.generic && type.isHeap ? heaviestPart(object, type) : null;
+      if (attribute === null) break;
+      path.push(`.${attribute.name}`);
+      object = attribute.address;
+      at = graph.find(object);
     }
     return path;
+  }
+
+  function heaviestPart(object: number, type: TypeInfo): Part | null {
+    if (opaqueModules.test(type.name)) return null;
+    let best: Part | null = null;
+    let most = 0;
+    for (const part of partsOf(census, object, type).slice(0, 64)) {
+      const of = describe.typeOf(part.address);
+      if (of === null || of.isSingleton || of.kind === kinds.type || of.kind === kinds.module)
+        continue;
+      const bytes = describe.sizeOf(part.address) + itemsOf(part.address);
+      if (bytes > most) [best, most] = [part, bytes];
+    }
+    return best;
   }
 
   function heaviestChild(node: number): number {
@@ -296,8 +320,21 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
     return describe.sample(object, 8).reduce((sum, item) => sum + describe.sizeOf(item), 0);
   }
 
+  /** Functions, classes, modules and their names: they lead everywhere, and hold nothing in a user's sense. */
+  function isCode(node: number): boolean {
+    const kind = typeOf(node)?.kind;
+    return (
+      (graph.flags[node]! & namespace) !== 0 ||
+      kind === kinds.module ||
+      kind === kinds.type ||
+      kind === kinds.function ||
+      kind === kinds.code
+    );
+  }
+
   /** The picked or named node through which a reference from this one comes; 0: none. */
   function leadOf(from: number): number {
+    if (isCode(from)) return 0;
     return under[from] !== 0 ? under[from]! : names.has(from) ? from : 0;
   }
 
@@ -322,7 +359,7 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
           const from = predecessors.from[at]!;
           const lead = leadOf(from);
           if (lead !== 0) leads.add(lead);
-          else if (groupOf[from]! >= 0)
+          else if (groupOf[from]! >= 0 && !isCode(from))
             for (const other of groups[groupOf[from]!]!.leads) leads.add(other);
         }
         if (leads.size === 0 || leads.size > mostLeads) {
@@ -372,7 +409,10 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
   /** Other names of what a holder hangs on: `f` is an item of `frames`, so `f.columns` is freed with neither alone. */
   function alsoInside(node: number): readonly string[] {
     let top = node;
-    while (dominator[top] !== 0) top = dominator[top]!;
+    while (dominator[top] !== 0) {
+      top = dominator[top]!;
+      if (isCode(top)) return [];
+    }
     const { predecessors } = dominators;
     const found = new Set<number>();
     const end = Math.min(predecessors.start[top + 1]!, predecessors.start[top]! + 16);
