@@ -319,7 +319,12 @@ const ReasonItem = ({
         {says} <span class="place">{place}</span>
       </p>
       {quote === undefined || quote === '' ? null : (
-        <pre tabIndex={0} role="group" aria-label="Quote">
+        <pre
+          class={quote.includes('\n') ? '' : 'one-line'}
+          tabIndex={0}
+          role="group"
+          aria-label="Quote"
+        >
           <code>{quote.length > 20_000 ? `${quote.slice(0, 20_000)}…` : quote}</code>
         </pre>
       )}

@@ -136,7 +136,7 @@ export function Holders({
       ) : null}
       {notes.map((note) => (
         <p class="note" key={note}>
-          {note}
+          {capital(note)}
         </p>
       ))}
     </Section>
@@ -155,7 +155,7 @@ function HolderItem({
   const steps = holder.path === '' ? [holder.name] : holder.path.split(' -> ');
   const [name, ...below] = steps;
   const where = [
-    scopeWords[holder.scope],
+    capital(scopeWords[holder.scope]),
     holder.function === null ? '' : `of ${holder.function}`,
     shortPlace(holder),
   ]
@@ -188,7 +188,9 @@ function HolderItem({
           <p class="quiet">
             {where}. Its own {formatBytes(holder.ownBytes)}
             {holder.estimate ? '; the whole is an estimate' : ''}.
-            {holder.alsoHeldBy.length > 0 ? ` Also held by ${holder.alsoHeldBy.join(', ')}.` : ''}
+            {holder.alsoHeldBy.length > 0
+              ? ` Also held by ${timesEach(holder.alsoHeldBy).join(', ')}.`
+              : ''}
           </p>
         </div>
       </details>
@@ -239,6 +241,15 @@ function AddsUp({ accounted }: { accounted: Accounted }): JSX.Element {
       )}
     </figure>
   );
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Each once, with how often it was there. */
+function timesEach(names: readonly string[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, times]) => (times === 1 ? name : `${name} (${times} times)`));
 }
 
 let documentsOf: Readonly<Record<string, string>> = {};

@@ -19,9 +19,11 @@ export function Stacks({
   moment: string | null;
   sources: Sources;
 }): JSX.Element | null {
-  const threads = memory.threads ?? [];
+  const all = memory.threads ?? [];
   // At a chosen moment only what was seen at that moment.
   const own = moment === null ? incident.stack : [];
+  // The only thread, where it died: the same frames need not stand there twice.
+  const threads = all.length === 1 && isSame(all[0]?.stack ?? [], own) ? [] : all;
   if (own.length + threads.length === 0) return null;
   return (
     <Section id="code" title="Where in the code" {...(moment === null ? {} : { note: moment })}>
@@ -40,6 +42,13 @@ export function Stacks({
     </Section>
   );
 }
+
+const isSame = (a: readonly StackFrame[], b: readonly StackFrame[]): boolean =>
+  a.length === b.length &&
+  a.every(({ file, line, function: name }, index) => {
+    const other = b[index];
+    return file === other?.file && line === other.line && name === other.function;
+  });
 
 const threadTitle = ({ name, id, holdsGil, collectingGarbage }: Thread): string =>
   `Thread ${name ?? id}${holdsGil ? ', running' : ''}${collectingGarbage === true ? ', collecting garbage' : ''}`;

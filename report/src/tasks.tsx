@@ -12,13 +12,13 @@ interface Column {
   readonly bytes: boolean;
 }
 const columns: readonly Column[] = [
-  { key: 'pid', title: 'pid', bytes: false },
+  { key: 'pid', title: 'PID', bytes: false },
   { key: 'name', title: 'Name', bytes: false },
-  { key: 'uid', title: 'uid', bytes: false },
+  { key: 'uid', title: 'UID', bytes: false },
   { key: 'rssBytes', title: 'Resident', bytes: true },
-  { key: 'anonRssBytes', title: 'anonymous', bytes: true },
-  { key: 'fileRssBytes', title: 'file', bytes: true },
-  { key: 'shmemRssBytes', title: 'shared', bytes: true },
+  { key: 'anonRssBytes', title: 'Anonymous', bytes: true },
+  { key: 'fileRssBytes', title: 'File', bytes: true },
+  { key: 'shmemRssBytes', title: 'Shared', bytes: true },
   { key: 'swapBytes', title: 'Swap', bytes: true },
   { key: 'totalVmBytes', title: 'Virtual', bytes: true },
   { key: 'oomScoreAdj', title: 'Score adj.', bytes: false },

@@ -83,6 +83,14 @@ export function makeTiles(
     if (points.length < 2) return;
     const scale = height / top;
     const y = (value: number): number => height - value * scale;
+    if (points.length === 2) {
+      // One reading alone has no line: a dot.
+      context.beginPath();
+      context.arc(points[0] ?? 0, y(points[1] ?? 0), 3 * ratio, 0, 2 * Math.PI);
+      context.fillStyle = stroke;
+      context.fill();
+      return;
+    }
     context.beginPath();
     context.moveTo(points[0] ?? 0, y(points[1] ?? 0));
     for (let at = 2; at < points.length; at += 2)

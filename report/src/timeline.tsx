@@ -228,6 +228,7 @@ export function Timeline({
     action();
   };
   const legend = strips[0]?.curves ?? [];
+  const events = useMemo(() => withDeath(recording.events, incident), [recording, incident]);
   const palette = useMemo(() => colorsOf(strips), [strips]);
   // The same elements from one frame of panning to the next: nothing of them is compared.
   const legendButtons = useMemo(
@@ -237,11 +238,16 @@ export function Timeline({
   const below = useMemo(
     () => (
       <>
-        <Events recording={recording} chosenMs={chosenMs} onChoose={onChoose} />
+        <Events
+          recording={recording}
+          victimPid={incident?.victim?.pid}
+          chosenMs={chosenMs}
+          onChoose={onChoose}
+        />
         <FiguresTable strips={strips} />
       </>
     ),
-    [recording, chosenMs, onChoose, strips],
+    [recording, incident, chosenMs, onChoose, strips],
   );
   if (unpacked !== null && strips.length === 0 && recording.events.length === 0) return <></>;
   return (
@@ -293,7 +299,7 @@ export function Timeline({
                 toMs={toMs}
                 chosenMs={chosenMs}
                 limits={index === 0 ? limits : strip.id === 'address-space' ? addresses : noLimits}
-                events={recording.events}
+                events={events}
                 first={index === 0}
                 last={index === strips.length - 1}
                 onZoom={show}
@@ -740,6 +746,19 @@ function niceSplits(max: number, wanted: number, isBytes: boolean): number[] {
   return splits;
 }
 
+/** The end of the one that died is its death, however it ended. */
+const withDeath = (
+  events: PackedRecording['events'],
+  incident: Incident | undefined,
+): PackedRecording['events'] =>
+  incident?.outOfMemory !== true || incident.victim?.pid === undefined
+    ? events
+    : events.map((event) =>
+        event.what === 'end' && event.pid === incident.victim?.pid
+          ? { ...event, what: 'kill' as const }
+          : event,
+      );
+
 const eventTone: Readonly<Record<string, string>> = {
   kill: 'bad',
   exception: 'bad',
@@ -795,20 +814,28 @@ function drawEvents(
   }
 }
 
+const mostEvents = 8;
+
 function Events({
   recording,
+  victimPid,
   chosenMs,
   onChoose,
 }: {
   recording: PackedRecording;
+  victimPid: number | undefined;
   chosenMs: number | null;
   onChoose: (atMs: number | null) => void;
 }): JSX.Element | null {
   const [all, setAll] = useState(false);
   const events = [...recording.events].sort((a, b) => a.atMs - b.atMs);
   if (events.length === 0) return null;
-  // The end is what one looks for: of many events the last ones stay.
-  const shown = all ? events : events.slice(-8);
+  // The end is what one looks for: of many events the last ones stay, and of helpers that came and went none.
+  const telling =
+    events.length <= mostEvents
+      ? events
+      : events.filter(({ what, pid }) => eventTone[what] !== undefined || pid === victimPid);
+  const shown = all ? events : telling.slice(-mostEvents);
   return (
     <div class="events">
       <h3>What happened when</h3>
@@ -816,7 +843,7 @@ function Events({
         {shown.length < events.length ? (
           <li>
             <button type="button" class="link" onClick={() => setAll(true)}>
-              {count(events.length - shown.length, 'earlier event')}
+              {count(events.length - shown.length, 'more event')}
             </button>
           </li>
         ) : null}

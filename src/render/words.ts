@@ -261,16 +261,19 @@ export function frameName(frame: StackFrame): string {
 /** Least share of the resident set that a line or variable must have to be worth a sentence among the answers. */
 const worthTelling = 0.2;
 
-function whereInTheCode({ stack, memory, outOfMemory, request }: Incident): Answer {
+function whereInTheCode({ stack, memory, outOfMemory, request, death }: Incident): Answer {
   const question = 'Where in the code?';
   const frame = tellingFrame(stack);
   const sentences: string[] = [];
   const [allocation] = [...(memory.allocations ?? [])].sort((a, b) => b.bytes - a.bytes);
   const [holder] = [...(memory.holders ?? [])].sort((a, b) => b.retainedBytes - a.retainedBytes);
-  if (frame !== undefined)
-    sentences.push(
-      `${frameName(frame)}${frame.text === undefined ? '' : `: ${frame.text.trim()}`}`,
-    );
+  const seen =
+    frame === undefined
+      ? undefined
+      : `${frameName(frame)}${frame.text === undefined ? '' : `: ${frame.text.trim()}`}`;
+  // A kill comes between any two instructions: where the program happened to be tells less than who had filled the memory.
+  const incidental = death === 'assassination' || death === 'slow';
+  if (seen !== undefined && !incidental) sentences.push(seen);
   // Most of little explains nothing, nor does what was live when one request was far larger than it.
   const least = Math.max((memory.peakRssBytes ?? 0) * worthTelling, (request.bytes ?? 0) / 10);
   if (allocation !== undefined && allocation.bytes >= least)
@@ -281,6 +284,8 @@ function whereInTheCode({ stack, memory, outOfMemory, request }: Incident): Answ
     sentences.push(
       `${holder.path === '' ? holder.name : holder.path} held ${holder.estimate ? 'about ' : ''}${formatBytes(holder.retainedBytes)}`,
     );
+  if (seen !== undefined && incidental)
+    sentences.push(sentences.length === 0 ? seen : `it was last seen at ${seen}`);
   const [answer, ...details] = sentences;
   if (answer === undefined)
     return {

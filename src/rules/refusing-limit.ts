@@ -249,7 +249,7 @@ export function whichLimit(
           : [
               reason(
                 host,
-                `RAM and swap together are ${most} bytes${asked > most ? `, ${asked} were asked for at once` : ''}`,
+                `RAM and swap together are ${formatBytes(most)}${asked > most ? `, ${formatBytes(asked)} were asked for at once` : ''}`,
               ),
             ]),
       ],
