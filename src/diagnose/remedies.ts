@@ -169,6 +169,10 @@ const hints: readonly Hint[] = [
     says: 'A narrower dtype: float32 halves it, int8 is an eighth; or work in blocks, or in a file with numpy.memmap.',
   },
   {
+    line: /\.(?:append|extend)\s*\(/,
+    says: 'Work on each item and let it go (a generator instead of a list), or in chunks that are written out.',
+  },
+  {
     path: /DataFrame|pandas/,
     says: 'Keep only the columns needed, as category, float32 or nullable integers; delete what has been used.',
   },

@@ -148,7 +148,11 @@ function judge(
   const byHand = kill.variant === 'sysrq';
   const limit = limitOf(constraint, report ?? neighbour?.report ?? null, oomMemcg);
   const culprit = culpritOf(victim, report);
-  const trigger = report?.trigger ?? null;
+  const thread = threadOfVictim(kill, constraint);
+  const trigger =
+    thread === null
+      ? (report?.trigger ?? null)
+      : { ...report?.trigger, ...(victim.pid === undefined ? {} : { pid: victim.pid }) };
   const group =
     kill.variant === 'group-kill' ? groups.filter((other) => sameGroup(kill, other)) : [];
   return {
@@ -260,15 +264,19 @@ function reasons(
         'order=-1: no allocation had failed, the OOM killer was asked for by SysRq (K10)',
       ),
     );
-  else if (lines.header !== undefined && report?.trigger?.name !== undefined)
+  else if (lines.header !== undefined && report?.trigger?.name !== undefined) {
+    const thread = threadOfVictim(kill, kill.constraint ?? null);
     because.push(
       at(
         lines.header,
-        report.trigger.pid !== undefined && report.trigger.pid !== victim.pid
-          ? `the allocation that could not be served was made by ${who(report.trigger)}, not by the victim`
-          : `the allocation that could not be served was made by ${who(report.trigger)}`,
+        thread !== null
+          ? `the allocation that could not be served was made by thread ${thread} of ${who(victim)}`
+          : report.trigger.pid !== undefined && report.trigger.pid !== victim.pid
+            ? `the allocation that could not be served was made by ${who(report.trigger)}, not by the victim`
+            : `the allocation that could not be served was made by ${who(report.trigger)}`,
       ),
     );
+  }
   if (kill.variant === 'sacrificed-child' && lines.choice !== undefined && report?.chosen)
     because.push(
       at(
@@ -326,6 +334,28 @@ const afterSysrq: readonly Remedy[] = [
     command: 'sysctl kernel.sysrq',
   },
 ];
+
+/**
+ * `invoked oom-killer` names a thread by its own id, the table of tasks has processes alone. In a cgroup's table an id that is missing
+ * belongs to a thread: the victim's, where that is the only process of the name.
+ */
+function threadOfVictim(
+  { victim, report }: KernelOomKill,
+  constraint: string | null,
+): number | null {
+  const { pid, name } = report?.trigger ?? {};
+  const tasks = report?.tasks ?? [];
+  return constraint === 'memcg' &&
+    pid !== undefined &&
+    pid !== victim.pid &&
+    name !== undefined &&
+    name === victim.name &&
+    tasks.some((task) => task.pid === victim.pid) &&
+    !tasks.some((task) => task.pid === pid) &&
+    tasks.filter((task) => task.name === name).length === 1
+    ? pid
+    : null;
+}
 
 function constraintWords(kill: KernelOomKill): string {
   const { oomMemcg, constraint } = kill;
