@@ -42,6 +42,8 @@ static uint32_t mapping_count;
 static uint32_t last_python_node;
 static uint64_t last_python_ns;
 static uint64_t next_weigh_ns, next_moment_ns;
+/* Of what is counted one by one no sample was drawn: arrays that come and go are no reason to sample the rest more finely. */
+static uint64_t drawn_count, drawn_bytes;
 uint32_t state_pace_ms = 200; /* of weighing, and of moments at first */
 
 static inline uint64_t mix(uint64_t x) {
@@ -438,7 +440,7 @@ static void keep_books(uint64_t now) {
     next_moment_ns = now + (uint64_t)header->history_interval_ms * 1000000;
   }
   header->last_event_monotonic_ns = now;
-  sampling_adapt(header->samples, (uint64_t)(header->peak_bytes > 0 ? header->peak_bytes : 0), header->total_bytes);
+  sampling_adapt(drawn_count, (uint64_t)(header->peak_bytes > 0 ? header->peak_bytes : 0), drawn_bytes);
 }
 
 /* --- what the hooks call --- */
@@ -497,6 +499,7 @@ COLD uint32_t state_note(const void *address, size_t bytes, uint16_t kind, uintp
       entry->total_count++;
       file->header.total_bytes += (uint64_t)weight;
       file->header.samples++;
+      if (!exact) drawn_count++, drawn_bytes += (uint64_t)weight;
       keep_books(now);
       unlock();
     }
@@ -887,7 +890,7 @@ static void forget_everything(void) {
   memset(text_index, 0, sizeof text_index);
   memset(last_path, 0, sizeof last_path);
   live_free_count = live_used_count = mapping_count = last_python_node = 0;
-  next_weigh_ns = next_moment_ns = 0;
+  next_weigh_ns = next_moment_ns = drawn_count = drawn_bytes = 0;
   native_forget_modules();
 }
 
