@@ -50,7 +50,8 @@ const wordings: readonly KillerWording[] = [
   {
     ...oomd,
     needle: 'systemd-oomd killed some process',
-    pattern: /(?:(?<![^\s:])(?<subject>[^\s:]{1,300}): )?systemd-oomd killed some process\(es\) in this unit/,
+    pattern:
+      /(?:(?<![^\s:])(?<subject>[^\s:]{1,300}): )?systemd-oomd killed some process\(es\) in this unit/,
     says: 'systemd tells that systemd-oomd killed processes of the unit',
   },
   // v247 and the debug log: the decision and the pids, without the final line
