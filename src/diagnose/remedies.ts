@@ -52,7 +52,11 @@ function lineRemedy(memory: MemoryPicture, least: number): readonly Remedy[] {
   const allocation = largest(memory.allocations ?? [], ({ bytes }) => bytes);
   const holder = largest(memory.holders ?? [], ({ retainedBytes }) => retainedBytes);
   const heavyLine =
-    allocation !== undefined && allocation.share >= telling ? allocation : undefined;
+    allocation !== undefined &&
+    allocation.share >= telling &&
+    allocation.bytes >= Math.min(least, leastBytes)
+      ? allocation
+      : undefined;
   const live = Math.max(memory.peakRssBytes ?? 0, memory.accounted?.rssBytes ?? 0);
   const heavyHolder =
     holder !== undefined && holder.retainedBytes >= Math.max(least, live * telling)

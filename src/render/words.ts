@@ -261,7 +261,7 @@ export function frameName(frame: StackFrame): string {
 /** Least share of the resident set that a line or variable must have to be worth a sentence among the answers. */
 const worthTelling = 0.2;
 
-function whereInTheCode({ stack, memory, outOfMemory, request, death }: Incident): Answer {
+function whereInTheCode({ stack, memory, outOfMemory, request, death, limit }: Incident): Answer {
   const question = 'Where in the code?';
   const frame = tellingFrame(stack);
   const sentences: string[] = [];
@@ -275,7 +275,11 @@ function whereInTheCode({ stack, memory, outOfMemory, request, death }: Incident
   const incidental = death === 'assassination' || death === 'slow';
   if (seen !== undefined && !incidental) sentences.push(seen);
   // Most of little explains nothing, nor does what was live when one request was far larger than it.
-  const least = Math.max((memory.peakRssBytes ?? 0) * worthTelling, (request.bytes ?? 0) / 10);
+  const least = Math.max(
+    (memory.peakRssBytes ?? 0) * worthTelling,
+    (request.bytes ?? 0) / 10,
+    limit?.owner === 'cgroup' ? (limit.bytes ?? 0) / 10 : 0,
+  );
   if (allocation !== undefined && allocation.bytes >= least)
     sentences.push(
       `${placeOf(allocation) || (allocation.function ?? 'a place without a name')} had allocated ${formatBytes(allocation.bytes)}, ${percent(allocation.share)} of what was live at ${allocation.when === 'peak' ? 'the peak' : 'its death'}`,

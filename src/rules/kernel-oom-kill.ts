@@ -259,10 +259,7 @@ function reasons(
     because.push(at(lines.group, 'the cgroup dies as a whole: memory.oom.group is set'));
   if (lines.header !== undefined && kill.variant === 'sysrq')
     because.push(
-      at(
-        lines.header,
-        'order=-1: no allocation had failed, the OOM killer was asked for by SysRq (K10)',
-      ),
+      at(lines.header, 'order=-1: no allocation had failed, the OOM killer was asked for by SysRq'),
     );
   else if (lines.header !== undefined && report?.trigger?.name !== undefined) {
     const thread = threadOfVictim(kill, kill.constraint ?? null);

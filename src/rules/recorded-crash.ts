@@ -72,12 +72,15 @@ export const recordedCrash = defineRule({
             confidence: 'strong',
             headline: `${nameOf(exit)} asked for ${size}, was refused, and ${aborted ? 'aborted' : 'crashed because nobody looked'}${atUsersLine(stack)}`,
             because: [
-              ...refusals.map((refusal) =>
-                reason(
-                  refusal,
-                  `the kernel refused this very process ${refusal.bytes === undefined ? 'memory' : `${refusal.bytes} bytes`}`,
+              // malloc tries brk, mmap and a new arena: one request is refused three times.
+              ...refusals
+                .slice(0, 1)
+                .map((refusal) =>
+                  reason(
+                    refusal,
+                    `the kernel refused this very process ${refusal.bytes === undefined ? 'memory' : formatBytes(refusal.bytes)}${refusals.length === 1 ? '' : ` (${refusals.length} times)`}`,
+                  ),
                 ),
-              ),
               ...failures
                 .slice(-3)
                 .map((failed) =>

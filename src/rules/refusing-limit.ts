@@ -139,7 +139,7 @@ export function whichLimit(
       because: [
         reason(
           process,
-          `it held ${peakMapCount} mappings; vm.max_map_count is ${maxMapCount}: the next mmap fails however much memory is free (E5)`,
+          `it held ${peakMapCount} mappings; vm.max_map_count is ${maxMapCount}: the next mmap fails however much memory is free`,
         ),
       ],
       remedies: [
@@ -197,7 +197,7 @@ export function whichLimit(
           : [
               reason(
                 refused,
-                'the kernel refused the memory: all that is promised would exceed the commit limit (E3)',
+                'the kernel refused the memory: all that is promised would exceed the commit limit',
               ),
             ]),
         ...(host === undefined
@@ -241,9 +241,7 @@ export function whichLimit(
       because: [
         ...(refused === undefined
           ? []
-          : [
-              reason(refused, 'the kernel refused the memory as obviously more than there is (E4)'),
-            ]),
+          : [reason(refused, 'the kernel refused the memory as obviously more than there is')]),
         ...(host === undefined
           ? []
           : [

@@ -106,10 +106,10 @@ function reasons(stall: Stall): readonly Reason[] {
     );
   if (stall.how === 'livelock')
     facts.push(
-      'its address space was full to the last MiB, and it spent most of its time in the kernel asking again (S8)',
+      'its address space was full to the last MiB, and it spent most of its time in the kernel asking again',
     );
   if (stall.how === 'oom-disabled')
-    facts.push('memory.oom_control said under_oom 1 with oom_kill_disable 1 (K14)');
+    facts.push('memory.oom_control said under_oom 1 with oom_kill_disable 1');
   if (stall.slowdown !== undefined)
     facts.push(`it computed about ${stall.slowdown} times less per second than it could`);
   return facts.map((says) => reason(stall, says));
