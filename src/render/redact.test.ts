@@ -21,7 +21,7 @@ test('no argument, directory or line of source is left; the verdict is the same'
   expect(text).not.toContain('json.loads(line)');
   expect(report.incidents[0]?.victim?.command).toBe('python3 [redacted]');
   // Remedies' commands are ours.
-  expect(report.incidents[0]?.remedies[2]?.command).toBe('coroner explain dicts-as-records');
+  expect(report.incidents[0]?.remedies[2]?.command).toBe('coroner explain dicts-of-one-shape');
   expect(report.incidents[0]?.headline).toBe(before.incidents[0]?.headline);
   expect(report.incidents[0]?.because).toEqual(before.incidents[0]?.because);
 });
