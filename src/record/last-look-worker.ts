@@ -382,6 +382,8 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     );
     if (process === undefined || ![...gauges.keys()].some((id) => id !== 'host')) return;
     if ([...gauges.values()].some((gauge) => tooTight(gauge, neededFreeBytes))) return;
+    // No time for it: the limit must be read.
+    if ([...gauges.values()].some((gauge) => gauge.id !== 'host' && isFilling(gauge))) return;
     const target = openTarget(process.pid, smallCount, smallChunks, pool);
     if (isRefusal(target)) {
       notPython.set(process.pid, performance.now());
@@ -476,6 +478,9 @@ function chunksFor(gauge: Gauge): number {
  */
 const tooTight = (gauge: Gauge, neededFreeBytes: Bytes): boolean =>
   gauge.limitBytes - (gauge.usedBytes() ?? 0) < neededFreeBytes && isInside(gauge);
+
+/** More than a third of it is used. */
+const isFilling = (gauge: Gauge): boolean => (gauge.usedBytes() ?? 0) > gauge.limitBytes / 3;
 
 /** Whether the limit is a cgroup's in which coroner itself lives. */
 const isInside = ({ id, pid }: Gauge): boolean => id !== 'host' && pid === null && isWithin(id);

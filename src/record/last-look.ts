@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import type { Ms } from '../model/units.ts';
 import { mayBePython } from '../python/live-process.ts';
@@ -38,11 +38,31 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
     }, mostMs);
     deadline.unref();
   };
+  const pythons = pythonsSeen();
+  const said = new Set<number>();
+  /** A Python that died before any look: too fast, or not near a limit that is watched. */
+  let sayUnseen: () => void = () => {};
   const file = new URL('./last-look-worker.js', import.meta.url);
   return {
     started: (pid, { folder, clock, note, missed }) => {
       // Run from the sources (tests), there is no worker to start.
       if (folder === null || !existsSync(file)) return;
+      const say = (pid: number, why: string, command?: string) => {
+        said.add(pid);
+        missed({
+          id: 'last-look',
+          place: `/proc/${pid}/mem`,
+          status: 'absent',
+          detail: why,
+          ...(command === undefined ? {} : { command }),
+        });
+      };
+      sayUnseen = () => {
+        const looks = looksIn(folder);
+        for (const other of pythons.pids())
+          if (!said.has(other) && !looks.some((name) => name.endsWith(`-${other}.json`)))
+            say(other, 'it ended before a last look was taken');
+      };
       start = () => {
         start = null;
         // Not imported: most commands end before they need it.
@@ -63,14 +83,7 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
         started.on('message', (reply: LookReply) => {
           if (reply.what === 'note') note(reply.text, reply.pid);
           else if (reply.what === 'held') hold(reply.pid, reply.mostMs);
-          else
-            missed({
-              id: 'last-look',
-              place: `/proc/${reply.pid}/mem`,
-              status: 'absent',
-              detail: reply.why,
-              ...(reply.forRoom ? { command: withoutRoom } : {}),
-            });
+          else say(reply.pid, reply.why, reply.forRoom ? withoutRoom : undefined);
         });
         started.on('error', (error) => note(`last look: ${error.message}`));
         // The run must never wait for its watcher.
@@ -79,16 +92,21 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
     },
     onSample: (event) => {
       // A thread of its own costs as much as Node's start: nothing for `coroner run true`.
+      pythons.take(event);
       if (event.atMs > startAfterMs) start?.();
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
       worker?.postMessage(orderOf(event));
     },
     ended: async () => {
-      if (worker === null || finished === null) return;
+      if (worker === null || finished === null) {
+        sayUnseen();
+        return;
+      }
       worker.ref();
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
       worker.postMessage({ what: 'end' } satisfies LookOrder);
       await finished;
+      sayUnseen();
     },
   };
 }
@@ -126,9 +144,40 @@ function orderOf({ processes, cgroups, host }: SampleEvent): LookOrder {
 const withoutRoom = 'coroner run --last-look COMMAND';
 const leastNamedBytes = 8 * 2 ** 20;
 
+/** Processes of some size that may be a Python, by name asked once. */
+function pythonsSeen() {
+  const asked = new Map<number, string>();
+  const found = new Set<number>();
+  return {
+    /** Those that are new. */
+    take: ({ processes }: SampleEvent): readonly number[] => {
+      const news: number[] = [];
+      for (const { pid, name, rssBytes } of processes) {
+        if (rssBytes < leastNamedBytes || asked.get(pid) === name) continue;
+        if (asked.size > 10_000) asked.clear();
+        asked.set(pid, name);
+        if (found.has(pid) || found.size >= maxNamed || !mayBePython(pid)) continue;
+        found.add(pid);
+        news.push(pid);
+      }
+      return news;
+    },
+    pids: (): ReadonlySet<number> => found,
+  };
+}
+const maxNamed = 64;
+
+function looksIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(`${folder}/looks`);
+  } catch {
+    return [];
+  }
+}
+
 /** In place of the last look where there is none: the verdict on a Python says what is not known, and why. */
 export function noLastLook(why: string, command: string = withoutRoom): Companion {
-  const asked = new Map<number, string>();
+  const pythons = pythonsSeen();
   let report: (pid: number) => void = () => {};
   return {
     started: (_, { missed }) => {
@@ -141,13 +190,8 @@ export function noLastLook(why: string, command: string = withoutRoom): Companio
           command,
         });
     },
-    onSample: ({ processes }) => {
-      for (const { pid, name, rssBytes } of processes) {
-        if (rssBytes < leastNamedBytes || asked.get(pid) === name) continue;
-        asked.set(pid, name);
-        if (asked.size <= maxNamed && mayBePython(pid)) report(pid);
-      }
+    onSample: (event) => {
+      for (const pid of pythons.take(event)) report(pid);
     },
   };
 }
-const maxNamed = 64;
