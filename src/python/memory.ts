@@ -95,6 +95,8 @@ export class ChunkPool {
     this.slab = null;
   }
 }
+/** Chunks that have a buffer each before all others share one. */
+const singleChunks = 8;
 /** More than the 32 MiB from which on glibc maps each buffer for itself, whatever it has seen freed. */
 const slabBytes = 48 * 2 ** 20;
 
@@ -351,12 +353,15 @@ export class Memory {
   /**
    * One buffer of more than 32 MiB is a mapping of its own, whose pages come when they are touched and go for good with it. Chunks of
    * 1 MiB each end up in a heap of the C library that never shrinks again (glibc raises its threshold for mappings to what was freed).
+   * Who looks at a few places only needs a few chunks, and a thousand cores in a row no 64 MiB each.
    */
   private fromSlab(): { readonly buffer: ArrayBuffer; readonly byteOffset: number } {
-    if (this.slab === undefined) this.slab = reserve(this.maxChunks * this.size);
-    return this.slab === null
+    const at = this.words.length - 2 - singleChunks;
+    if (at >= 0 && this.slab === undefined)
+      this.slab = reserve(Math.max(1, this.maxChunks - singleChunks) * this.size);
+    return at < 0 || this.slab == null
       ? { buffer: new ArrayBuffer(this.size), byteOffset: 0 }
-      : { buffer: this.slab, byteOffset: (this.words.length - 2) * this.size };
+      : { buffer: this.slab, byteOffset: at * this.size };
   }
 
   /** A new chunk while there may be more, else the one that was loaded first. */
