@@ -438,7 +438,7 @@ class KernelLogReader {
       const report = this.#body((open) => open.kills.length === 0);
       report.constraint ??= 'memcg';
       report.oomMemcg ??= stats[1]?.replace(/:$/, '') ?? '';
-      for (const [, key = '', value] of (stats[2] ?? '').matchAll(/(\w+):(\d+)KB/g))
+      for (const [, key = '', value] of (stats[2] ?? '').matchAll(/\b(\w{1,40}):(\d{1,15})KB/g))
         report.statBytes[key] ??= Number(value) * 1024;
       this.#touch(report);
       return true;

@@ -39,7 +39,7 @@ const noticeWords = [
  */
 function refusal(text: string): KernelSideFact | null {
   const overcommit =
-    /__vm_enough_memory: pid:? ?(\d+), comm:? ?(.*?),?(?: bytes:? ?(\d+),?)? (?:not|no) enough memory/.exec(
+    /__vm_enough_memory: pid:? ?(\d+), comm:? ?(.{0,64}?),?(?: bytes:? ?(\d+),?)? (?:not|no) enough memory/.exec(
       text,
     );
   if (overcommit !== null)
@@ -50,7 +50,7 @@ function refusal(text: string): KernelSideFact | null {
       name: overcommit[2] ?? '',
       ...(overcommit[3] === undefined ? {} : { bytes: Number(overcommit[3]) }),
     };
-  const data = /mmap: (.*) \((\d+)\): VmData (\d+) exceed data ulimit (\d+)/.exec(text);
+  const data = /mmap: (.{1,64}?) \((\d+)\): VmData (\d+) exceed data ulimit (\d+)/.exec(text);
   if (data === null) return null;
   return {
     kind: 'kernel-refusal',
