@@ -186,7 +186,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     onGone: (pid, name, signal) => {
       if (signal !== null) notable = true;
       if (signal !== null && guardsSignals.test(signal)) unexplained = true;
-      if (signal === 'SIGKILL') sayKill(pid, `${name} (pid ${pid}) was killed by SIGKILL`);
+      // The kernel's line may come before or after the end that it explains, and says more.
+      if (signal === 'SIGKILL' && !said.has(pid))
+        sayKill(pid, `${name} (pid ${pid}) was killed by SIGKILL`);
     },
     onSample: (event) => {
       const { host } = event;
@@ -205,7 +207,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
 
   // What is said while the command runs.
   const said = new Map<number, NodeJS.Timeout>();
-  /** Kills that the kernel log names: a bare "was killed by SIGKILL" is not needed for them. */
+  /** In a moment, unless something better is known by then. */
   const sayKill = (pid: number, text: string) => {
     clearTimeout(said.get(pid));
     said.set(

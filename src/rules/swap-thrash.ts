@@ -1,4 +1,4 @@
-import type { Stall } from '../model/evidence.ts';
+import type { KernelOomKill, Stall } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Reason, Remedy } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
@@ -17,6 +17,11 @@ export const swapThrash = defineRule({
       const killed = facts['kernel-oom-kill'].some(
         ({ victim }) => exit !== undefined && isSame(victim.pid, exit),
       );
+      // The shortage of a cgroup ends with the kill of any of its processes: that death is what it came to.
+      const ending = killed
+        ? undefined
+        : facts['kernel-oom-kill'].find((kill) => ends(kill, stall));
+      const pid = ending?.victim.pid ?? stall.pid;
       const who = stall.name === undefined ? 'The command' : `${stall.name} (pid ${stall.pid})`;
       const slower =
         stall.slowdown === undefined ? '' : `, about ${Math.round(stall.slowdown)} times slower`;
@@ -30,8 +35,8 @@ export const swapThrash = defineRule({
       const below = limit?.bytes == null ? '' : ` in ${formatBytes(limit.bytes)}`;
       return {
         subject: {
-          ...(stall.pid === null ? {} : { pid: stall.pid }),
-          ...(stall.name === undefined ? {} : { name: stall.name }),
+          ...(pid === null ? {} : { pid }),
+          ...(stall.name === undefined || pid !== stall.pid ? {} : { name: stall.name }),
           ...(stall.cgroup === undefined ? {} : { cgroup: stall.cgroup }),
           ...(stall.when === undefined ? {} : { when: stall.when }),
           position: stall.origin.line ?? 0,
@@ -41,7 +46,7 @@ export const swapThrash = defineRule({
         outOfMemory: true,
         variant: variants[stall.how],
         // A kill that ended it is the surer verdict; the stall is how it came to it.
-        confidence: killed ? 'likely' : 'strong',
+        confidence: killed || ending !== undefined ? 'likely' : 'strong',
         headline: `${who} ${words[stall.how]}${below} for ${formatDuration(stall.durationMs)}${slower}`,
         because: reasons(stall),
         ...(limit === undefined ? {} : { limit }),
@@ -56,6 +61,18 @@ export const swapThrash = defineRule({
       };
     }),
 });
+
+const endsWithinSeconds = 5;
+
+/** Whether a stall was over with this kill in the same cgroup, give or take a few seconds of freeing the memory. */
+function ends({ taskMemcg, victim, when }: KernelOomKill, stall: Stall): boolean {
+  const begun = stall.when?.uptimeSeconds;
+  const at = when?.uptimeSeconds;
+  if (victim.pid === undefined || taskMemcg === undefined || taskMemcg !== stall.cgroup)
+    return false;
+  if (begun === undefined || at === undefined || at < begun) return false;
+  return Math.abs(at - (begun + stall.durationMs / 1000)) < endsWithinSeconds;
+}
 
 /** One incident a process: its longest stall, with what all of them took. */
 function longest(stalls: readonly Stall[]): readonly Stall[] {

@@ -291,6 +291,48 @@ describe('workers', () => {
   });
 });
 
+describe('a shortage that ends with a kill', () => {
+  const stall = (atMs: number): EventLine => ({
+    what: 'stall',
+    begunMs: 500,
+    atMs,
+    pid: 2400,
+    name: 'python3',
+    cgroup: '/job',
+    how: 'file-refaults',
+    slowdown: 70,
+    refaultsPerSecond: 10_600,
+    stillGoingOn: false,
+  });
+  const of = (kernel: readonly string[], seen: EventLine) =>
+    verdict({
+      events: [
+        cgroup(),
+        process(),
+        process(2401),
+        seen,
+        gone({ signal: 'SIGKILL' }, 2401),
+        gone({ exitCode: 0 }),
+        kernelRead,
+      ],
+      samples: [killed],
+      kernel,
+    }).incidents;
+
+  test('of another process of its cgroup is one death, with both as reasons', () => {
+    const incidents = of(killLines(2401, 1001.9), stall(2100));
+    expect(incidents).toMatchObject([{ cause: 'kernel-cgroup-oom', victim: { pid: 2401 } }]);
+    expect(incidents[0]?.because.map(({ says }) => says).join()).toContain('10,600 a second');
+  });
+
+  test('long before it ended is another', () => {
+    expect(of(killLines(2401, 1001.9), stall(60_000)).map(({ cause }) => cause)).toEqual([
+      'swap-thrash',
+      'kernel-cgroup-oom',
+    ]);
+  });
+});
+
 describe('refusals', () => {
   const error = (more: object = {}) =>
     `${JSON.stringify({
