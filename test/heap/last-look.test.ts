@@ -57,7 +57,7 @@ describe('a kill at a cgroup limit names the line and the variable', () => {
   const cases: readonly (readonly [string, string, string, string, string | null])[] = [
     ['slow growth', 'buffers', '40', 'blocks', why],
     ['many small objects', 'small', '120', 'rows', why],
-    ['numpy', 'arrays', '300', 'chunks', numpy],
+    ['numpy', 'arrays', '150', 'chunks', numpy],
     ['a thread', 'thread', '100', 'blocks', why],
     ['a worker process', 'worker', '80', 'rows', why],
   ];
