@@ -195,7 +195,7 @@ function readDescriptor(fd: number): string {
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? String(error);
 
-/** The text files of an incident folder by their path in it (`python/4711.ndjson`), as parsers want them. */
+/** The text files of an incident folder by their path in it (`python/4711.ndjson`), as parsers want them; the agent's by name alone. */
 export type IncidentTexts = ReadonlyMap<string, string>;
 
 const isText = (name: string) => /\.(?:json|ndjson|log|tail|fault)$/.test(name);
@@ -223,7 +223,9 @@ export function readIncidentFolder(folder: string): {
   };
   for (const entry of list(folder)) if (isText(entry)) take(entry);
   for (const sub of ['python', 'looks', 'agent'])
-    for (const entry of list(join(folder, sub))) if (isText(entry)) take(`${sub}/${entry}`);
+    for (const entry of list(join(folder, sub)))
+      if (isText(entry)) take(`${sub}/${entry}`);
+      else if (entry.endsWith('.mem')) texts.set(`${sub}/${entry}`, '');
   return { texts, unread };
 }
 

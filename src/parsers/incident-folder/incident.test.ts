@@ -291,6 +291,21 @@ describe('workers', () => {
   });
 });
 
+test('a child that no sample saw is known by the file that its agent left', () => {
+  const of = (files: Readonly<Record<string, string>>) =>
+    verdict({
+      // Its parent was not seen in the cgroup either.
+      events: [process(2400, { cgroup: '/' }), gone({ exitCode: 1 }), kernelRead],
+      samples: [calm],
+      kernel: killLines(2401),
+      files: { 'stderr.tail': 'CalledProcessError: died with <Signals.SIGKILL: 9>.\n', ...files },
+    }).incidents;
+  expect(of({ 'agent/2401.mem': '' })).toMatchObject([
+    { cause: 'kernel-cgroup-oom', confidence: 'certain', victim: { pid: 2401 } },
+  ]);
+  expect(of({}).map(({ cause }) => cause)).not.toContain('kernel-cgroup-oom');
+});
+
 describe('a shortage that ends with a kill', () => {
   const stall = (atMs: number): EventLine => ({
     what: 'stall',

@@ -21,6 +21,11 @@ export function kernelEvidence(
       fact.kind === 'death-notice' && fact.pid !== undefined ? [fact.pid] : [],
     ),
   );
+  // It may have died before any sample saw it, and yet have left a file of the agent or of the hook.
+  for (const name of texts.keys()) {
+    const pid = /^(?:agent|python)\/(\d+)\./.exec(name)?.[1];
+    if (pid !== undefined) named.add(Number(pid));
+  }
   const leaves = new Set<string>();
   for (const { seen } of told.processes.values())
     if (seen.cgroup !== undefined && seen.cgroup !== '/') leaves.add(seen.cgroup);
