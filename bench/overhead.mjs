@@ -104,18 +104,34 @@ async function cpuBound(name, options) {
   const command = [python, '-c', spin(calibrate())];
   const bare = [];
   const recorded = [];
+  const again = [];
   const stdio = ['ignore', 'pipe', 'ignore'];
   for (let pair = 0; pair < pairs; pair += 1) {
     bare.push(await run(command, { stdio }));
     recorded.push(await run(under(command, ...options), { watch: true, stdio }));
+    again.push(await run(command, { stdio }));
   }
-  // Pair by pair: what the machine did meanwhile hits both.
-  const ratio = median(recorded.map(({ ms }, at) => ms / bare[at].ms));
-  const own = median(recorded.map(({ said }, at) => Number(said) / Number(bare[at].said)));
+  // What else a machine does only ever adds time: the fastest of each tells most, and bare against bare how much that is worth.
+  const fastest = (runs) => Math.min(...runs.map(({ ms }) => ms));
+  const least = (runs) => Math.min(...runs.map(({ said }) => Number(said)));
+  const ratio = fastest(recorded) / fastest([...bare, ...again]);
+  const own = least(recorded) / least([...bare, ...again]);
   row(`CPU time of that Python itself, ${name}`, `${own.toFixed(3)} times`, '', true);
+  row(
+    `the same bare against bare: fastest, and the median of pairs`,
+    `${(fastest(again) / fastest(bare)).toFixed(3)}, ${median(again.map(({ ms }, at) => ms / bare[at].ms)).toFixed(3)} times`,
+    '',
+    true,
+  );
+  row(
+    `the same recorded, the median of pairs, ${name}`,
+    `${median(recorded.map(({ ms }, at) => ms / bare[at].ms)).toFixed(3)} times`,
+    '',
+    true,
+  );
   const share = median(recorded.map(({ cpuMs, ms }) => cpuMs / ms));
   row(
-    `wall time of ${seconds} s of Python, ${name}`,
+    `wall time of ${seconds} s of Python, the fastest, ${name}`,
     `${ratio.toFixed(3)} times`,
     'at most 1.01',
     ratio <= 1.01,
@@ -230,6 +246,7 @@ async function verdict(name, options) {
   const times = [];
   try {
     for (let pair = 0; pair < pairs; pair += 1) {
+      const before = new Set(readdirSync(work));
       const enter = ['/bin/sh', '-c', `echo $$ > ${folder}/cgroup.procs && exec "$@"`, 'sh'];
       const died = await run(
         under(
@@ -238,10 +255,9 @@ async function verdict(name, options) {
         ),
         { stdio: ['ignore', 'ignore', 'pipe'] },
       );
-      const [id] = readdirSync(work)
-        .filter((entry) => /^\d{8}-\d{6}-/.test(entry))
-        .toSorted()
-        .slice(-1);
+      const id = readdirSync(work).find(
+        (entry) => /^\d{8}-\d{6}-/.test(entry) && !before.has(entry),
+      );
       const start = JSON.parse(readFileSync(join(work, id, 'incident.json'), 'utf8'));
       const text = (file) => readFileSync(join(work, id, file), 'utf8');
       // The kernel log is the whole machine's: only the kill of this very command counts.
