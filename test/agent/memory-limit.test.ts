@@ -81,6 +81,7 @@ describe.skipIf(reason)(`--memory-limit${reason ? ` (${reason})` : ''}`, () => {
     });
     expect(kill.signal).toBe('SIGKILL');
     expect(kill.files[0]?.failures[0]).toMatchObject({ byLimit: true });
-    expect(kill.files[0]?.failures[0]?.stack[0]).toMatchObject({ function: 'grow' });
+    // Now and then it is a request of what `grow` calls to measure itself.
+    expect(kill.files[0]?.failures[0]?.stack.map((frame) => frame.function)).toContain('grow');
   });
 });
