@@ -71,7 +71,7 @@ function run(seconds: number, rates: Rates, extra: Partial<WatchedCgroup> = {}) 
     });
     if (stall !== null) said.push(stall);
   }
-  return { said, end: watch.end(seconds * 1000) };
+  return { watch, said, end: watch.end(seconds * 1000) };
 }
 
 describe('slow deaths', () => {
@@ -118,6 +118,34 @@ describe('slow deaths', () => {
       { limits: { limitBytes: null, highBytes: 135_000_000 }, last: { id: 0, highHits: 40 } },
     );
     expect(said[0]).toMatchObject({ how: 'memory-high' });
+  });
+
+  test('the moment in which the process is gone takes nothing from what was seen of it', () => {
+    const { watch } = run(
+      4,
+      { highHits: 30, psiFull: 0.4 },
+      { limits: { limitBytes: null, highBytes: 135_000_000 } },
+    );
+    const gone = {
+      id: 0,
+      place: { version: 2, folder: '/x', path: '/job' },
+      parent: null,
+      leaf: true,
+      limits: { limitBytes: null, highBytes: 135_000_000 },
+      first: {},
+      gone: false,
+      files: new Map(),
+      last: { id: 0, currentBytes: 1e6, highHits: 121, psiFullMs: 2600, psiSomeMs: 2600 },
+    } as unknown as WatchedCgroup;
+    watch.take({
+      atMs: 5000,
+      processes: [],
+      cgroups: [gone],
+      host: null,
+      nearest: null,
+      growthBytesPerSecond: 0,
+    });
+    expect(watch.end(5000)).toMatchObject({ how: 'memory-high', pid: 7, name: 'python3' });
   });
 
   test('a v1 cgroup whose OOM killer is switched off', () => {

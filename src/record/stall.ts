@@ -151,8 +151,12 @@ export function stallWatch() {
       }
       calm = 0;
       if (current !== null) {
-        // The figures of its worst moment stand; the rest goes on.
-        if (weight(verdict) >= weight(current.verdict)) current.verdict = verdict;
+        // The figures of its worst moment stand; the rest goes on. "Waits for memory" knows no more than what is known already:
+        // in the moment of its end the process is gone, and what it took is free, but the pressure is still counted.
+        const isVaguer =
+          (verdict.how === 'reclaim' && current.verdict.how !== 'reclaim') ||
+          (verdict.process === null && current.verdict.process !== null);
+        if (!isVaguer && weight(verdict) >= weight(current.verdict)) current.verdict = verdict;
         if (moment.atMs - current.saidMs < 5000) return null;
         current.saidMs = moment.atMs;
         return report(moment.atMs, true);
@@ -230,11 +234,8 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
     };
     if (later.underOom === true && cgroup.first.killDisabled === true)
       return { ...facts, how: 'oom-disabled' };
-    if (refaultsAnon > refaultsAnonPerSecond)
-      return { ...facts, how: 'swap', refaultsPerSecond: refaultsAnon };
-    if (worst !== null && worstFaults > majorFaultsPerSecond && worst.swapBytes > 0)
-      return { ...facts, how: 'swap', refaultsPerSecond: refaultsAnon };
     // S3: throttled above memory.high: never killed, hardly alive. It sleeps up to two seconds for one hit: a moment without one tells nothing.
+    // With swap it swaps as well: what holds it there is memory.high all the same.
     const high = cgroup.limits.highBytes;
     if (
       high != null &&
@@ -243,6 +244,10 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
       (psi('psiSomeMs') ?? 0) > psiFullShare
     )
       return { ...facts, how: 'memory-high', refaultsPerSecond: refaultsAnon + refaultsFile };
+    if (refaultsAnon > refaultsAnonPerSecond)
+      return { ...facts, how: 'swap', refaultsPerSecond: refaultsAnon };
+    if (worst !== null && worstFaults > majorFaultsPerSecond && worst.swapBytes > 0)
+      return { ...facts, how: 'swap', refaultsPerSecond: refaultsAnon };
     if (refaultsFile > refaultsFilePerSecond && hits > limitHitsPerSecond)
       return { ...facts, how: 'file-refaults', refaultsPerSecond: refaultsFile };
     if (psiFull !== undefined && psiFull > psiFullShare)

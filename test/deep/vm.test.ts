@@ -173,15 +173,23 @@ for (const { kernel, memoryMiB, swapMiB, jobs: all } of boots) {
         unavailable = String(error).split('\n', 1)[0] ?? 'it cannot be built';
         return;
       }
-      run = await runVm(vm, {
-        jobs: names,
+      run = await boot(vm, names);
+    }, 1_000_000);
+    const runs: VmRun[] = [];
+    afterAll(() => {
+      for (const { dispose } of runs) dispose();
+    });
+    const boot = async (on: Vm, some: readonly JobName[]): Promise<VmRun> => {
+      const made = await runVm(on, {
+        jobs: some,
         memoryMiB,
         ...(swapMiB === undefined ? {} : { swapMiB }),
         // Boots and jobs take 20 to 120 s on two cores of their own.
         timeoutMs: 600_000,
       });
-    }, 1_000_000);
-    afterAll(() => run?.dispose());
+      runs.push(made);
+      return made;
+    };
 
     for (const name of names) {
       const job: Job = jobs[name];
@@ -198,19 +206,23 @@ for (const { kernel, memoryMiB, swapMiB, jobs: all } of boots) {
           faults: [],
         });
       };
+      let tries = 0;
       if (job.live)
-        test(`${id}: ${job.what}, under coroner run`, (context) => {
-          if (!run) return context.skip(`no such kernel: ${unavailable}`);
-          const file = join(run.out, name, 'report.json');
+        test(`${id}: ${job.what}, under coroner run`, { timeout: 700_000 }, async (context) => {
+          if (!run || !vm) return context.skip(`no such kernel: ${unavailable}`);
+          // Judging one boot twice would be no other try: that is another boot, of this job alone.
+          const ran = tries > 0 ? await boot(vm, [name]) : run;
+          tries += 1;
+          const file = join(ran.out, name, 'report.json');
           if (!existsSync(file))
-            throw new Error(`no report from the guest:\n${run.job(name).slice(-3000)}`);
+            throw new Error(`no report from the guest:\n${ran.job(name).slice(-3000)}`);
           const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
           settle(
             'live',
             job.live ?? { cause: [] },
             judge(report, job.live ?? { cause: [] }, job.besides ?? [], null),
           );
-          job.also?.(join(run.out, name));
+          job.also?.(join(ran.out, name));
         });
       const after = job.after ?? job.live;
       if (after)
