@@ -46,13 +46,15 @@ export function visitGenerator(
 export function visitFrame(census: Census, object: number, owner: number): Bytes {
   const { memory, python } = census;
   const { frame, frameObject } = python.layout;
-  const size = Math.min(Math.abs(memory.signedWord(object + 16)), 1 << 20) * 8;
   if (frame !== undefined) {
     census.visit(memory.word(object + frameObject.back), owner);
     const own = object + frameObject.frameData!;
+    const used = memory.word(object + frameObject.frame!);
+    const code = python.code(memory.word(used + frame.code));
+    // From 3.11 on it has no ob_size: its slots are counted by its code (frame_sizeof).
+    const size = code === null ? 0 : 8 * (code.names.length + code.stackSize);
     // A frame that still runs lies in its thread's stack, where it is a root.
-    if (memory.word(object + frameObject.frame!) !== own) return size;
-    const code = python.code(memory.word(own + frame.code));
+    if (used !== own) return size;
     census.visitWords(own, own + frame.localsplus, owner);
     if (code !== null) {
       const slots = own + frame.localsplus;
@@ -60,6 +62,7 @@ export function visitFrame(census: Census, object: number, owner: number): Bytes
     }
     return size;
   }
+  const size = Math.min(Math.abs(memory.signedWord(object + 16)), 1 << 20) * 8;
   census.visitWords(
     object + 24,
     object + frameObject.trace + 8,
