@@ -1,27 +1,14 @@
 import { expect, test } from 'vitest';
-import type { Incident, SourceReport } from '../model/report.ts';
+import { nothingKnown, type Incident, type SourceReport } from '../model/report.ts';
 import { withMemory } from './memory.ts';
 
 const incident: Incident = {
+  ...nothingKnown,
   outOfMemory: true,
   death: 'assassination',
   cause: 'kernel-cgroup-oom',
   confidence: 'certain',
-  headline: '',
-  at: null,
   victim: { pid: 7, name: 'python3' },
-  trigger: null,
-  culprit: null,
-  killer: null,
-  limit: null,
-  request: { bytes: null },
-  because: [],
-  against: [],
-  ruledOut: [],
-  unknown: [],
-  remedies: [],
-  stack: [],
-  memory: {},
 };
 const missed = (pid: number): SourceReport => ({
   id: 'last-look',

@@ -73,10 +73,13 @@ describe('census', () => {
         'function',
         'Slotted',
         'Items',
+        'frame',
       ]) {
         const expected = truthBytes.get(type) ?? 0;
         if (expected < 1000) continue;
-        expect(Math.abs(ownBytes.get(type)! / expected - 1), type).toBeLessThan(0.01);
+        // Up to 3.10 sys.getsizeof leaves a slot of a frame out.
+        const within = type === 'frame' ? 0.03 : 0.01;
+        expect(Math.abs(ownBytes.get(type)! / expected - 1), type).toBeLessThan(within);
       }
     },
   );

@@ -45,6 +45,21 @@ for _ in range(20):
     Node()
 
 
+def fail(depth):
+    if depth == 0:
+        raise ValueError(depth)
+    fail(depth - 1)
+
+
+# An exception that is kept keeps the frames of its traceback.
+errors = []
+for _ in range(30):
+    try:
+        fail(20)
+    except ValueError as error:
+        errors.append(error)
+
+
 def everything():
     seen = {}
     waiting = [sys.modules, sys._getframe().f_back]
