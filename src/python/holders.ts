@@ -15,6 +15,8 @@ export interface Holders {
   readonly nodes: readonly number[];
   readonly dominators: Dominators;
   readonly describe: Describer;
+  /** The best name of a node, also of one that gives way to its parts as a holder; null: it has none. */
+  readonly nameOf: (node: number) => string | null;
   /** Nodes that a node alone keeps, the largest first. */
   readonly childrenOf: (node: number, limit: number) => readonly number[];
 }
@@ -193,6 +195,7 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
     nodes: shown.map(({ node }) => node),
     dominators,
     describe,
+    nameOf: (node) => (names.has(node) ? bestOf(names.get(node)!).name : null),
     childrenOf: (node, limit) => {
       firstChild ??= childLists();
       const found: number[] = [];

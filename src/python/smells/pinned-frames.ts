@@ -49,8 +49,8 @@ export const pinnedFrames: SmellRule = {
 
     function holderOf(node: number): string | null {
       for (let at = node; at !== 0; at = dominator[at]!) {
-        const i = found.nodes.indexOf(at);
-        if (i >= 0) return found.holders[i]!.name;
+        const name = found.nameOf(at);
+        if (name !== null) return name;
       }
       return null;
     }
