@@ -17,6 +17,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+// Node reads these at each start (some 30 ms): a cost of the machine's setting, not of recording.
+delete process.env.NODE_EXTRA_CA_CERTS;
 const coroner = fileURLToPath(new URL('../bin/coroner.js', import.meta.url));
 const option = (name, fallback) => {
   const at = process.argv.indexOf(`--${name}`);
@@ -35,16 +37,20 @@ if (!python) {
 const work = mkdtempSync(join(tmpdir(), 'coroner-bench-'));
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-/** Work that is the same however fast the machine is: calibrated to about so many seconds. */
+/**
+ * Work that is the same however fast the machine is: calibrated to about so many seconds. Calls and small integers only: a loop that makes
+ * objects runs up to 7 % faster or slower from one start to the next, by where its objects happen to lie. What those cost is bench/run.mjs.
+ */
 const spin = (rounds) => `
-total = 0
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
 for i in range(${rounds}):
-    total += i * i % 7
+    fib(18)
 import time
 print(time.process_time())
 `;
 const calibrate = () => {
-  const rounds = 2_000_000;
+  const rounds = 500;
   const begun = performance.now();
   spawnSync(python, ['-c', spin(rounds)]);
   return Math.round((rounds * seconds * 1000) / (performance.now() - begun));

@@ -39,7 +39,8 @@ export type LookReply =
       readonly why: string;
       /** --last-look would have taken it. */
       readonly forRoom: boolean;
-    };
+    }
+  | { readonly what: 'ended' };
 
 interface WatchedProcess {
   readonly pid: number;
@@ -79,6 +80,8 @@ interface Setup {
   readonly forced: boolean;
   /** Wall clock at the run's start. */
   readonly startedAt: Ms;
+  /** No longer 0: an order to end waits. */
+  readonly bell: Int32Array;
 }
 
 /** A limit with what is free below it, read afresh. */
@@ -111,7 +114,6 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
   let count = 0;
   /** No stop before this time: a look must not eat more than a share of the run. */
   let restUntil = 0;
-  const cell = new Int32Array(new SharedArrayBuffer(4));
   const pool = new ChunkPool();
   // What a look takes is taken at once, while there is room: the command's limit is reached a little earlier, but not by the look.
   if (setup.forced) {
@@ -414,6 +416,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       if (ended) {
         for (const gauge of gauges.values()) gauge.close();
         guard.close();
+        port.postMessage({ what: 'ended' } satisfies LookReply);
         port.close();
         return;
       }
@@ -422,7 +425,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
         if (isWarm) collectGarbage();
       }
       const sleepMs = poll();
-      Atomics.wait(cell, 0, 0, sleepMs);
+      Atomics.wait(setup.bell, 0, 0, sleepMs);
       if (sleepMs > 20) break;
     }
     setImmediate(turn);

@@ -25,6 +25,8 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
   let start: (() => void) | null = null;
   let finished: Promise<void> | null = null;
   let deadline: NodeJS.Timeout | undefined;
+  /** Rung at the end: the watcher sleeps up to 50 ms, which the command's user shall not wait for. */
+  const bell = new Int32Array(new SharedArrayBuffer(4));
   /** A second line behind the guard of pause.ts, for images without a shell. */
   const hold = (pid: number, mostMs: Ms | null) => {
     clearTimeout(deadline);
@@ -68,7 +70,14 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
         // Not imported: most commands end before they need it.
         const { Worker } = process.getBuiltinModule('node:worker_threads');
         const started = new Worker(file, {
-          workerData: { folder, stopMs, forced, commandPid: pid, startedAt: Date.now() - clock() },
+          workerData: {
+            folder,
+            stopMs,
+            forced,
+            commandPid: pid,
+            startedAt: Date.now() - clock(),
+            bell,
+          },
           // The watcher must stay small: it may live within the very limit it watches.
           resourceLimits: {
             maxOldGenerationSizeMb: 512,
@@ -79,8 +88,13 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
         worker = started;
         finished = new Promise((resolve) => {
           started.once('exit', () => resolve());
+          // Its last word: what it takes to end the thread is nobody's business.
+          started.on('message', ({ what }: LookReply) => {
+            if (what === 'ended') resolve();
+          });
         });
         started.on('message', (reply: LookReply) => {
+          if (reply.what === 'ended') return;
           if (reply.what === 'note') note(reply.text, reply.pid);
           else if (reply.what === 'held') hold(reply.pid, reply.mostMs);
           else say(reply.pid, reply.why, reply.forRoom ? withoutRoom : undefined);
@@ -105,6 +119,8 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
       worker.ref();
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
       worker.postMessage({ what: 'end' } satisfies LookOrder);
+      Atomics.store(bell, 0, 1);
+      Atomics.notify(bell, 0);
       await finished;
       sayUnseen();
     },
