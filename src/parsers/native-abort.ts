@@ -3,6 +3,7 @@ import type { ProgramAbort } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
 import {
   isAdvice,
+  mentions,
   lineAt,
   readPhrases,
   wholeText,
@@ -23,6 +24,8 @@ interface Wording {
   /** Reported and handled: no abort. */
   readonly raises?: boolean;
   readonly really?: string;
+  /** Nothing where a closer look says that it is not what it seemed. */
+  readonly unless?: (found: Found) => boolean;
 }
 
 const corrupted =
@@ -31,6 +34,13 @@ const corrupted =
 /** One row a wording; `needle` is its rarest literal. */
 const wordings: readonly Wording[] = [
   // C and C++
+  {
+    by: 'Thrust',
+    needle: 'bad_alloc',
+    resource: 'gpu',
+    raises: true,
+    pattern: /thrust::[\w:]{0,40}bad_alloc/,
+  },
   {
     by: 'C++',
     needle: 'bad_alloc',
@@ -59,8 +69,34 @@ const wordings: readonly Wording[] = [
     needle: 'bad_alloc',
     raises: true,
     pattern: /(?<![:\w]Error: )(?:\bstd::bad_alloc\b|bad_alloc exception).{0,80}/,
+    unless: ({ input }) => mentions(input, /thrust::[\w:]{0,40}bad_alloc/),
   },
   { by: 'C++', needle: 'bad allocation', raises: true, pattern: /(?<!Error: )\bbad allocation\b/ },
+  {
+    by: 'jemalloc',
+    needle: '<jemalloc>',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really:
+      'jemalloc was built for another page size than this kernel has (4 KiB against 16 or 64 KiB): no memory was short',
+    pattern: /<jemalloc>: Unsupported system page size/,
+  },
+  {
+    by: 'PyTorch',
+    needle: 'posix_memalign(&data',
+    raises: true,
+    // 1.0 to 1.3: no size and no words, only errno 12 beside the 0 it should have been
+    pattern: /posix_memalign\(&data, gAlignment, nbytes\) == 0\. 12 vs 0/,
+  },
+  {
+    by: 'DuckDB',
+    needle: ' used)',
+    resource: 'language-heap',
+    variant: 'duckdb-memory-limit',
+    raises: true,
+    pattern:
+      /(?:failed to (?:allocate data|pin block)|could not allocate block) of size \d[\d.]{0,10} ?\w{1,5} \(\d[\d.]{0,10} ?\w{1,5}\/\d[\d.]{0,10} ?\w{1,5} used\)/,
+  },
   {
     by: 'jemalloc',
     needle: '<jemalloc>',
@@ -86,6 +122,14 @@ const wordings: readonly Wording[] = [
     needle: 'mimalloc',
     signal: 'SIGABRT',
     pattern: /mimalloc: error: .{0,120}(?:unable to allocate|out of memory).{0,80}/i,
+  },
+  {
+    by: 'tcmalloc',
+    needle: 'free invalid pointer',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really: corrupted,
+    pattern: /[Aa]ttempt to free invalid pointer 0x[0-9a-f]{1,16}/,
   },
   {
     by: 'glibc',
@@ -184,7 +228,16 @@ const wordings: readonly Wording[] = [
     by: 'Rust',
     needle: 'memory allocation of',
     signal: 'SIGABRT',
-    pattern: /memory allocation of (?:\d{1,19}|[\d_,]{1,25}) bytes failed/,
+    resource: 'none',
+    really: 'the size is a negative number read as a huge one: a bug or a bad input, no shortage',
+    pattern: /memory allocation of 18446\d{15} bytes failed/,
+  },
+  {
+    by: 'Rust',
+    needle: 'memory allocation of',
+    signal: 'SIGABRT',
+    unless: ({ input }) => mentions(input, /<jemalloc>: Unsupported system page size/),
+    pattern: /memory allocation of (?!18446\d{15}\b)(?:\d{1,20}|[\d_,]{1,25}) bytes failed/,
   },
   {
     by: 'Rust',
@@ -902,12 +955,13 @@ function* parse(input: Input): Iterable<ProgramAbort> {
 }
 
 function factOf(
-  { by, signal, resource = 'memory', variant, raises, really }: Wording,
+  { by, signal, resource = 'memory', variant, raises, really, unless }: Wording,
   found: Found,
   crash: Crash | null,
 ): ProgramAbort | undefined {
   const line = lineAt(found.input, found.index);
   if (raises === true && isElsewhere(line, found)) return undefined;
+  if (unless?.(found) === true) return undefined;
   const request = requestedBytes(found.match[0]);
   const crashed =
     resource === 'memory' &&
@@ -916,10 +970,12 @@ function factOf(
     crash.at - found.index <= 12
       ? crash
       : null;
+  const ended = signal === 'SIGABRT' ? endedIn(found) : {};
   return {
     kind: 'program-abort',
     origin: found.origin,
     by,
+    ...ended,
     ...(signal === undefined ? {} : { signal }),
     resource,
     message: found.match[0],
@@ -944,6 +1000,26 @@ function isElsewhere(line: string, { match, passage }: Found): boolean {
       line,
     )
   );
+}
+
+/** Lines within which the shell tells who aborted. */
+const shellLines = 6;
+
+/** `job.sh: line 19: 4711 Aborted (core dumped) tool -t 20`, zsh's `[1]    4711 abort (core dumped)  tool`: whose last words these were. */
+function endedIn({ input, index }: Found): { readonly pid?: number; readonly name?: string } {
+  for (let at = index; at <= index + shellLines && at < input.lines.length; at += 1) {
+    const match =
+      /(?:: line \d{1,6}: {1,3}(\d{1,9}) Aborted|\[\d{1,4}\] ? ?[+-]? {0,8}(\d{1,9}) abort) {0,30}(?:\(core dumped\))? {0,30}(?:(?:env |exec |nohup |\w{1,40}=\S{0,200} ){0,8}(?!env\b)([\w./~][^\s'"]{0,200}))?/.exec(
+        input.lines[at]!.text.slice(0, 4096),
+      );
+    if (match === null) continue;
+    const name = match[3]?.split('/').at(-1);
+    return {
+      pid: Number(match[1] ?? match[2]),
+      ...(name === undefined || name === '' ? {} : { name }),
+    };
+  }
+  return {};
 }
 
 interface Crash {

@@ -255,7 +255,9 @@ function messageFrom(input: Input, at: number, first: string, inBlock: boolean):
     const text = lineAt(input, next);
     const words = bare(text);
     if (words === '' || header.test(text) || frameLine.test(text) || raisedLine.test(words)) break;
-    if (!inBlock && message.length < 40 && !/[\w,(]$/.test(message)) break;
+    // Debug pages put the type on a line of its own.
+    const parted = message === '' && /^Unable to allocate \d/.test(words);
+    if (!inBlock && !parted && message.length < 40 && !/[\w,(]$/.test(message)) break;
     if (
       /^(?:\[?\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:|\$ |bash: |real\t|exit=|\[\s*\d+\.\d+\]|During handling|The above exception|-- |=== |###)/.test(
         words,
