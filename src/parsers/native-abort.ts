@@ -261,6 +261,21 @@ const wordings: readonly Wording[] = [
   },
   {
     by: 'Go',
+    needle: 'VirtualAlloc of',
+    signal: 'SIGABRT',
+    variant: 'windows-commit-limit',
+    // ERROR_COMMITMENT_LIMIT and ERROR_NOT_ENOUGH_MEMORY
+    pattern: /runtime: VirtualAlloc of \d{1,19} bytes failed with errno=(?:1455|8)\b/,
+  },
+  {
+    by: 'Go',
+    needle: 'cannot map pages',
+    signal: 'SIGABRT',
+    unless: ({ input }) => mentions(input, /VirtualAlloc of \d{1,19} bytes failed/),
+    pattern: /fatal error: runtime: cannot map pages.{0,60}/,
+  },
+  {
+    by: 'Go',
     needle: 'cannot allocate memory',
     pattern:
       /(?:fatal error: |panic: |runtime: ).{0,80}cannot allocate (?:memory|heap metadata).{0,60}/,
@@ -289,6 +304,7 @@ const wordings: readonly Wording[] = [
   {
     by: 'Ruby',
     needle: 'NoMemoryError',
+    raises: true,
     pattern:
       /(?:failed to allocate memory )?\(?NoMemoryError\)?|\[FATAL\] failed to allocate memory/,
   },
@@ -392,6 +408,23 @@ const wordings: readonly Wording[] = [
     really:
       'a limit of threads or processes was reached (ulimit -u, pids.max); fewer BLAS threads (OPENBLAS_NUM_THREADS) help, more memory does not',
     pattern: /OpenBLAS blas_thread_init: pthread_create failed for thread \d+ of \d+: .{0,60}/,
+  },
+  {
+    by: 'jvm',
+    needle: 'pthread_create failed (EAGAIN)',
+    resource: 'threads',
+    raises: true,
+    really: 'a limit of threads or processes was reached (ulimit -u, pids.max)',
+    pattern: /Failed to start thread "[^"]{1,80}" - pthread_create failed \(EAGAIN\)/,
+  },
+  {
+    by: 'bcm2835',
+    needle: 'mmap failed: Cannot allocate memory',
+    resource: 'none',
+    raises: true,
+    really:
+      "the board's registers could not be mapped (a library older than the board, or no right to /dev/mem)",
+    pattern: /bcm2835\w{0,20}: .{0,40}mmap failed: Cannot allocate memory/,
   },
   {
     by: 'libgomp',
@@ -920,7 +953,7 @@ const wordings: readonly Wording[] = [
     needle: 'annot allocate memory',
     raises: true,
     pattern:
-      /(?<!\[Errno 12\] )(?<!Error: .{0,80})\b[Cc]annot allocate memory(?! in static TLS)(?! for the buffer pool)(?! for thread-local data)(?:.{0,60}os error 12\))?/,
+      /(?<!\[Errno 12\] )(?<!Error: .{0,80})(?<!bcm2835.{0,60})\b[Cc]annot allocate memory(?! in static TLS)(?! for the buffer pool)(?! for thread-local data)(?:.{0,60}os error 12\))?/,
   },
   {
     by: 'errno 12',

@@ -175,6 +175,19 @@ const wordings: readonly NoticeWording[] = [
   },
   {
     by: 'Jupyter',
+    needle: 'WARNING:root:kernel',
+    vanished: true,
+    pattern: /WARNING:root:kernel [0-9a-f-]{36} restarted/,
+    unless: ({ input }) => mentions(input, /session crashed after using all available RAM/),
+  },
+  {
+    by: 'Colab',
+    needle: 'session crashed for an unknown reason',
+    vanished: true,
+    pattern: /[Ss]ession crashed for an unknown reason/,
+  },
+  {
+    by: 'Jupyter',
     needle: 'Kernel died',
     signal: 'SIGKILL',
     pattern: /(?:DeadKernelError: )?Kernel died(?: before replying to kernel_info)?/,

@@ -6,8 +6,8 @@ import type { ProgramError } from '../model/evidence.ts';
 import type { StackFrame } from '../model/report.ts';
 import type { Input, Parser } from './parser.ts';
 import { stripPrefix } from './prefix.ts';
-import { isAdvice, lineAt, originOf, whenAt, wholeText } from './words/lines.ts';
-import { exceptionMeaning, type Meaning } from './words/meaning.ts';
+import { isAdvice, lineAt, mentions, originOf, whenAt, wholeText } from './words/lines.ts';
+import { exceptionMeaning, meaningOf, type Meaning } from './words/meaning.ts';
 import { arrayRequest, requestedBytes } from './words/sizes.ts';
 
 const id = 'python-traceback';
@@ -362,7 +362,7 @@ function joined(before: Raised, after: Raised, input: Input): boolean {
 }
 
 function factOf(chain: readonly Raised[], input: Input): ProgramError | undefined {
-  const judged = chain.map((one) => ({ one, meaning: meaningOfRaised(one) }));
+  const judged = chain.map((one) => ({ one, meaning: meaningOfRaised(one, input) }));
   const telling = judged.find(({ meaning }) => meaning !== undefined);
   const last = chain.at(-1)!;
   const chosen = telling?.one ?? last;
@@ -416,11 +416,17 @@ const outer = (chain: readonly Raised[]): readonly StackFrame[] =>
 
 /** Exceptions of pools, guards and shells: their own parsers read them. */
 const elsewhere =
-  /^OutOfMemoryError\b|BrokenProcessPool|TerminatedWorkerError|KilledWorker|WorkerLostError|ray\.exceptions|WorkerCrashedError|CalledProcessError.{0,4000}died with|ChildFailedError|ProcessExitedException|ProcessRaisedException|DataLoader worker|AirflowException.{0,200}Negsignal|ChildProcessCrash|NannyError|^java\.|^org\.apache\.spark\.|Py4J/;
+  /^OutOfMemoryError\b|\bNoMemoryError\b|RayOutOfMemoryError|BrokenProcessPool|TerminatedWorkerError|KilledWorker|WorkerLostError|ray\.exceptions|WorkerCrashedError|CalledProcessError.{0,4000}died with|ChildFailedError|ProcessExitedException|ProcessRaisedException|DataLoader worker|AirflowException.{0,200}Negsignal|ChildProcessCrash|NannyError|^java\.|^org\.apache\.spark\.|Py4J/;
 
-function meaningOfRaised(one: Raised): Meaning | undefined {
+/** A library built for other pages fails at its first allocation, whatever the machine has free. */
+const foreignPages = /<jemalloc>: Unsupported system page size/;
+
+function meaningOfRaised(one: Raised, input: Input): Meaning | undefined {
   const frames = one.frames.map(({ file, text }) => `${file ?? ''} ${text ?? ''}`).join(' ');
-  const meaning = exceptionMeaning(one.type, one.message);
+  const meaning =
+    one.type.endsWith('ArrowMemoryError') && mentions(input, foreignPages)
+      ? meaningOf('<jemalloc>: Unsupported system page size')
+      : exceptionMeaning(one.type, one.message);
   if (meaning?.resource === 'gpu' && /pin_memory|cudaHostAlloc/.test(frames.slice(-600)))
     return { resource: 'memory', variant: 'pinned-host-memory' };
   if (

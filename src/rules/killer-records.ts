@@ -143,7 +143,10 @@ const unique = (group: readonly KillerRecord[]): readonly KillerRecord[] => [
 
 function confidenceOf(group: Group, best: KillerRecord): Confidence {
   const named =
-    best.victim?.pid !== undefined || best.victim?.name !== undefined || best.subject !== undefined;
+    best.victimNearby !== true &&
+    (best.victim?.pid !== undefined ||
+      best.victim?.name !== undefined ||
+      best.subject !== undefined);
   if (best.witness === 'direct') return named ? 'certain' : 'strong';
   // A sticky, container-wide flag: with the exit status that fits it is more than the flag alone.
   const fits = group.some(

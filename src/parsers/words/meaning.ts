@@ -52,6 +52,12 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     ),
   ],
   [
+    /bcm2835\w{0,20}: .{0,40}mmap failed: Cannot allocate memory/,
+    lie(
+      "the board's registers could not be mapped (a library older than the board, or no right to /dev/mem)",
+    ),
+  ],
+  [
     /System limit for number of file watchers|inotify(?:_add_watch|_init)?.{0,60}(?:No space left|limit)/i,
     {
       resource: 'descriptors',
@@ -89,7 +95,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     { resource: 'memory', variant: 'tensorflow-cpu' },
   ],
   [
-    /out of memory(?: error)? on (?:GPU|device|cuda)|(?:on|of) (?:GPU|device)(?: ordinal)? \d|\bGPU memory\b.{0,80}(?:exhausted|insufficient|allocat)|cudaMalloc(?:Async|Managed)? .{0,20}failed|cuMemAlloc|CUDA (?:driver error|failure|Error)[: ].{0,20}out of memory|cudaError ?(?:2\b|\(2\))|in CUDA queue|No available memory for the cache blocks|JaxRuntimeError: RESOURCE_EXHAUSTED|torch\.cuda\.OutOfMemory|NVENC.{0,80}out of memory|OpenEncodeSessionEx failed: out of memory|CUDA out of memory|HIP out of memory|XPU out of memory|NPU out of memory|MPS backend out of memory|(?:CUDA|HIP) error: (?:out of memory|memory allocation)|cuda runtime error ?\(2\)|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|hipErrorOutOfMemory|CUDNN_STATUS_ALLOC_FAILED|CUBLAS_STATUS_ALLOC_FAILED|CUSOLVER_STATUS_ALLOC_FAILED|CUFFT_ALLOC_FAILED|CURAND_STATUS_ALLOCATION_FAILED|cupy(?:_backends)?\.cuda|OUT_OF_DEVICE_MEMORY|out of (?:GPU|device|video|graphics) memory|(?:GPU|VRAM|video memory) (?:is )?(?:out of memory|exhausted|OOM)|ggml_(?:backend_)?cuda|MEM_OBJECT_ALLOCATION_FAILURE|CL_OUT_OF_RESOURCES|clEnqueue\w{1,40} failed: OUT_OF_RESOURCES|rmm.{0,60}(?:out_of_memory|bad_alloc)|thrust::[\w:]{0,40}bad_alloc|out_of_memory: CUDA|bad_alloc.{0,120}(?:CUDA|cuda|rmm)|(?:RESOURCE_EXHAUSTED|ResourceExhausted).{0,400}(?:device:GPU|GPU_\d+_bfc|HBM|hbm|TPU|tpu|CUDA|while trying to allocate)|XlaRuntimeError: RESOURCE_EXHAUSTED|OOM when allocating tensor|NCCL.{0,60}out of memory|torch\.OutOfMemoryError|torch\.cuda\.OutOfMemoryError|D3D12?.{0,40}E_OUTOFMEMORY|DXGI_ERROR_DEVICE|Metal.{0,60}kIOGPUCommandBufferCallbackErrorOutOfMemory|kIOGPUCommandBufferCallbackErrorOutOfMemory|NvMapMemAlloc|nvmap.{0,40}alloc|not enough (?:GPU|video) memory/i,
+    /out of memory(?: error)? on (?:GPU|device|cuda)|(?:on|of) (?:GPU|device)(?: ordinal)? \d|\bGPU memory\b.{0,80}(?:exhausted|insufficient|allocat)|cudaMalloc(?:Async|Managed)? .{0,20}failed|cuMemAlloc|CUDA (?:driver error|failure|Error)[: ].{0,20}out of memory|cudaError ?(?:2\b|\(2\))|in CUDA queue|No available memory for the cache blocks|JaxRuntimeError: RESOURCE_EXHAUSTED|torch\.cuda\.OutOfMemory|NVENC.{0,80}out of memory|OpenEncodeSessionEx failed: out of memory|CUDA out of memory|HIP out of memory|XPU out of memory|NPU out of memory|MPS backend out of memory|(?:CUDA|HIP) error: (?:out of memory|memory allocation)|cuda runtime error ?\(2\)|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|hipErrorOutOfMemory|CUDNN_STATUS_ALLOC_FAILED|CUBLAS_STATUS_ALLOC_FAILED|CUSOLVER_STATUS_ALLOC_FAILED|CUFFT_ALLOC_FAILED|CURAND_STATUS_ALLOCATION_FAILED|cupy(?:_backends)?\.cuda|OUT_OF_DEVICE_MEMORY|out of (?:GPU|device|video|graphics) memory|(?:GPU|VRAM|video memory) (?:is )?(?:out of memory|exhausted|OOM)|ggml_(?:backend_)?cuda|MEM_OBJECT_ALLOCATION_FAILURE|CL_OUT_OF_RESOURCES|clEnqueue\w{1,40} failed: OUT_OF_RESOURCES|rmm.{0,60}(?:out_of_memory|bad_alloc)|thrust::[\w:]{0,40}bad_alloc|out_of_memory: CUDA|bad_alloc.{0,120}(?:CUDA|cuda|rmm)|(?:RESOURCE_EXHAUSTED|ResourceExhausted).{0,400}(?:device:GPU|GPU_\d+_bfc|HBM|hbm|TPU|tpu|CUDA|while trying to allocate)|XlaRuntimeError: RESOURCE_EXHAUSTED|OOM when allocating tensor|NCCL.{0,60}out of memory|Dst tensor is not initialized|torch\.OutOfMemoryError|torch\.cuda\.OutOfMemoryError|D3D12?.{0,40}E_OUTOFMEMORY|DXGI_ERROR_DEVICE|Metal.{0,60}kIOGPUCommandBufferCallbackErrorOutOfMemory|kIOGPUCommandBufferCallbackErrorOutOfMemory|NvMapMemAlloc|nvmap.{0,40}alloc|not enough (?:GPU|video) memory/i,
     { resource: 'gpu' },
   ],
   [
@@ -129,7 +135,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   ],
   // Other limits that are no memory ---------------------------------------------------------------------------
   [
-    /can't start new thread|unable to create (?:new )?native thread|pthread_create.{0,60}(?:Resource temporarily unavailable|EAGAIN|failed)|failed to (?:create|spawn) (?:a )?(?:new )?(?:OS )?thread|Thread creation failed|newosproc|fork(?:: retry)?: (?:retry: )?Resource temporarily unavailable|BlockingIOError: \[Errno 11\]/i,
+    /can't start new thread|pthread_create failed \(EAGAIN\)|unable to create (?:new )?native thread|pthread_create.{0,60}(?:Resource temporarily unavailable|EAGAIN|failed)|failed to (?:create|spawn) (?:a )?(?:new )?(?:OS )?thread|Thread creation failed|newosproc|fork(?:: retry)?: (?:retry: )?Resource temporarily unavailable|BlockingIOError: \[Errno 11\]/i,
     {
       resource: 'threads',
       really:
