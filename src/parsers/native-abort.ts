@@ -667,6 +667,35 @@ const wordings: readonly Wording[] = [
   },
   {
     by: 'ggml',
+    needle: ' buffer of size ',
+    resource: 'gpu',
+    raises: true,
+    pattern:
+      /failed to allocate (?:Metal|CUDA|ROCm|Vulkan|SYCL|OpenCL)\d{0,3} buffer of size \d{1,19}/,
+  },
+  {
+    by: 'ggml',
+    needle: 'failed to allocate CPU buffer',
+    pattern: /failed to allocate CPU buffer of size \d{1,19}/,
+  },
+  {
+    by: 'mlock',
+    needle: 'mlock',
+    resource: 'none',
+    raises: true,
+    really: 'the limit of locked memory was reached (ulimit -l), not the memory',
+    pattern: /\bmlock(?:all|2)?\b.{0,120}Cannot allocate memory/,
+  },
+  {
+    by: 'Elasticsearch',
+    needle: 'nable to lock JVM ',
+    resource: 'none',
+    raises: true,
+    really: 'the limit of locked memory was reached (ulimit -l), not the memory',
+    pattern: /[Uu]nable to lock JVM [Mm]emory: error=12/,
+  },
+  {
+    by: 'ggml',
     needle: 'failed to allocate buffer of size',
     pattern:
       /ggml_(?:backend_cpu\w{0,60}|aligned_malloc|tallocr?\w{0,40}): failed to allocate buffer of size \d{1,19}/,
@@ -953,7 +982,7 @@ const wordings: readonly Wording[] = [
     needle: 'annot allocate memory',
     raises: true,
     pattern:
-      /(?<!\[Errno 12\] )(?<!Error: .{0,80})(?<!bcm2835.{0,60})\b[Cc]annot allocate memory(?! in static TLS)(?! for the buffer pool)(?! for thread-local data)(?:.{0,60}os error 12\))?/,
+      /(?<!\[Errno 12\] )(?<!Error: .{0,80})(?<!(?:bcm2835|\bmlock(?:all|2)?\b|lock JVM [Mm]emory).{0,120})\b[Cc]annot allocate memory(?! in static TLS)(?! for the buffer pool)(?! for thread-local data)(?:.{0,60}os error 12\))?/,
   },
   {
     by: 'errno 12',

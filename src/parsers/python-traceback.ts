@@ -120,15 +120,19 @@ const raisedLine =
 
 /** What logs put before a line, and pytest (`E   `), exception groups (`  | `), torchrun (`[rank0]: `), worker names. */
 function bare(text: string): string {
-  return text
-    .replace(/^[\s|+]*(?:\|[\s|+]*)?/, '')
-    .replace(/^E {1,12}(?=[A-Za-z])/, '')
-    .replace(
-      /^(?:\[(?:default\d{1,4}\]:\[)?rank ?\d{1,5}\]:? ?|\[\d{1,4},\d{1,5}\]<std(?:err|out)>:|[\w.-]{1,40} +\| +|\((?:pid|[A-Za-z][\w .]{0,40} pid)=\d{1,9}[^)]{0,60}\) )+/,
-      '',
-    )
-    .replace(/^[-*]\s+/, '')
-    .trim();
+  return (
+    text
+      // pytest's own crash, and a worker's traceback within it
+      .replace(/^INTERNALERROR> ?(?:E {1,80})?/, '')
+      .replace(/^[\s|+]*(?:\|[\s|+]*)?/, '')
+      .replace(/^E {1,12}(?=[A-Za-z])/, '')
+      .replace(
+        /^(?:\[(?:default\d{1,4}\]:\[)?rank ?\d{1,5}\]:? ?|\[\d{1,4},\d{1,5}\]<std(?:err|out)>:|[\w.-]{1,40} +\| +|\((?:pid|[A-Za-z][\w .]{0,40} pid)=\d{1,9}[^)]{0,60}\) )+/,
+        '',
+      )
+      .replace(/^[-*]\s+/, '')
+      .trim()
+  );
 }
 
 /** The words after time, level and logger name. */

@@ -126,7 +126,7 @@ const requestWordings: readonly RegExp[] = [
   /VirtualAlloc of (\d{1,19}) bytes failed/,
   /unable to mmap (\d{1,19}) bytes/,
   /\b(?:malloc|mmap)\((\d{5,19})\)/,
-  /failed to allocate buffer of size (\d{1,19})/,
+  /failed to allocate (?:\w{1,12} )?buffer of size (\d{1,19})/,
   /attempted to allocate {1,6}(\d[\d.]* ?[KMGT]i?B)/,
   /requires more system memory \(([\d.]+ ?[KMGT]i?B)\)/,
   /allocating (\d{1,19}) bytes/,
