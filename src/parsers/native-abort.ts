@@ -371,6 +371,13 @@ const wordings: readonly Wording[] = [
     pattern: /^Out of memory\.$|Process terminated\. Out of memory\./,
   },
   {
+    // Where no Python is in between (C++, Android): an error that the caller may survive.
+    by: 'OpenCV',
+    needle: 'nsufficient memory (Failed to allocate',
+    raises: true,
+    pattern: /OpenCV Error: Insufficient memory \(Failed to allocate \d{1,19} bytes\)/,
+  },
+  {
     by: 'MATLAB',
     needle: 'Out of memory. ',
     raises: true,
@@ -1058,7 +1065,7 @@ function isElsewhere(line: string, { match, passage }: Found): boolean {
     /(?:(?<!java\.[\w.]{0,40})(?<![A-Za-z0-9])[A-Z]\w{0,60}(?:Error|Exception)(?:\(['"]?|: ?)|\[Errno \d+\] ?)[^`]{0,190}$/.test(
       before,
     ) ||
-    /\[enforce fail at|os::commit_memory|__vm_enough_memory|OutOfMemoryError(?!\(\))|errno=12|page allocation failure/.test(
+    /\[enforce fail at|os::commit_memory|__vm_enough_memory|(?<!cv::)OutOfMemoryError(?!\(\))|errno=12|page allocation failure/.test(
       line,
     )
   );

@@ -135,9 +135,23 @@ function bare(text: string): string {
   );
 }
 
+/** `[batch] `, `[worker-3] `: names of whose output it is. Not a level, which says more. */
+const tags =
+  /^(?:\[(?!(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\])[A-Za-z][\w.\/-]{0,40}\] ){1,3}(?=\S)/i;
+
 /** The words after time, level and logger name. */
 function withoutLogPrefix(text: string): string {
-  const words = bare(stripPrefix(bare(stripPrefix(bare(text)).text)).text);
+  const words = bare(
+    stripPrefix(
+      bare(
+        stripPrefix(
+          bare(text)
+            .replace(/^\d{1,7} (?=\[)/, '')
+            .replace(tags, ''),
+        ).text,
+      ),
+    ).text,
+  );
   const match =
     /^(?:.{0,160}?(?:\b(?:ERROR|CRITICAL|FATAL|WARN(?:ING)?|INFO|DEBUG|error|fatal)\b|[\w-]{1,60}\[[\w.-]{1,40}\])[^A-Za-z"'`]{0,40}?(?:\[[\w.:/-]{1,80}\] ?|[\w.]{1,80}(?::\d{1,6})? ?[-:|] ?){0,3})((?:[A-Za-z_]\w*\.)*_?[A-Z]\w*(?:Error|Exception|Pool|Worker)\b.*)$/.exec(
       words,

@@ -16,7 +16,7 @@ export const allocFailureAbort = defineRule({
 });
 
 /** Those that speak through an exception: their words without its type are what a person quotes. */
-const quoted = new Set(['numpy', 'PyTorch', 'DuckDB']);
+const quoted = new Set(['numpy', 'PyTorch', 'DuckDB', 'OpenCV']);
 
 function judge(
   [abort, ...again]: readonly [ProgramAbort, ...ProgramAbort[]],

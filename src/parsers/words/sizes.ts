@@ -123,6 +123,7 @@ const requestWordings: readonly RegExp[] = [
   /(?:failed|unable|cannot|could not|can't|tried|trying|attempt(?:ing)?) to (?:map|allocate|alloc|reserve|commit|malloc|realloc)(?: memory:?)? (?:block of )?(\d{1,19})(?: ?bytes?\b| ?B\b)/i,
   /(?:cannot|can't|could not|couldn't|unable to|failed to) (?:re)?allocate (\d{1,19}) bytes/i,
   /cannot allocate (\d{1,19})-byte block/,
+  /Could not allocate metaspace: (\d{1,19}) bytes/,
   /VirtualAlloc of (\d{1,19}) bytes failed/,
   /unable to mmap (\d{1,19}) bytes/,
   /\b(?:malloc|mmap)\((\d{5,19})\)/,
