@@ -137,7 +137,7 @@ function bare(text: string): string {
 
 /** `[batch] `, `[worker-3] `: names of whose output it is. Not a level, which says more. */
 const tags =
-  /^(?:\[(?!(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\])[A-Za-z][\w.\/-]{0,40}\] ){1,3}(?=\S)/i;
+  /^(?:\[(?!(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\])[A-Za-z][\w./-]{0,40}\] ){1,3}(?=\S)/i;
 
 /** The words after time, level and logger name. */
 function withoutLogPrefix(text: string): string {
