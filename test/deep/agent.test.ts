@@ -15,7 +15,19 @@ const found = [...pythons()].filter(([version]) => version.startsWith('3.'));
 const reason = found.length === 0 ? 'needs CPython 3.6 to 3.13' : noAgent(found[0]?.[1] ?? '');
 
 /** Seconds each, and those that take a minute and more. CORONER_CPYTHON=short runs of the latter two, with one CPython. */
-const suites = ['test_gc', 'test_ctypes', 'test_fork1', 'test_mmap', 'test_tracemalloc'];
+const suites = [
+  'test_gc',
+  'test_ctypes',
+  'test_fork1',
+  'test_memoryio',
+  'test_memoryview',
+  'test_mmap',
+  'test_thread',
+  'test_threadedtempfile',
+  'test_threading_local',
+  'test_threadsignals',
+  'test_tracemalloc',
+];
 const longSuites = [
   'test_threading',
   'test_multiprocessing_fork',
@@ -31,7 +43,7 @@ const leftOut = (version: string, suite: string): boolean =>
 
 describe.skipIf(reason)(`CPython's own tests${reason ? ` (${reason})` : ''}`, () => {
   const cases = found
-    .filter(([version]) => /^3\.(?:8|11|13)\./.test(version))
+    .filter(([version]) => /^3\.(?:8|9|1[0-3])\./.test(version))
     .flatMap(([version, python]) =>
       [...suites, ...longSuites]
         .filter((suite) => {
