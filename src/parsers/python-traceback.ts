@@ -107,7 +107,7 @@ function asGiven(fact: ProgramError, given: Input): ProgramError {
 
 const header =
   /(?:Traceback|Exception Group Traceback) \((?:most recent call last|innermost last)\)/;
-const frameLine = /^(.*?)\bFile "([^"]{1,1000})", line (\d{1,9})(?:, in ([^\n]{1,300}))?/;
+const frameLine = /^(.*?)\bFile "([^"]{0,1000})", line (\d{1,9})(?:, in ([^\n]{1,300}))?/;
 const ipythonFrame =
   /^\s*(?:File )?(~?[^\s:]{0,500}\.py|<ipython-input-[\w-]{1,60}>|\/[^\s:]{1,500}):(\d{1,7}), in ([\w.<>]{1,120})/;
 const ipythonOldFrame = /^\s*([~/.<\w][^\s]{0,500}) in ([\w.<>]{1,120})\(.{0,300}\)\s*$/;
@@ -223,7 +223,12 @@ function frameOf(text: string, input: Input, at: number, block: Block | null): S
   const cpython = frameLine.exec(text);
   if (cpython !== null) {
     const [, , file = '', line, name] = cpython;
-    return frame(name ?? '<module>', file, Number(line), sourceAfter(input, at));
+    return frame(
+      name ?? '<module>',
+      file === '' ? '<unknown>' : file,
+      Number(line),
+      sourceAfter(input, at),
+    );
   }
   if (block === null) return null;
   const named = ipythonFrame.exec(text);
