@@ -37,6 +37,17 @@ const kills: readonly KillerWording[] = [
     }),
   },
   {
+    ...docker,
+    needle: '"oom"',
+    pattern:
+      /"status": ?"oom", ?"id": ?"(?<subject>[0-9a-f]{12,64})"(?:.{0,600}?"name": ?"(?<cgroup>[\w.-]{1,100})")?/,
+    says: 'the event stream of Docker has an oom event of the container',
+    refine: ({ groups }, { victim: _ignored, ...record }) => ({
+      ...record,
+      subject: groups['cgroup'] ?? groups['subject']!,
+    }),
+  },
+  {
     by: 'containerd',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',

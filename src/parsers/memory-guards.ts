@@ -36,6 +36,17 @@ const wordings: readonly KillerWording[] = [
         : { ...rest, victim: { pid: integer(uid)!, name: subject } };
     },
   },
+  // 0.x: `Killing process 200 (python3)`; words so plain are earlyoom's only below its own warning
+  {
+    ...guard,
+    by: 'earlyoom',
+    needle: 'illing process',
+    pattern: /(?:^|\s)Killing process (?<pid>\d{1,9}) \((?<name>[^()]{1,64})\)\s*$/,
+    span: 1,
+    says: 'earlyoom (an early version) names the process that it killed',
+    refine: ({ input }, record) =>
+      mentions(input, /Out of memory! avail:|earlyoom v?\d/) ? record : undefined,
+  },
   // 1.0.x: `Killing process 'bash' with signal 15, pid: 5874, badness: 538, VmRSS: 3160 MiB`
   {
     ...guard,
@@ -72,6 +83,16 @@ const wordings: readonly KillerWording[] = [
     pattern:
       /oomd kill: [\d.]{1,12} [\d.]{1,12} [\d.]{1,12} (?<subject>\S{1,400}) (?<used>\d{1,18}) ruleset:\[.{0,200}?\]/,
     says: 'oomd names the cgroup that it killed and the rule that fired',
+  },
+  // its own log, where the line above is cut off
+  {
+    ...guard,
+    by: 'oomd',
+    witness: 'indirect',
+    needle: 'BaseKillPlugin',
+    pattern:
+      /BaseKillPlugin\.cpp:\d{1,5}\] Trying to kill (?:\/sys\/fs\/cgroup\/)?(?<subject>\S{1,400})/,
+    says: 'oomd tells which cgroup it is about to kill',
   },
   {
     ...guard,

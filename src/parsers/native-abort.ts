@@ -1062,6 +1062,10 @@ function isElsewhere(line: string, { match, passage }: Found): boolean {
   const before = passage.slice(Math.max(0, match.index - 200), match.index);
   return (
     isAdvice(before) ||
+    // mlock is refused with ENOMEM at the limit of locked memory (ulimit -l): nothing ran out, and most go on without
+    /\b(?:m(?:un)?lock(?:all|2)?\b|lock(?:ing)? (?:\w{1,12} ){0,2}memory\b)[^\n]{0,100}$/i.test(
+      before,
+    ) ||
     /(?:(?<!java\.[\w.]{0,40})(?<![A-Za-z0-9])[A-Z]\w{0,60}(?:Error|Exception)(?:\(['"]?|: ?)|\[Errno \d+\] ?)[^`]{0,190}$/.test(
       before,
     ) ||
