@@ -7,6 +7,7 @@ def load_everything():
     chunks = []
     while True:
         chunks.append(bytearray(b"x" * CHUNK))
+        sum(range(300_000))  # What a real program does in between.
 
 
 load_everything()

@@ -172,6 +172,8 @@ const whoseLimit: Unknown = {
     'grep -E "address space|data size" /proc/PID/limits; sysctl vm.overcommit_memory vm.max_map_count; free -b',
 };
 
+const beyondAnyMachineBytes = 2 ** 40;
+
 function remedies(error: ProgramError): readonly Remedy[] {
   const list: Remedy[] = [];
   const text =
@@ -193,8 +195,21 @@ function remedies(error: ProgramError): readonly Remedy[] {
         'fork() must be able to promise a copy of the whole parent. subprocess without preexec_fn uses vfork (3.10 and later), a forkserver started early is small; vm.overcommit_memory=1 or more swap lifts the refusal.',
       command: 'sysctl vm.overcommit_memory; free -m',
     });
+  const isBeyondAny = (error.requestBytes ?? 0) >= beyondAnyMachineBytes;
+  if (error.array !== undefined && isBeyondAny)
+    list.push({
+      title: 'Check the shape that is asked for',
+      detail: `${size} for one array is rarely meant: a wrong axis, an outer product or a join of everything with everything makes such shapes.`,
+      command: null,
+    });
   const smaller = /float64|complex128|int64|datetime64|<f8|<i8/.exec(error.array?.dtype ?? '')?.[0];
-  if (error.array !== undefined && error.requestBytes !== undefined && smaller !== undefined)
+  // Half of what no machine has is no help.
+  if (
+    error.array !== undefined &&
+    error.requestBytes !== undefined &&
+    smaller !== undefined &&
+    !isBeyondAny
+  )
     list.push({
       title: `Halve it: a 4-byte type instead of ${error.array.dtype}`,
       detail: `${size} as ${error.array.dtype} is ${formatBytes(error.requestBytes / 2)} in the type half as wide (float32, int32), if that precision does.`,
