@@ -15,9 +15,6 @@ export const allocFailureAbort = defineRule({
     ),
 });
 
-/** Those that speak through an exception: their words without its type are what a person quotes. */
-const quoted = new Set(['numpy', 'PyTorch', 'DuckDB', 'OpenCV']);
-
 function judge(
   [abort, ...again]: readonly [ProgramAbort, ...ProgramAbort[]],
   limits: readonly StatedLimit[],
@@ -39,7 +36,7 @@ function judge(
     confidence:
       abort.indirect === true
         ? 'weak'
-        : !quoted.has(abort.by) && (abort.signal !== undefined || abort.requestBytes !== undefined)
+        : abort.signal !== undefined || abort.requestBytes !== undefined
           ? 'certain'
           : 'strong',
     ...(abort.variant === undefined ? {} : { variant: abort.variant }),
