@@ -209,6 +209,17 @@ function ownOf(counts) {
   return sum;
 }
 
+/** The workload as arguments: the process that measures it stays bare. */
+const measured = (env, command, script, argument) => [
+  '/usr/bin/env',
+  ...Object.entries(env)
+    .filter(([name]) => /^(LD_PRELOAD|CORONER_AGENT_)/.test(name))
+    .map(([name, value]) => `${name}=${value}`),
+  `W7_DIR=${scratch}`,
+  ...command,
+  script,
+  argument,
+];
 // time(1) of the shell: user and system seconds of the child and all it waited for, and its peak.
 function time(variant, script, argument, longestMs = deadline - performance.now()) {
   const { env, command, folder } = variants[variant](false);
@@ -227,15 +238,7 @@ except subprocess.TimeoutExpired:
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 sys.stderr.write("%d %f %d" % (child.returncode, used.ru_utime + used.ru_stime, used.ru_maxrss))`,
       String(Math.max(0.1, longestMs / 1000)),
-      // The measuring process itself stays bare.
-      '/usr/bin/env',
-      ...Object.entries(env)
-        .filter(([name]) => /^(LD_PRELOAD|CORONER_AGENT_)/.test(name))
-        .map(([name, value]) => `${name}=${value}`),
-      `W7_DIR=${scratch}`,
-      ...command,
-      script,
-      argument,
+      ...measured(env, command, script, argument),
     ],
     { ...common, env: process.env },
   );
@@ -292,14 +295,7 @@ print(most if child.returncode == 0 else 0)`,
       agentLibrary,
       String(mappedBytes(agentLibrary)),
       String(Math.max(0.1, longestMs / 1000)),
-      '/usr/bin/env',
-      ...Object.entries(env)
-        .filter(([name]) => /^(LD_PRELOAD|CORONER_AGENT_)/.test(name))
-        .map(([name, value]) => `${name}=${value}`),
-      `W7_DIR=${scratch}`,
-      ...command,
-      script,
-      argument,
+      ...measured(env, command, script, argument),
     ],
     { ...common, env: process.env },
   );

@@ -88,16 +88,13 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
         worker = started;
         finished = new Promise((resolve) => {
           started.once('exit', () => resolve());
-          // Its last word: what it takes to end the thread is nobody's business.
-          started.on('message', ({ what }: LookReply) => {
-            if (what === 'ended') resolve();
+          started.on('message', (reply: LookReply) => {
+            // Its last word: what it takes to end the thread is nobody's business.
+            if (reply.what === 'ended') resolve();
+            else if (reply.what === 'note') note(reply.text, reply.pid);
+            else if (reply.what === 'held') hold(reply.pid, reply.mostMs);
+            else say(reply.pid, reply.why, reply.forRoom ? withoutRoom : undefined);
           });
-        });
-        started.on('message', (reply: LookReply) => {
-          if (reply.what === 'ended') return;
-          if (reply.what === 'note') note(reply.text, reply.pid);
-          else if (reply.what === 'held') hold(reply.pid, reply.mostMs);
-          else say(reply.pid, reply.why, reply.forRoom ? withoutRoom : undefined);
         });
         started.on('error', (error) => note(`last look: ${error.message}`));
         // The run must never wait for its watcher.

@@ -172,7 +172,8 @@ const whoseLimit: Unknown = {
     'grep -E "address space|data size" /proc/PID/limits; sysctl vm.overcommit_memory vm.max_map_count; free -b',
 };
 
-const beyondAnyMachineBytes = 2 ** 40;
+/** An array of this size is more often a wrong shape than a large need; half of it fits nowhere either. */
+const rarelyMeantBytes = 2 ** 40;
 
 function remedies(error: ProgramError): readonly Remedy[] {
   const list: Remedy[] = [];
@@ -195,20 +196,19 @@ function remedies(error: ProgramError): readonly Remedy[] {
         'fork() must be able to promise a copy of the whole parent. subprocess without preexec_fn uses vfork (3.10 and later), a forkserver started early is small; vm.overcommit_memory=1 or more swap lifts the refusal.',
       command: 'sysctl vm.overcommit_memory; free -m',
     });
-  const isBeyondAny = (error.requestBytes ?? 0) >= beyondAnyMachineBytes;
-  if (error.array !== undefined && isBeyondAny)
+  const isRarelyMeant = (error.requestBytes ?? 0) >= rarelyMeantBytes;
+  if (error.array !== undefined && isRarelyMeant)
     list.push({
       title: 'Check the shape that is asked for',
       detail: `${size} for one array is rarely meant: a wrong axis, an outer product or a join of everything with everything makes such shapes.`,
       command: null,
     });
   const smaller = /float64|complex128|int64|datetime64|<f8|<i8/.exec(error.array?.dtype ?? '')?.[0];
-  // Half of what no machine has is no help.
   if (
     error.array !== undefined &&
     error.requestBytes !== undefined &&
     smaller !== undefined &&
-    !isBeyondAny
+    !isRarelyMeant
   )
     list.push({
       title: `Halve it: a 4-byte type instead of ${error.array.dtype}`,
