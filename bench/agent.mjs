@@ -220,6 +220,7 @@ const measured = (env, command, script, argument) => [
   script,
   argument,
 ];
+
 // time(1) of the shell: user and system seconds of the child and all it waited for, and its peak.
 function time(variant, script, argument, longestMs = deadline - performance.now()) {
   const { env, command, folder } = variants[variant](false);
