@@ -55,7 +55,8 @@ export function tellingCurve(incident: Incident, recording: Recording): Curve | 
   const virtual =
     limit?.owner === 'rlimit' && (limit.path === 'RLIMIT_AS' || limit.path === undefined);
   const points = pointsOf(process.samples, virtual ? 'vmBytes' : 'rssBytes');
-  return points.length < 2
+  // A level line tells nothing that its figure among the answers does not.
+  return points.every(({ bytes }) => bytes === points[0]?.bytes)
     ? undefined
     : {
         title: `${virtual ? 'Address space' : 'Memory'} of ${process.name} (pid ${process.pid})`,
