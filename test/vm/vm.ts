@@ -161,7 +161,10 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
     'bin',
     'python-hook',
     'rehearsal',
-    'dist',
+    // As the package has it: all in one, with nothing of node_modules.
+    'dist/agent',
+    'dist/bundle',
+    'dist/report',
     'package.json',
     'agent',
     'docs/causes',
@@ -173,15 +176,6 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
   for (const name of copied)
     if (existsSync(join(root, name)))
       cpSync(join(root, name), join(checkout, name), { recursive: true, dereference: true });
-  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
-  for (const name of Object.keys(dependencies))
-    if (existsSync(join(root, 'node_modules', name)))
-      cpSync(join(root, 'node_modules', name), join(checkout, 'node_modules', name), {
-        recursive: true,
-        dereference: true,
-      });
   const disk = (name: string, mib: number): string => {
     const file = join(work, name);
     writeFileSync(file, '');
