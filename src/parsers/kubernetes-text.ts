@@ -84,6 +84,17 @@ const kills: readonly KillerWording[] = [
     refine: oomKilled,
   },
   {
+    // before 1.0
+    by: 'kubernetes',
+    cause: 'kernel-cgroup-oom',
+    owner: 'cgroup',
+    witness: 'indirect',
+    needle: 'OOM Killed',
+    pattern: /["']?[Rr]eason["']?[ :=]{1,3}["']?OOM Killed\b/,
+    says: 'Kubernetes gives OOM Killed as the reason: a process of the container was killed at its memory limit',
+    refine: oomKilled,
+  },
+  {
     by: 'kubernetes',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
@@ -102,6 +113,16 @@ const kills: readonly KillerWording[] = [
     needle: 'Created an OOM event in container',
     pattern: /Created an OOM event in container "?(?<cgroup>[^\s"]{1,400})/,
     says: 'cAdvisor in the kubelet saw a kill in the cgroup',
+    // The root cgroup has no limit: what reached its end there is the machine.
+    refine: ({ groups }, record) => {
+      if (groups['cgroup'] !== '/') return record;
+      const { victim: _root, ...rest } = record;
+      return {
+        ...rest,
+        cause: 'kernel-global-oom',
+        says: 'cAdvisor in the kubelet saw a kill in the root cgroup: the whole node was out of memory',
+      };
+    },
   },
   {
     by: 'kubernetes',

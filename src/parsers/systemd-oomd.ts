@@ -11,7 +11,7 @@ const wordings: readonly KillerWording[] = [
     needle: 'due to memory used',
     variant: 'swap',
     pattern:
-      /(?:Killed|Marked) (?<subject>\S{1,500}) (?:for killing )?due to memory used \((?<used>\d{1,18})\) \/ total \(\d{1,18}\) and swap used \(\d{1,18}\) \/ total \(\d{1,18}\) being more than [\d.]{1,8}%/,
+      /(?:Killed|Marked) (?<subject>\S{1,500}) (?:for killing )?due to memory used \(\d{1,18}\) \/ total \(\d{1,18}\) and swap used \(\d{1,18}\) \/ total \(\d{1,18}\) being more than [\d.]{1,8}%/,
     says: 'systemd-oomd killed the cgroup because swap was nearly full',
   },
   {

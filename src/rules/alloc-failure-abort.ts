@@ -15,6 +15,9 @@ export const allocFailureAbort = defineRule({
     ),
 });
 
+/** Those that speak through an exception: their words without its type are what a person quotes. */
+const quoted = new Set(['numpy', 'PyTorch', 'DuckDB', 'OpenCV']);
+
 function judge(
   [abort, ...again]: readonly [ProgramAbort, ...ProgramAbort[]],
   limits: readonly StatedLimit[],
@@ -36,7 +39,7 @@ function judge(
     confidence:
       abort.indirect === true
         ? 'weak'
-        : abort.signal !== undefined || abort.requestBytes !== undefined
+        : !quoted.has(abort.by) && (abort.signal !== undefined || abort.requestBytes !== undefined)
           ? 'certain'
           : 'strong',
     ...(abort.variant === undefined ? {} : { variant: abort.variant }),

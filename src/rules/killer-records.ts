@@ -143,7 +143,10 @@ const unique = (group: readonly KillerRecord[]): readonly KillerRecord[] => [
 
 function confidenceOf(group: Group, best: KillerRecord): Confidence {
   const named =
-    best.victim?.pid !== undefined || best.victim?.name !== undefined || best.subject !== undefined;
+    best.victimNearby !== true &&
+    (best.victim?.pid !== undefined ||
+      best.victim?.name !== undefined ||
+      best.subject !== undefined);
   if (best.witness === 'direct') return named ? 'certain' : 'strong';
   // A sticky, container-wide flag: with the exit status that fits it is more than the flag alone.
   const fits = group.some(
@@ -161,7 +164,7 @@ function headline(
 ): string {
   const named = victim.pid !== undefined || victim.name !== undefined;
   const who = named
-    ? `${nameOf(victim)}${label === undefined ? '' : ` of ${short(label)}`}`
+    ? `${victim.name === undefined ? `process ${victim.pid}` : nameOf(victim)}${label === undefined ? '' : ` of ${short(label)}`}`
     : label === undefined
       ? null
       : short(label);
@@ -174,9 +177,12 @@ function headline(
   ].join(', ');
   const tail = figures === '' ? '' : ` (${figures})`;
   if (best.death === 'slow')
-    return `${who ?? 'The process'} was over its memory quota and waited instead of working${tail}, says ${by}`;
+    return `${named && victim.name === undefined ? capital(who ?? '') : (who ?? 'The process')} was over its memory quota and waited instead of working${tail}, says ${by}`;
   switch (best.cause) {
     case 'kernel-cgroup-oom':
+      // systemd counts kills in the unit: whose limit it was, or the machine's end, it does not say
+      if (best.by === 'systemd' && limit?.bytes == null)
+        return `The kernel's OOM killer killed a process${who === null ? '' : ` of ${who}`}${tail}, says systemd`;
       return `The kernel killed ${who ?? 'a process of the container'} at its memory limit${tail}, says ${by}`;
     case 'kernel-global-oom':
     case 'kernel-cpuset-oom':
@@ -186,7 +192,11 @@ function headline(
     case 'userspace-oom-daemon':
       return `${by} killed ${who ?? 'the process'} to free memory${tail}`;
     case 'jetsam':
-      return `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${tail}`;
+      return best.variant === 'per-process-limit' ||
+        best.variant === 'highwater' ||
+        limit?.bytes != null
+        ? `The kernel of macOS or iOS killed ${who ?? 'the process'} (jetsam): it was over its own memory limit${tail}`
+        : `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${tail}`;
     default:
       return `${by} ended ${who ?? 'the process'} at its memory limit${tail}`;
   }

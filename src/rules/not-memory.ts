@@ -193,14 +193,23 @@ function otherReason(notice: DeathNotice): Finding {
             command: 'df -h /dev/shm',
           },
         ]
-      : [
-          {
-            title: 'Look at what it was doing, not at its memory',
-            detail:
-              'A timeout means that it was slow or stuck. Only if it was swapping at that time is memory behind it.',
-            command: 'cat /proc/pressure/memory',
-          },
-        ],
+      : notice.by === 'multiprocessing'
+        ? [
+            {
+              title: 'Guard the main module',
+              detail:
+                "Put what starts the workers under if __name__ == '__main__': each spawned child imports the script again.",
+              command: null,
+            },
+          ]
+        : [
+            {
+              title: 'Look at what it was doing, not at its memory',
+              detail:
+                'A timeout means that it was slow or stuck. Only if it was swapping at that time is memory behind it.',
+              command: 'cat /proc/pressure/memory',
+            },
+          ],
   };
 }
 
