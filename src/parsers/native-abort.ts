@@ -230,14 +230,19 @@ const wordings: readonly Wording[] = [
     signal: 'SIGABRT',
     resource: 'none',
     really: 'the size is a negative number read as a huge one: a bug or a bad input, no shortage',
-    pattern: /memory allocation of 18446\d{15} bytes failed/,
+    pattern: /memory allocation of \d{19,20} bytes failed/,
+    unless: ({ match }) => !isNegativeSize(match[0]),
   },
   {
     by: 'Rust',
     needle: 'memory allocation of',
     signal: 'SIGABRT',
-    unless: ({ input }) => mentions(input, /<jemalloc>: Unsupported system page size/),
-    pattern: /memory allocation of (?!18446\d{15}\b)(?:\d{1,20}|[\d_,]{1,25}) bytes failed/,
+    unless: ({ input, match }) =>
+      isNegativeSize(match[0]) ||
+      // What such a jemalloc refuses is the first small thing that is asked for.
+      (/ \d{1,4} bytes/.test(match[0]) &&
+        mentions(input, /<jemalloc>: Unsupported system page size/)),
+    pattern: /memory allocation of (?:\d{1,20}|[\d_,]{1,25}) bytes failed/,
   },
   {
     by: 'Rust',
@@ -1010,6 +1015,10 @@ export const nativeAbort: Parser = {
   parse,
 };
 
+/** Rust's sizes end at isize::MAX: what is beyond was a negative number. */
+const isNegativeSize = (words: string): boolean =>
+  BigInt(/\d{19,20}/.exec(words)?.[0] ?? 0) >= 2n ** 63n;
+
 function* parse(input: Input): Iterable<ProgramAbort> {
   const crash = crashIn(input);
   yield* readPhrases(
@@ -1079,7 +1088,7 @@ function isElsewhere(line: string, { match, passage }: Found): boolean {
 const shellLines = 6;
 
 /** `job.sh: line 19: 4711 Aborted (core dumped) tool -t 20`, zsh's `[1]    4711 abort (core dumped)  tool`: whose last words these were. */
-function endedIn({ input, index }: Found): { readonly pid?: number; readonly name?: string } {
+function endedIn({ input, index }: Found): Pick<ProgramAbort, 'pid' | 'name' | 'victimNearby'> {
   for (let at = index; at <= index + shellLines && at < input.lines.length; at += 1) {
     const match =
       /(?:: line \d{1,6}: {1,3}(\d{1,9}) Aborted|\[\d{1,4}\] ? ?[+-]? {0,8}(\d{1,9}) abort) {0,30}(?:\(core dumped\))? {0,30}(?:(?:env |exec |nohup |\w{1,40}=\S{0,200} ){0,8}(?!env\b)([\w./~][^\s'"]{0,200}))?/.exec(
@@ -1089,6 +1098,7 @@ function endedIn({ input, index }: Found): { readonly pid?: number; readonly nam
     const name = match[3]?.split('/').at(-1);
     return {
       pid: Number(match[1] ?? match[2]),
+      victimNearby: true,
       ...(name === undefined || name === '' ? {} : { name }),
     };
   }

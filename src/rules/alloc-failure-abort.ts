@@ -2,7 +2,7 @@ import type { ProgramAbort, StatedLimit } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import { formatBytes } from '../model/units.ts';
 import { defineRule, reason } from './define-rule.ts';
-import { atUsersLine, groupRepeated, nameOf, statedRlimit, subjectOf } from './words.ts';
+import { atUsersLine, groupRepeated, isTiny, nameOf, statedRlimit, subjectOf } from './words.ts';
 
 export const allocFailureAbort = defineRule({
   id: 'alloc-failure-abort',
@@ -39,7 +39,10 @@ function judge(
     confidence:
       abort.indirect === true
         ? 'weak'
-        : !quoted.has(abort.by) && (abort.signal !== undefined || abort.requestBytes !== undefined)
+        : !quoted.has(abort.by) &&
+            abort.victimNearby !== true &&
+            !isTiny(abort) &&
+            (abort.signal !== undefined || abort.requestBytes !== undefined)
           ? 'certain'
           : 'strong',
     ...(abort.variant === undefined ? {} : { variant: abort.variant }),

@@ -58,8 +58,9 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     ),
   ],
   [
-    /\bmlock(?:all|2)?\b.{0,120}Cannot allocate memory|[Uu]nable to lock JVM [Mm]emory/,
-    lie('the limit of locked memory was reached (ulimit -l), not the memory'),
+    // An exception ends what it was for: the refusal of a limit of the process (E7), and no word of what was free
+    /\bmlock(?:all|2)?\b.{0,120}Cannot allocate memory|\[Errno 12\].{0,120}\bmlock(?:all|2)?\b/,
+    { resource: 'memory', variant: 'rlimit-memlock' },
   ],
   [
     /System limit for number of file watchers|inotify(?:_add_watch|_init)?.{0,60}(?:No space left|limit)/i,
