@@ -13,7 +13,7 @@ const wordings: readonly KillerWording[] = [
     by: 'FreeBSD',
     needle: 'was killed: ',
     pattern:
-      /\bpid (?<pid>\d{1,9}) \((?<name>.{1,64}?)\),(?: jid \d{1,9},)? uid (?<uid>\d{1,10}),? was killed: (?:out of swap space|failed to reclaim memory|a thread waited too long to allocate a page)/,
+      /\bpid (?<pid>\d{1,9}) \((?<name>.{1,64}?)\),(?: jid \d{1,9},?)?(?: uid (?<uid>\d{1,10}),?)? was killed: (?:out of swap space|failed to reclaim memory|a thread waited too long to allocate a page)/,
     says: 'the kernel names the process that it killed because memory and swap were full',
   },
   {

@@ -184,6 +184,13 @@ function oomKilled(found: Found, record: KillerRecord): KillerRecord | undefined
   if (/^\s*(?:(?:not )?ok \d{1,6}\b|--- (?:PASS|FAIL)|=== RUN|[✓✔√✗✘×] )/.test(here))
     return undefined;
   if (isTableOfMeanings(found)) return undefined;
+  // The words of a link lead to a page about it: `exit code 137 ([OOMKilled](https://…))`.
+  if (
+    /\[[^\][]{0,60}OOMKilled[^\][]{0,60}\]\((?:https?:|\/|#)|<a\s[^<>]{0,400}>[^<>]{0,60}OOMKilled/.test(
+      here,
+    )
+  )
+    return undefined;
   // Advice names the word as well: `if the status is OOMKilled, raise the limit`.
   if (
     /\b(?:if|when|whether|would|could|may|might|should|unless|check|look(?:ing)? for|e\.g\.|such as|means?|avoid|prevent|detect\w*|troubleshoot\w*|debug\w*|wenn|falls|si|如果|若)\b.{0,80}OOMKill/i.test(

@@ -151,9 +151,9 @@ const wordings: readonly KillerWording[] = [
     span: 6,
     says: "ray's memory monitor ended the task because the node was over its threshold",
     refine: (found, record) => {
-      const pid = /(?:Worker PID|pid)[:= ]{1,3}(\d{1,9})/.exec(
-        found.passage.slice(found.match.index),
-      );
+      const pid =
+        /(?:Worker PID|pid)[:= ]{1,3}(\d{1,9})/.exec(found.passage.slice(found.match.index)) ??
+        actorPid(found);
       const task = /\bname=([^,()]{1,120}), pid=/.exec(found.passage.slice(found.match.index));
       return {
         ...record,
@@ -260,7 +260,14 @@ function messages(
   return found;
 }
 
-/** `Worker memory limit: 238.42 MiB`, from the worker's own warnings before. The figure that matched is a percentage. */
+/** ActorDiedError lists its actor above the reason: `class_name: Loader`, `actor_id: …`, `pid: 40213`, `ip: …`. */
+function actorPid({ input, index }: Found): RegExpExecArray | null {
+  const block = Array.from({ length: 9 }, (_, back) => lineAt(input, index - 8 + back)).join('\n');
+  return /\bactor_id: \w{1,64}\n(?:\s{0,8}\w{1,20}: [^\n]{0,100}\n){0,4}?\s{0,8}pid: (\d{1,9})\n(?:\s{0,8}\w{1,20}: [^\n]{0,100}\n){0,4}The actor /.exec(
+    block,
+  );
+}
+
 /** Lines within which the nanny tells whom it ended. */
 const restartLines = 6;
 
@@ -282,6 +289,7 @@ function pidOfRestarted({ lines }: Found['input'], index: number): number | unde
 const overBudget = /Worker exceeded \d{1,3}% memory budget/;
 const workerDeath = /Worker process (\d{1,9}) was killed by/;
 
+/** `Worker memory limit: 238.42 MiB`, from the worker's own warnings before. The figure that matched is a percentage. */
 function daskBudget(
   { input, index }: Found,
   { exitCode: _percent, ...record }: KillerRecord,

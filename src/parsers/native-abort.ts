@@ -267,7 +267,6 @@ const wordings: readonly Wording[] = [
   {
     by: 'Go',
     needle: 'VirtualAlloc of',
-    signal: 'SIGABRT',
     variant: 'windows-commit-limit',
     // ERROR_COMMITMENT_LIMIT and ERROR_NOT_ENOUGH_MEMORY
     pattern: /runtime: VirtualAlloc of \d{1,19} bytes failed with errno=(?:1455|8)\b/,
@@ -275,7 +274,7 @@ const wordings: readonly Wording[] = [
   {
     by: 'Go',
     needle: 'cannot map pages',
-    signal: 'SIGABRT',
+    // Why (the errno) stands on the line before: alone it is no certainty.
     unless: ({ input }) => mentions(input, /VirtualAlloc of \d{1,19} bytes failed/),
     pattern: /fatal error: runtime: cannot map pages.{0,60}/,
   },

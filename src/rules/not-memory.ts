@@ -82,14 +82,31 @@ export const notMemoryWords = defineRule({
   id: 'not-memory-words',
   title: 'Last words that are mistaken for a lack of memory (E18)',
   needs: ['program-abort'],
-  judge: ({ 'program-abort': aborts }) =>
-    groupRepeated(
+  uses: ['program-error', 'kernel-oom-kill', 'killer-record'],
+  judge: ({
+    'program-abort': aborts,
+    'program-error': errors,
+    'kernel-oom-kill': kills,
+    'killer-record': records,
+  }) => {
+    const isMoreTold =
+      aborts.some((abort) => !isWarning(abort)) ||
+      errors.some(({ resource }) => resource !== 'none') ||
+      kills.length + records.length > 0;
+    return groupRepeated(
       aborts.filter(
-        ({ resource, really }) =>
-          resource in others && (resource !== 'none' || really !== undefined),
+        (abort) =>
+          abort.resource in others &&
+          (abort.resource !== 'none' || abort.really !== undefined) &&
+          !(isMoreTold && isWarning(abort)),
       ),
-    ).map(([abort, ...again]) => mistaken(abort, again.length)),
+    ).map(([abort, ...again]) => mistaken(abort, again.length));
+  },
 });
+
+/** tcmalloc notes each large allocation as it makes it: beside what did end the process that is no second end. */
+const isWarning = ({ by, message }: ProgramAbort): boolean =>
+  by === 'tcmalloc' && message.includes('large alloc');
 
 export const misleadingWords = defineRule({
   id: 'misleading-words',
