@@ -5,7 +5,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
-  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -196,6 +195,8 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
     ...(vm.system === undefined ? [] : [[vm.system.disk, 'snapshot=on'] as const]),
   ].flatMap(([file, flags]) => ['-drive', `file=${file},if=virtio,format=raw,${flags}`]);
   const started = Date.now();
+  /** To be looked at while it runs, too. */
+  const consoleFile = join(work, 'console');
   // Never kvm: where the host is itself virtual it was seen to hang for ever after `Probing EDD ... ok`.
   const qemu = spawn(
     'qemu-system-x86_64',
@@ -213,7 +214,8 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
       '-display',
       'none',
       '-serial',
-      'stdio',
+      // Not stdio: where a busy machine reads the pipe too late, QEMU drops what the guest writes, letters of the kernel's lines first.
+      `file:${consoleFile}`,
       '-kernel',
       join(vm.dir, 'vmlinuz'),
       '-initrd',
@@ -224,21 +226,18 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  const chunks: Buffer[] = [];
-  // On disk as well: to be looked at while it runs.
-  const take = (chunk: Buffer): void => {
-    chunks.push(chunk);
-    appendFileSync(join(work, 'console'), chunk);
-  };
-  qemu.stdout.on('data', take);
-  qemu.stderr.on('data', take);
+  const words: Buffer[] = [];
+  for (const stream of [qemu.stdout, qemu.stderr])
+    stream.on('data', (chunk: Buffer) => words.push(chunk));
   const timer = setTimeout(() => qemu.kill('SIGKILL'), timeoutMs);
   const status = await new Promise<number | null>((resolve, reject) => {
     qemu.on('error', reject);
     qemu.on('close', resolve);
   });
   clearTimeout(timer);
-  const text = Buffer.concat(chunks).toString('utf8').replaceAll('\r\n', '\n');
+  const text = [existsSync(consoleFile) ? readFileSync(consoleFile) : Buffer.alloc(0), ...words]
+    .join('')
+    .replaceAll('\r\n', '\n');
   const out = join(work, 'out');
   mkdirSync(out);
   // After a panic the disk is still empty.
