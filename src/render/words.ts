@@ -69,7 +69,14 @@ function wasItMemory({ outOfMemory, confidence }: Incident): Answer {
   };
 }
 
-function whichDeath({ death, cause, variant, killer, outOfMemory }: Incident): Answer {
+function whichDeath({
+  death,
+  cause,
+  variant,
+  killer,
+  outOfMemory,
+  related = [],
+}: Incident): Answer {
   const question = 'Which death?';
   const id = variant === undefined ? cause : `${cause}, ${variant}`;
   const answer = (): string => {
@@ -91,7 +98,24 @@ function whichDeath({ death, cause, variant, killer, outOfMemory }: Incident): A
         }`;
     }
   };
-  return { question, answer: `${answer()} (${id})`, details: [], known: outOfMemory !== null };
+  return {
+    question,
+    answer: `${answer()} (${id})`,
+    details: othersOf(related),
+    known: outOfMemory !== null,
+  };
+}
+
+/** What became of the others: a pool that waits for a worker which is no more looks like a hang, not like a death. */
+function othersOf(related: NonNullable<Incident['related']>): readonly string[] {
+  const [first, ...others] = related;
+  if (first === undefined) return [];
+  if (others.length === 0) return [`${processName(first)}: ${first.how}`];
+  const alike = related.filter(({ how }) => how === first.how).length;
+  return [
+    `${alike === 1 ? processName(first) : `${alike} others`}: ${first.how}`,
+    ...(alike === related.length ? [] : [`${related.length - alike} more had a part in it`]),
+  ];
 }
 
 /** Variants whose id says too little as a sentence. */
@@ -271,6 +295,12 @@ const isLibrary = ({ file }: StackFrame): boolean =>
 export const tellingFrame = (stack: readonly StackFrame[]): StackFrame | undefined =>
   stack.find((frame) => !isLibrary(frame)) ?? stack[0];
 
+/** A kill, or a standstill, finds a program at any line; a refusal at the one that asked. */
+export const stackTitle = ({ death }: Incident): string =>
+  death === 'assassination' || death === 'slow'
+    ? 'Where it was last seen'
+    : 'Where it died or failed';
+
 /** `app.py:42`. */
 export const placeOf = ({
   file,
@@ -293,7 +323,10 @@ function whereInTheCode({ stack, memory, outOfMemory, request, death, limit }: I
   const question = 'Where in the code?';
   const frame = tellingFrame(stack);
   const sentences: string[] = [];
-  const [allocation] = [...(memory.allocations ?? [])].sort((a, b) => b.bytes - a.bytes);
+  // A sum without a line, `(Python itself and its start-up)`, is no place in anybody's code.
+  const [allocation] = (memory.allocations ?? [])
+    .filter(({ file, function: name }) => file !== null || name?.startsWith('(') !== true)
+    .sort((a, b) => b.bytes - a.bytes);
   const [holder] = [...(memory.holders ?? [])].sort((a, b) => b.retainedBytes - a.retainedBytes);
   const seen =
     frame === undefined

@@ -215,7 +215,7 @@ function series<Name extends string>(rows: readonly Row<object>[], names: readon
 }
 
 /** What the kernel log, a counter and the exit status say of one kill comes within this time. */
-const oneKillMs = 1000;
+const oneMomentMs = 1000;
 
 function recordedEvents(
   start: IncidentStart,
@@ -230,7 +230,7 @@ function recordedEvents(
     `${told.processes.get(pid)?.seen.name ?? 'process'} (pid ${pid})`;
   const kills = events.filter((event) => event.what === 'kill');
   const near = (a: { readonly atMs: number }, b: { readonly atMs: number }): boolean =>
-    Math.abs(a.atMs - b.atMs) <= oneKillMs;
+    Math.abs(a.atMs - b.atMs) <= oneMomentMs;
   const killedByLog = (pid: number): boolean => kills.some((kill) => kill.pid === pid);
   const ended = events.filter(
     (event) => event.what === 'process-gone' && event.signal === 'SIGKILL',
@@ -283,6 +283,9 @@ function recordedEvents(
     } else if (event.what === 'note') shown.push({ atMs, what: 'note', text: event.text });
   }
   for (const { atMs, pid, picture } of looks) {
+    // Near the end they come in quick succession: the last of them tells what the others do.
+    if (looks.some((later) => later.pid === pid && later.atMs > atMs && near(later, { atMs })))
+      continue;
     const [holder] = [...(picture.holders ?? [])].sort((a, b) => b.retainedBytes - a.retainedBytes);
     shown.push({
       atMs,
