@@ -16,8 +16,8 @@ export interface Meaning {
 const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   // Words that lie -------------------------------------------------------------------------------------------
   [
-    // The end of the words may be lost: glibc says `in` after it in no other case.
-    /cannot allocate memory in static TLS block|\.so[.\d]{0,20}: cannot allocate memory in\b/i,
+    // The end of the words may be lost: glibc's own words begin small in no other case, the C library's reasons are capital.
+    /[Cc]annot allocate memory in static TLS block|\.so[.\d]{0,20}: cannot allocate memory\b/,
     lie(
       'the loader ran out of static thread-local storage for a library that was loaded late, which has nothing to do with RAM',
     ),
