@@ -392,6 +392,17 @@ const limitsOf = (recording: PackedRecording, incident: Incident | undefined): r
   });
 };
 
+/** The end of a text, which of a path and its figure tells most, as far as there is room. */
+function endFitting(ctx: CanvasRenderingContext2D, text: string, room: number): string {
+  const characters = [...text];
+  let from = 0;
+  const shown = (): string => (from === 0 ? text : `…${characters.slice(from).join('')}`);
+  // Names from outside can be long: in steps of a tenth, not of a letter.
+  while (from < characters.length && ctx.measureText(shown()).width > room)
+    from += Math.max(1, Math.ceil((characters.length - from) / 10));
+  return shown();
+}
+
 const noLimits: readonly Limit[] = [];
 const addressLimits = (incident: Incident | undefined): readonly Limit[] =>
   incident?.limit?.bytes == null ? [] : [incident.limit];
@@ -676,9 +687,14 @@ function Chart({
                 const crowded = Math.abs(y - labelled) < 16 * devicePixelRatio;
                 labelled = y;
                 ctx.textAlign = crowded ? 'right' : 'left';
-                const text = limitLabel(limit);
+                const shared = shownLimits.some(
+                  (other) =>
+                    other !== limit &&
+                    Math.abs(self.valToPos(other.bytes ?? 0, 'y', true) - y) <
+                      16 * devicePixelRatio,
+                );
                 ctx.fillText(
-                  text.length > 60 ? `…${text.slice(-59)}` : text,
+                  endFitting(ctx, limitLabel(limit), bbox.width * (shared ? 0.48 : 0.96)),
                   crowded
                     ? bbox.left + bbox.width - 6 * devicePixelRatio
                     : bbox.left + 6 * devicePixelRatio,

@@ -189,7 +189,7 @@ const hints: readonly Hint[] = [
     says: 'Detach what is kept (loss.item(), .detach()), and run inference under torch.inference_mode().',
   },
   {
-    path: /cache|memo|lru/i,
+    path: /cache|memo(?!r)|lru/i,
     says: 'Give the cache a bound: functools.lru_cache(maxsize=...), cachetools.TTLCache, or clear it between runs.',
   },
   {
@@ -204,7 +204,11 @@ const hints: readonly Hint[] = [
 
 function hintFor(line: Allocation | undefined, holder: Holder | undefined): string {
   const text = line?.text ?? '';
-  const path = holder === undefined ? '' : `${holder.name} ${holder.path} ${holder.type}`;
+  // The class often says what its attribute does not: `self.pages` of PageCache.get().
+  const ofClass =
+    holder?.scope === 'attribute' ? /^(.*)\.[^.]*$/.exec(holder.function ?? '')?.[1] : undefined;
+  const path =
+    holder === undefined ? '' : `${holder.name} ${holder.path} ${holder.type} ${ofClass ?? ''}`;
   const byLine = hints.find(({ line: pattern }) => pattern?.test(text) === true);
   const byPath = hints.find(({ path: pattern }) => path !== '' && pattern?.test(path) === true);
   return (

@@ -78,7 +78,8 @@ export function toRecording(
   /** When the memory of each process went; absent: it outlived the recording. */
   const died = new Map<number, number>();
   for (const [pid, { gone }] of told.processes) {
-    const diedMs = deathOf(ofProcess.get(pid) ?? [], gone?.atMs ?? null);
+    const killed = events.find((event) => event.what === 'kill' && event.pid === pid);
+    const diedMs = deathOf(ofProcess.get(pid) ?? [], killed?.atMs ?? gone?.atMs ?? null);
     if (diedMs !== null) died.set(pid, diedMs);
   }
   const processes = [...told.processes].map(([pid, { seen, gone, peaks }]): RecordedProcess => ({
@@ -177,9 +178,10 @@ function endOfSampling(
 }
 
 /** An exiting process has given its memory back and can still be seen for a while: it died at the first of its empty samples. */
-function deathOf(rows: readonly Row<ProcessSample>[], goneMs: number | null): number | null {
+function deathOf(rows: readonly Row<ProcessSample>[], endedMs: number | null): number | null {
   const lastAlive = rows.findLastIndex(({ values }) => values.rssBytes !== 0);
-  return rows[lastAlive + 1]?.atMs ?? goneMs;
+  const emptyMs = rows[lastAlive + 1]?.atMs;
+  return emptyMs === undefined ? endedMs : Math.min(emptyMs, endedMs ?? Infinity);
 }
 
 /** Without what was read after the death, and with the last reading held until then. */
@@ -315,4 +317,44 @@ function recordedEvents(
     });
   }
   return shown.toSorted((a, b) => a.atMs - b.atMs);
+}
+
+/** With the requests that were refused, as far as the evidence knows when: what the agent saw is read after the folder. */
+export function withFailedAllocations(
+  recording: Recording,
+  evidence: readonly Evidence[],
+): Recording {
+  const failed: (RecordedEvent & { readonly times: number })[] = [];
+  for (const fact of evidence) {
+    if (fact.kind !== 'failed-allocation' || fact.when?.wall === undefined) continue;
+    const atMs = Math.round(Date.parse(fact.when.wall) - Date.parse(recording.startedAt));
+    if (!Number.isFinite(atMs) || atMs < 0) continue;
+    const text = `${fact.name ?? 'process'}${fact.pid === undefined ? '' : ` (pid ${fact.pid})`}: ${formatBytes(fact.failure.bytes)} refused (${fact.failure.errno})`;
+    const same = failed.findIndex(
+      (event) => event.text === text && Math.abs(event.atMs - atMs) <= oneMomentMs,
+    );
+    const known = failed[same];
+    if (known !== undefined) failed[same] = { ...known, times: known.times + 1 };
+    else
+      failed.push({
+        atMs,
+        what: 'failed-allocation',
+        ...(fact.pid === undefined ? {} : { pid: fact.pid }),
+        text,
+        stack: fact.failure.stack,
+        times: 1,
+      });
+  }
+  return failed.length === 0
+    ? recording
+    : {
+        ...recording,
+        events: [
+          ...recording.events,
+          ...failed.map(({ times, text, ...event }) => ({
+            ...event,
+            text: times === 1 ? text : `${text}, ${times} times`,
+          })),
+        ].toSorted((a, b) => a.atMs - b.atMs),
+      };
 }

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { diagnose } from '../../diagnose/diagnose.ts';
+import type { Evidence } from '../../model/evidence.ts';
 import type {
   EventLine,
   IncidentEnd,
   IncidentStart,
   SampleLine,
 } from '../../model/incident-folder.ts';
+import { withFailedAllocations } from './drawing.ts';
 import { parseIncident } from './incident.ts';
 
 const start: IncidentStart = {
@@ -556,6 +558,27 @@ describe('what is drawn', () => {
     });
   });
 
+  test('what is read between a kill and the reaping is not drawn', () => {
+    const { recording } = verdict({
+      events: [
+        cgroup(),
+        process(),
+        { what: 'kill', atMs: 1500, pid: 2400, text: 'killed' },
+        gone({ signal: 'SIGKILL' }),
+      ],
+      samples: [
+        {
+          atMs: 1000,
+          processes: [{ pid: 2400, rssBytes: 8 }],
+          cgroups: [{ id: 0, currentBytes: 9 }],
+        },
+        { atMs: 1900, cgroups: [{ id: 0, currentBytes: 1 }] },
+      ],
+    });
+    for (const { samples } of [...recording.processes, ...recording.cgroups])
+      expect(samples.atMs).toEqual([1000, 1500]);
+  });
+
   test('a cgroup in which others live on is drawn to the end, a child that slept as well', () => {
     const { recording } = verdict({
       events: [cgroup(), process(), process(2401), gone({ signal: 'SIGKILL' }, 2401)],
@@ -605,6 +628,30 @@ describe('what is drawn', () => {
     ]);
     expect(kills([gone({ signal: 'SIGKILL' })])).toEqual([
       'python3 (pid 2400) was ended by SIGKILL',
+    ]);
+  });
+
+  test('refused requests stand at their moment, those of one moment once', () => {
+    const { recording } = verdict({ events: [cgroup(), process()], end: { exitCode: 1 } });
+    const failed = (wall: string): Evidence => ({
+      kind: 'failed-allocation',
+      origin: { source: 'agent', place: 'agent/2400.mem' },
+      when: { wall },
+      pid: 2400,
+      name: 'python3',
+      seenBy: 'agent',
+      failure: { bytes: 2 ** 40, errno: 'ENOMEM', stack: [] },
+    });
+    const events = withFailedAllocations(recording, [
+      failed('2026-01-31T12:00:00.500Z'),
+      failed('2026-01-31T12:00:00.900Z'),
+      failed('2026-01-31T12:00:01.900Z'),
+      failed('2026-01-31T11:00:00.000Z'),
+    ]).events;
+    expect(events.map(({ atMs, what, text }) => `${atMs} ${what}: ${text}`)).toEqual([
+      '5 start: python3 (pid 2400) started',
+      '500 failed-allocation: python3 (pid 2400): 1 TiB refused (ENOMEM), 2 times',
+      '1900 failed-allocation: python3 (pid 2400): 1 TiB refused (ENOMEM)',
     ]);
   });
 
