@@ -165,13 +165,11 @@ async function gatherIncidentFolder(path: string): Promise<Everything> {
   const [
     { readIncidentFolder },
     { parseIncident },
-    { withFailedAllocations },
     { withInsideEvidence },
     { withLaterKernelLog },
   ] = await Promise.all([
     import('../store/incidents.ts'),
     import('../parsers/incident-folder/incident.ts'),
-    import('../parsers/incident-folder/drawing.ts'),
     import('../record/inside.ts'),
     import('../record/finish.ts'),
   ]);
@@ -186,7 +184,7 @@ async function gatherIncidentFolder(path: string): Promise<Everything> {
   return {
     evidence: inside.evidence,
     sources: [...parsed.sources, ...inside.sources],
-    recording: withFailedAllocations(parsed.recording, inside.evidence),
+    recording: parsed.recording,
   };
 }
 

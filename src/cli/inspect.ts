@@ -62,6 +62,8 @@ function inspect(name: string, options: Options): void {
     const opened = openTarget(pid ?? name, 256, smallChunks);
     if (isRefusal(opened)) throw problemOf(opened);
     target = opened;
+    // Now: later another program may run in its place.
+    const who = whoIs(opened);
     let stoppedMs: number | null = null;
     const memory = look(opened, {
       budgetMs: Math.min(
@@ -75,7 +77,7 @@ function inspect(name: string, options: Options): void {
         paused?.resume();
       },
     });
-    print(inspectionOf(opened, name, memory, stoppedMs), options);
+    print(inspectionOf(opened, who, name, memory, stoppedMs), options);
   } finally {
     paused?.resume();
     guard?.close();
@@ -91,8 +93,19 @@ function stop(pid: number, guard: Guard, mostMs: number): Paused | null {
   return pause(pid, guard, { mostMs });
 }
 
+/** Its name and command; unknown where they may be those of the program that came after it. */
+function whoIs({ source }: Target): Pick<Inspection['process'], 'name' | 'command'> {
+  const { kind, pid } = source;
+  if (kind === 'core' || pid === null)
+    return { name: source.processName ?? null, command: source.commandLine ?? null };
+  const name = readText(`/proc/${pid}/comm`)?.trimEnd() ?? null;
+  const command = commandOf(pid);
+  return source.isCurrent() ? { name, command } : { name: null, command: null };
+}
+
 function inspectionOf(
   { source, runtime }: Target,
+  who: Pick<Inspection['process'], 'name' | 'command'>,
   name: string,
   picture: MemoryPicture,
   stoppedMs: number | null,
@@ -108,10 +121,7 @@ function inspectionOf(
     format: 'coroner/1',
     process: {
       pid,
-      name: isLiving
-        ? (readText(`/proc/${pid}/comm`)?.trimEnd() ?? null)
-        : (source.processName ?? null),
-      command: isLiving ? commandOf(pid) : (source.commandLine ?? null),
+      ...who,
       python: versionText(runtime),
       place: isLiving ? `/proc/${pid}` : name,
     },

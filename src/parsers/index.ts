@@ -1,6 +1,5 @@
 import { appServers } from './app-servers.ts';
 import { apport } from './apport.ts';
-import { bsd } from './bsd.ts';
 import { containers } from './containers.ts';
 import { debuggerListing } from './debugger-listing.ts';
 import { faulthandler } from './faulthandler.ts';
@@ -50,7 +49,6 @@ export const parsers: readonly Parser[] = [
   jobSchedulers,
   platforms,
   macos,
-  bsd,
   windows,
   statedLimits,
   metrics,

@@ -141,6 +141,7 @@ export class Census {
   /** Follows every word from `start` to `end` but the one at `skip`. */
   visitWords(start: number, end: number, owner: number, skip = 0): void {
     const { memory } = this;
+    if (this.isOver((end - start) / 8)) return;
     for (let at = start; at + 8 <= end; at += 8)
       if (at !== skip) this.visit(memory.word(at), owner);
   }
@@ -164,6 +165,7 @@ export class Census {
       const dense = memory.blocks[chunk >>> 10]! + (chunk & 1023);
       const offset = at - chunk * chunkBytes;
       const here = Math.min(left, Math.ceil((chunkBytes - offset) / stride));
+      if (this.isOver(here)) return;
       const slot = memory.slots[dense]! || memory.load(chunk, dense);
       if (slot === 1) {
         // Not mapped: the array is no array.
@@ -196,6 +198,7 @@ export class Census {
   visitEntries(start: number, count: number, width: number, keyAt: number, owner: number): void {
     const { memory } = this;
     for (let i = 0; i < count; i++) {
+      if (i % fewItems === 0 && this.isOver(Math.min(fewItems, count - i))) return;
       const entry = start + i * width + keyAt;
       const chunk = (entry * perChunk) | 0;
       const dense = memory.blocks[chunk >>> 10]! + (chunk & 1023);
@@ -319,6 +322,14 @@ export class Census {
     if (performance.now() < this.deadline) return false;
     this.isComplete = false;
     return true;
+  }
+
+  /** Words followed since the time was last asked for within an object: few are long, but a broken one may be, over and over. */
+  private work = 0;
+  private isOver(words: number): boolean {
+    if ((this.work += words) < 1 << 16) return false;
+    this.work = 0;
+    return this.checkTime();
   }
 
   private nextDense = 0;
@@ -445,7 +456,9 @@ export class Census {
     const { graph } = this;
     const isSole = references === 1 && !this.countsReferences;
     if (type.isAtomic) {
-      const size = this.atomicSize(low, high, type);
+      let size = this.atomicSize(low, high, type);
+      if (size >= largeBytes && !this.fits(high * 4_294_967_296 + (low >>> 0), size))
+        size = this.withoutSense(type);
       this.typeCounts[type.index]! += 1;
       this.typeBytes[type.index]! += size;
       this.objectCount += 1;
@@ -482,6 +495,18 @@ export class Census {
       if (this.countsReferences) this.countReference(holder);
     }
     this.push(low, high, holder);
+  }
+
+  /** An object that is all in one piece ends where something is mapped. */
+  private fits(address: number, bytes: Bytes): boolean {
+    return bytes <= this.memory.writableBytes && this.memory.region(address + bytes - 1) !== null;
+  }
+
+  private withoutSense(type: TypeInfo): Bytes {
+    this.notes.add(
+      'some sizes made no sense (objects in the middle of a change) and were left out',
+    );
+    return type.basicBytes;
   }
 
   private countReference(node: number): void {
@@ -537,14 +562,13 @@ export class Census {
   }
 
   private count(address: number, type: TypeInfo, bytes: Bytes, node: number): void {
-    let size = bytes;
     // Nothing is larger than all that can be written: a struct in the middle of a change, or a broken image.
-    if (!(size >= 0 && size <= 2 * this.memory.writableBytes + 65_536)) {
-      size = type.basicBytes;
-      this.notes.add(
-        'some sizes made no sense (objects in the middle of a change) and were left out',
-      );
-    }
+    let size = bytes;
+    if (
+      !(size >= 0 && size <= 2 * this.memory.writableBytes + 65_536) ||
+      (type.isAtomic && size >= largeBytes && !this.fits(address, size))
+    )
+      size = this.withoutSense(type);
     this.typeCounts[type.index]! += 1;
     this.typeBytes[type.index]! += size;
     this.objectCount += 1;

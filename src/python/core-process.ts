@@ -46,6 +46,12 @@ export function coreSource(core: CoreFile, close: () => void): CoreSource {
       ? {}
       : { processName: core.process.name, commandLine: core.process.commandLine }),
     filePath: (mapped) => mapped,
+    isCurrent: () => true,
+    ...(core.truncated === null
+      ? {}
+      : {
+          missing: `the core was cut short: ${core.truncated.actualBytes} of ${core.truncated.expectedBytes} bytes are there`,
+        }),
     close,
   };
 }

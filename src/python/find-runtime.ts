@@ -120,14 +120,12 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
     }
     if (generations !== undefined) generations36 = generations + image.bias;
   }
-  if (!isPlausible(interpreter))
-    return {
-      status: 'unsupported',
-      detail: `the CPython ${text} in ${path} has no interpreter (not started yet, ended, or stripped of its symbols)`,
-    };
+  if (!isPlausible(interpreter)) return noInterpreter(text, path);
   const thread = memory.word(interpreter + layout.interpreter.threadsHead);
   const modules = memory.word(interpreter + layout.interpreter.modules);
   const dictType = isPlausible(modules) ? memory.word(modules + 8) : 0;
+  // At its very start and end: not a matter of the build.
+  if (thread === 0 || modules === 0) return noInterpreter(text, path);
   const isDict =
     isPlausible(dictType) && memory.cString(memory.word(dictType + layout.type.name), 8) === 'dict';
   const pointsBack =
@@ -145,10 +143,17 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   };
 }
 
+const noInterpreter = (version: string, path: string): Refusal => ({
+  status: 'unsupported',
+  detail: `the CPython ${version} in ${path} has no interpreter (not started yet, ended, or stripped of its symbols)`,
+  mayPass: true,
+});
+
 const notAsExpected = (version: string): Refusal => ({
   status: 'unsupported',
-  detail: `this CPython ${version} is not laid out as expected (a debug or free-threaded build, or a patched one)`,
+  detail: `this CPython ${version} is not laid out as expected (a debug or free-threaded build, a patched one, or one that is just starting or ending)`,
   hint: 'coroner reads release builds with the GIL; it does not guess',
+  mayPass: true,
 });
 
 function versionOf(

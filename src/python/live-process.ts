@@ -1,4 +1,12 @@
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
 import { addressLimit, type MemorySource, type NativeThread, type Region } from './memory.ts';
 
 /** A look that is not possible, in words for the user. */
@@ -6,6 +14,8 @@ export interface Refusal {
   readonly status: 'absent' | 'denied' | 'unsupported' | 'malformed';
   readonly detail: string;
   readonly hint?: string;
+  /** What was read did not fit together: of a process that runs, it may another time. */
+  readonly mayPass?: true;
 }
 export const isRefusal = (value: object): value is Refusal =>
   'status' in value && 'detail' in value;
@@ -15,11 +25,26 @@ export function openProcess(pid: number, procRoot = '/proc'): MemorySource | Ref
   const folder = `${procRoot}/${pid}`;
   let regions: readonly Region[];
   let descriptor: number;
-  try {
-    regions = parseMaps(readFileSync(`${folder}/maps`, 'latin1'));
-    descriptor = openSync(`${folder}/mem`, 'r');
-  } catch (error) {
-    return refusalOf(error, pid, folder);
+  let program: string | null;
+  // Mappings of one program and memory of the next do not fit together: read again until nothing changed meanwhile.
+  for (let attempt = 0; ; attempt++) {
+    program = programOf(folder);
+    try {
+      descriptor = openSync(`${folder}/mem`, 'r');
+    } catch (error) {
+      const refusal = refusalOf(error, pid, folder);
+      return refusal.status === 'absent' && existsSync(folder) ? withoutMemory(pid) : refusal;
+    }
+    try {
+      regions = parseMaps(readFileSync(`${folder}/maps`, 'latin1'));
+      if (program !== null && program === programOf(folder)) break;
+    } catch (error) {
+      closeSync(descriptor);
+      return refusalOf(error, pid, folder);
+    }
+    closeSync(descriptor);
+    if (attempt === 5) return withoutMemory(pid);
+    Atomics.wait(sleepCell, 0, 0, 1);
   }
   return {
     kind: 'process',
@@ -28,9 +53,28 @@ export function openProcess(pid: number, procRoot = '/proc'): MemorySource | Ref
     read: (address, into) => readFully(descriptor, address, into),
     threads: () => nativeThreads(folder),
     filePath: (path) => `${folder}/root${path.replace(/ \(deleted\)$/, '')}`,
+    isCurrent: () => programOf(folder) === program,
     close: () => closeSync(descriptor),
   };
 }
+
+/**
+ * What tells the program in a process from the one before (exec) and from another process of the same number: when it was started,
+ * where its code and its stack begin (proc(5): starttime, startcode, startstack). null: it has no memory, or is not there.
+ */
+function programOf(folder: string): string | null {
+  const text = readText(`${folder}/stat`);
+  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
+  const [started, code, stack] = [fields[19], fields[23], fields[25]];
+  return code === undefined || code === '0' ? null : `${started} ${code} ${stack}`;
+}
+
+const sleepCell = new Int32Array(new SharedArrayBuffer(4));
+
+const withoutMemory = (pid: number): Refusal => ({
+  status: 'absent',
+  detail: `process ${pid} has no memory of its own: it is ending, it is becoming another program, or it is a thread of the kernel`,
+});
 
 function readFully(descriptor: number, address: number, into: Uint8Array): number {
   let done = 0;

@@ -6,7 +6,7 @@ import { findRuntime, type Runtime } from './find-runtime.ts';
 import { readHeap, type Heap } from './heap.ts';
 import { holdersOf } from './holders.ts';
 import { Interpreter } from './interpreter.ts';
-import { isRefusal, openProcess, readText, type Refusal } from './live-process.ts';
+import { isRefusal, openProcess, type Refusal } from './live-process.ts';
 import { Memory, type ChunkPool, type MemorySource } from './memory.ts';
 import { accountFor } from './native.ts';
 import { quickHolders } from './quick.ts';
@@ -61,14 +61,29 @@ function lookInto(
   shift?: number,
   pool?: ChunkPool,
 ): Target | Refusal {
-  const memory = new Memory(source, maxChunks, shift, pool);
-  const runtime = findRuntime(memory);
-  if (isRefusal(runtime)) {
+  for (let attempt = 0; ; attempt++) {
+    const memory = new Memory(source, maxChunks, shift, pool);
+    const runtime = findRuntime(memory);
+    if (!isRefusal(runtime))
+      return { memory, source, runtime, python: new Interpreter(memory, runtime) };
     memory.release();
+    const isCurrent = source.isCurrent();
+    // Threads come and go while it is read: what did not fit together may fit the next time.
+    if (source.kind === 'process' && isCurrent && runtime.mayPass === true && attempt < 4) {
+      Atomics.wait(sleepCell, 0, 0, 1);
+      continue;
+    }
     source.close();
-    return runtime;
+    if (source.missing !== undefined)
+      return {
+        status: 'malformed',
+        detail: `${source.missing}, and no CPython in them`,
+        hint: 'a higher limit of core sizes (ulimit -c) or more room on the disk keeps all of a core',
+      };
+    return isCurrent
+      ? runtime
+      : { status: 'absent', detail: `${source.pid}: ${itIsGone} while it was being opened` };
   }
-  return { memory, source, runtime, python: new Interpreter(memory, runtime) };
 }
 
 /** The main thread first, then in the order in which they were started. */
@@ -116,17 +131,23 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
   const begun = performance.now();
   const deadline = begun + budgetMs;
   const threads = threadsOf(target.python);
+  const notes = source.missing === undefined ? [] : [`${source.missing}: figures are lower bounds`];
+  if (performance.now() > deadline && source.kind === 'process')
+    notes.push(
+      'the time for the look was over before all stacks were read: they may not fit together',
+    );
+  const isThere = source.isCurrent();
+  if (!isThere) notes.push(`${itIsGone} while its stacks were being read: they may not be whole`);
   let picture: MemoryPicture = {
     lookedAt: new Date().toISOString(),
-    threads: threads.map(toThread),
-    ...(performance.now() > deadline && source.kind === 'process'
-      ? {
-          notes: [
-            'the time for the look was over before all stacks were read: they may not fit together',
-          ],
-        }
-      : {}),
+    threads: isThere ? threads.map(toThread) : whatWasRead(threads),
+    ...(notes.length === 0 ? {} : { notes }),
   };
+  if (!isThere) {
+    onRead?.();
+    if (picture.threads!.length > 0) onStep?.('stacks', picture);
+    return picture;
+  }
   onStep?.('stacks', picture);
   if (runtime.isStacksOnly || options.stacksOnly === true) {
     onRead?.();
@@ -188,6 +209,15 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
   }
 }
 
+/** Of stacks whose memory went away under the reader: the calls up to the first one that was not read. */
+function whatWasRead(threads: readonly PythonThread[]): readonly Thread[] {
+  return threads.map(toThread).flatMap((thread) => {
+    const end = thread.stack.findIndex((frame) => frame.function === '' || frame.file === '');
+    const stack = end < 0 ? thread.stack : thread.stack.slice(0, end);
+    return stack.length === 0 ? [] : [{ ...thread, stack }];
+  });
+}
+
 interface CountScene {
   readonly target: Target;
   readonly options: LookOptions;
@@ -222,15 +252,20 @@ function judgeHeap(
   const { budgetMs, onStep, onRead, goOn = () => true } = options;
   let picture = before;
   const { isComplete } = heap.census;
-  // Killed in the middle: what was read since is nothing but zeros. The estimates were true.
-  if (options.quick === true && isGone(source)) {
+  // What was read since is nothing but zeros. The estimates were true.
+  if (!source.isCurrent()) {
     onRead?.();
-    const notes = [
-      ...(before.notes ?? []),
-      'it was killed while its objects were being counted: sizes are estimates from samples',
-    ];
-    picture = { ...picture, notes };
-    onStep?.('quick', picture);
+    const isEstimate = options.quick === true;
+    const figures = isEstimate ? 'sizes are estimates from samples' : 'figures are lower bounds';
+    picture = {
+      ...picture,
+      ...(isEstimate ? {} : { types: typesOf(heap) }),
+      notes: [
+        ...(before.notes ?? []),
+        `${itIsGone} while its objects were being counted: ${figures}`,
+      ],
+    };
+    onStep?.(isEstimate ? 'quick' : 'census', picture);
     return picture;
   }
   picture = {
@@ -250,6 +285,17 @@ function judgeHeap(
   }
   if (!goOn()) return picture;
   const found = holdersOf(heap);
+  // What has lost its name would be laid to code and to modules.
+  if (!source.isCurrent()) {
+    onRead?.();
+    const told = `who held them is ${options.quick === true ? 'told by samples' : 'not known'}`;
+    picture = {
+      ...picture,
+      notes: [...picture.notes!, `${itIsGone} before all names were read: ${told}`],
+    };
+    onStep?.('census', picture);
+    return picture;
+  }
   onRead?.();
   const smells = isComplete && goOn() ? findSmells({ heap, found }) : [];
   const holders = found.holders.map((holder) => withPath(holder, estimates));
@@ -258,12 +304,8 @@ function judgeHeap(
   return picture;
 }
 
-/** A zombie has no memory any more. */
-function isGone({ kind, pid }: MemorySource): boolean {
-  if (kind !== 'process' || pid === null) return false;
-  const stat = readText(`/proc/${pid}/stat`);
-  return stat === null || 'ZX'.includes(stat[stat.lastIndexOf(')') + 2] ?? 'X');
-}
+const sleepCell = new Int32Array(new SharedArrayBuffer(4));
+const itIsGone = 'it ended, or started another program,';
 
 /** Who holds it is found after the process was let go: where it is gone meanwhile, the path is what was seen before. */
 function withPath(holder: Holder, estimates: readonly Holder[]): Holder {

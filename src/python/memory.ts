@@ -31,6 +31,10 @@ export interface MemorySource {
   readonly threads: () => readonly NativeThread[];
   /** The mapped file as seen from here (`/proc/PID/root/...`), to look for symbols that are not in memory. */
   readonly filePath: (path: string) => string;
+  /** Whether it is still the program that was opened, with its memory: a process may end, or start another one (exec), at any moment. */
+  readonly isCurrent: () => boolean;
+  /** What was not there from the start, in words. */
+  readonly missing?: string;
   readonly close: () => void;
   /** What a core says about itself. */
   readonly processName?: string;

@@ -14,7 +14,7 @@ const pageBytes = 4096;
 export function accountFor(source: MemorySource, heap: Heap): { readonly accounted?: Accounted } {
   if (source.kind !== 'process' || source.pid === null) return {};
   const areas = parseSmaps(readText(`/proc/${source.pid}/smaps`) ?? '');
-  if (areas.length === 0) return {};
+  if (areas.length === 0 || !source.isCurrent()) return {};
   const { census } = heap;
   const stacks = new Set<Area>();
   for (const { stackPointer } of source.threads()) {
@@ -48,6 +48,16 @@ export function accountFor(source: MemorySource, heap: Heap): { readonly account
         ranges,
         census.python.minor >= 10 ? 1 << 20 : 1 << 18,
       );
+      // Pages of zeros, which a read of untouched memory maps (ours too), are present and not resident: no object lies there.
+      let absent = Math.max(
+        0,
+        counted.python + counted.arenaFree + counted.native - area.rssBytes / pageBytes,
+      );
+      for (const kind of ['native', 'arenaFree', 'python'] as const) {
+        const less = Math.min(counted[kind], absent);
+        counted[kind] -= less;
+        absent -= less;
+      }
       pythonPages += counted.python;
       arenaFreePages += counted.arenaFree;
       nativePages += counted.native;
@@ -163,7 +173,7 @@ function countPages(
   hasObjects: (address: number) => boolean,
   ranges: Float64Array,
   arenaBytes: number,
-): { readonly python: number; readonly arenaFree: number; readonly native: number } {
+): { python: number; arenaFree: number; native: number } {
   const entries = new Uint32Array(2 * 32_768);
   const counted = { python: 0, arenaFree: 0, native: 0 };
   let range = firstRangeAfter(ranges, area.start);

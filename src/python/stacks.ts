@@ -78,7 +78,10 @@ export const toStackFrame = ({ code, line }: Frame): StackFrame => ({
   line,
 });
 
-/** The kernel's id of a thread: kept from 3.11 on, before in glibc's `struct pthread` (at 720 in 2.36; other releases are searched). */
+/**
+ * The kernel's id of a thread: kept from 3.11 on, before in glibc's `struct pthread` (at 720 in 2.36; other releases are searched). Right
+ * after a fork it is still the parent's, which is none of its threads.
+ */
 function nativeId(
   python: Interpreter,
   state: number,
@@ -87,7 +90,8 @@ function nativeId(
 ): number | null {
   const { memory } = python;
   const { nativeId: offset } = python.layout.thread;
-  if (offset !== undefined) return memory.word(state + offset) || null;
+  const kept = offset === undefined ? 0 : memory.word(state + offset);
+  if (kept !== 0 && (natives.size === 0 || natives.has(kept))) return kept;
   if (natives.size === 1) return [...natives.keys()][0]!;
   if (!isPlausible(pthread)) return null;
   for (const offset of [720, ...Array.from({ length: 256 }, (_, i) => i * 4)]) {

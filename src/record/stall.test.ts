@@ -67,7 +67,6 @@ function run(seconds: number, rates: Rates, extra: Partial<WatchedCgroup> = {}) 
       cgroups: [cgroup],
       nearest: null,
       growthBytesPerSecond: 0,
-      rooms: [],
       host: null,
     });
     if (stall !== null) said.push(stall);
@@ -145,7 +144,6 @@ describe('slow deaths', () => {
       host: null,
       nearest: null,
       growthBytesPerSecond: 0,
-      rooms: [],
     });
     expect(watch.end(5000)).toMatchObject({ how: 'memory-high', pid: 7, name: 'python3' });
   });

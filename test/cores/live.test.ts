@@ -9,6 +9,7 @@ import {
   readSync,
   readdirSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -20,7 +21,8 @@ import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { crashFacts, openCore, type CoreFile } from '../../src/elf/index.ts';
 import { readCoreFile } from '../../src/machine/core-file.ts';
 import type { Incident } from '../../src/model/report.ts';
-import { stacksOfCore } from '../../src/python/look.ts';
+import { isRefusal } from '../../src/python/live-process.ts';
+import { closeTarget, look, openTarget, stacksOfCore } from '../../src/python/look.ts';
 import { command, pythons, systemPython } from '../have.ts';
 import { build, coreOf, coresHere, gdb, gdbSays, programs } from './dump.ts';
 
@@ -225,6 +227,27 @@ describe.skipIf(needs !== null)(`a core that is not whole, or packed${because}`,
       detail: expect.stringContaining('cut short'),
     });
     expect(evidence[0]).toMatchObject({ signal: 'SIGSEGV', faultAddress: '0x0', truncated: true });
+  });
+
+  test('of a Python, cut short: a look says so, and never that it was no Python', () => {
+    const core = dump([systemPython, '-c', 'import os; rows = list(range(9999)); os.abort()']);
+    const { size } = statSync(core);
+    // Without the stack, which lies last (the very last page is the kernel's); then without most.
+    truncateSync(core, size - 8192);
+    const less = openTarget(core);
+    if (isRefusal(less)) throw new Error(less.detail);
+    const { notes } = look(less, { budgetMs: 10_000 });
+    closeTarget(less);
+    expect(notes).toContainEqual(
+      expect.stringMatching(
+        /the core was cut short: \d+ of \d+ bytes are there: figures are lower/,
+      ),
+    );
+    truncateSync(core, size / 2);
+    const least = openTarget(core);
+    expect(isRefusal(least) ? least.detail : '').toMatch(
+      /cut short: \d+ of \d+ bytes are there, and no CPython in them/,
+    );
   });
 
   const packers = [

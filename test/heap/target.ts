@@ -17,18 +17,25 @@ export interface Stopped {
   readonly end: () => void;
 }
 
+export interface StartOptions {
+  readonly timeoutMs?: number;
+  /** Of the interpreter. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts a program with a file name as its first argument. */
 export function start(
   python: string,
   program: string,
   args: readonly string[] = [],
-  env: Readonly<Record<string, string>> = {},
+  { flags = [], env = {}, timeoutMs = 120_000 }: StartOptions = {},
 ): Stopped {
   const folder = mkdtempSync(join(tmpdir(), 'coroner-test-heap-'));
-  const child = spawn(python, [join(programs, program), join(folder, 'truth'), ...args], {
+  const child = spawn(python, [...flags, join(programs, program), join(folder, 'truth'), ...args], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env },
-    timeout: 120_000,
+    timeout: timeoutMs,
     killSignal: 'SIGKILL',
   });
   return {
@@ -37,7 +44,7 @@ export function start(
     child,
     end: () => {
       child.kill('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }
@@ -47,8 +54,9 @@ export async function stopped(
   python: string,
   program: string,
   args: readonly string[] = [],
+  options: StartOptions = {},
 ): Promise<Stopped> {
-  const target = start(python, program, args);
+  const target = start(python, program, args, options);
   const { child, folder, pid } = target;
   for (let i = 0; i < 1200; i++) {
     if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
@@ -56,6 +64,23 @@ export async function stopped(
     if (existsSync(join(folder, 'truth')) && states.length > 0 && states.every((s) => s === 'T'))
       break;
     await sleep(50);
+  }
+  return target;
+}
+
+/** Starts a program and waits until it says, by making its file, that it is under way. */
+export async function underWay(
+  python: string,
+  program: string,
+  args: readonly string[] = [],
+  options: StartOptions = {},
+): Promise<Stopped> {
+  const target = start(python, program, args, options);
+  for (let i = 0; i < 6000 && !existsSync(join(target.folder, 'truth')); i++) {
+    const { exitCode, signalCode } = target.child;
+    if (exitCode !== null || signalCode !== null)
+      throw new Error(`${program} ended with ${exitCode ?? signalCode}`);
+    await sleep(10);
   }
   return target;
 }

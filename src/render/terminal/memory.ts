@@ -145,17 +145,13 @@ export function holders(page: Page, { memory }: Incident, recording: Recording |
     ];
     weights(
       page,
-      [
-        ...(parts ?? coarse),
-        // Estimates can add up to more than there was.
-        unexplainedBytes < 0
-          ? { what: 'too much: estimates', bytes: -unexplainedBytes }
-          : { what: 'not explained', bytes: unexplainedBytes },
-      ].map(({ what, bytes }) => ({
-        bytes,
-        share: bytes / Math.max(1, rssBytes),
-        what: [{ text: what }],
-      })),
+      [...(parts ?? coarse), { what: 'not explained', bytes: unexplainedBytes }].map(
+        ({ what, bytes }) => ({
+          bytes,
+          share: bytes / Math.max(1, rssBytes),
+          what: [{ text: what }],
+        }),
+      ),
     );
   }
   for (const note of notes)

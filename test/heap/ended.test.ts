@@ -1,0 +1,99 @@
+/** A process that ends, forks or starts another program under a look: what is said is true of the one that was looked at. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { isRefusal } from '../../src/python/live-process.ts';
+import { closeTarget, look, openTarget, type Target } from '../../src/python/look.ts';
+import { threadStates } from '../../src/python/pause.ts';
+import { triedVersions } from './target.ts';
+
+let child: ChildProcess | null = null;
+afterEach(() => {
+  child?.kill('SIGKILL');
+  child = null;
+});
+
+/** What it prints first. */
+async function run(python: string, code: string): Promise<string> {
+  child = spawn(python, ['-c', code], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
+  return new Promise((resolve) => {
+    child!.stdout!.once('data', (data: Buffer) => resolve(data.toString()));
+  });
+}
+async function until(what: () => boolean): Promise<void> {
+  for (let i = 0; i < 3000 && !what(); i++) await sleep(10);
+  expect(what()).toBe(true);
+}
+function opened(pid: number): Target {
+  const found = openTarget(pid);
+  if (isRefusal(found)) throw new Error(found.detail);
+  return found;
+}
+
+describe.each(triedVersions())('CPython %s', (_, python) => {
+  const holds = 'import os, sys; rows = [str(n) for n in range(20000)]; print(1, flush=True); ';
+
+  test('that starts another program is not taken for it', async () => {
+    await run(python, `${holds}sys.stdin.read(1); os.execv("/bin/sleep", ["sleep", "60"])`);
+    const target = opened(child!.pid!);
+    expect(target.source.isCurrent()).toBe(true);
+    child!.stdin!.write('x');
+    await until(() => !target.source.isCurrent());
+    const picture = look(target, { budgetMs: 10_000 });
+    closeTarget(target);
+    expect(picture.notes).toContainEqual(expect.stringMatching(/it ended, or started another/));
+    expect(picture).not.toHaveProperty('accounted');
+    expect(picture).not.toHaveProperty('types');
+    const after = openTarget(child!.pid!);
+    expect(isRefusal(after) ? after.detail : '').toMatch(/no CPython/);
+  });
+
+  test('that ends while its objects are counted: figures are lower bounds, and called so', async () => {
+    await run(python, `${holds}sys.stdin.read(1)`);
+    const target = opened(child!.pid!);
+    const { pid } = child!;
+    const picture = look(target, {
+      budgetMs: 10_000,
+      onStep: (step) => {
+        if (step !== 'stacks') return;
+        child!.kill('SIGKILL');
+        // Its death is the kernel's; nothing of this thread runs meanwhile.
+        while (target.source.isCurrent()) threadStates(pid!);
+      },
+    });
+    closeTarget(target);
+    expect(picture.threads?.length).toBe(1);
+    expect(picture.notes).toContainEqual(expect.stringMatching(/figures are lower bounds/));
+    expect(picture.holders ?? []).toEqual([]);
+  });
+
+  test('that has ended and was not waited for has no memory, and is not said to be no Python', async () => {
+    const pid = Number(
+      await run(
+        python,
+        'import os, sys; pid = os.fork(); pid or os._exit(0); print(pid, flush=True); sys.stdin.read(1)',
+      ),
+    );
+    await until(() => threadStates(pid)[0] === 'Z');
+    const result = openTarget(pid);
+    expect(isRefusal(result) ? result.detail : '').toMatch(/has no memory of its own/);
+  });
+
+  test("that was forked has threads of its own, not its parent's", async () => {
+    const pid = Number(
+      await run(
+        python,
+        'import os, sys; pid = os.fork(); pid and print(pid, flush=True); sys.stdin.read(1)',
+      ),
+    );
+    await until(() => threadStates(pid)[0] === 'S');
+    const target = opened(pid);
+    const picture = look(target, { budgetMs: 1000, stacksOnly: true });
+    closeTarget(target);
+    expect(picture.threads?.map(({ id }) => id)).toEqual([pid]);
+  });
+});
