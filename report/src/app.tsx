@@ -4,13 +4,13 @@ import type { Answer, PageData } from '../../src/model/page.ts';
 import type { Incident, MemoryPicture, Reason, SourceReport } from '../../src/model/report.ts';
 import { Markdown } from './markdown.tsx';
 import { Allocations, Failures, Holders, setDocuments } from './memory.tsx';
-import { Command, Section, Whole } from './parts.tsx';
+import { Command, Section } from './parts.tsx';
 import { Stacks } from './stacks.tsx';
 import { Tasks } from './tasks.tsx';
 import { useTheme } from './theme.ts';
 import { Timeline } from './timeline.tsx';
 import { unpack, type Unpacked } from './unpack.ts';
-import { capital, clock, count } from './words.ts';
+import { clock, count } from './words.ts';
 
 export function App({ data }: { data: PageData }): JSX.Element {
   const { report, recording, answers } = data;
@@ -44,10 +44,6 @@ export function App({ data }: { data: PageData }): JSX.Element {
     [recording, incident, chosenMs],
   );
   const memory: MemoryPicture = look?.picture ?? incident?.memory ?? {};
-  const nearest = useMemo(
-    () => (chosenMs === null ? null : nearerTo(chosenMs, recording, unpacked, incident)),
-    [chosenMs, recording, unpacked, incident],
-  );
   const moment = look === null ? null : `as seen at ${clock(look.atMs)}`;
   return (
     <>
@@ -91,11 +87,9 @@ export function App({ data }: { data: PageData }): JSX.Element {
         {broken ? (
           <p class="note">The recorded curves could not be unpacked by this browser.</p>
         ) : null}
-        {chosenMs === null ? null : (
-          <p class="chosen">
-            {moment === null
-              ? `No look into the process was made by ${clock(chosenMs)}: below is the death.`
-              : `Below: ${moment}, the look nearest to the chosen moment.`}{' '}
+        {moment === null ? null : (
+          <p class="chosen" role="status">
+            Below: {moment}, the look nearest to the chosen moment.{' '}
             <button type="button" class="link" onClick={() => setChosenMs(null)}>
               Back to the death
             </button>
@@ -106,7 +100,7 @@ export function App({ data }: { data: PageData }): JSX.Element {
             <Evidence incident={incident} />
             <Stacks incident={incident} memory={memory} moment={moment} sources={data.sources} />
             <Holders memory={memory} moment={moment} />
-            <Allocations memory={incident.memory} nearest={nearest} />
+            <Allocations memory={memory} />
             <Failures memory={incident.memory} />
             <Tasks key={index} incident={incident} />
             <Related incident={incident} />
@@ -140,24 +134,6 @@ function lookAt(
   );
 }
 
-/** Lines are known of two moments: which of them the chosen one is nearer to. */
-function nearerTo(
-  chosenMs: number,
-  recording: PageData['recording'],
-  unpacked: Unpacked | null,
-  incident: Incident | undefined,
-): 'peak' | 'death' | null {
-  const index = recording?.processes.findIndex(({ pid }) => pid === incident?.victim?.pid) ?? -1;
-  const series = unpacked?.processes[index];
-  const values = series?.columns['rssBytes'];
-  if (series === undefined || values === undefined || values.length === 0) return null;
-  let peak = 0;
-  for (let row = 1; row < values.length; row += 1)
-    if ((values[row] ?? 0) > (values[peak] ?? 0)) peak = row;
-  const [peakMs, deathMs] = [series.atMs[peak] ?? 0, series.atMs.at(-1) ?? 0];
-  return Math.abs(chosenMs - peakMs) <= Math.abs(chosenMs - deathMs) ? 'peak' : 'death';
-}
-
 const verdict = ({ outOfMemory }: Incident): string =>
   outOfMemory === null ? 'Not known' : outOfMemory ? 'Out of memory' : 'Not memory';
 const toneOf = ({ outOfMemory }: Incident): string =>
@@ -182,24 +158,20 @@ function Verdict({
         <span class="confidence">{incident.confidence}</span>
         <span class="quiet">{whenText(incident)}</span>
       </p>
-      <h1 id="headline">
-        <Whole text={incident.headline} />
-      </h1>
+      <h1 id="headline">{incident.headline}</h1>
       <dl class="answers">
         {answers.map(({ question, answer, details, known }) => (
           <div key={question} class={known ? '' : 'unknown'}>
             <dt>{question}</dt>
             <dd>
-              <Whole text={answer} />
-              {question === 'What now?' ? (
-                <MoreToDo incident={incident} />
-              ) : (
-                details.map((detail) => (
-                  <span class="detail" key={detail}>
-                    <Whole text={detail} />
-                  </span>
-                ))
-              )}
+              {answer}
+              {question === 'What now?'
+                ? null
+                : details.map((detail) => (
+                    <span class="detail" key={detail}>
+                      {detail}
+                    </span>
+                  ))}
             </dd>
           </div>
         ))}
@@ -208,19 +180,8 @@ function Verdict({
   );
 }
 
-/** The answer names the first thing to do; how, and the others, stand in their own section. */
-function MoreToDo({ incident: { remedies, unknown } }: { incident: Incident }): JSX.Element | null {
-  if (remedies.length + unknown.length === 0) return null;
-  const others = remedies.length - 1;
-  return (
-    <a class="detail" href="#remedies">
-      {others > 0 ? `How, and ${count(others, 'other way')}` : 'How'}
-    </a>
-  );
-}
-
-/** So many of a storm's incidents are listed at first; on a phone, where each takes two lines, fewer. */
-const severalFrom = matchMedia('(max-width: 40rem)').matches ? 3 : 6;
+/** So many of a storm's incidents are listed at first. */
+const severalFrom = 8;
 
 function Incidents({
   incidents,
@@ -232,9 +193,7 @@ function Incidents({
   onChoose: (index: number) => void;
 }): JSX.Element {
   const [all, setAll] = useState(false);
-  const from = all
-    ? 0
-    : Math.max(0, Math.min(chosen - severalFrom + 1, incidents.length - severalFrom));
+  const from = all ? 0 : Math.max(0, Math.min(chosen - 5, incidents.length - severalFrom));
   const shown = all ? incidents : incidents.slice(from, from + severalFrom);
   const deaths = incidents.filter(({ outOfMemory }) => outOfMemory === true).length;
   return (
@@ -259,7 +218,7 @@ function Incidents({
       </ol>
       {shown.length < incidents.length ? (
         <button type="button" class="link" onClick={() => setAll(true)}>
-          and {incidents.length - shown.length} more
+          all {incidents.length}
         </button>
       ) : null}
     </nav>
@@ -269,23 +228,14 @@ function Incidents({
 function Remedies({ incident }: { incident: Incident }): JSX.Element | null {
   const { remedies, unknown } = incident;
   if (remedies.length + unknown.length === 0) return null;
-  const tellable = unknown.some(({ command }) => command !== null);
   return (
-    <Section
-      id="remedies"
-      title={remedies.length > 0 ? 'What to do' : 'What could not be told'}
-      {...(remedies.length > 0 || !tellable ? {} : { note: 'and what would tell it' })}
-    >
+    <Section id="remedies" title="What now?">
       {remedies.length > 0 ? (
         <ol class="remedies">
           {remedies.map(({ title, detail, command }, index) => (
             <li key={index}>
               <strong>{title}</strong>
-              {detail === '' ? null : (
-                <p>
-                  <Whole text={detail} />
-                </p>
-              )}
+              {detail === '' ? null : <p>{detail}</p>}
               {command === null ? null : <Command text={command} />}
             </li>
           ))}
@@ -293,13 +243,11 @@ function Remedies({ incident }: { incident: Incident }): JSX.Element | null {
       ) : null}
       {unknown.length > 0 ? (
         <>
-          {remedies.length > 0 ? (
-            <h3>What could not be told{tellable ? ', and what would tell it' : ''}</h3>
-          ) : null}
+          <h3>What could not be told, and what would tell it</h3>
           <ul class="unknowns">
             {unknown.map(({ what, why, command }, index) => (
               <li key={index}>
-                <strong>{capital(what)}</strong>
+                <strong>{what}</strong>
                 <p>{why}</p>
                 {command === null ? null : <Command text={command} />}
               </li>
@@ -351,10 +299,7 @@ const meaning: Readonly<Record<string, string>> = {
   weak: 'one indirect sign only',
 };
 
-/** Priority, number and time before a record of /dev/kmsg: part of the quote, and not what is to be read in it. */
-const recordHead = /^\d+,\d+,\d+,[^;\n]*;/;
-
-function ReasonItem({
+const ReasonItem = ({
   reason: { says, place, quote },
   sign,
   tone,
@@ -364,35 +309,28 @@ function ReasonItem({
   sign: string;
   tone: string;
   says: string;
-}): JSX.Element {
-  const head = recordHead.exec(quote ?? '')?.[0] ?? '';
-  const rest = (quote ?? '').slice(head.length);
-  return (
-    <li>
-      <i class={`sign ${tone}`} role="img" aria-label={side}>
-        {sign}
-      </i>
-      <div>
-        <p>
-          {says} <span class="place">{place}</span>
-        </p>
-        {quote === undefined || quote === '' ? null : (
-          <pre
-            class={quote.includes('\n') ? '' : 'one-line'}
-            tabIndex={0}
-            role="group"
-            aria-label="Quote"
-          >
-            <code>
-              <span class="quiet">{head}</span>
-              {rest.length > 20_000 ? `${rest.slice(0, 20_000)}…` : rest}
-            </code>
-          </pre>
-        )}
-      </div>
-    </li>
-  );
-}
+}): JSX.Element => (
+  <li>
+    <i class={`sign ${tone}`} role="img" aria-label={side}>
+      {sign}
+    </i>
+    <div>
+      <p>
+        {says} <span class="place">{place}</span>
+      </p>
+      {quote === undefined || quote === '' ? null : (
+        <pre
+          class={quote.includes('\n') ? '' : 'one-line'}
+          tabIndex={0}
+          role="group"
+          aria-label="Quote"
+        >
+          <code>{quote.length > 20_000 ? `${quote.slice(0, 20_000)}…` : quote}</code>
+        </pre>
+      )}
+    </div>
+  </li>
+);
 
 function Related({ incident }: { incident: Incident }): JSX.Element | null {
   const { related = [] } = incident;
@@ -449,7 +387,7 @@ function Sources({ sources }: { sources: readonly SourceReport[] }): JSX.Element
   return (
     <Section id="sources" title="What was read" note={count(sources.length, 'source')}>
       <div class="scroll" tabIndex={0} role="group" aria-label="Sources">
-        <table class="cards">
+        <table>
           <thead>
             <tr>
               <th scope="col">Source</th>

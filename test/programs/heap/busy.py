@@ -2,6 +2,7 @@
 import gc
 import json
 import random
+import sys
 import threading
 import time
 
@@ -56,4 +57,5 @@ for work in (cycles, dicts, texts, sorts, collect, comers):
     thread = threading.Thread(target=work)
     thread.daemon = True
     thread.start()
+open(sys.argv[1], 'w').close()
 time.sleep(60)
