@@ -11,6 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+// Node reads these at each start (some 30 ms): a cost of the machine's setting, not of recording.
+delete process.env.NODE_EXTRA_CA_CERTS;
 const here = fileURLToPath(new URL('./', import.meta.url));
 const args = process.argv.slice(2);
 const take = (name) => {
@@ -19,16 +21,16 @@ const take = (name) => {
 };
 const pairs = Number(take('--pairs') ?? 5);
 const python = take('--python') ?? 'python3';
-// Five to ten seconds each: coroner's own start costs some tenths of a second, however long the run.
+// About ten seconds each, as in bench/overhead.mjs: coroner's own start costs a tenth of a second, however long the run.
 const sizes = {
-  w1: '26',
-  w2: '30',
-  w3: '10',
-  w4: '7',
-  w5: '25',
-  w6: '3000000',
-  w7: '10',
-  w8: '12',
+  w1: '75',
+  w2: '100',
+  w3: '45',
+  w4: '22',
+  w5: '75',
+  w6: '2300000',
+  w7: '22',
+  w8: '48',
 };
 
 const work = mkdtempSync(join(tmpdir(), 'coroner-bench-'));

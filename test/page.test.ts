@@ -178,6 +178,110 @@ test.skipIf(!canRun)(
 );
 
 test.skipIf(!canRun)(
+  `the chosen moment's figures are told, and of what the lines' two moments it is nearer to (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('assassination-cgroup'));
+    await page.locator('.events .moment', { hasText: /^6 s$/ }).click();
+    await expect
+      .poll(() => page.locator('.at-moment').textContent())
+      .toMatch(/^At 6 s: cgroup \/job [\d.]+ MiB, python3 \(2400\) [\d.]+ MiB/);
+    expect(await page.locator('#allocations .note').first().textContent()).toMatch(
+      /nearer to the chosen one$/,
+    );
+    await page.locator('.charts').focus();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => page.locator('.at-moment').count()).toBe(0);
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
+  `the end of who died is its death; who was slow and ended by itself just ended (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const tags = async (name: string) => {
+      const { page, close } = await open(pageOf(name));
+      const texts = await page.locator('.events .tag').allTextContents();
+      await close();
+      return texts;
+    };
+    expect(await tags('rehearsed-obvious')).toEqual(['start', 'exception', 'death']);
+    expect(await tags('rehearsed-slow')).toEqual(['start', 'stall', 'end']);
+    expect(await tags('rehearsed-assassination')).toEqual(['start', 'look inside', 'kill']);
+  },
+);
+
+test.skipIf(!canRun)(
+  `on a phone a quote of one line is wrapped, and a storm does not fill the screen (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('many-kills'), { width: 390 });
+    const cut = await page
+      .locator('.evidence pre.one-line')
+      .evaluateAll((quotes) => quotes.filter((pre) => pre.scrollWidth > pre.clientWidth).length);
+    expect(cut).toBe(0);
+    expect(await page.locator('.incidents li').count()).toBe(3);
+    const headline = await page.locator('h1').boundingBox();
+    expect(headline?.y).toBeLessThan(450);
+    await page.getByRole('button', { name: 'and 13 more' }).click();
+    expect(await page.locator('.incidents li').count()).toBe(16);
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
+  `arrows move in the flame graph, Enter zooms, Escape goes back; no name is cut in a letter (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('rehearsed-obvious'));
+    const boxes = page.locator('.icicle .box');
+    const before = await boxes.count();
+    expect(before).toBeGreaterThan(3);
+    expect(await page.locator('.icicle .box[tabindex="0"]').count()).toBe(1);
+    await boxes.first().focus();
+    await page.keyboard.press('ArrowDown');
+    const told = await page.locator('.told').textContent();
+    expect(told).toMatch(/MiB/);
+    const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+    expect(focused).toBe(await boxes.nth(1).getAttribute('aria-label'));
+    await page.keyboard.press('Enter');
+    await expect.poll(() => boxes.count()).toBeLessThan(before);
+    await page.keyboard.press('Escape');
+    await expect.poll(() => boxes.count()).toBe(before);
+    for (const style of await boxes.evaluateAll((all) =>
+      all.map((box) => {
+        const { textOverflow, overflow } = getComputedStyle(box);
+        return `${textOverflow} ${overflow}`;
+      }),
+    ))
+      expect(style).toBe('ellipsis hidden');
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
+  `on paper everything is light, open and as wide as the paper, also from a dark screen (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, complaints, close } = await open(pageOf('assassination-cgroup'), { dark: true });
+    const look = () =>
+      page.evaluate(() => ({
+        theme: document.documentElement.dataset['theme'],
+        width: document.querySelector<HTMLCanvasElement>('.charts canvas')?.clientWidth ?? 0,
+        closed: [...document.querySelectorAll('details')].filter(({ open: is }) => !is).length,
+      }));
+    const screen = await look();
+    expect(screen.theme).toBe('dark');
+    await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+    // At once: the browser does not wait either.
+    const paper = await look();
+    expect(paper).toMatchObject({ theme: 'light', closed: 0 });
+    expect(paper.width).toBeLessThanOrEqual(680);
+    await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+    await expect.poll(async () => (await look()).theme).toBe('dark');
+    await expect.poll(async () => (await look()).width).toBe(screen.width);
+    expect(complaints).toEqual([]);
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
   `the table of tasks sorts, and draws few rows of many (${canRun ? 'Chromium' : why})`,
   async () => {
     const { incidents, ...rest } = read<Report>('many-kills', 'report') as Report;

@@ -4,13 +4,13 @@ import type { Answer, PageData } from '../../src/model/page.ts';
 import type { Incident, MemoryPicture, Reason, SourceReport } from '../../src/model/report.ts';
 import { Markdown } from './markdown.tsx';
 import { Allocations, Failures, Holders, setDocuments } from './memory.tsx';
-import { Command, Section } from './parts.tsx';
+import { Command, Section, Whole } from './parts.tsx';
 import { Stacks } from './stacks.tsx';
 import { Tasks } from './tasks.tsx';
 import { useTheme } from './theme.ts';
 import { Timeline } from './timeline.tsx';
 import { unpack, type Unpacked } from './unpack.ts';
-import { clock, count } from './words.ts';
+import { capital, clock, count } from './words.ts';
 
 export function App({ data }: { data: PageData }): JSX.Element {
   const { report, recording, answers } = data;
@@ -44,6 +44,10 @@ export function App({ data }: { data: PageData }): JSX.Element {
     [recording, incident, chosenMs],
   );
   const memory: MemoryPicture = look?.picture ?? incident?.memory ?? {};
+  const nearest = useMemo(
+    () => (chosenMs === null ? null : nearerTo(chosenMs, recording, unpacked, incident)),
+    [chosenMs, recording, unpacked, incident],
+  );
   const moment = look === null ? null : `as seen at ${clock(look.atMs)}`;
   return (
     <>
@@ -87,9 +91,11 @@ export function App({ data }: { data: PageData }): JSX.Element {
         {broken ? (
           <p class="note">The recorded curves could not be unpacked by this browser.</p>
         ) : null}
-        {moment === null ? null : (
-          <p class="chosen" role="status">
-            Below: {moment}, the look nearest to the chosen moment.{' '}
+        {chosenMs === null ? null : (
+          <p class="chosen">
+            {moment === null
+              ? `No look into the process was made by ${clock(chosenMs)}: below is the death.`
+              : `Below: ${moment}, the look nearest to the chosen moment.`}{' '}
             <button type="button" class="link" onClick={() => setChosenMs(null)}>
               Back to the death
             </button>
@@ -100,7 +106,7 @@ export function App({ data }: { data: PageData }): JSX.Element {
             <Evidence incident={incident} />
             <Stacks incident={incident} memory={memory} moment={moment} sources={data.sources} />
             <Holders memory={memory} moment={moment} />
-            <Allocations memory={memory} />
+            <Allocations memory={incident.memory} nearest={nearest} />
             <Failures memory={incident.memory} />
             <Tasks key={index} incident={incident} />
             <Related incident={incident} />
@@ -134,6 +140,24 @@ function lookAt(
   );
 }
 
+/** Lines are known of two moments: which of them the chosen one is nearer to. */
+function nearerTo(
+  chosenMs: number,
+  recording: PageData['recording'],
+  unpacked: Unpacked | null,
+  incident: Incident | undefined,
+): 'peak' | 'death' | null {
+  const index = recording?.processes.findIndex(({ pid }) => pid === incident?.victim?.pid) ?? -1;
+  const series = unpacked?.processes[index];
+  const values = series?.columns['rssBytes'];
+  if (series === undefined || values === undefined || values.length === 0) return null;
+  let peak = 0;
+  for (let row = 1; row < values.length; row += 1)
+    if ((values[row] ?? 0) > (values[peak] ?? 0)) peak = row;
+  const [peakMs, deathMs] = [series.atMs[peak] ?? 0, series.atMs.at(-1) ?? 0];
+  return Math.abs(chosenMs - peakMs) <= Math.abs(chosenMs - deathMs) ? 'peak' : 'death';
+}
+
 const verdict = ({ outOfMemory }: Incident): string =>
   outOfMemory === null ? 'Not known' : outOfMemory ? 'Out of memory' : 'Not memory';
 const toneOf = ({ outOfMemory }: Incident): string =>
@@ -158,20 +182,24 @@ function Verdict({
         <span class="confidence">{incident.confidence}</span>
         <span class="quiet">{whenText(incident)}</span>
       </p>
-      <h1 id="headline">{incident.headline}</h1>
+      <h1 id="headline">
+        <Whole text={incident.headline} />
+      </h1>
       <dl class="answers">
         {answers.map(({ question, answer, details, known }) => (
           <div key={question} class={known ? '' : 'unknown'}>
             <dt>{question}</dt>
             <dd>
-              {answer}
-              {question === 'What now?'
-                ? null
-                : details.map((detail) => (
-                    <span class="detail" key={detail}>
-                      {detail}
-                    </span>
-                  ))}
+              <Whole text={answer} />
+              {question === 'What now?' ? (
+                <MoreToDo incident={incident} />
+              ) : (
+                details.map((detail) => (
+                  <span class="detail" key={detail}>
+                    <Whole text={detail} />
+                  </span>
+                ))
+              )}
             </dd>
           </div>
         ))}
@@ -180,8 +208,19 @@ function Verdict({
   );
 }
 
-/** So many of a storm's incidents are listed at first. */
-const severalFrom = 8;
+/** The answer names the first thing to do; how, and the others, stand in their own section. */
+function MoreToDo({ incident: { remedies, unknown } }: { incident: Incident }): JSX.Element | null {
+  if (remedies.length + unknown.length === 0) return null;
+  const others = remedies.length - 1;
+  return (
+    <a class="detail" href="#remedies">
+      {others > 0 ? `How, and ${count(others, 'other way')}` : 'How'}
+    </a>
+  );
+}
+
+/** So many of a storm's incidents are listed at first; on a phone, where each takes two lines, fewer. */
+const severalFrom = matchMedia('(max-width: 40rem)').matches ? 3 : 6;
 
 function Incidents({
   incidents,
@@ -193,7 +232,9 @@ function Incidents({
   onChoose: (index: number) => void;
 }): JSX.Element {
   const [all, setAll] = useState(false);
-  const from = all ? 0 : Math.max(0, Math.min(chosen - 5, incidents.length - severalFrom));
+  const from = all
+    ? 0
+    : Math.max(0, Math.min(chosen - severalFrom + 1, incidents.length - severalFrom));
   const shown = all ? incidents : incidents.slice(from, from + severalFrom);
   const deaths = incidents.filter(({ outOfMemory }) => outOfMemory === true).length;
   return (
@@ -218,7 +259,7 @@ function Incidents({
       </ol>
       {shown.length < incidents.length ? (
         <button type="button" class="link" onClick={() => setAll(true)}>
-          all {incidents.length}
+          and {incidents.length - shown.length} more
         </button>
       ) : null}
     </nav>
@@ -228,14 +269,23 @@ function Incidents({
 function Remedies({ incident }: { incident: Incident }): JSX.Element | null {
   const { remedies, unknown } = incident;
   if (remedies.length + unknown.length === 0) return null;
+  const tellable = unknown.some(({ command }) => command !== null);
   return (
-    <Section id="remedies" title="What now?">
+    <Section
+      id="remedies"
+      title={remedies.length > 0 ? 'What to do' : 'What could not be told'}
+      {...(remedies.length > 0 || !tellable ? {} : { note: 'and what would tell it' })}
+    >
       {remedies.length > 0 ? (
         <ol class="remedies">
           {remedies.map(({ title, detail, command }, index) => (
             <li key={index}>
               <strong>{title}</strong>
-              {detail === '' ? null : <p>{detail}</p>}
+              {detail === '' ? null : (
+                <p>
+                  <Whole text={detail} />
+                </p>
+              )}
               {command === null ? null : <Command text={command} />}
             </li>
           ))}
@@ -243,11 +293,13 @@ function Remedies({ incident }: { incident: Incident }): JSX.Element | null {
       ) : null}
       {unknown.length > 0 ? (
         <>
-          <h3>What could not be told, and what would tell it</h3>
+          {remedies.length > 0 ? (
+            <h3>What could not be told{tellable ? ', and what would tell it' : ''}</h3>
+          ) : null}
           <ul class="unknowns">
             {unknown.map(({ what, why, command }, index) => (
               <li key={index}>
-                <strong>{what}</strong>
+                <strong>{capital(what)}</strong>
                 <p>{why}</p>
                 {command === null ? null : <Command text={command} />}
               </li>
@@ -299,7 +351,10 @@ const meaning: Readonly<Record<string, string>> = {
   weak: 'one indirect sign only',
 };
 
-const ReasonItem = ({
+/** Priority, number and time before a record of /dev/kmsg: part of the quote, and not what is to be read in it. */
+const recordHead = /^\d+,\d+,\d+,[^;\n]*;/;
+
+function ReasonItem({
   reason: { says, place, quote },
   sign,
   tone,
@@ -309,28 +364,35 @@ const ReasonItem = ({
   sign: string;
   tone: string;
   says: string;
-}): JSX.Element => (
-  <li>
-    <i class={`sign ${tone}`} role="img" aria-label={side}>
-      {sign}
-    </i>
-    <div>
-      <p>
-        {says} <span class="place">{place}</span>
-      </p>
-      {quote === undefined || quote === '' ? null : (
-        <pre
-          class={quote.includes('\n') ? '' : 'one-line'}
-          tabIndex={0}
-          role="group"
-          aria-label="Quote"
-        >
-          <code>{quote.length > 20_000 ? `${quote.slice(0, 20_000)}…` : quote}</code>
-        </pre>
-      )}
-    </div>
-  </li>
-);
+}): JSX.Element {
+  const head = recordHead.exec(quote ?? '')?.[0] ?? '';
+  const rest = (quote ?? '').slice(head.length);
+  return (
+    <li>
+      <i class={`sign ${tone}`} role="img" aria-label={side}>
+        {sign}
+      </i>
+      <div>
+        <p>
+          {says} <span class="place">{place}</span>
+        </p>
+        {quote === undefined || quote === '' ? null : (
+          <pre
+            class={quote.includes('\n') ? '' : 'one-line'}
+            tabIndex={0}
+            role="group"
+            aria-label="Quote"
+          >
+            <code>
+              <span class="quiet">{head}</span>
+              {rest.length > 20_000 ? `${rest.slice(0, 20_000)}…` : rest}
+            </code>
+          </pre>
+        )}
+      </div>
+    </li>
+  );
+}
 
 function Related({ incident }: { incident: Incident }): JSX.Element | null {
   const { related = [] } = incident;
@@ -387,7 +449,7 @@ function Sources({ sources }: { sources: readonly SourceReport[] }): JSX.Element
   return (
     <Section id="sources" title="What was read" note={count(sources.length, 'source')}>
       <div class="scroll" tabIndex={0} role="group" aria-label="Sources">
-        <table>
+        <table class="cards">
           <thead>
             <tr>
               <th scope="col">Source</th>

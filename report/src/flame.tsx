@@ -1,9 +1,9 @@
 /** Allocations as an icicle: the width is bytes, the depth is the stack, the outermost frame is on top. */
 import type { JSX } from 'preact';
-import { useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Allocation, StackFrame } from '../../src/model/report.ts';
 import { formatBytes } from '../../src/model/units.ts';
-import { isLibrary, percent, placeOf, shortPlace } from './words.ts';
+import { count, isLibrary, isSum, percent, placeOf, shortPlace } from './words.ts';
 
 interface Node {
   readonly key: string;
@@ -14,7 +14,13 @@ interface Node {
 
 function treeOf(allocations: readonly Allocation[]): Node {
   const root: Node = { key: '', frame: null, bytes: 0, children: new Map() };
-  for (const { bytes, stack, paths = [], function: name, file, line } of allocations) {
+  for (const allocation of allocations) {
+    const { bytes, stack, paths = [], function: name, file, line } = allocation;
+    // One box: by which ways the interpreter's own start came about tells nobody anything.
+    if (isSum(allocation)) {
+      add(root, [{ function: name ?? 'unknown', file, line }], bytes);
+      continue;
+    }
     const onPaths = paths.reduce((sum, path) => sum + path.bytes, 0);
     for (const path of [...paths, { bytes: bytes - onPaths, stack }])
       if (path.bytes > 0)
@@ -103,12 +109,29 @@ const find = (node: Node, key: string): Node | undefined => {
 };
 
 const rowHeight = 24;
+/** CSS pixels below which not even a short name can be read. */
+const leastReadable = 44;
+
+/** `transform etl_job.py:27`: the same function is often there once for each of its lines. */
+const shortName = ({ function: name, ...place }: StackFrame): string =>
+  [name, shortPlace(place).replace(/^.*\//, '')].filter((part) => part !== '').join(' ');
 
 export function Flame({ allocations }: { allocations: readonly Allocation[] }): JSX.Element {
   const tree = useMemo(() => treeOf(allocations), [allocations]);
   const [zoomedTo, setZoomedTo] = useState('');
   const [search, setSearch] = useState('');
   const [told, setTold] = useState<Node | null>(null);
+  /** Which box the Tab key reaches; arrows go on from there. */
+  const [stop, setStop] = useState(0);
+  const frame = useRef<HTMLDivElement>(null);
+  const [pixels, setPixels] = useState(0);
+  useEffect(() => {
+    const element = frame.current;
+    if (element === null) return undefined;
+    const observer = new ResizeObserver(() => setPixels(element.clientWidth));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
   const zoomed = zoomedTo === '' ? undefined : find(tree, zoomedTo);
   const boxes = useMemo(() => {
     if (zoomed === undefined) return boxesOf(tree);
@@ -121,6 +144,48 @@ export function Flame({ allocations }: { allocations: readonly Allocation[] }): 
     `${node.frame?.function} ${placeOf(node.frame ?? { file: null, line: null })}`
       .toLowerCase()
       .includes(search.toLowerCase());
+  const found = boxes.filter(({ node }) => matches(node)).length;
+  const zoom = (key: string): void => {
+    setZoomedTo(key);
+    setStop(0);
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key === 'Escape') {
+      zoom('');
+      return;
+    }
+    const at = boxes[stop];
+    if (at === undefined) return;
+    const centre = at.left + at.width / 2;
+    const nearest = (row: number): number =>
+      boxes.reduce((best, box, index) => {
+        if (box.depth !== row) return best;
+        const distance = (candidate: Box | undefined): number =>
+          candidate === undefined
+            ? Infinity
+            : Math.abs(candidate.left + candidate.width / 2 - centre);
+        return distance(box) < distance(boxes[best]) ? index : best;
+      }, -1);
+    const beside = (direction: number): number => {
+      const row = boxes
+        .map((box, index) => ({ ...box, index }))
+        .filter((box) => box.depth === at.depth)
+        .sort((a, b) => a.left - b.left);
+      return row[row.findIndex(({ index }) => index === stop) + direction]?.index ?? -1;
+    };
+    const steps: Readonly<Record<string, () => number>> = {
+      ArrowDown: () => nearest(at.depth + 1),
+      ArrowUp: () => nearest(at.depth - 1),
+      ArrowLeft: () => beside(-1),
+      ArrowRight: () => beside(1),
+    };
+    const next = steps[event.key]?.();
+    if (next === undefined) return;
+    event.preventDefault();
+    if (next < 0) return;
+    setStop(next);
+    frame.current?.querySelectorAll<HTMLElement>('.box')[next]?.focus();
+  };
   const shown = told ?? zoomed ?? null;
   return (
     <div class="flame">
@@ -132,58 +197,58 @@ export function Flame({ allocations }: { allocations: readonly Allocation[] }): 
           value={search}
           onInput={(event) => setSearch(event.currentTarget.value)}
         />
-        <button type="button" disabled={zoomed === undefined} onClick={() => setZoomedTo('')}>
-          Whole
-        </button>
+        {zoomed === undefined ? null : (
+          <button type="button" onClick={() => zoom('')}>
+            Show all
+          </button>
+        )}
+        {search === '' ? null : (
+          <span class="note" role="status">
+            {count(found, 'box', 'boxes')} found
+          </span>
+        )}
       </div>
       <div class="icicle-frame">
-        <svg
+        <div
           class="icicle"
-          width="100%"
-          height={depth * rowHeight}
+          ref={frame}
           role="group"
-          aria-label="Flame graph of allocations. The same stands in the list of lines below."
+          aria-label="Flame graph of allocations: arrow keys move, Enter zooms in, Escape shows all. The same stands in the list of lines below."
+          // Set by script, which the page's policy allows; an attribute in the markup it would not.
+          style={{ height: `${depth * rowHeight}px` }}
+          onKeyDown={onKeyDown}
         >
-          {boxes.map(({ node, skipped, depth: row, left, width }) => {
-            const { frame } = node;
+          {boxes.map(({ node, skipped, depth: row, left, width }, index) => {
+            const { frame: at } = node;
             // A name for those who hear it begins with what those who see it read.
-            const shownText =
-              skipped > 0 ? `… ${skipped} frames … ${frame?.function}` : (frame?.function ?? '');
-            const label = `${shownText} ${frame === null ? '' : shortPlace(frame)}, ${formatBytes(node.bytes)}, ${percent(node.bytes / Math.max(1, tree.bytes))}`;
+            const text = `${skipped > 0 ? `… ${count(skipped, 'frame')} … ` : ''}${at === null ? '' : shortName(at)}`;
             const tell = (): void => setTold(node);
             return (
-              <svg
+              <button
+                type="button"
                 key={node.key}
-                x={`${left * 100}%`}
-                y={row * rowHeight}
-                width={`${width * 100}%`}
-                height={rowHeight - 1}
-                class={`box ${frame !== null && isLibrary(frame) ? 'library' : ''} ${matches(node) ? 'match' : ''}`}
-                tabIndex={0}
-                role="button"
-                aria-label={label}
-                onClick={() => setZoomedTo(node.key)}
-                onKeyDown={(event: KeyboardEvent) => {
-                  if (event.key === 'Enter' || event.key === ' ') {
-                    event.preventDefault();
-                    setZoomedTo(node.key);
-                  } else if (event.key === 'Escape') setZoomedTo('');
+                style={{
+                  left: `${left * 100}%`,
+                  top: `${row * rowHeight}px`,
+                  width: `${width * 100}%`,
                 }}
+                class={`box ${at !== null && isLibrary(at) ? 'library' : ''} ${matches(node) ? 'match' : ''}`}
+                tabIndex={index === stop ? 0 : -1}
+                aria-label={`${text}, ${formatBytes(node.bytes)}, ${percent(node.bytes / Math.max(1, tree.bytes))}`}
+                onClick={() => zoom(node.key)}
                 onMouseEnter={tell}
-                onFocus={tell}
+                onFocus={() => {
+                  tell();
+                  setStop(index);
+                }}
                 onMouseLeave={() => setTold(null)}
                 onBlur={() => setTold(null)}
               >
-                <rect width="100%" height="100%" rx="2" />
-                {width > 0.04 ? (
-                  <text x="6" y="16">
-                    {shownText}
-                  </text>
-                ) : null}
-              </svg>
+                {width * pixels >= leastReadable ? text : ''}
+              </button>
             );
           })}
-        </svg>
+        </div>
       </div>
       <p class="told" aria-live="polite">
         {shown === null || shown.frame === null ? (

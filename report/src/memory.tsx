@@ -1,29 +1,43 @@
 /** Which variables held the memory, which lines had allocated it, of which types it was. */
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { Accounted, Holder, MemoryPicture, Smell } from '../../src/model/report.ts';
 import { formatBytes, formatDuration } from '../../src/model/units.ts';
 import { Flame } from './flame.tsx';
 import { Markdown } from './markdown.tsx';
 import { Bar, Choice, Section } from './parts.tsx';
-import { count, percent, placeOf, shortPlace } from './words.ts';
+import { capital, count, isSum, percent, placeOf, shortPlace } from './words.ts';
 
-export function Allocations({ memory }: { memory: MemoryPicture }): JSX.Element | null {
+export function Allocations({
+  memory,
+  nearest,
+}: {
+  memory: MemoryPicture;
+  /** Which of the two moments that are kept a chosen one is nearer to. */
+  nearest: 'peak' | 'death' | null;
+}): JSX.Element | null {
   const all = memory.allocations ?? [];
   const moments = (['peak', 'death'] as const).filter((moment) =>
     all.some(({ when }) => when === moment),
   );
   const [asked, setAsked] = useState<'peak' | 'death'>('peak');
+  useEffect(() => setAsked(nearest ?? 'peak'), [nearest]);
   const when = moments.includes(asked) ? asked : (moments[0] ?? 'peak');
   const chosen = all
     .filter((allocation) => allocation.when === when)
     .sort((a, b) => b.bytes - a.bytes);
-  if (chosen.length === 0) return null;
+  // The interpreter's own start alone is nobody's line.
+  if (chosen.every(isSum)) return null;
+  const live = when === 'peak' ? 'what was live at the peak' : 'what was live at its death';
   return (
     <Section
       id="allocations"
       title="Which lines allocated it"
-      note={when === 'peak' ? 'what was live at the peak' : 'what was live at its death'}
+      note={
+        nearest === null
+          ? live
+          : `${live}: of the moments that are kept, the nearer to the chosen one`
+      }
     >
       {moments.length > 1 ? (
         <Choice
@@ -44,7 +58,9 @@ export function Allocations({ memory }: { memory: MemoryPicture }): JSX.Element 
             <Bar share={allocation.share} />
             <span class="number quiet">
               {percent(allocation.share)}
-              {allocation.plusMinus > 0.005 ? ` ±${Math.round(allocation.plusMinus * 100)} %` : ''}
+              {allocation.plusMinus > 0.005 && allocation.share >= 0.01
+                ? ` ±${Math.round(allocation.plusMinus * 100)} %`
+                : ''}
             </span>
             <span class="what">
               <code>{shortPlace(allocation) || (allocation.function ?? 'unknown place')}</code>
@@ -103,43 +119,56 @@ export function Holders({
       ) : null}
       {accounted === undefined ? null : <AddsUp accounted={accounted} />}
       {smells.length > 0 ? <Smells smells={smells} /> : null}
-      {types.length > 0 ? (
-        <details class="table-behind">
-          <summary>{count(types.length, 'type')} that it was made of</summary>
-          <div class="scroll" tabIndex={0} role="group" aria-label="Types">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Type</th>
-                  <th scope="col" class="number">
-                    Objects
-                  </th>
-                  <th scope="col" class="number">
-                    Memory
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {types.slice(0, 200).map(({ type, count: objects, bytes }) => (
-                  <tr key={type}>
-                    <td>
-                      <code>{type}</code>
-                    </td>
-                    <td class="number">{objects.toLocaleString('en')}</td>
-                    <td class="number">{formatBytes(bytes)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        </details>
-      ) : null}
+      {types.length > 0 ? <Types types={types} /> : null}
       {notes.map((note) => (
         <p class="note" key={note}>
           {capital(note)}
         </p>
       ))}
     </Section>
+  );
+}
+
+const typesAtFirst = 15;
+
+function Types({ types }: { types: NonNullable<MemoryPicture['types']> }): JSX.Element {
+  const [all, setAll] = useState(false);
+  const shown = types.slice(0, all ? 200 : typesAtFirst);
+  return (
+    <details class="table-behind">
+      <summary>{count(types.length, 'type')} that it was made of</summary>
+      <div class="scroll" tabIndex={0} role="group" aria-label="Types">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Type</th>
+              <th scope="col" class="number">
+                Objects
+              </th>
+              <th scope="col" class="number">
+                Memory
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map(({ type, count: objects, bytes }) => (
+              <tr key={type}>
+                <td>
+                  <code>{type}</code>
+                </td>
+                <td class="number">{objects.toLocaleString('en')}</td>
+                <td class="number">{formatBytes(bytes)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {all || types.length <= typesAtFirst ? null : (
+        <button type="button" class="link" onClick={() => setAll(true)}>
+          {count(types.length - typesAtFirst, 'more type')}
+        </button>
+      )}
+    </details>
   );
 }
 
@@ -200,18 +229,24 @@ function HolderItem({
 
 function AddsUp({ accounted }: { accounted: Accounted }): JSX.Element {
   const { rssBytes, pythonBytes, nativeBytes, unexplainedBytes, parts: finer = [] } = accounted;
-  const parts = [
+  const parts: readonly (readonly [tone: string, title: string, bytes: number])[] = [
     ['series-1', 'Python objects', pythonBytes],
     ['series-2', 'native code and libraries', nativeBytes],
-    ['series-quiet', 'not explained', unexplainedBytes],
-  ] as const;
+    // Estimates can add up to more than there was.
+    [
+      'series-quiet',
+      unexplainedBytes < 0 ? 'too much: estimates' : 'not explained',
+      unexplainedBytes,
+    ],
+  ];
+  const drawn = Math.max(1, rssBytes, pythonBytes + nativeBytes);
   let at = 0;
   return (
     <figure class="adds-up">
       <figcaption>How {formatBytes(rssBytes)} of resident memory add up</figcaption>
       <svg viewBox="0 0 1000 14" preserveAspectRatio="none" aria-hidden="true">
         {parts.map(([tone, title, bytes]) => {
-          const width = (Math.max(0, bytes) / Math.max(1, rssBytes)) * 1000;
+          const width = (Math.max(0, bytes) / drawn) * 1000;
           at += width;
           return <rect key={title} class={tone} x={at - width} width={width} height="14" />;
         })}
@@ -220,7 +255,7 @@ function AddsUp({ accounted }: { accounted: Accounted }): JSX.Element {
         {parts.map(([tone, title, bytes]) => (
           <span key={title}>
             <i class={`swatch ${tone}`} aria-hidden="true" />
-            {title} <span class="quiet">{formatBytes(bytes)}</span>
+            {title} <span class="quiet">{formatBytes(Math.abs(bytes))}</span>
           </span>
         ))}
       </p>
@@ -242,8 +277,6 @@ function AddsUp({ accounted }: { accounted: Accounted }): JSX.Element {
     </figure>
   );
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Each once, with how often it was there. */
 function timesEach(names: readonly string[]): readonly string[] {
@@ -285,7 +318,7 @@ export function Failures({ memory }: { memory: MemoryPicture }): JSX.Element | n
   return (
     <Section id="failures" title="Allocations that failed" note={count(failures.length, 'time')}>
       <div class="scroll" tabIndex={0} role="group" aria-label="Failed allocations">
-        <table>
+        <table class="cards">
           <thead>
             <tr>
               <th scope="col" class="number">

@@ -79,3 +79,20 @@ export function Choice<T extends string>({
     </div>
   );
 }
+
+const quantity = /(\d[\d.,]*[ \u00a0](?:bytes?|[KMGTP]iB|ms|s|min|h|%)(?![\p{L}\d]))/u;
+
+/** Text in which no figure is parted from its unit at the end of a line. */
+export const Whole = ({ text }: { text: string }): JSX.Element => (
+  <>
+    {text.split(quantity).map((part, index) =>
+      index % 2 === 0 ? (
+        part
+      ) : (
+        <span class="whole" key={index}>
+          {part}
+        </span>
+      ),
+    )}
+  </>
+);

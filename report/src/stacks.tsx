@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import type { SourceExcerpt } from '../../src/model/page.ts';
 import type { Incident, MemoryPicture, StackFrame, Thread } from '../../src/model/report.ts';
 import { Section } from './parts.tsx';
-import { count, isLibrary, placeOf } from './words.ts';
+import { count, isLibrary, placeOf, shortPlace } from './words.ts';
 
 type Sources = Readonly<Record<string, readonly SourceExcerpt[]>>;
 
@@ -28,7 +28,16 @@ export function Stacks({
   return (
     <Section id="code" title="Where in the code" {...(moment === null ? {} : { note: moment })}>
       {own.length > 0 ? (
-        <Stack title="Where it died or failed" frames={own} sources={sources} open />
+        <Stack
+          title={
+            incident.death === 'assassination' || incident.death === 'slow'
+              ? 'Where it was last seen'
+              : 'Where it died or failed'
+          }
+          frames={own}
+          sources={sources}
+          open
+        />
       ) : null}
       {threads.slice(0, 200).map((thread) => (
         <Stack
@@ -109,7 +118,10 @@ function Frame({
         );
   const head = (
     <>
-      <strong>{frame.function}</strong> <code class="place">{placeOf(frame)}</code>
+      <strong>{frame.function}</strong>{' '}
+      <code class="place" title={placeOf(frame)}>
+        {isLibrary(frame) ? shortPlace(frame) : placeOf(frame)}
+      </code>
     </>
   );
   return (

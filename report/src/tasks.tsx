@@ -21,11 +21,13 @@ const columns: readonly Column[] = [
   { key: 'shmemRssBytes', title: 'Shared', bytes: true },
   { key: 'swapBytes', title: 'Swap', bytes: true },
   { key: 'totalVmBytes', title: 'Virtual', bytes: true },
-  { key: 'oomScoreAdj', title: 'Score adj.', bytes: false },
+  { key: 'oomScoreAdj', title: 'oom_score_adj', bytes: false },
 ];
 
 const rowHeight = 32;
 const viewport = 420;
+/** These are all seen at once: nobody searches in them. */
+const fewTasks = 8;
 
 export function Tasks({ incident }: { incident: Incident }): JSX.Element | null {
   const { tasks = [], victim } = incident;
@@ -37,7 +39,11 @@ export function Tasks({ incident }: { incident: Incident }): JSX.Element | null 
   const [scrolled, setScrolled] = useState(0);
   const scroller = useRef<HTMLDivElement>(null);
   const used = useMemo(
-    () => columns.filter(({ key }) => tasks.some((task) => task[key] !== undefined)),
+    () =>
+      columns.filter(({ key, bytes }) =>
+        // Swap or shared memory that nobody had would only push the others out of a narrow window.
+        tasks.some((task) => task[key] !== undefined && (!bytes || task[key] !== 0)),
+      ),
     [tasks],
   );
   const rows = useMemo(() => {
@@ -67,15 +73,25 @@ export function Tasks({ incident }: { incident: Incident }): JSX.Element | null 
       title="The kernel's table of tasks"
       note={`${count(tasks.length, 'task')}, ${formatBytes(total)} resident together`}
     >
-      <div class="toolbar">
-        <input
-          type="search"
-          placeholder="Search a name or pid"
-          aria-label="Search in the tasks"
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
-      </div>
+      {tasks.length > fewTasks ? (
+        <div class="toolbar">
+          <input
+            type="search"
+            placeholder="Search a name or pid"
+            aria-label="Search in the tasks"
+            value={search}
+            onInput={(event) => {
+              setSearch(event.currentTarget.value);
+              scroller.current?.scrollTo(0, 0);
+            }}
+          />
+          {search === '' ? null : (
+            <span class="note" role="status">
+              {count(rows.length, 'task')} found
+            </span>
+          )}
+        </div>
+      ) : null}
       <div
         class="scroll virtual"
         ref={scroller}
@@ -140,6 +156,9 @@ export function Tasks({ incident }: { incident: Incident }): JSX.Element | null 
           </tbody>
         </table>
       </div>
+      {rows.length > visible.length ? (
+        <p class="note on-paper">and {rows.length - visible.length} more, not printed</p>
+      ) : null}
     </Section>
   );
 }

@@ -15,21 +15,33 @@ function remembered(): Theme | null {
   }
 }
 
+let onPaper = false;
+/** Between beforeprint and afterprint. */
+export const isOnPaper = (): boolean => onPaper;
+
 export function useTheme(): [Theme, () => void] {
   const [chosen, setChosen] = useState<Theme | null>(remembered);
   const [dark, setDark] = useState(system.matches);
   const [printing, setPrinting] = useState(false);
   useEffect(() => {
     const change = (event: MediaQueryListEvent): void => setDark(event.matches);
-    const before = (): void => setPrinting(true);
-    const after = (): void => setPrinting(false);
+    const before = (): void => {
+      // At once and before the charts' own listeners: the paper does not wait for the next rendering.
+      document.documentElement.dataset['theme'] = 'light';
+      onPaper = true;
+      setPrinting(true);
+    };
+    const after = (): void => {
+      onPaper = false;
+      setPrinting(false);
+    };
     system.addEventListener('change', change);
-    addEventListener('beforeprint', before);
-    addEventListener('afterprint', after);
+    addEventListener('beforeprint', before, { capture: true });
+    addEventListener('afterprint', after, { capture: true });
     return () => {
       system.removeEventListener('change', change);
-      removeEventListener('beforeprint', before);
-      removeEventListener('afterprint', after);
+      removeEventListener('beforeprint', before, { capture: true });
+      removeEventListener('afterprint', after, { capture: true });
     };
   }, []);
   const theme: Theme = printing ? 'light' : (chosen ?? (dark ? 'dark' : 'light'));

@@ -7,7 +7,7 @@ import type { Incident, Limit } from '../../src/model/report.ts';
 import { formatBytes } from '../../src/model/units.ts';
 import { firstAt } from './decimate.ts';
 import { Section } from './parts.tsx';
-import { color, type Theme } from './theme.ts';
+import { color, isOnPaper, type Theme } from './theme.ts';
 import { makeTiles, type Tiles } from './tiles.ts';
 import type { Columns, Unpacked } from './unpack.ts';
 import { clock, count } from './words.ts';
@@ -26,7 +26,12 @@ interface Strip {
   readonly height: number;
   /** The end of the scale, where it is a given one. */
   readonly top?: number;
+  /** Below this there is nothing to see: it is told in words. */
+  readonly least?: number;
 }
+
+/** CSS pixels that A4 and Letter both have between their margins. */
+const paperWidth = 680;
 
 /** Curves shown at first: the largest. The others can be switched on. */
 const shownAtFirst = 8;
@@ -120,18 +125,29 @@ function stripsOf(
           ]
         : []),
       { id: 'swap', title: 'In swap', format: formatBytes, height: 90, curves: swap },
-      { id: 'faults', title: 'Major faults a second', format: whole, height: 90, curves: faults },
+      {
+        id: 'faults',
+        title: 'Major faults a second',
+        format: whole,
+        height: 90,
+        least: 10,
+        curves: faults,
+      },
       {
         id: 'pressure',
         title: 'Time lost waiting for memory',
         format: (value: number) => `${Math.round(value)} %`,
         top: 108,
+        least: 2,
         height: 90,
         curves: pressure,
       },
     ] as readonly Strip[]
   ).filter(({ curves }) => curves.length > 0);
 }
+
+const isQuiet = ({ least = 0, curves }: Strip): boolean =>
+  curves.every(({ values }) => greatest(values) < least);
 
 export interface Range {
   readonly fromMs: number;
@@ -153,10 +169,11 @@ export function Timeline({
   chosenMs: number | null;
   onChoose: (atMs: number | null) => void;
 }): JSX.Element {
-  const strips = useMemo(
+  const all = useMemo(
     () => (unpacked === null ? [] : stripsOf(recording, unpacked, incident)),
     [recording, unpacked, incident],
   );
+  const strips = useMemo(() => all.filter((strip) => !isQuiet(strip)), [all]);
   const endMs = useMemo(() => {
     const last = strips.flatMap(({ curves }) => curves.map(({ atMs }) => atMs.at(-1) ?? 0));
     return Math.max(
@@ -228,8 +245,8 @@ export function Timeline({
     action();
   };
   const legend = strips[0]?.curves ?? [];
-  const events = useMemo(() => withDeath(recording.events, incident), [recording, incident]);
-  const palette = useMemo(() => colorsOf(strips), [strips]);
+  const events = useMemo(() => withDeath(recording, incident), [recording, incident]);
+  const palette = useMemo(() => colorsOf(strips, atFirst), [strips, atFirst]);
   // The same elements from one frame of panning to the next: nothing of them is compared.
   const legendButtons = useMemo(
     () => <Legend curves={legend} hidden={hidden} palette={palette} onToggle={toggle} />,
@@ -239,15 +256,25 @@ export function Timeline({
     () => (
       <>
         <Events
-          recording={recording}
+          events={events}
           victimPid={incident?.victim?.pid}
           chosenMs={chosenMs}
           onChoose={onChoose}
         />
-        <FiguresTable strips={strips} />
+        {all.length > strips.length ? (
+          <p class="note">
+            Not drawn, since next to nothing:{' '}
+            {all
+              .filter(isQuiet)
+              .map(({ title }) => title.charAt(0).toLowerCase() + title.slice(1))
+              .join(', ')}
+            .
+          </p>
+        ) : null}
+        <FiguresTable strips={all} />
       </>
     ),
-    [recording, incident, chosenMs, onChoose, strips],
+    [events, incident, chosenMs, onChoose, strips, all],
   );
   if (unpacked !== null && strips.length === 0 && recording.events.length === 0) return <></>;
   return (
@@ -321,6 +348,9 @@ export function Timeline({
           onInput={(event) => showSoon(Number(event.currentTarget.value), span)}
         />
       )}
+      {chosenMs === null || strips.length === 0 ? null : (
+        <AtMoment strips={strips} hidden={hidden} atMs={chosenMs} />
+      )}
       {below}
     </Section>
   );
@@ -362,6 +392,17 @@ const limitsOf = (recording: PackedRecording, incident: Incident | undefined): r
   });
 };
 
+/** The end of a text, which of a path and its figure tells most, as far as there is room. */
+function endFitting(ctx: CanvasRenderingContext2D, text: string, room: number): string {
+  const characters = [...text];
+  let from = 0;
+  const shown = (): string => (from === 0 ? text : `…${characters.slice(from).join('')}`);
+  // Names from outside can be long: in steps of a tenth, not of a letter.
+  while (from < characters.length && ctx.measureText(shown()).width > room)
+    from += Math.max(1, Math.ceil((characters.length - from) / 10));
+  return shown();
+}
+
 const noLimits: readonly Limit[] = [];
 const addressLimits = (incident: Incident | undefined): readonly Limit[] =>
   incident?.limit?.bytes == null ? [] : [incident.limit];
@@ -385,9 +426,16 @@ function hiddenAtFirst(strips: readonly Strip[]): Set<string> {
   return new Set(processes.slice(shownAtFirst).map(({ label }) => label));
 }
 
-/** The same curve has the same colour in every strip. Cgroups take the first colours. */
-function colorsOf(strips: readonly Strip[]): ReadonlyMap<string, string> {
-  const labels = new Set(strips.flatMap(({ curves }) => curves.map(({ label }) => label)));
+/** The same curve has the same colour in every strip. What is shown at first takes the first colours: eight tell apart, no more. */
+function colorsOf(
+  strips: readonly Strip[],
+  hidden: ReadonlySet<string>,
+): ReadonlyMap<string, string> {
+  const all = strips.flatMap(({ curves }) => curves.map(({ label }) => label));
+  const labels = new Set([
+    ...all.filter((label) => !hidden.has(label)),
+    ...all.filter((label) => hidden.has(label)),
+  ]);
   return new Map([...labels].map((label, index) => [label, `series-${(index % 8) + 1}`]));
 }
 
@@ -462,7 +510,7 @@ function Chart({
   toMs: number;
   chosenMs: number | null;
   limits: readonly Limit[];
-  events: PackedRecording['events'];
+  events: readonly Shown[];
   first: boolean;
   last: boolean;
   onZoom: (fromMs: number, widthMs: number) => void;
@@ -490,189 +538,210 @@ function Chart({
   useEffect(() => {
     const element = host.current;
     if (element === null) return undefined;
-    const tiles: Tiles = makeTiles(
-      curves.map(({ label, kind, atMs, values }) => {
-        const stroke = color(palette.get(label) ?? 'accent');
-        return {
-          atMs,
-          values,
-          stroke,
-          width: kind === 'cgroup' ? 2 : 1.5,
-          fill: kind === 'cgroup' && curves.length <= 12 ? `${stroke}1f` : null,
-        };
-      }),
-      { top, ratio: devicePixelRatio },
-    );
     let idle = 0;
-    // What panning will need next is drawn while nothing else is to do.
-    const drawAhead = (): void => {
-      if (idle !== 0 || !('requestIdleCallback' in window)) return;
-      idle = requestIdleCallback((deadline) => {
-        idle = 0;
-        if (deadline.timeRemaining() > 5 ? tiles.ahead() : true) drawAhead();
-      });
-    };
-    // Asked once: getComputedStyle() at every frame would cost more than the picture.
-    const [bad, choice, tones] = [color('bad'), color('choice'), eventColors()];
-    const ink = color('muted');
-    const font = '12px system-ui, sans-serif';
-    const axis: uPlot.Axis = {
-      stroke: ink,
-      font,
-      grid: { stroke: color('line'), width: 1 },
-      ticks: { show: false },
-    };
-    const options: uPlot.Options = {
-      width: element.clientWidth,
-      height: strip.height,
-      padding: [first ? 16 : 6, 18, 0, 0],
-      legend: { show: false },
-      scales: { x: { time: false, auto: false }, y: { auto: false, range: [0, top] } },
-      axes: [
-        {
-          ...axis,
-          incrs: niceSeconds,
-          size: last ? 26 : 9,
-          gap: 4,
-          values: (_, ticks) => ticks.map((seconds) => (last ? clock(seconds * 1000) : '')),
+    const build = (chartWidth: number): uPlot => {
+      const tiles: Tiles = makeTiles(
+        curves.map(({ label, kind, atMs, values }) => {
+          const stroke = color(palette.get(label) ?? 'accent');
+          return {
+            atMs,
+            values,
+            stroke,
+            width: kind === 'cgroup' ? 2 : 1.5,
+            fill: kind === 'cgroup' && curves.length <= 12 ? `${stroke}1f` : null,
+          };
+        }),
+        { top, ratio: devicePixelRatio },
+      );
+      // What panning will need next is drawn while nothing else is to do.
+      const drawAhead = (): void => {
+        if (idle !== 0 || !('requestIdleCallback' in window)) return;
+        idle = requestIdleCallback((deadline) => {
+          idle = 0;
+          if (deadline.timeRemaining() > 5 ? tiles.ahead() : true) drawAhead();
+        });
+      };
+      // Asked once: getComputedStyle() at every frame would cost more than the picture.
+      const [bad, choice, tones] = [color('bad'), color('choice'), eventColors()];
+      const ink = color('muted');
+      const font = '12px system-ui, sans-serif';
+      const axis: uPlot.Axis = {
+        stroke: ink,
+        font,
+        grid: { stroke: color('line'), width: 1 },
+        ticks: { show: false },
+      };
+      const options: uPlot.Options = {
+        width: chartWidth,
+        height: strip.height,
+        padding: [first ? 16 : 6, 18, 0, 0],
+        legend: { show: false },
+        scales: { x: { time: false, auto: false }, y: { auto: false, range: [0, top] } },
+        axes: [
+          {
+            ...axis,
+            incrs: niceSeconds,
+            size: last ? 26 : 9,
+            gap: 4,
+            values: (_, ticks) => ticks.map((seconds) => (last ? clock(seconds * 1000) : '')),
+          },
+          {
+            ...axis,
+            size: 78,
+            gap: 6,
+            splits: (_self, _axis, _min, max) =>
+              niceSplits(max, strip.height < 120 ? 2 : 4, strip.format === formatBytes),
+            values: (_, ticks) => ticks.map((value) => (value === 0 ? '0' : strip.format(value))),
+          },
+        ],
+        // The curves are drawn from tiles; uPlot has the axes, the cursor and the selection.
+        series: [{}, { paths: () => null, points: { show: false } }],
+        cursor: {
+          sync: { key: 'timeline' },
+          points: { show: false },
+          drag: { x: true, y: false, setScale: false },
         },
-        {
-          ...axis,
-          size: 78,
-          gap: 6,
-          splits: (_self, _axis, _min, max) =>
-            niceSplits(max, strip.height < 120 ? 2 : 4, strip.format === formatBytes),
-          values: (_, ticks) => ticks.map((value) => (value === 0 ? '0' : strip.format(value))),
-        },
-      ],
-      // The curves are drawn from tiles; uPlot has the axes, the cursor and the selection.
-      series: [{}, { paths: () => null, points: { show: false } }],
-      cursor: {
-        sync: { key: 'timeline' },
-        points: { show: false },
-        drag: { x: true, y: false, setScale: false },
-      },
-      hooks: {
-        setSelect: [
-          (self) => {
-            const { left, width } = self.select;
-            if (width < 4) return;
-            const from = self.posToVal(left, 'x') * 1000;
-            const to = self.posToVal(left + width, 'x') * 1000;
-            self.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-            live.current.onZoom(from, to - from);
-          },
-        ],
-        setCursor: [
-          (self) => {
-            if (readout.current === null) return;
-            const { left = -10 } = self.cursor;
-            const atMs = self.posToVal(left, 'x') * 1000;
-            const found = left < 0 ? [] : readings(curves, atMs);
-            readout.current.textContent =
-              left < 0
-                ? ''
-                : [
-                    clock(atMs),
-                    ...found
-                      .slice(0, 3)
-                      .map(({ curve, value }) => `${curve.label} ${strip.format(value)}`),
-                  ].join('   ');
-            for (const [index, dot] of dots.entries()) {
-              const reading = found[index];
-              dot.hidden = reading === undefined;
-              if (reading === undefined) continue;
-              dot.className = `at-cursor ${palette.get(reading.curve.label) ?? ''}`;
-              dot.style.transform = `translate(${left}px, ${self.valToPos(reading.value, 'y')}px)`;
-            }
-          },
-        ],
-        drawAxes: [
-          (self) => {
-            const { fromMs: from, toMs: to } = live.current;
-            tiles.draw(self.ctx, self.bbox, { fromMs: from, toMs: to });
-            drawAhead();
-          },
-        ],
-        drawClear: [
-          (self) => {
-            if (live.current.chosenMs === null) return;
-            const x = self.valToPos(live.current.chosenMs / 1000, 'x', true);
-            const { left, top: above, width, height } = self.bbox;
-            if (x < left || x > left + width) return;
-            self.ctx.save();
-            self.ctx.fillStyle = choice;
-            self.ctx.fillRect(
-              Math.round(x - devicePixelRatio),
-              above,
-              Math.max(2, 2 * devicePixelRatio),
-              height,
-            );
-            self.ctx.restore();
-          },
-        ],
-        draw: [
-          (self) => {
-            const { ctx, bbox } = self;
-            ctx.save();
-            ctx.beginPath();
-            ctx.rect(bbox.left, 0, bbox.width, bbox.top + bbox.height);
-            ctx.clip();
-            drawEvents(self, events, tones, first);
-            let labelled = Number.NaN;
-            for (const limit of shownLimits) {
-              const y = Math.round(self.valToPos(limit.bytes ?? 0, 'y', true)) + 0.5;
-              ctx.strokeStyle = bad;
-              ctx.lineWidth = devicePixelRatio;
-              ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
-              ctx.beginPath();
-              ctx.moveTo(bbox.left, y);
-              ctx.lineTo(bbox.left + bbox.width, y);
-              ctx.stroke();
-              ctx.setLineDash([]);
-              ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
-              ctx.fillStyle = bad;
-              // Two limits close together: one label on each side.
-              const crowded = Math.abs(y - labelled) < 16 * devicePixelRatio;
-              labelled = y;
-              ctx.textAlign = crowded ? 'right' : 'left';
-              const text = limitLabel(limit);
-              ctx.fillText(
-                text.length > 60 ? `…${text.slice(-59)}` : text,
-                crowded
-                  ? bbox.left + bbox.width - 6 * devicePixelRatio
-                  : bbox.left + 6 * devicePixelRatio,
-                y - 6 * devicePixelRatio,
+        hooks: {
+          setSelect: [
+            (self) => {
+              const { left, width } = self.select;
+              if (width < 4) return;
+              const from = self.posToVal(left, 'x') * 1000;
+              const to = self.posToVal(left + width, 'x') * 1000;
+              self.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+              live.current.onZoom(from, to - from);
+            },
+          ],
+          setCursor: [
+            (self) => {
+              if (readout.current === null) return;
+              const { left = -10 } = self.cursor;
+              const atMs = self.posToVal(left, 'x') * 1000;
+              const found = left < 0 ? [] : readings(curves, atMs);
+              readout.current.textContent =
+                left < 0
+                  ? ''
+                  : [
+                      clock(atMs),
+                      ...found
+                        .slice(0, 3)
+                        .map(({ curve, value }) => `${curve.label} ${strip.format(value)}`),
+                    ].join('   ');
+              for (const [index, dot] of dots.entries()) {
+                const reading = found[index];
+                dot.hidden = reading === undefined;
+                if (reading === undefined) continue;
+                dot.className = `at-cursor ${palette.get(reading.curve.label) ?? ''}`;
+                dot.style.transform = `translate(${left}px, ${self.valToPos(reading.value, 'y')}px)`;
+              }
+            },
+          ],
+          drawAxes: [
+            (self) => {
+              const { fromMs: from, toMs: to } = live.current;
+              tiles.draw(self.ctx, self.bbox, { fromMs: from, toMs: to });
+              drawAhead();
+            },
+          ],
+          drawClear: [
+            (self) => {
+              if (live.current.chosenMs === null) return;
+              const x = self.valToPos(live.current.chosenMs / 1000, 'x', true);
+              const { left, top: above, width, height } = self.bbox;
+              if (x < left || x > left + width) return;
+              self.ctx.save();
+              self.ctx.fillStyle = choice;
+              self.ctx.fillRect(
+                Math.round(x - devicePixelRatio),
+                above,
+                Math.max(2, 2 * devicePixelRatio),
+                height,
               );
-            }
-            ctx.restore();
-          },
+              self.ctx.restore();
+            },
+          ],
+          draw: [
+            (self) => {
+              const { ctx, bbox } = self;
+              ctx.save();
+              ctx.beginPath();
+              // A mark at either end is seen whole.
+              const margin = 6 * devicePixelRatio;
+              ctx.rect(bbox.left - margin, 0, bbox.width + 2 * margin, bbox.top + bbox.height);
+              ctx.clip();
+              drawEvents(self, events, tones, first);
+              let labelled = Number.NaN;
+              for (const limit of shownLimits) {
+                const y = Math.round(self.valToPos(limit.bytes ?? 0, 'y', true)) + 0.5;
+                ctx.strokeStyle = bad;
+                ctx.lineWidth = devicePixelRatio;
+                ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
+                ctx.beginPath();
+                ctx.moveTo(bbox.left, y);
+                ctx.lineTo(bbox.left + bbox.width, y);
+                ctx.stroke();
+                ctx.setLineDash([]);
+                ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+                ctx.fillStyle = bad;
+                // Two limits close together: one label on each side.
+                const crowded = Math.abs(y - labelled) < 16 * devicePixelRatio;
+                labelled = y;
+                ctx.textAlign = crowded ? 'right' : 'left';
+                const shared = shownLimits.some(
+                  (other) =>
+                    other !== limit &&
+                    Math.abs(self.valToPos(other.bytes ?? 0, 'y', true) - y) <
+                      16 * devicePixelRatio,
+                );
+                ctx.fillText(
+                  endFitting(ctx, limitLabel(limit), bbox.width * (shared ? 0.48 : 0.96)),
+                  crowded
+                    ? bbox.left + bbox.width - 6 * devicePixelRatio
+                    : bbox.left + 6 * devicePixelRatio,
+                  y - 6 * devicePixelRatio,
+                );
+              }
+              ctx.restore();
+            },
+          ],
+        },
+      };
+      const made = new uPlot(
+        options,
+        [
+          [0, live.current.toMs / 1000],
+          [0, 0],
         ],
-      },
+        element,
+      );
+      const dots = Array.from({ length: 3 }, () => document.createElement('i'));
+      for (const dot of dots) dot.hidden = true;
+      made.over.append(...dots);
+      made.setScale('x', { min: live.current.fromMs / 1000, max: live.current.toMs / 1000 });
+      made.over.addEventListener('click', (event) => {
+        const { left } = made.over.getBoundingClientRect();
+        live.current.onChoose(made.posToVal(event.clientX - left, 'x') * 1000);
+      });
+      return made;
     };
-    const made = new uPlot(
-      options,
-      [
-        [0, live.current.toMs / 1000],
-        [0, 0],
-      ],
-      element,
-    );
-    const dots = Array.from({ length: 3 }, () => document.createElement('i'));
-    for (const dot of dots) dot.hidden = true;
-    made.over.append(...dots);
-    made.setScale('x', { min: live.current.fromMs / 1000, max: live.current.toMs / 1000 });
+    const room = (): number => Math.min(element.clientWidth, isOnPaper() ? paperWidth : Infinity);
+    let made = build(room());
     plot.current = made;
-    const click = (event: MouseEvent): void => {
-      const { left } = made.over.getBoundingClientRect();
-      live.current.onChoose(made.posToVal(event.clientX - left, 'x') * 1000);
-    };
-    made.over.addEventListener('click', click);
     const observer = new ResizeObserver(() =>
-      made.setSize({ width: element.clientWidth, height: strip.height }),
+      made.setSize({ width: room(), height: strip.height }),
     );
     observer.observe(element);
+    // Nothing is observed or rendered between here and the paper, which is narrower than most windows, and white.
+    const again = (): void => {
+      made.destroy();
+      made = build(room());
+      plot.current = made;
+    };
+    addEventListener('beforeprint', again);
+    addEventListener('afterprint', again);
     return () => {
+      removeEventListener('beforeprint', again);
+      removeEventListener('afterprint', again);
       observer.disconnect();
       if (idle !== 0) cancelIdleCallback(idle);
       made.destroy();
@@ -746,21 +815,25 @@ function niceSplits(max: number, wanted: number, isBytes: boolean): number[] {
   return splits;
 }
 
-/** The end of the one that died is its death, however it ended. */
-const withDeath = (
-  events: PackedRecording['events'],
-  incident: Incident | undefined,
-): PackedRecording['events'] =>
-  incident?.outOfMemory !== true || incident.victim?.pid === undefined
-    ? events
-    : events.map((event) =>
-        event.what === 'end' && event.pid === incident.victim?.pid
-          ? { ...event, what: 'kill' as const }
-          : event,
-      );
+type Shown = Omit<PackedRecording['events'][number], 'what'> & {
+  readonly what: PackedRecording['events'][number]['what'] | 'death';
+};
+
+/** The end of the one that died is its death, however it ended; but who was slow and ended by itself died of nothing at its end. */
+function withDeath(recording: PackedRecording, incident: Incident | undefined): readonly Shown[] {
+  const pid = incident?.outOfMemory === true ? incident.victim?.pid : undefined;
+  const bySignal = recording.processes.some(
+    (process) => process.pid === pid && process.signal !== null,
+  );
+  if (pid === undefined || (incident?.death === 'slow' && !bySignal)) return recording.events;
+  return recording.events.map((event) =>
+    event.what === 'end' && event.pid === pid ? { ...event, what: 'death' } : event,
+  );
+}
 
 const eventTone: Readonly<Record<string, string>> = {
   kill: 'bad',
+  death: 'bad',
   exception: 'bad',
   'failed-allocation': 'bad',
   'limit-hit': 'warn',
@@ -770,6 +843,7 @@ const eventTone: Readonly<Record<string, string>> = {
 const eventName: Readonly<Record<string, string>> = {
   start: 'start',
   end: 'end',
+  death: 'death',
   kill: 'kill',
   'limit-hit': 'limit reached',
   stall: 'stall',
@@ -785,7 +859,7 @@ const eventColors = (): ReadonlyMap<string, string> =>
 /** A tick on top for each event; a line through the picture for the deadly ones. */
 function drawEvents(
   self: uPlot,
-  events: PackedRecording['events'],
+  events: readonly Shown[],
   tones: ReadonlyMap<string, string>,
   first: boolean,
 ): void {
@@ -814,21 +888,49 @@ function drawEvents(
   }
 }
 
+/** What the curves say at the chosen moment, for the eye and for those who hear it. */
+const AtMoment = ({
+  strips,
+  hidden,
+  atMs,
+}: {
+  strips: readonly Strip[];
+  hidden: ReadonlySet<string>;
+  atMs: number;
+}): JSX.Element => (
+  <p class="at-moment" role="status">
+    At {clock(atMs)}:{' '}
+    {strips
+      .flatMap(({ title, curves, format }, index) =>
+        readings(
+          curves.filter(({ label }) => !hidden.has(label)),
+          atMs,
+        )
+          .slice(0, index === 0 ? 4 : 1)
+          .map(
+            ({ curve, value }) =>
+              `${curve.label} ${format(value)}${index === 0 ? '' : ` (${title.toLowerCase()})`}`,
+          ),
+      )
+      .join(', ') || 'nothing was read'}
+  </p>
+);
+
 const mostEvents = 8;
 
 function Events({
-  recording,
+  events: unsorted,
   victimPid,
   chosenMs,
   onChoose,
 }: {
-  recording: PackedRecording;
+  events: readonly Shown[];
   victimPid: number | undefined;
   chosenMs: number | null;
   onChoose: (atMs: number | null) => void;
 }): JSX.Element | null {
   const [all, setAll] = useState(false);
-  const events = [...recording.events].sort((a, b) => a.atMs - b.atMs);
+  const events = [...unsorted].sort((a, b) => a.atMs - b.atMs);
   if (events.length === 0) return null;
   // The end is what one looks for: of many events the last ones stay, and of helpers that came and went none.
   const telling =
@@ -871,7 +973,10 @@ function FiguresTable({ strips }: { strips: readonly Strip[] }): JSX.Element | n
   const [open, setOpen] = useState(false);
   if (strips.length === 0) return null;
   return (
-    <details class="table-behind" onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details
+      class={`table-behind ${open ? '' : 'not-on-paper'}`}
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
       <summary>The same as a table</summary>
       {open ? (
         <div class="scroll" tabIndex={0} role="group" aria-label="Figures of the timeline">

@@ -1,4 +1,4 @@
-import type { StackFrame } from '../../src/model/report.ts';
+import type { Allocation, StackFrame } from '../../src/model/report.ts';
 
 export const placeOf = ({
   file,
@@ -22,6 +22,10 @@ export const isLibrary = ({ file }: StackFrame): boolean =>
   file.startsWith('<frozen') ||
   /[/\\](?:site-packages|dist-packages)[/\\]|[/\\]lib(?:64)?[/\\]python\d/.test(file);
 
+/** `(Python itself and its start-up)`: a sum without a line, in brackets as no function's name is. */
+export const isSum = ({ file, function: name }: Allocation): boolean =>
+  file === null && name?.startsWith('(') === true;
+
 export const percent = (share: number): string =>
   share > 0 && share < 0.01 ? '< 1 %' : `${Math.round(share * 100)} %`;
 
@@ -38,3 +42,5 @@ export function clock(ms: number): string {
   const two = (n: number): string => String(n).padStart(2, '0');
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

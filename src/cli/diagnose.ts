@@ -165,11 +165,13 @@ async function gatherIncidentFolder(path: string): Promise<Everything> {
   const [
     { readIncidentFolder },
     { parseIncident },
+    { withFailedAllocations },
     { withInsideEvidence },
     { withLaterKernelLog },
   ] = await Promise.all([
     import('../store/incidents.ts'),
     import('../parsers/incident-folder/incident.ts'),
+    import('../parsers/incident-folder/drawing.ts'),
     import('../record/inside.ts'),
     import('../record/finish.ts'),
   ]);
@@ -184,7 +186,7 @@ async function gatherIncidentFolder(path: string): Promise<Everything> {
   return {
     evidence: inside.evidence,
     sources: [...parsed.sources, ...inside.sources],
-    recording: parsed.recording,
+    recording: withFailedAllocations(parsed.recording, inside.evidence),
   };
 }
 

@@ -4,6 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { diagnose } from '../diagnose/diagnose.ts';
 import type { Recording } from '../model/recording.ts';
 import { nothingKnown, type Report } from '../model/report.ts';
+import { withFailedAllocations } from '../parsers/incident-folder/drawing.ts';
 import { parseIncident } from '../parsers/incident-folder/incident.ts';
 import { withInsideEvidence } from '../record/inside.ts';
 import {
@@ -74,7 +75,7 @@ function tellFolder(folder: string): Told {
   return {
     name: basename(folder),
     folder,
-    recording: parsed.recording,
+    recording: withFailedAllocations(parsed.recording, inside.evidence),
     report: diagnose({
       evidence: inside.evidence,
       sources: [...parsed.sources, ...inside.sources],

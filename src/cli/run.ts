@@ -8,6 +8,7 @@ import { lastLook, noLastLook } from '../record/last-look.ts';
 import { record, type Companion, type RecordResult } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';
+import { isWithinReach } from '../record/room.ts';
 import { tracingCompanion } from '../record/tracing.ts';
 import { endLike } from '../record/end.ts';
 import { keepStderrTail } from '../record/stderr-tail.ts';
@@ -73,7 +74,7 @@ export function configure(command: Command): void {
     .option('--no-last-look', 'do not look into the process before it is killed')
     .option(
       '--sample-every <size|ms>',
-      'with a unit (64K): the agent notes one allocation in so many bytes on average (default: 512K, finer while the heap grows); without: shortest time between two samples of the process tree in ms (default: 50)',
+      'with a unit (64K): the agent notes one allocation in so many bytes on average (default: 512K, finer while the heap grows); without: shortest time between two samples of the process tree in ms (default: 50 where a limit may be near, else up to 200)',
       sampleEvery,
     )
     .action(async (words: string[], options: RunOptions) => {
@@ -233,20 +234,18 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
 }
 
 /**
- * Loads what gives the verdict while the command runs, so that the verdict follows its death at once. Not for short commands, and not in
- * a small container, where the memory is the command's until it is dead.
+ * Loads what gives the verdict while the command runs and nears a limit, so that the verdict follows its death at once. Not for short
+ * commands, and not in a small container, where the memory is the command's until it is dead.
  */
 function verdictAtHand(): Companion {
-  let timer: NodeJS.Timeout | undefined;
+  let loaded = false;
   return {
-    started: () => {
-      timer = setTimeout(() => {
-        if (!roomForLastLook()) return;
+    onSample: ({ atMs, rooms, growthBytesPerSecond }) => {
+      if (loaded || atMs < 1000 || !isWithinReach(rooms, growthBytesPerSecond)) return;
+      loaded = true;
+      if (roomForLastLook())
         void import('./verdict.ts').then(() => import('../render/terminal.ts'));
-      }, 1000);
-      timer.unref();
     },
-    ended: () => clearTimeout(timer),
   };
 }
 

@@ -3,6 +3,7 @@ import { diagnose } from '../diagnose/diagnose.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
+import { withFailedAllocations } from '../parsers/incident-folder/drawing.ts';
 import { parseIncident } from '../parsers/incident-folder/incident.ts';
 import { withInsideEvidence } from '../record/inside.ts';
 import { renderJson } from '../render/json.ts';
@@ -33,7 +34,7 @@ export function judge(writer: IncidentWriter): Judged | null {
     evidence: inside.evidence,
     sources: [...parsed.sources, ...inside.sources],
   });
-  return { report, recording: parsed.recording };
+  return { report, recording: withFailedAllocations(parsed.recording, inside.evidence) };
 }
 
 export interface ShowOptions extends FileOptions {

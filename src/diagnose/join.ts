@@ -227,6 +227,7 @@ function fits(other: Opinion, { rule, finding }: Opinion): boolean {
   const a = other.finding;
   if (!sameMoment(a.subject.when, finding.subject.when)) return false;
   if (other.rule === rule) return sameRecord(other, { rule, finding });
+  if (areTwoReports(other, { rule, finding })) return false;
   if (!sameName(a.subject.name, finding.subject.name)) return false;
   const { label, cgroup } = finding.subject;
   if (cgroup !== undefined && a.subject.cgroup !== undefined && cgroup !== a.subject.cgroup)
@@ -248,6 +249,24 @@ function fits(other: Opinion, { rule, finding }: Opinion): boolean {
   if (failures.has(a.cause) && failures.has(finding.cause))
     return nearlyEqual(a.request?.bytes, finding.request?.bytes);
   return false;
+}
+
+/** Lines of one report of the OOM killer lie closer together than this; the parser has joined what is one report. */
+const reportSeconds = 20;
+
+/** A report whose kill is cut off, some time before or after another's kill in the same log: the next event of a storm. */
+function areTwoReports(a: Opinion, b: Opinion): boolean {
+  const kernels = new Set([a.rule, b.rule]);
+  if (!kernels.has('kernel-oom-kill') || !kernels.has('kernel-oom-without-kill')) return false;
+  if (fileOf(a.finding) !== fileOf(b.finding)) return false;
+  const [left, right] = [a.finding.subject.when, b.finding.subject.when];
+  if (left?.uptimeSeconds !== undefined && right?.uptimeSeconds !== undefined)
+    return Math.abs(left.uptimeSeconds - right.uptimeSeconds) > reportSeconds;
+  return (
+    left?.wall !== undefined &&
+    right?.wall !== undefined &&
+    Math.abs(Date.parse(left.wall) - Date.parse(right.wall)) > reportSeconds * 1000
+  );
 }
 
 const isWithin = (a: string, b: string): boolean => a.startsWith(b) || b.startsWith(a);

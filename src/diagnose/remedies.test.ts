@@ -57,6 +57,19 @@ test.each([
   expect(others).toEqual([]);
 });
 
+test('the class of an attribute tells that it is a cache; a name like "memory" does not', () => {
+  const pages: Holder = {
+    ...holder('self.pages -> dict[str] -> str'),
+    name: 'self.pages',
+    scope: 'attribute',
+    function: 'PageCache.get',
+    type: 'dict',
+  };
+  expect(remediesWith({ holders: [pages] })[1]?.detail).toContain('Give the cache a bound');
+  const other: Holder = { ...pages, name: 'memory', path: 'memory -> dict[str]', scope: 'local' };
+  expect(remediesWith({ holders: [other] })[1]?.detail).not.toContain('cache');
+});
+
 test('a list of records: use each and let it go', () => {
   const [, second] = remediesWith({
     holders: [holder('rows -> list[9] -> dict')],

@@ -1,6 +1,6 @@
 /** Remedies that fit what was seen inside the process: the line, the variable, the figure. Rules know the death, this knows its memory. */
 import type { Allocation, Holder, Incident, MemoryPicture, Remedy } from '../model/report.ts';
-import { formatBytes } from '../model/units.ts';
+import { formatBytes, formatDuration } from '../model/units.ts';
 
 /** A line or variable below this share of what was live is not why it died. */
 const telling = 0.25;
@@ -70,7 +70,7 @@ function lineRemedy(memory: MemoryPicture, least: number): readonly Remedy[] {
       : `${placeOf(heavyLine)} had allocated ${formatBytes(heavyLine.bytes)}, ${Math.round(heavyLine.share * 100)} % of what was live at the ${heavyLine.when}.`,
     heavyHolder === undefined
       ? ''
-      : `${nameOf(heavyHolder)} held ${heavyHolder.estimate ? 'about ' : ''}${formatBytes(heavyHolder.retainedBytes)}.`,
+      : `${nameOf(heavyHolder)} held ${heavyHolder.estimate ? 'about ' : ''}${formatBytes(heavyHolder.retainedBytes)}${memory.ageAtDeathMs === undefined ? '' : `, ${formatDuration(memory.ageAtDeathMs)} before the end`}.`,
   ];
   return [
     {
@@ -189,7 +189,7 @@ const hints: readonly Hint[] = [
     says: 'Detach what is kept (loss.item(), .detach()), and run inference under torch.inference_mode().',
   },
   {
-    path: /cache|memo|lru/i,
+    path: /cache|memo(?!r)|lru/i,
     says: 'Give the cache a bound: functools.lru_cache(maxsize=...), cachetools.TTLCache, or clear it between runs.',
   },
   {
@@ -204,13 +204,33 @@ const hints: readonly Hint[] = [
 
 function hintFor(line: Allocation | undefined, holder: Holder | undefined): string {
   const text = line?.text ?? '';
-  const path = holder === undefined ? '' : `${holder.name} ${holder.path} ${holder.type}`;
+  // The class often says what its attribute does not: `self.pages` of PageCache.get().
+  const ofClass =
+    holder?.scope === 'attribute' ? /^(.*)\.[^.]*$/.exec(holder.function ?? '')?.[1] : undefined;
+  const path =
+    holder === undefined ? '' : `${holder.name} ${holder.path} ${holder.type} ${ofClass ?? ''}`;
   const byLine = hints.find(({ line: pattern }) => pattern?.test(text) === true);
   const byPath = hints.find(({ path: pattern }) => path !== '' && pattern?.test(path) === true);
   return (
     byLine?.says ?? byPath?.says ?? 'Free it earlier, keep it in pieces, or do not keep it at all.'
   );
 }
+
+/** What to do about each smell, in a few words; its sentence and its page say more. */
+const cheaper: Readonly<Record<string, string>> = {
+  'dicts-of-one-shape': 'A class with __slots__ instead of dicts',
+  'duplicate-arrays': 'One copy of arrays that are equal',
+  'equal-strings': 'One copy of strings that are equal',
+  'fork-copies': 'No private copies after a fork',
+  'integers-as-floats': 'A narrower dtype',
+  'object-columns': 'A typed column instead of objects',
+  'over-allocated': 'Trim containers with much unused room',
+  'pinned-frames': 'Let go of a kept exception',
+  'pinning-views': 'A copy of the part instead of a view',
+  'small-tuples': 'Columns instead of small tuples',
+  'tiny-arrays': 'One array instead of many tiny ones',
+  'unbounded-cache': 'A bound for the cache',
+};
 
 /** Savings below this are not worth a sentence beside a death. */
 const leastSavingBytes = 2 ** 20;
@@ -221,7 +241,7 @@ const smellRemedies = ({ smells = [] }: MemoryPicture): readonly Remedy[] =>
     .toSorted((a, b) => b.savesBytes - a.savesBytes)
     .slice(0, 2)
     .map(({ id, savesBytes, says }) => ({
-      title: `Save ${formatBytes(savesBytes)}`,
+      title: `${cheaper[id] ?? 'Hold it more cheaply'}: saves ${formatBytes(savesBytes)}`,
       detail: /[.!?]$/.test(says) ? says : `${says}.`,
       command: `coroner explain ${id}`,
     }));

@@ -46,3 +46,18 @@ test('records from before the start are left out', () => {
   expect(again.read().map(({ text }) => text)).toEqual(['old']);
   again.close();
 });
+
+test('of what is older the clock alone is read: any length of number, and what is no record', () => {
+  const path = join(folder, 'kmsg');
+  const recordsOf = (text: string, since: number) => {
+    writeFileSync(path, text);
+    const log = followKernelLog(path, since);
+    const records = log.read();
+    log.close();
+    return records.map(({ uptimeSeconds }) => uptimeSeconds);
+  };
+  expect(recordsOf('6,1,1234567890123,-;a year up\n', 1_234_567)).toEqual([1234567.890123]);
+  expect(recordsOf('6,1,99999,c,caller=T1;x\n', 0)).toEqual([0.099999]);
+  expect(recordsOf('6,1,x,-;no clock\n', 100)).toEqual([]);
+  expect(recordsOf('6,1,5', 0)).toEqual([]);
+});

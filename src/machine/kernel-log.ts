@@ -55,6 +55,7 @@ export function followKernelLog(device: string, sinceUptimeSeconds: number): Ker
   }
   // A record is at most 8 KiB (CONSOLE_EXT_LOG_MAX); a smaller buffer gives EINVAL.
   const buffer = Buffer.allocUnsafe(8192);
+  const sinceMicroseconds = (sinceUptimeSeconds - clockSlackSeconds) * 1e6;
   let lost = false;
   let begun = false;
   const waiting: KernelRecord[] = [];
@@ -71,9 +72,10 @@ export function followKernelLog(device: string, sinceUptimeSeconds: number): Ker
         continue;
       }
       if (length === 0) return null;
+      // Thousands may be older: of them the clock alone is read.
+      if (microsecondsOf(buffer, length) < sinceMicroseconds) return 'old';
       const record = parseKernelRecord(buffer.toString('utf8', 0, length));
-      if (record === null || record.uptimeSeconds < sinceUptimeSeconds - clockSlackSeconds)
-        return 'old';
+      if (record === null) return 'old';
       begun = true;
       return record;
     }
@@ -101,6 +103,22 @@ export function followKernelLog(device: string, sinceUptimeSeconds: number): Ker
     lost: () => lost,
     close: () => closeSync(fd),
   };
+}
+
+/** The third field of `priority,sequence,microseconds,flags;text`; 0: none. */
+function microsecondsOf(bytes: Uint8Array, length: number): number {
+  let value = 0;
+  for (let at = 0, commas = 0; at < length; at += 1) {
+    const digit = bytes[at]! - 0x30;
+    if (bytes[at] === 0x2c) {
+      commas += 1;
+      if (commas === 3) return value;
+    } else if (commas === 2) {
+      if (digit < 0 || digit > 9) return 0;
+      value = value * 10 + digit;
+    }
+  }
+  return 0;
 }
 
 export function parseKernelRecord(text: string): KernelRecord | null {

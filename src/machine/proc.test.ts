@@ -58,7 +58,7 @@ describe('wait status', () => {
     [9, { exitCode: null, signal: 'SIGKILL' }],
     // With the core bit.
     [139, { exitCode: null, signal: 'SIGSEGV' }],
-    [64, { exitCode: null, signal: 'SIG64' }],
+    [64, { exitCode: null, signal: 'SIGRTMIN+30' }],
   ])('%d', (status, expected) => {
     expect(decodeWaitStatus(status)).toEqual(expected);
   });

@@ -1,4 +1,5 @@
 import type { Limit } from '../model/report.ts';
+import { signalName } from '../model/signals.ts';
 import { textOf } from './read.ts';
 
 /** What /proc/PID/stat says. Times in ticks, as the kernel gives them. */
@@ -112,41 +113,6 @@ export function parseLimits(text: string): readonly Limit[] {
   return limits;
 }
 
-const signalNames = [
-  '',
-  'SIGHUP',
-  'SIGINT',
-  'SIGQUIT',
-  'SIGILL',
-  'SIGTRAP',
-  'SIGABRT',
-  'SIGBUS',
-  'SIGFPE',
-  'SIGKILL',
-  'SIGUSR1',
-  'SIGSEGV',
-  'SIGUSR2',
-  'SIGPIPE',
-  'SIGALRM',
-  'SIGTERM',
-  'SIGSTKFLT',
-  'SIGCHLD',
-  'SIGCONT',
-  'SIGSTOP',
-  'SIGTSTP',
-  'SIGTTIN',
-  'SIGTTOU',
-  'SIGURG',
-  'SIGXCPU',
-  'SIGXFSZ',
-  'SIGVTALRM',
-  'SIGPROF',
-  'SIGWINCH',
-  'SIGIO',
-  'SIGPWR',
-  'SIGSYS',
-];
-
 /** A wait status as the kernel packs it. */
 export function decodeWaitStatus(status: number): {
   exitCode: number | null;
@@ -154,7 +120,7 @@ export function decodeWaitStatus(status: number): {
 } {
   const signal = status & 0x7f;
   if (signal === 0) return { exitCode: (status >> 8) & 0xff, signal: null };
-  return { exitCode: null, signal: signalNames[signal] ?? `SIG${signal}` };
+  return { exitCode: null, signal: signalName(signal) ?? `SIG${signal}` };
 }
 
 /** The command line as a person would type it; null for a kernel thread or where it may not be read. */

@@ -1,6 +1,6 @@
 /** Ubuntu's crash reports, /var/crash/*.crash: deb822 fields. The core inside (base64 of gzip) is not unpacked here. */
 import type { Parser } from './parser.ts';
-import { signalByText } from './signal-names.ts';
+import { signalByText } from '../model/signals.ts';
 
 export const apport: Parser = {
   id: 'apport',

@@ -37,6 +37,17 @@ const kills: readonly KillerWording[] = [
     }),
   },
   {
+    ...docker,
+    needle: '"oom"',
+    pattern:
+      /"status": ?"oom", ?"id": ?"(?<subject>[0-9a-f]{12,64})"(?:.{0,600}?"name": ?"(?<cgroup>[\w.-]{1,100})")?/,
+    says: 'the event stream of Docker has an oom event of the container',
+    refine: ({ groups }, { victim: _ignored, ...record }) => ({
+      ...record,
+      subject: groups['cgroup'] ?? groups['subject']!,
+    }),
+  },
+  {
     by: 'containerd',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
@@ -81,6 +92,25 @@ const kills: readonly KillerWording[] = [
     needle: 'container init was OOM-killed',
     pattern: /container init was OOM-killed \(memory limit too low\?\)/,
     says: 'the runtime could not even start the container in its memory limit',
+  },
+  {
+    by: 'ECS agent',
+    cause: 'kernel-cgroup-oom',
+    owner: 'cgroup',
+    witness: 'indirect',
+    needle: 'died due to OOM',
+    pattern:
+      /process within container [0-9a-f]{12,64}(?: \(name: "(?<subject>[^"]{1,200})"\))? died due to OOM/,
+    says: 'the agent of ECS heard from Docker that a process of the container was killed at its memory limit',
+  },
+  {
+    by: 'OpenShift',
+    cause: 'kernel-cgroup-oom',
+    owner: 'cgroup',
+    witness: 'indirect',
+    needle: 'was killed due to an out of memory condition',
+    pattern: /[Tt]he build pod was killed due to an out of memory condition/,
+    says: 'OpenShift tells that the pod of the build was killed at its memory limit (OutOfMemoryKilled)',
   },
 ];
 

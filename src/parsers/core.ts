@@ -11,7 +11,7 @@ import {
 import type { CoreDump } from '../model/evidence.ts';
 import type { SourceReport, StackFrame, Thread } from '../model/report.ts';
 import { functionName, isLibraryFunction, typeName } from './mangled.ts';
-import { signalName } from './signal-names.ts';
+import { signalName } from '../model/signals.ts';
 
 export interface CoreInput extends CoreOptions {
   /** Name for `origin.place`. */

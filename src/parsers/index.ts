@@ -1,5 +1,6 @@
 import { appServers } from './app-servers.ts';
 import { apport } from './apport.ts';
+import { bsd } from './bsd.ts';
 import { containers } from './containers.ts';
 import { debuggerListing } from './debugger-listing.ts';
 import { faulthandler } from './faulthandler.ts';
@@ -49,6 +50,7 @@ export const parsers: readonly Parser[] = [
   jobSchedulers,
   platforms,
   macos,
+  bsd,
   windows,
   statedLimits,
   metrics,

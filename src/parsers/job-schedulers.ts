@@ -319,8 +319,11 @@ function lsfLimit({ input }: Found, record: KillerRecord): KillerRecord {
     elsewhere(input, /MEMLIMIT\s{0,80}\n\s{0,80}([\d.]{1,12} ?[KMGT])/) ??
     elsewhere(input, /Total Requested Memory ?:\s{0,80}([\d.]{1,12} [KMG]B)/);
   const peak = elsewhere(input, /Max Memory ?:\s{0,80}([\d.]{1,12} [KMGT]?B)/);
-  const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
   const used = peak === null ? undefined : sizeBytes(peak[1]!);
+  const stated = limit === null ? undefined : sizeBytes(limit[1]!);
+  // What was reserved for the whole job is not the limit of one process (LSB_JOB_MEMLIMIT=N), where it was killed far below.
+  const bytes =
+    stated !== undefined && used !== undefined && used < stated / 2 ? undefined : stated;
   return {
     ...record,
     ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
@@ -402,6 +405,14 @@ const endings: readonly NoticeWording[] = [
     otherReason: 'its owner killed it',
     pattern: /TERM_OWNER: job killed by owner/,
   },
+  // PBS and Torque add the signal to 256
+  {
+    by: 'pbs',
+    needle: 'Exit_status=26',
+    signal: 'SIGKILL',
+    pattern: /Exit_status=265\b/,
+    unless: pbsSaysWhy,
+  },
   {
     by: 'sge',
     needle: 'h_rt',
@@ -410,6 +421,10 @@ const endings: readonly NoticeWording[] = [
     pattern: /exceed\w{0,4} job hard limit "h_rt"|exceeded hard wallclock time/,
   },
 ];
+
+function pbsSaysWhy({ input }: Found): boolean {
+  return /exceeded|deleted at request|walltime \d+ /i.test(wholeText(input));
+}
 
 /** What `qacct -j` prints of a job that SGE ended: sge_status(5), accounting(5). */
 const qacctNeedle = 'assumedly after job';
@@ -433,8 +448,8 @@ function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
       rows
         .map(({ text }) => name.exec(text.slice(0, 4096))?.[1])
         .find((text) => text !== undefined);
-    const at = rows.findIndex(({ text }) => /^\s*failed\s+(?:100|37)\b/.test(text));
-    const status = integer(field(/^\s*exit_status\s+(\d{1,3})/));
+    const at = rows.findIndex(({ text }) => /^\s*failed:?\s+(?:100|37)\b/.test(text));
+    const status = integer(field(/^\s*exit_status:?\s+(\d{1,3})/));
     if (at === -1 || status === undefined || status <= 128) continue;
     const asked = field(/\bh_vmem=([\d.]{1,12}[KMGTkmgt]?)/);
     const highest = field(/^\s*maxvmem\s+([\d.]{1,12}[KMGTkmgt]?)/);

@@ -1,6 +1,6 @@
 /** The JVM (also under PySpark and JPype): its own heap is one thing, memory that the system refuses is another; hs_err files (E18). */
 import type { ProgramAbort } from '../model/evidence.ts';
-import { lineAt, readPhrases, wholeText, type Phrase } from './words/lines.ts';
+import { lineAt, readPhrases, wholeText, type Found, type Phrase } from './words/lines.ts';
 import type { Input, Parser } from './parser.ts';
 import { requestedBytes } from './words/sizes.ts';
 
@@ -60,6 +60,11 @@ const wordings: readonly Wording[] = [
     needle: 'Could not reserve enough space',
     resource: 'memory',
     pattern: /Could not reserve enough space for (?:\d{1,12}KB )?object heap/,
+  },
+  {
+    needle: 'Could not allocate metaspace',
+    resource: 'memory',
+    pattern: /Could not allocate metaspace: \d{1,19} bytes/,
   },
   {
     needle: 'os::commit_memory',
@@ -127,10 +132,12 @@ function phraseOf(wording: Wording): Phrase<ProgramAbort> {
         resource === 'memory'
           ? (requestedBytes(found.match[0]) ?? requestedBytes(nextTo(input(found), found.index)))
           : undefined;
+      const pid = resource === 'memory' ? reportedPid(found) : undefined;
       return {
         kind: 'program-abort',
         origin: found.origin,
         by: 'jvm',
+        ...(pid === undefined ? {} : { pid }),
         ...(raises === true ? { raises } : { signal: 'SIGABRT' }),
         resource,
         message: found.match[0],
@@ -141,6 +148,15 @@ function phraseOf(wording: Wording): Phrase<ProgramAbort> {
       };
     },
   };
+}
+
+/** `# /srv/app/hs_err_pid4711.log`, a few lines below: the report's name has the pid. */
+function reportedPid({ input, index }: Found): number | undefined {
+  for (let at = index; at <= index + 9 && at < input.lines.length; at += 1) {
+    const match = /\bhs_err_pid(\d{1,9})\.log\b/.exec(input.lines[at]!.text.slice(0, 4096));
+    if (match !== null) return Number(match[1]);
+  }
+  return undefined;
 }
 
 const input = ({ input }: { readonly input: Input }): Input => input;

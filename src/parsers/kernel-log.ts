@@ -36,6 +36,7 @@ export const kernelLog: Parser = {
     'Killed process',
     'illed process (',
     'OOM killed process',
+    'VM: killing process',
     'Kill process',
     'kill process',
     ' killed as a result of limit',
@@ -100,6 +101,7 @@ interface Open {
   groupOf?: string;
   variant?: KernelOomKill['variant'];
   panic: boolean;
+  tableHead: boolean;
   why?: KernelOomWithoutKill['why'];
   kills: MutableKill[];
   lines: { -readonly [Key in keyof NonNullable<OomReport['lines']>]: Origin };
@@ -127,6 +129,8 @@ class KernelLogReader {
   readonly #kills: MutableKill[] = [];
   readonly #killsByPid = new Map<number | undefined, MutableKill[]>();
   readonly #others: Evidence[] = [];
+  /** The last line that stands in front of the table of tasks in a report of the whole machine. */
+  #beforeTable = -Infinity;
   readonly #reaped: { readonly line: LogLine; readonly victim: ProcessRole }[] = [];
   #line!: LogLine;
 
@@ -164,6 +168,13 @@ class KernelLogReader {
   #killLine(text: string): boolean {
     if (/oom-kill:\s?constraint=/.test(text)) return this.#constraintLine(text);
     if (!text.includes('ill')) return false;
+    // 2.4 and 2.6, where a page fault found no page: the name is all there is.
+    const fault = /(?:^|\s)VM: killing process (\S.{0,14}?)\s*$/.exec(text);
+    if (fault !== null) {
+      const victim = { name: fault[1] ?? '' };
+      this.#addKill({ line: this.#line, kind: 'killed', victim, prefix: 'none', report: null });
+      return true;
+    }
     const choiceAt = text.search(/\b[Kk]ill process \d/);
     const killedAt = text.search(/\b[Kk]illed process (?:\d|\()/);
     if (choiceAt < 0 && killedAt < 0) return false;
@@ -342,10 +353,16 @@ class KernelLogReader {
         return this.#header(text.slice(0, invokedAt), after);
     }
     if (text.startsWith('oom-killer: gfp_mask')) return this.#header('', text);
+    if (
+      /^(?:Tasks state \(memory values|\d+ pages (?:reserved|cma reserved|hwpoisoned))/.test(text)
+    )
+      this.#beforeTable = this.#line.number;
     const table = readTableHeader(text);
     if (table !== null) {
       const report = this.#body(({ table }) => table.columns === null);
       report.table.columns = table;
+      // Nothing but the killer prints the table; a header alone may be quoted in a sentence.
+      report.tableHead ||= this.#line.number - this.#beforeTable <= 3;
       this.#touch(report);
       return true;
     }
@@ -493,12 +510,17 @@ class KernelLogReader {
       this.#touch(report);
       return true;
     }
-    const frame = /^(?:\[<[0-9a-f]+>\] )?(?:\? )?([A-Za-z_][\w.]*)\+0x[0-9a-f]+\/0x[0-9a-f]+/.exec(
-      text,
-    );
+    const frame =
+      /^(?:\[<[0-9a-f]+>\] )?(\? )?([A-Za-z_][\w.]*)\+0x[0-9a-f]+(?:\/0x[0-9a-f]+|$)/.exec(text);
     if (frame !== null) {
-      if (report.trace.length < 64) report.trace.push(frame[1] ?? '');
-      if (/^mem_cgroup_(?:out_of_memory|oom_synchronize)|^try_charge/.test(frame[1] ?? ''))
+      if (report.trace.length < 64) report.trace.push(frame[2] ?? '');
+      // `__mem_cgroup_try_charge` up to 3.19, `try_charge` after. What stands behind a `?` may be left from an earlier call.
+      if (
+        frame[1] === undefined &&
+        /^mem_cgroup_(?:out_of_memory|oom_synchronize|handle_oom)|^_*(?:mem_cgroup_)?try_charge/.test(
+          frame[2] ?? '',
+        )
+      )
         report.constraint ??= 'memcg';
       this.#touch(report);
       return true;
@@ -564,6 +586,7 @@ class KernelLogReader {
       table: emptyTable(),
       trace: [],
       panic: false,
+      tableHead: false,
       kills: [],
       lines: {},
     };
@@ -820,6 +843,7 @@ const isReport = (open: Open): boolean =>
   open.lines.limitOf !== undefined ||
   open.lines.usage !== undefined ||
   open.lines.constraint !== undefined ||
+  open.tableHead ||
   open.table.rows.size > 2;
 
 function prefixConstraint(before: string): OomConstraint | null {

@@ -84,6 +84,17 @@ const kills: readonly KillerWording[] = [
     refine: oomKilled,
   },
   {
+    // before 1.0
+    by: 'kubernetes',
+    cause: 'kernel-cgroup-oom',
+    owner: 'cgroup',
+    witness: 'indirect',
+    needle: 'OOM Killed',
+    pattern: /["']?[Rr]eason["']?[ :=]{1,3}["']?OOM Killed\b/,
+    says: 'Kubernetes gives OOM Killed as the reason: a process of the container was killed at its memory limit',
+    refine: oomKilled,
+  },
+  {
     by: 'kubernetes',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
@@ -102,6 +113,16 @@ const kills: readonly KillerWording[] = [
     needle: 'Created an OOM event in container',
     pattern: /Created an OOM event in container "?(?<cgroup>[^\s"]{1,400})/,
     says: 'cAdvisor in the kubelet saw a kill in the cgroup',
+    // The root cgroup has no limit: what reached its end there is the machine.
+    refine: ({ groups }, record) => {
+      if (groups['cgroup'] !== '/') return record;
+      const { victim: _root, ...rest } = record;
+      return {
+        ...rest,
+        cause: 'kernel-global-oom',
+        says: 'cAdvisor in the kubelet saw a kill in the root cgroup: the whole node was out of memory',
+      };
+    },
   },
   {
     by: 'kubernetes',
@@ -163,6 +184,13 @@ function oomKilled(found: Found, record: KillerRecord): KillerRecord | undefined
   if (/^\s*(?:(?:not )?ok \d{1,6}\b|--- (?:PASS|FAIL)|=== RUN|[✓✔√✗✘×] )/.test(here))
     return undefined;
   if (isTableOfMeanings(found)) return undefined;
+  // The words of a link lead to a page about it: `exit code 137 ([OOMKilled](https://…))`.
+  if (
+    /\[[^\][]{0,60}OOMKilled[^\][]{0,60}\]\((?:https?:|\/|#)|<a\s[^<>]{0,400}>[^<>]{0,60}OOMKilled/.test(
+      here,
+    )
+  )
+    return undefined;
   // Advice names the word as well: `if the status is OOMKilled, raise the limit`.
   if (
     /\b(?:if|when|whether|would|could|may|might|should|unless|check|look(?:ing)? for|e\.g\.|such as|means?|avoid|prevent|detect\w*|troubleshoot\w*|debug\w*|wenn|falls|si|如果|若)\b.{0,80}OOMKill/i.test(

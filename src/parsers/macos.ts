@@ -37,17 +37,25 @@ const kills: readonly KillerWording[] = [
     variant: 'per-process-limit',
     needle: 'exceeded mem limit',
     pattern:
-      /(?:memorystatus|EXC_RESOURCE ?->)[: ]{0,2}\s?(?<name>[^[]{1,64}?) ?\[(?<pid>\d{1,9})\] exceeded mem limit: (?:Active|Inactive)Hard (?<limit>\d{1,9} MB) \(fatal\)/,
+      /(?:memorystatus|EXC_RESOURCE ?->)[: ]{0,2}\s?(?:(?<name>[^[]{1,64}?) ?\[(?<pid>\d{1,9})\] )?exceeded mem limit: (?:Active|Inactive)Hard (?<limit>\d{1,9} MB) \(fatal\)/,
     says: 'the kernel killed the process at its own memory limit',
   },
   {
     ...jetsam,
     variant: 'jetsam',
-    needle: 'memorystatus: killing_',
+    needle: 'killing_',
     pattern:
-      /memorystatus: killing_(?:idle|top|highwater|specific|vnode)\w{0,12}_?process pid (?<pid>\d{1,9}) \[(?<name>.{1,64}?)\] \((?<code>[\w-]{1,40}).{0,120}?\)(?: (?<used>\d{1,15}KB))?/,
+      /\bkilling_(?<cgroup>idle|top|highwater|specific|vnode)\w{0,12}_?process pid (?<pid>\d{1,9}) \[(?<name>.{1,64}?)\](?: \((?<code>[\w-]{1,40}).{0,120}?\)| ?(?:\.{3}|…))(?: (?<used>\d{1,15}KB))?/,
     says: 'the kernel names the process that memorystatus killed',
-    refine: ({ groups }, record) => (isForMemory(groups['code']) ? record : undefined),
+    // With its reason left out (`…`), the function that killed tells: only these two have no reason but memory.
+    refine: ({ groups }, { victim, ...record }) =>
+      groups['code'] === undefined
+        ? /^(?:highwater|specific)$/.test(groups['cgroup'] ?? '')
+          ? withoutCgroup(record, victim)
+          : undefined
+        : isForMemory(groups['code'])
+          ? withoutCgroup({ ...record, ...variantOf(groups['code']) }, victim)
+          : undefined,
   },
   {
     ...jetsam,
@@ -128,6 +136,17 @@ const isForMemory = (reason: string | undefined): boolean =>
     reason ?? '',
   );
 
+/** What the function's name was read into is no cgroup. */
+function withoutCgroup(
+  record: Omit<KillerRecord, 'victim'>,
+  { cgroup: _function, ...victim }: NonNullable<KillerRecord['victim']> = {},
+): KillerRecord {
+  return { ...record, victim };
+}
+
+const variantOf = (reason: string | undefined): Pick<KillerRecord, 'variant'> =>
+  reason === 'per-process-limit' || reason === 'highwater' ? { variant: reason } : {};
+
 /** `killing_idle_process pid 99 [cloudd] (idle-exit)`: housekeeping, told as such. */
 function* idleExits(input: Input): Iterable<DeathNotice> {
   for (const [at, { text }] of input.lines.entries()) {
@@ -156,6 +175,7 @@ export const macos: Parser = {
     ...new Set(kills.map(({ needle }) => needle)),
     'JetsamEvent',
     'largestProcess',
+    '"rpages"',
     '"bug_type"',
     'sent by kernel',
     'idle-exit',
@@ -178,6 +198,9 @@ function* parse(input: Input): Iterable<Evidence> {
   const reports: KillerRecord[] = [];
   if (whole.includes('largestProcess') || (whole.includes('bug_type') && whole.includes('298')))
     reports.push(...jetsamReport(input));
+  // One process of a report, copied out of it.
+  else if (/"(?:rpages|killDelta|lifetimeMax)"\s?:/.test(whole))
+    reports.push(...damagedReport(input));
   if (/Largest process|largest process/.test(whole)) reports.push(...tableReport(input));
   yield* reports;
   if (reports.length === 0 && told.length === 0) yield* toldReason(input);
@@ -300,15 +323,15 @@ function* toldReason(input: Input): Iterable<KillerRecord> {
 function* damagedReport(input: Input): Iterable<KillerRecord> {
   const reasons =
     /"reason"\s?:\s?"(per-process-limit|highwater|vm-pageshortage|vm-compressor-space-shortage|vm-compressor-thrashing|fc-thrashing|low-swap|sustained-memory-pressure|jettisoned|zone-map-exhaustion|disk-space-shortage|proc-thrashing)"/;
+  let pageSize: number | undefined;
   for (const [at, { text }] of input.lines.entries()) {
     const reason = reasons.exec(text.slice(0, 100_000));
     if (reason === null) continue;
-    const near = input.lines
-      .slice(Math.max(0, at - 20), at + 20)
-      .map((line) => line.text.slice(0, 2000))
-      .join('\n');
+    const near = objectAround(input, at);
     const name = /"name"\s?:\s?"([^"]{1,64})"/.exec(near);
     const pid = /"pid"\s?:\s?(\d{1,9})/.exec(near);
+    const pages = /"rpages"\s?:\s?(\d{1,9})/.exec(near);
+    pageSize ??= Number(/"pageSize"\s?:\s?(\d{4,6})/.exec(wholeText(input))?.[1] ?? 0);
     yield {
       kind: 'killer-record',
       origin: originOf(input, id, at, at, reason[1]!),
@@ -324,9 +347,25 @@ function* damagedReport(input: Input): Iterable<KillerRecord> {
               ...(name === null ? {} : { name: name[1]! }),
             },
           }),
+      ...(pages === null || pageSize === 0 ? {} : { usedBytes: Number(pages[1]) * pageSize }),
       witness: 'direct',
     };
   }
+}
+
+/** The lines of the process that a line belongs to: up to its brackets, where they stand on lines of their own. */
+function objectAround(input: Input, at: number): string {
+  const own = input.lines[at]!.text.slice(0, 100_000);
+  if (/"name"/.test(own) || /"pid"/.test(own)) return own;
+  let from = at;
+  while (from > 0 && at - from < 24 && !/^\s*\{/.test(input.lines[from]!.text)) from -= 1;
+  let to = at;
+  while (to < input.lines.length - 1 && to - at < 24 && !/^\s*\}/.test(input.lines[to]!.text))
+    to += 1;
+  return input.lines
+    .slice(from, to + 1)
+    .map((line) => line.text.slice(0, 2000))
+    .join('\n');
 }
 
 /** A user's crash report (bug_type 309): a termination by JETSAM is one; a signal is only told. */

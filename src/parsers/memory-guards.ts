@@ -36,6 +36,17 @@ const wordings: readonly KillerWording[] = [
         : { ...rest, victim: { pid: integer(uid)!, name: subject } };
     },
   },
+  // 0.x: `Killing process 200 (python3)`; words so plain are earlyoom's only below its own warning
+  {
+    ...guard,
+    by: 'earlyoom',
+    needle: 'illing process',
+    pattern: /(?:^|\s)Killing process (?<pid>\d{1,9}) \((?<name>[^()]{1,64})\)\s*$/,
+    span: 1,
+    says: 'earlyoom (an early version) names the process that it killed',
+    refine: ({ input }, record) =>
+      mentions(input, /Out of memory! avail:|earlyoom v?\d/) ? record : undefined,
+  },
   // 1.0.x: `Killing process 'bash' with signal 15, pid: 5874, badness: 538, VmRSS: 3160 MiB`
   {
     ...guard,
@@ -73,6 +84,16 @@ const wordings: readonly KillerWording[] = [
       /oomd kill: [\d.]{1,12} [\d.]{1,12} [\d.]{1,12} (?<subject>\S{1,400}) (?<used>\d{1,18}) ruleset:\[.{0,200}?\]/,
     says: 'oomd names the cgroup that it killed and the rule that fired',
   },
+  // its own log, where the line above is cut off
+  {
+    ...guard,
+    by: 'oomd',
+    witness: 'indirect',
+    needle: 'BaseKillPlugin',
+    pattern:
+      /BaseKillPlugin\.cpp:\d{1,5}\] Trying to kill (?:\/sys\/fs\/cgroup\/)?(?<subject>\S{1,400})/,
+    says: 'oomd tells which cgroup it is about to kill',
+  },
   {
     ...guard,
     by: 'dask nanny',
@@ -105,6 +126,23 @@ const wordings: readonly KillerWording[] = [
       mentions(input, /memory budget|was killed by|all those workers died/) ? undefined : record,
   },
   {
+    // Until Ray 1.13 the monitor raised it in the task, before the kernel would have killed.
+    ...guard,
+    by: 'ray',
+    death: 'obvious',
+    needle: 'RayOutOfMemoryError',
+    pattern:
+      /RayOutOfMemoryError: More than \d{1,3}% of the memory on node \S{1,120} is used \((?<used>[\d.]{1,12}) \/ (?<limit>[\d.]{1,12} [KMGT]?B)\)/,
+    span: 3,
+    says: "ray's memory monitor ended the task because the node was over its threshold",
+    refine: ({ match }, record) => {
+      const used = sizeBytes(
+        `${match.groups?.['used']} ${/[KMGT]?B/.exec(match.groups?.['limit'] ?? '')?.[0]}`,
+      );
+      return { ...record, ...(used === undefined ? {} : { usedBytes: used }) };
+    },
+  },
+  {
     ...guard,
     by: 'ray',
     needle: 'was killed due to the node running low on memory',
@@ -113,12 +151,15 @@ const wordings: readonly KillerWording[] = [
     span: 6,
     says: "ray's memory monitor ended the task because the node was over its threshold",
     refine: (found, record) => {
-      const pid = /(?:Worker PID|pid)[:= ]{1,3}(\d{1,9})/.exec(
-        found.passage.slice(found.match.index),
-      );
-      return pid === null
-        ? record
-        : { ...record, victim: { ...record.victim, pid: Number(pid[1]) } };
+      const pid =
+        /(?:Worker PID|pid)[:= ]{1,3}(\d{1,9})/.exec(found.passage.slice(found.match.index)) ??
+        actorPid(found);
+      const task = /\bname=([^,()]{1,120}), pid=/.exec(found.passage.slice(found.match.index));
+      return {
+        ...record,
+        ...(pid === null ? {} : { victim: { ...record.victim, pid: Number(pid[1]) } }),
+        ...(task === null ? {} : { subject: task[1]! }),
+      };
     },
   },
   {
@@ -219,6 +260,35 @@ function messages(
   return found;
 }
 
+/** ActorDiedError lists its actor above the reason: `class_name: Loader`, `actor_id: …`, `pid: 40213`, `ip: …`. */
+function actorPid({ input, index }: Found): RegExpExecArray | null {
+  const block = Array.from({ length: 9 }, (_, back) => lineAt(input, index - 8 + back)).join('\n');
+  return /\bactor_id: \w{1,64}\n(?:\s{0,8}\w{1,20}: [^\n]{0,100}\n){0,4}?\s{0,8}pid: (\d{1,9})\n(?:\s{0,8}\w{1,20}: [^\n]{0,100}\n){0,4}The actor /.exec(
+    block,
+  );
+}
+
+/** Lines within which the nanny tells whom it ended. */
+const restartLines = 6;
+
+/** Before 2021.12 the budget's line had no pid: the next death's is meant, unless another worker was over its budget, too. */
+function pidOfRestarted({ lines }: Found['input'], index: number): number | undefined {
+  const textAt = (at: number) => lines[at]?.text.slice(0, 4096) ?? '';
+  for (let at = index - 1; at >= index - restartLines; at -= 1) {
+    if (overBudget.test(textAt(at))) return undefined;
+    if (workerDeath.test(textAt(at))) break;
+  }
+  for (let at = index + 1; at <= index + restartLines; at += 1) {
+    if (overBudget.test(textAt(at))) return undefined;
+    const death = workerDeath.exec(textAt(at));
+    if (death !== null) return Number(death[1]);
+  }
+  return undefined;
+}
+
+const overBudget = /Worker exceeded \d{1,3}% memory budget/;
+const workerDeath = /Worker process (\d{1,9}) was killed by/;
+
 /** `Worker memory limit: 238.42 MiB`, from the worker's own warnings before. The figure that matched is a percentage. */
 function daskBudget(
   { input, index }: Found,
@@ -233,8 +303,11 @@ function daskBudget(
   const used = [...text.matchAll(/Process memory: ([\d.]{1,12} [KMGT]iB)/g)].at(-1);
   const bytes = limit === undefined ? undefined : sizeBytes(limit[1]!);
   const usedBytes = used === undefined ? undefined : sizeBytes(used[1]!);
+  const pid = record.victim?.pid ?? pidOfRestarted(input, index);
   return {
     ...record,
+    ...(pid === undefined ? {} : { victim: { ...record.victim, pid } }),
+    ...(pid === undefined || pid === record.victim?.pid ? {} : { victimNearby: true }),
     ...(bytes === undefined ? {} : { limit: { owner: 'daemon', path: 'memory_limit', bytes } }),
     ...(usedBytes === undefined ? {} : { usedBytes }),
   };

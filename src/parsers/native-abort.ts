@@ -3,6 +3,7 @@ import type { ProgramAbort } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
 import {
   isAdvice,
+  mentions,
   lineAt,
   readPhrases,
   wholeText,
@@ -23,6 +24,8 @@ interface Wording {
   /** Reported and handled: no abort. */
   readonly raises?: boolean;
   readonly really?: string;
+  /** Nothing where a closer look says that it is not what it seemed. */
+  readonly unless?: (found: Found) => boolean;
 }
 
 const corrupted =
@@ -31,6 +34,13 @@ const corrupted =
 /** One row a wording; `needle` is its rarest literal. */
 const wordings: readonly Wording[] = [
   // C and C++
+  {
+    by: 'Thrust',
+    needle: 'bad_alloc',
+    resource: 'gpu',
+    raises: true,
+    pattern: /thrust::[\w:]{0,40}bad_alloc/,
+  },
   {
     by: 'C++',
     needle: 'bad_alloc',
@@ -59,8 +69,34 @@ const wordings: readonly Wording[] = [
     needle: 'bad_alloc',
     raises: true,
     pattern: /(?<![:\w]Error: )(?:\bstd::bad_alloc\b|bad_alloc exception).{0,80}/,
+    unless: ({ input }) => mentions(input, /thrust::[\w:]{0,40}bad_alloc/),
   },
   { by: 'C++', needle: 'bad allocation', raises: true, pattern: /(?<!Error: )\bbad allocation\b/ },
+  {
+    by: 'jemalloc',
+    needle: '<jemalloc>',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really:
+      'jemalloc was built for another page size than this kernel has (4 KiB against 16 or 64 KiB): no memory was short',
+    pattern: /<jemalloc>: Unsupported system page size/,
+  },
+  {
+    by: 'PyTorch',
+    needle: 'posix_memalign(&data',
+    raises: true,
+    // 1.0 to 1.3: no size and no words, only errno 12 beside the 0 it should have been
+    pattern: /posix_memalign\(&data, gAlignment, nbytes\) == 0\. 12 vs 0/,
+  },
+  {
+    by: 'DuckDB',
+    needle: ' used)',
+    resource: 'language-heap',
+    variant: 'duckdb-memory-limit',
+    raises: true,
+    pattern:
+      /(?:failed to (?:allocate data|pin block)|could not allocate block) of size \d[\d.]{0,10} ?\w{1,5} \(\d[\d.]{0,10} ?\w{1,5}\/\d[\d.]{0,10} ?\w{1,5} used\)/,
+  },
   {
     by: 'jemalloc',
     needle: '<jemalloc>',
@@ -86,6 +122,14 @@ const wordings: readonly Wording[] = [
     needle: 'mimalloc',
     signal: 'SIGABRT',
     pattern: /mimalloc: error: .{0,120}(?:unable to allocate|out of memory).{0,80}/i,
+  },
+  {
+    by: 'tcmalloc',
+    needle: 'free invalid pointer',
+    signal: 'SIGABRT',
+    resource: 'none',
+    really: corrupted,
+    pattern: /[Aa]ttempt to free invalid pointer 0x[0-9a-f]{1,16}/,
   },
   {
     by: 'glibc',
@@ -184,7 +228,21 @@ const wordings: readonly Wording[] = [
     by: 'Rust',
     needle: 'memory allocation of',
     signal: 'SIGABRT',
-    pattern: /memory allocation of (?:\d{1,19}|[\d_,]{1,25}) bytes failed/,
+    resource: 'none',
+    really: 'the size is a negative number read as a huge one: a bug or a bad input, no shortage',
+    pattern: /memory allocation of \d{19,20} bytes failed/,
+    unless: ({ match }) => !isNegativeSize(match[0]),
+  },
+  {
+    by: 'Rust',
+    needle: 'memory allocation of',
+    signal: 'SIGABRT',
+    unless: ({ input, match }) =>
+      isNegativeSize(match[0]) ||
+      // What such a jemalloc refuses is the first small thing that is asked for.
+      (/ \d{1,4} bytes/.test(match[0]) &&
+        mentions(input, /<jemalloc>: Unsupported system page size/)),
+    pattern: /memory allocation of (?:\d{1,20}|[\d_,]{1,25}) bytes failed/,
   },
   {
     by: 'Rust',
@@ -205,6 +263,20 @@ const wordings: readonly Wording[] = [
     needle: 'out of memory',
     pattern:
       /(?:fatal error: )?runtime: (?:out of memory|cannot allocate memory|cannot map pages).{0,100}|fatal error: (?:runtime: )?(?:out of memory|cannot allocate (?:memory|heap metadata)).{0,80}/,
+  },
+  {
+    by: 'Go',
+    needle: 'VirtualAlloc of',
+    variant: 'windows-commit-limit',
+    // ERROR_COMMITMENT_LIMIT and ERROR_NOT_ENOUGH_MEMORY
+    pattern: /runtime: VirtualAlloc of \d{1,19} bytes failed with errno=(?:1455|8)\b/,
+  },
+  {
+    by: 'Go',
+    needle: 'cannot map pages',
+    // Why (the errno) stands on the line before: alone it is no certainty.
+    unless: ({ input }) => mentions(input, /VirtualAlloc of \d{1,19} bytes failed/),
+    pattern: /fatal error: runtime: cannot map pages.{0,60}/,
   },
   {
     by: 'Go',
@@ -236,6 +308,7 @@ const wordings: readonly Wording[] = [
   {
     by: 'Ruby',
     needle: 'NoMemoryError',
+    raises: true,
     pattern:
       /(?:failed to allocate memory )?\(?NoMemoryError\)?|\[FATAL\] failed to allocate memory/,
   },
@@ -302,6 +375,13 @@ const wordings: readonly Wording[] = [
     pattern: /^Out of memory\.$|Process terminated\. Out of memory\./,
   },
   {
+    // Where no Python is in between (C++, Android): an error that the caller may survive.
+    by: 'OpenCV',
+    needle: 'nsufficient memory (Failed to allocate',
+    raises: true,
+    pattern: /OpenCV Error: Insufficient memory \(Failed to allocate \d{1,19} bytes\)/,
+  },
+  {
     by: 'MATLAB',
     needle: 'Out of memory. ',
     raises: true,
@@ -339,6 +419,23 @@ const wordings: readonly Wording[] = [
     really:
       'a limit of threads or processes was reached (ulimit -u, pids.max); fewer BLAS threads (OPENBLAS_NUM_THREADS) help, more memory does not',
     pattern: /OpenBLAS blas_thread_init: pthread_create failed for thread \d+ of \d+: .{0,60}/,
+  },
+  {
+    by: 'jvm',
+    needle: 'pthread_create failed (EAGAIN)',
+    resource: 'threads',
+    raises: true,
+    really: 'a limit of threads or processes was reached (ulimit -u, pids.max)',
+    pattern: /Failed to start thread "[^"]{1,80}" - pthread_create failed \(EAGAIN\)/,
+  },
+  {
+    by: 'bcm2835',
+    needle: 'mmap failed: Cannot allocate memory',
+    resource: 'none',
+    raises: true,
+    really:
+      "the board's registers could not be mapped (a library older than the board, or no right to /dev/mem)",
+    pattern: /bcm2835\w{0,20}: .{0,40}mmap failed: Cannot allocate memory/,
   },
   {
     by: 'libgomp',
@@ -578,6 +675,35 @@ const wordings: readonly Wording[] = [
     by: 'ggml',
     needle: 'nsufficient memory (attempted to allocate',
     pattern: /[Ii]nsufficient memory \(attempted to allocate {1,6}[\d.]{1,12} MB\)/,
+  },
+  {
+    by: 'ggml',
+    needle: ' buffer of size ',
+    resource: 'gpu',
+    raises: true,
+    pattern:
+      /failed to allocate (?:Metal|CUDA|ROCm|Vulkan|SYCL|OpenCL)\d{0,3} buffer of size \d{1,19}/,
+  },
+  {
+    by: 'ggml',
+    needle: 'failed to allocate CPU buffer',
+    pattern: /failed to allocate CPU buffer of size \d{1,19}/,
+  },
+  {
+    by: 'mlock',
+    needle: 'mlock',
+    resource: 'none',
+    raises: true,
+    really: 'the limit of locked memory was reached (ulimit -l), not the memory',
+    pattern: /\bmlock(?:all|2)?\b.{0,120}Cannot allocate memory/,
+  },
+  {
+    by: 'Elasticsearch',
+    needle: 'nable to lock JVM ',
+    resource: 'none',
+    raises: true,
+    really: 'the limit of locked memory was reached (ulimit -l), not the memory',
+    pattern: /[Uu]nable to lock JVM [Mm]emory: error=12/,
   },
   {
     by: 'ggml',
@@ -867,7 +993,7 @@ const wordings: readonly Wording[] = [
     needle: 'annot allocate memory',
     raises: true,
     pattern:
-      /(?<!\[Errno 12\] )(?<!Error: .{0,80})\b[Cc]annot allocate memory(?! in static TLS)(?! for the buffer pool)(?! for thread-local data)(?:.{0,60}os error 12\))?/,
+      /(?<!\[Errno 12\] )(?<!Error: .{0,80})(?<!(?:bcm2835|\bmlock(?:all|2)?\b|lock JVM [Mm]emory).{0,120})\b[Cc]annot allocate memory(?! in static TLS)(?! for the buffer pool)(?! for thread-local data)(?:.{0,60}os error 12\))?/,
   },
   {
     by: 'errno 12',
@@ -888,6 +1014,10 @@ export const nativeAbort: Parser = {
   parse,
 };
 
+/** Rust's sizes end at isize::MAX: what is beyond was a negative number. */
+const isNegativeSize = (words: string): boolean =>
+  BigInt(/\d{19,20}/.exec(words)?.[0] ?? 0) >= 2n ** 63n;
+
 function* parse(input: Input): Iterable<ProgramAbort> {
   const crash = crashIn(input);
   yield* readPhrases(
@@ -902,12 +1032,13 @@ function* parse(input: Input): Iterable<ProgramAbort> {
 }
 
 function factOf(
-  { by, signal, resource = 'memory', variant, raises, really }: Wording,
+  { by, signal, resource = 'memory', variant, raises, really, unless }: Wording,
   found: Found,
   crash: Crash | null,
 ): ProgramAbort | undefined {
   const line = lineAt(found.input, found.index);
   if (raises === true && isElsewhere(line, found)) return undefined;
+  if (unless?.(found) === true) return undefined;
   const request = requestedBytes(found.match[0]);
   const crashed =
     resource === 'memory' &&
@@ -916,10 +1047,12 @@ function factOf(
     crash.at - found.index <= 12
       ? crash
       : null;
+  const ended = signal === 'SIGABRT' ? endedIn(found) : {};
   return {
     kind: 'program-abort',
     origin: found.origin,
     by,
+    ...ended,
     ...(signal === undefined ? {} : { signal }),
     resource,
     message: found.match[0],
@@ -937,13 +1070,38 @@ function isElsewhere(line: string, { match, passage }: Found): boolean {
   const before = passage.slice(Math.max(0, match.index - 200), match.index);
   return (
     isAdvice(before) ||
+    // mlock is refused with ENOMEM at the limit of locked memory (ulimit -l): nothing ran out, and most go on without
+    /\b(?:m(?:un)?lock(?:all|2)?\b|lock(?:ing)? (?:\w{1,12} ){0,2}memory\b)[^\n]{0,100}$/i.test(
+      before,
+    ) ||
     /(?:(?<!java\.[\w.]{0,40})(?<![A-Za-z0-9])[A-Z]\w{0,60}(?:Error|Exception)(?:\(['"]?|: ?)|\[Errno \d+\] ?)[^`]{0,190}$/.test(
       before,
     ) ||
-    /\[enforce fail at|os::commit_memory|__vm_enough_memory|OutOfMemoryError(?!\(\))|errno=12|page allocation failure/.test(
+    /\[enforce fail at|os::commit_memory|__vm_enough_memory|(?<!cv::)OutOfMemoryError(?!\(\))|errno=12|page allocation failure/.test(
       line,
     )
   );
+}
+
+/** Lines within which the shell tells who aborted. */
+const shellLines = 6;
+
+/** `job.sh: line 19: 4711 Aborted (core dumped) tool -t 20`, zsh's `[1]    4711 abort (core dumped)  tool`: whose last words these were. */
+function endedIn({ input, index }: Found): Pick<ProgramAbort, 'pid' | 'name' | 'victimNearby'> {
+  for (let at = index; at <= index + shellLines && at < input.lines.length; at += 1) {
+    const match =
+      /(?:: line \d{1,6}: {1,3}(\d{1,9}) Aborted|\[\d{1,4}\] ? ?[+-]? {0,8}(\d{1,9}) abort) {0,30}(?:\(core dumped\))? {0,30}(?:(?:env |exec |nohup |\w{1,40}=\S{0,200} ){0,8}(?!env\b)([\w./~][^\s'"]{0,200}))?/.exec(
+        input.lines[at]!.text.slice(0, 4096),
+      );
+    if (match === null) continue;
+    const name = match[3]?.split('/').at(-1);
+    return {
+      pid: Number(match[1] ?? match[2]),
+      victimNearby: true,
+      ...(name === undefined || name === '' ? {} : { name }),
+    };
+  }
+  return {};
 }
 
 interface Crash {

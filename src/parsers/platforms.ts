@@ -463,6 +463,8 @@ const endings: readonly NoticeWording[] = [
     needle: 'The operation was canceled',
     signal: 'SIGKILL',
     otherReason: 'the run was cancelled',
+    // Said too where the runner itself was shut down, by whomever.
+    unless: ({ input }) => mentions(input, /runner has received a shutdown signal/),
     pattern: /The operation was canceled\./,
   },
   {

@@ -3,7 +3,20 @@ import { mentions } from './words/lines.ts';
 import type { NoticeWording } from './words/notices.ts';
 import { noticeParser } from './words/notices.ts';
 
+/** spawn imports the main module again in each child, which starts workers in turn: multiprocessing ends it with this text. */
+const unguarded = /start a new process before the\s+current process has finished its bootstrapping/;
+const isUnguarded: NonNullable<NoticeWording['unless']> = ({ input }) => mentions(input, unguarded);
+
 const wordings: readonly NoticeWording[] = [
+  {
+    by: 'multiprocessing',
+    needle: 'start a new process before',
+    vanished: true,
+    otherReason: "the script starts workers as it is imported (no if __name__ == '__main__')",
+    span: 2,
+    pattern:
+      /attempt has been made to start a new process before the current process has finished its bootstrapping phase/,
+  },
   {
     by: 'concurrent.futures',
     needle: 'BrokenProcessPool',
@@ -11,7 +24,7 @@ const wordings: readonly NoticeWording[] = [
     guessesMemory: true,
     pattern:
       /BrokenProcessPool(?:: (?:A (?:child )?process (?:in the process pool )?(?:was )?terminated abruptly.{0,100}|A task has failed to un-serialize.{0,40}|\(?['"]?A (?:child )?process.{0,100}))/,
-    unless: ({ match }) => /un-serialize/.test(match[0]),
+    unless: (found) => /un-serialize/.test(found.match[0]) || isUnguarded(found),
   },
   {
     by: 'concurrent.futures',
@@ -20,6 +33,7 @@ const wordings: readonly NoticeWording[] = [
     guessesMemory: true,
     pattern:
       /(?<!Pool: |Pool\(['"]?)A (?:child )?process (?:in the process pool )?(?:was )?terminated abruptly/,
+    unless: isUnguarded,
   },
   {
     by: 'joblib (loky)',
@@ -158,6 +172,19 @@ const wordings: readonly NoticeWording[] = [
     needle: 'KernelRestarter: restarting kernel',
     signal: 'SIGKILL',
     pattern: /KernelRestarter: restarting kernel \(\d\/\d\).{0,40}/,
+  },
+  {
+    by: 'Jupyter',
+    needle: 'WARNING:root:kernel',
+    vanished: true,
+    pattern: /WARNING:root:kernel [0-9a-f-]{36} restarted/,
+    unless: ({ input }) => mentions(input, /session crashed after using all available RAM/),
+  },
+  {
+    by: 'Colab',
+    needle: 'session crashed for an unknown reason',
+    vanished: true,
+    pattern: /[Ss]ession crashed for an unknown reason/,
   },
   {
     by: 'Jupyter',

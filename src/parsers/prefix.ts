@@ -86,6 +86,8 @@ const strips: readonly Strip[] = [
       if (host !== undefined && host !== '-') state.host = host;
     },
   ],
+  // What a serial console, netconsole or a hypervisor's log of its guest writes before the kernel's own level and time.
+  [/^(?:[^<[]{1,120}[:\s])<[0-7]>(?=\[\s{0,8}\d{1,9}\.\d{1,9}\])/, () => {}],
   // CRI logs, docker compose, grep -n and grep -C.
   [/^(?:stdout|stderr) [FP] /, () => {}],
   [/^[A-Za-z0-9_.-]{1,64}\s+\| /, () => {}],

@@ -6,8 +6,8 @@ import type { ProgramError } from '../model/evidence.ts';
 import type { StackFrame } from '../model/report.ts';
 import type { Input, Parser } from './parser.ts';
 import { stripPrefix } from './prefix.ts';
-import { isAdvice, lineAt, originOf, whenAt, wholeText } from './words/lines.ts';
-import { exceptionMeaning, type Meaning } from './words/meaning.ts';
+import { isAdvice, lineAt, mentions, originOf, whenAt, wholeText } from './words/lines.ts';
+import { exceptionMeaning, meaningOf, type Meaning } from './words/meaning.ts';
 import { arrayRequest, requestedBytes } from './words/sizes.ts';
 
 const id = 'python-traceback';
@@ -107,7 +107,7 @@ function asGiven(fact: ProgramError, given: Input): ProgramError {
 
 const header =
   /(?:Traceback|Exception Group Traceback) \((?:most recent call last|innermost last)\)/;
-const frameLine = /^(.*?)\bFile "([^"]{1,1000})", line (\d{1,9})(?:, in ([^\n]{1,300}))?/;
+const frameLine = /^(.*?)\bFile "([^"]{0,1000})", line (\d{1,9})(?:, in ([^\n]{1,300}))?/;
 const ipythonFrame =
   /^\s*(?:File )?(~?[^\s:]{0,500}\.py|<ipython-input-[\w-]{1,60}>|\/[^\s:]{1,500}):(\d{1,7}), in ([\w.<>]{1,120})/;
 const ipythonOldFrame = /^\s*([~/.<\w][^\s]{0,500}) in ([\w.<>]{1,120})\(.{0,300}\)\s*$/;
@@ -120,20 +120,38 @@ const raisedLine =
 
 /** What logs put before a line, and pytest (`E   `), exception groups (`  | `), torchrun (`[rank0]: `), worker names. */
 function bare(text: string): string {
-  return text
-    .replace(/^[\s|+]*(?:\|[\s|+]*)?/, '')
-    .replace(/^E {1,12}(?=[A-Za-z])/, '')
-    .replace(
-      /^(?:\[(?:default\d{1,4}\]:\[)?rank ?\d{1,5}\]:? ?|\[\d{1,4},\d{1,5}\]<std(?:err|out)>:|[\w.-]{1,40} +\| +|\((?:pid|[A-Za-z][\w .]{0,40} pid)=\d{1,9}[^)]{0,60}\) )+/,
-      '',
-    )
-    .replace(/^[-*]\s+/, '')
-    .trim();
+  return (
+    text
+      // pytest's own crash, and a worker's traceback within it
+      .replace(/^INTERNALERROR> ?(?:E {1,80})?/, '')
+      .replace(/^[\s|+]*(?:\|[\s|+]*)?/, '')
+      .replace(/^E {1,12}(?=[A-Za-z])/, '')
+      .replace(
+        /^(?:\[(?:default\d{1,4}\]:\[)?rank ?\d{1,5}\]:? ?|\[\d{1,4},\d{1,5}\]<std(?:err|out)>:|[\w.-]{1,40} +\| +|\((?:pid|[A-Za-z][\w .]{0,40} pid)=\d{1,9}[^)]{0,60}\) )+/,
+        '',
+      )
+      .replace(/^[-*]\s+/, '')
+      .trim()
+  );
 }
+
+/** `[batch] `, `[worker-3] `: names of whose output it is. Not a level, which says more. */
+const tags =
+  /^(?:\[(?!(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\])[A-Za-z][\w./-]{0,40}\] ){1,3}(?=\S)/i;
 
 /** The words after time, level and logger name. */
 function withoutLogPrefix(text: string): string {
-  const words = bare(stripPrefix(bare(stripPrefix(bare(text)).text)).text);
+  const words = bare(
+    stripPrefix(
+      bare(
+        stripPrefix(
+          bare(text)
+            .replace(/^\d{1,7} (?=\[)/, '')
+            .replace(tags, ''),
+        ).text,
+      ),
+    ).text,
+  );
   const match =
     /^(?:.{0,160}?(?:\b(?:ERROR|CRITICAL|FATAL|WARN(?:ING)?|INFO|DEBUG|error|fatal)\b|[\w-]{1,60}\[[\w.-]{1,40}\])[^A-Za-z"'`]{0,40}?(?:\[[\w.:/-]{1,80}\] ?|[\w.]{1,80}(?::\d{1,6})? ?[-:|] ?){0,3})((?:[A-Za-z_]\w*\.)*_?[A-Z]\w*(?:Error|Exception|Pool|Worker)\b.*)$/.exec(
       words,
@@ -205,7 +223,12 @@ function frameOf(text: string, input: Input, at: number, block: Block | null): S
   const cpython = frameLine.exec(text);
   if (cpython !== null) {
     const [, , file = '', line, name] = cpython;
-    return frame(name ?? '<module>', file, Number(line), sourceAfter(input, at));
+    return frame(
+      name ?? '<module>',
+      file === '' ? '<unknown>' : file,
+      Number(line),
+      sourceAfter(input, at),
+    );
   }
   if (block === null) return null;
   const named = ipythonFrame.exec(text);
@@ -255,7 +278,9 @@ function messageFrom(input: Input, at: number, first: string, inBlock: boolean):
     const text = lineAt(input, next);
     const words = bare(text);
     if (words === '' || header.test(text) || frameLine.test(text) || raisedLine.test(words)) break;
-    if (!inBlock && message.length < 40 && !/[\w,(]$/.test(message)) break;
+    // Debug pages put the type on a line of its own.
+    const parted = message === '' && /^Unable to allocate \d/.test(words);
+    if (!inBlock && !parted && message.length < 40 && !/[\w,(]$/.test(message)) break;
     if (
       /^(?:\[?\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:|\$ |bash: |real\t|exit=|\[\s*\d+\.\d+\]|During handling|The above exception|-- |=== |###)/.test(
         words,
@@ -360,7 +385,7 @@ function joined(before: Raised, after: Raised, input: Input): boolean {
 }
 
 function factOf(chain: readonly Raised[], input: Input): ProgramError | undefined {
-  const judged = chain.map((one) => ({ one, meaning: meaningOfRaised(one) }));
+  const judged = chain.map((one) => ({ one, meaning: meaningOfRaised(one, input) }));
   const telling = judged.find(({ meaning }) => meaning !== undefined);
   const last = chain.at(-1)!;
   const chosen = telling?.one ?? last;
@@ -414,11 +439,17 @@ const outer = (chain: readonly Raised[]): readonly StackFrame[] =>
 
 /** Exceptions of pools, guards and shells: their own parsers read them. */
 const elsewhere =
-  /^OutOfMemoryError\b|BrokenProcessPool|TerminatedWorkerError|KilledWorker|WorkerLostError|ray\.exceptions|WorkerCrashedError|CalledProcessError.{0,4000}died with|ChildFailedError|ProcessExitedException|ProcessRaisedException|DataLoader worker|AirflowException.{0,200}Negsignal|ChildProcessCrash|NannyError|^java\.|^org\.apache\.spark\.|Py4J/;
+  /^OutOfMemoryError\b|\bNoMemoryError\b|RayOutOfMemoryError|BrokenProcessPool|TerminatedWorkerError|KilledWorker|WorkerLostError|ray\.exceptions|WorkerCrashedError|CalledProcessError.{0,4000}died with|ChildFailedError|ProcessExitedException|ProcessRaisedException|DataLoader worker|AirflowException.{0,200}Negsignal|ChildProcessCrash|NannyError|^java\.|^org\.apache\.spark\.|Py4J/;
 
-function meaningOfRaised(one: Raised): Meaning | undefined {
+/** A library built for other pages fails at its first allocation, whatever the machine has free. */
+const foreignPages = /<jemalloc>: Unsupported system page size/;
+
+function meaningOfRaised(one: Raised, input: Input): Meaning | undefined {
   const frames = one.frames.map(({ file, text }) => `${file ?? ''} ${text ?? ''}`).join(' ');
-  const meaning = exceptionMeaning(one.type, one.message);
+  const meaning =
+    one.type.endsWith('ArrowMemoryError') && mentions(input, foreignPages)
+      ? meaningOf('<jemalloc>: Unsupported system page size')
+      : exceptionMeaning(one.type, one.message);
   if (meaning?.resource === 'gpu' && /pin_memory|cudaHostAlloc/.test(frames.slice(-600)))
     return { resource: 'memory', variant: 'pinned-host-memory' };
   if (

@@ -2,7 +2,7 @@
 import type { DeathNotice } from '../model/evidence.ts';
 import type { Input, Parser } from './parser.ts';
 import { lineAt, wholeText, type Found } from './words/lines.ts';
-import { readNotices, type NoticeWording } from './words/notices.ts';
+import { deniesMemory, readNotices, type NoticeWording } from './words/notices.ts';
 
 const id = 'shell-notices';
 
@@ -49,6 +49,20 @@ const wordings: readonly NoticeWording[] = [
     signal: 'SIGSEGV',
     pattern:
       /(?:zsh: |\[\d{1,4}\] ? ?[+-]? ?(?<pid>\d{1,9})? ?)segmentation fault(?: \(core dumped\))? (?<name>[^\s]{1,80})/,
+  },
+  {
+    by: 'shell',
+    needle: 'Segmentation fault',
+    signal: 'SIGSEGV',
+    pattern:
+      /: line \d{1,6}: {1,3}(?<pid>\d{1,9}) Segmentation fault {0,10}(?:\(core dumped\))?(?: (?:env |exec |nohup |\w{1,40}=\S{0,200} ){0,8}(?<name>[\w./~"'$][^\s]{0,79}))?/,
+  },
+  {
+    by: 'shell',
+    needle: 'Aborted',
+    signal: 'SIGABRT',
+    pattern:
+      /: line \d{1,6}: {1,3}(?<pid>\d{1,9}) Aborted {0,10}(?:\(core dumped\))?(?: (?:env |exec |nohup |\w{1,40}=\S{0,200} ){0,8}(?<name>[\w./~"'$][^\s]{0,79}))?/,
   },
   {
     by: 'IDE',
@@ -326,7 +340,9 @@ function* alone(input: Input): Iterable<DeathNotice> {
 
 const hintsNear = (input: Input): { readonly hints?: readonly string[] } => {
   const whole = wholeText(input);
-  return whole.length < 262_144 && /\b(?:memory|RAM|OOM|内存|メモリ|메모리)\b/i.test(whole)
+  return whole.length < 262_144 &&
+    !deniesMemory(input) &&
+    /\b(?:memory|RAM|OOM|内存|メモリ|메모리)\b/i.test(whole)
     ? { hints: ['the text speaks of memory'] }
     : {};
 };

@@ -6,7 +6,7 @@ import type { CoreDump, Evidence } from '../model/evidence.ts';
 import type { Limit } from '../model/report.ts';
 import type { Line, Parser } from './parser.ts';
 import { stripPrefix } from './prefix.ts';
-import { signalByText } from './signal-names.ts';
+import { signalByText } from '../model/signals.ts';
 
 const id = 'systemd-coredump';
 

@@ -1,5 +1,6 @@
 /** systemd-oomd: its own journal and what systemd says of the units that it killed (U3), v247 to v258, also retyped and shortened with `…`. */
 import type { KillerRecord } from '../model/evidence.ts';
+import { lineAt, type Found } from './words/lines.ts';
 import { killerParser, type KillerWording } from './words/killers.ts';
 import { integer } from './words/sizes.ts';
 
@@ -11,7 +12,7 @@ const wordings: readonly KillerWording[] = [
     needle: 'due to memory used',
     variant: 'swap',
     pattern:
-      /(?:Killed|Marked) (?<subject>\S{1,500}) (?:for killing )?due to memory used \((?<used>\d{1,18})\) \/ total \(\d{1,18}\) and swap used \(\d{1,18}\) \/ total \(\d{1,18}\) being more than [\d.]{1,8}%/,
+      /(?:Killed|Marked) (?<subject>\S{1,500}) (?:for killing )?due to memory used \(\d{1,18}\) \/ total \(\d{1,18}\) and swap used \(\d{1,18}\) \/ total \(\d{1,18}\) being more than [\d.]{1,8}%/,
     says: 'systemd-oomd killed the cgroup because swap was nearly full',
   },
   {
@@ -60,6 +61,7 @@ const wordings: readonly KillerWording[] = [
     needle: 'oomd attempting to kill',
     pattern: /oomd attempting to kill (?<pid>\d{1,9}) with KILL/,
     says: 'systemd-oomd tells which process it kills',
+    refine: ofUnit,
   },
   {
     ...oomd,
@@ -77,6 +79,21 @@ const wordings: readonly KillerWording[] = [
     says: 'systemd-oomd saw swap nearly full and killed',
   },
 ];
+
+/** So many processes of one unit may be told one after the other. */
+const mostTold = 60;
+
+/** The unit that a process was killed with is named after them all, or before them. */
+function ofUnit({ input, index }: Found, record: KillerRecord): KillerRecord {
+  for (const step of [1, -1])
+    for (let at = index + step; Math.abs(at - index) <= mostTold; at += step) {
+      const text = lineAt(input, at);
+      if (!text.includes('oomd')) break;
+      const unit = /(?:Killed|Marked) (\S{1,500}) (?:for killing )?due to/.exec(text);
+      if (unit !== null) return { ...record, subject: unit[1]! };
+    }
+  return record;
+}
 
 function unitOf(_: unknown, { exitCode, ...record }: KillerRecord): KillerRecord {
   return {

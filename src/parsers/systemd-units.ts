@@ -148,7 +148,12 @@ function* parse(input: Input): Iterable<Evidence> {
       whole,
     );
   const seen = new Set<string>();
-  for (const record of readKillers(input, id, kills)) {
+  const records = [...readKillers(input, id, kills)];
+  // Since v253 the slices above count it too (memory.events is hierarchical): the unit inside tells more.
+  const isSlice = ({ subject }: KillerRecord): boolean => subject?.endsWith('.slice') === true;
+  const inside = records.some(({ subject }) => /\.(?:service|scope)$/.test(subject ?? ''));
+  for (const record of records) {
+    if (inside && isSlice(record)) continue;
     // `kernel: oom-kill:constraint=` is the kernel's own line
     if (/oom-kill:constraint/.test(record.origin.quote ?? '')) continue;
     const fact = byOomd ? daemons(record) : record;

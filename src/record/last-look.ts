@@ -4,6 +4,7 @@ import type { Ms } from '../model/units.ts';
 import { mayBePython } from '../python/live-process.ts';
 import type { Companion } from './recorder.ts';
 import type { LookOrder, LookReply } from './last-look-worker.ts';
+import { isWithinReach } from './room.ts';
 import type { SampleEvent } from './sampler.ts';
 
 /** What ends sooner has hardly filled anything. */
@@ -102,9 +103,10 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
       };
     },
     onSample: (event) => {
-      // A thread of its own costs as much as Node's start: nothing for `coroner run true`.
       pythons.take(event);
-      if (event.atMs > startAfterMs) start?.();
+      // A thread of its own costs as much as Node's start: nothing for `coroner run true`, nor where no limit is near.
+      if (event.atMs > startAfterMs && isWithinReach(event.rooms, event.growthBytesPerSecond))
+        start?.();
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
       worker?.postMessage(orderOf(event));
     },

@@ -20,6 +20,7 @@ import { cgroupWatch, type WatchedCgroup } from './cgroups.ts';
 import { launch, type Ending, type LaunchError, type Spawner } from './launch.ts';
 import { maskSecrets } from './mask.ts';
 import { dumpingOf, Sampler, type SampleEvent } from './sampler.ts';
+import { movingPaceMs } from './room.ts';
 import { passSignals } from './signals.ts';
 import { stallWatch } from './stall.ts';
 import type { StderrTail } from './stderr-tail.ts';
@@ -172,6 +173,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     cgroups,
     host,
     pageSizeBytes: start.machine.pageSizeBytes ?? 4096,
+    totalBytes: start.machine.totalBytes,
     clock,
     writeSample,
     writeEvent: (line) => {
@@ -288,7 +290,10 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     const { user, system } = process.cpuUsage(begun);
     const costMs = (user + system) / 1000;
     const moving = sampler.movement > 0.005 || sampler.nearLimit || clock() < 400;
-    wanted = moving ? Math.min(wanted, fastest) : Math.min(wanted * 1.5, slowest);
+    // Asked for by the user: so often everywhere.
+    const isClose = options.sampleEveryMs !== undefined || clock() - sampler.lastNewsMs < 2000;
+    const movingPace = isClose ? fastest : movingPaceMs(sampler.rooms, fastest);
+    wanted = moving ? movingPace : Math.min(wanted * 1.5, slowest);
     if (clock() < 100) wanted = Math.min(10, fastest);
     else wanted = Math.min(Math.max(wanted, fastest, costMs * 20), 1000);
     if (!ended) timer = setTimeout(tick, wanted);

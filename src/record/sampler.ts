@@ -11,6 +11,7 @@ import type {
 import type { Limit } from '../model/report.ts';
 import type { CgroupWatch, WatchedCgroup } from './cgroups.ts';
 import { maskSecrets } from './mask.ts';
+import { roomsOf, type Room } from './room.ts';
 import type { ProcessTree, Tracked } from './tree.ts';
 
 /** What one moment of sampling tells those who act on it (the last look, the agent, the stall watch). */
@@ -26,6 +27,8 @@ export interface SampleEvent {
   readonly nearest: { readonly cgroup: WatchedCgroup; readonly headroomBytes: number } | null;
   /** Growth of the run's resident memory, from the last two moments; 0 where not known. */
   readonly growthBytesPerSecond: number;
+  /** What is free below each finite limit, the machine's memory among them. */
+  readonly rooms: readonly Room[];
   readonly host: HostSample | null;
 }
 export interface SampledProcess {
@@ -51,6 +54,8 @@ export interface SamplerParts {
   readonly cgroups: CgroupWatch;
   readonly host: HostReader;
   readonly pageSizeBytes: number;
+  /** The machine's memory; undefined: not readable. */
+  readonly totalBytes: number | undefined;
   /** Milliseconds since the start of the run. */
   readonly clock: () => number;
   readonly writeSample: (line: SampleLine) => void;
@@ -75,7 +80,7 @@ interface Seen {
 /** The processes read in one go; beyond it the rest waits for the next moment. */
 const processesPerTick = 600;
 
-/** Reads everything once a call and writes down what changed. Holds no timer: `pace.ts` decides when. */
+/** Reads everything once a call and writes down what changed. Holds no timer: the recorder decides when. */
 export class Sampler {
   readonly #parts: SamplerParts;
   readonly #seen = new Map<number, Seen>();
@@ -84,9 +89,13 @@ export class Sampler {
   #lastDetailMs = Number.NEGATIVE_INFINITY;
   #lastDiscoverMs = Number.NEGATIVE_INFINITY;
   #lastHostText = '';
+  #availableBytes: number | undefined;
   /** How far the run's memory moved since the moment before, relative to itself. */
   movement = 0;
   nearLimit = false;
+  rooms: readonly Room[] = [];
+  /** A process appeared or became another program: its first seconds are read closely. */
+  lastNewsMs = 0;
   /** The most that the run's processes had resident together, as far as seen. */
   peakRssBytes = 0;
 
@@ -152,6 +161,7 @@ export class Sampler {
     if (detail) this.#lastDetailMs = atMs;
     if (discover) this.#lastDiscoverMs = atMs;
     const change = tree.update(discover);
+    if (change.appeared.length + change.renamed.length > 0) this.lastNewsMs = atMs;
     for (const process of change.appeared) this.introduce(process);
     for (const process of change.renamed)
       if (!this.#isExiting(process)) this.introduce(process, true);
@@ -298,6 +308,7 @@ export class Sampler {
 
   #readHost(): HostSample | null {
     const sample = this.#parts.host.sample();
+    this.#availableBytes = sample.availableBytes;
     const text = JSON.stringify(sample);
     if (text === this.#lastHostText) return null;
     this.#lastHostText = text;
@@ -324,12 +335,17 @@ export class Sampler {
     }
     this.nearLimit =
       nearest !== null && nearest.headroomBytes < (nearest.cgroup.limits.limitBytes ?? 0) / 10;
+    this.rooms = roomsOf(cgroups.all, processes, {
+      totalBytes: this.#parts.totalBytes,
+      availableBytes: this.#availableBytes,
+    });
     onSample({
       atMs,
       processes,
       cgroups: cgroups.all,
       nearest,
       growthBytesPerSecond: growth,
+      rooms: this.rooms,
       host,
     });
   }

@@ -3,14 +3,17 @@ import { causes } from '../model/causes.ts';
 import type { Confidence } from '../model/confidence.ts';
 import type { Answer } from '../model/page.ts';
 import type {
+  Allocation,
   CulpritRole,
+  Holder,
   Incident,
   Limit,
   LimitOwner,
+  MemoryPicture,
   ProcessRole,
   StackFrame,
 } from '../model/report.ts';
-import { formatBytes } from '../model/units.ts';
+import { formatBytes, formatDuration } from '../model/units.ts';
 
 export const confidenceMeaning: Readonly<Record<Confidence, string>> = {
   certain: 'a record names this very process',
@@ -66,7 +69,14 @@ function wasItMemory({ outOfMemory, confidence }: Incident): Answer {
   };
 }
 
-function whichDeath({ death, cause, variant, killer, outOfMemory }: Incident): Answer {
+function whichDeath({
+  death,
+  cause,
+  variant,
+  killer,
+  outOfMemory,
+  related = [],
+}: Incident): Answer {
   const question = 'Which death?';
   const id = variant === undefined ? cause : `${cause}, ${variant}`;
   const answer = (): string => {
@@ -81,13 +91,55 @@ function whichDeath({ death, cause, variant, killer, outOfMemory }: Incident): A
         return `Assassination: ${killer === null ? 'something else' : killerName(killer.name)} ended it`;
       case 'none':
         if (outOfMemory === null) return 'Not known';
-        return variant === undefined
-          ? `A look-alike: ${lowerFirst(causes[cause].title)}`
-          : `A look-alike: ${variant.replaceAll('-', ' ')}`;
+        return `A look-alike: ${
+          variant === undefined
+            ? lowerFirst(causes[cause].title)
+            : (lookAlikes[variant] ?? variant.replaceAll('-', ' '))
+        }`;
     }
   };
-  return { question, answer: `${answer()} (${id})`, details: [], known: outOfMemory !== null };
+  return {
+    question,
+    answer: `${answer()} (${id})`,
+    details: othersOf(related),
+    known: outOfMemory !== null,
+  };
 }
+
+/** What became of the others: a pool that waits for a worker which is no more looks like a hang, not like a death. */
+function othersOf(related: NonNullable<Incident['related']>): readonly string[] {
+  const [first, ...others] = related;
+  if (first === undefined) return [];
+  if (others.length === 0) return [`${processName(first)}: ${first.how}`];
+  const alike = related.filter(({ how }) => how === first.how).length;
+  return [
+    `${alike === 1 ? processName(first) : `${alike} others`}: ${first.how}`,
+    ...(alike === related.length ? [] : [`${related.length - alike} more had a part in it`]),
+  ];
+}
+
+/** Variants whose id says too little as a sentence. */
+const lookAlikes: Readonly<Record<string, string>> = {
+  crash: 'it crashed, and nothing had been refused',
+  'cpu-limit': 'its limit of CPU time was used up',
+  descriptors: 'file descriptors ran out',
+  disk: 'the disk was full',
+  killed: 'somebody sent it SIGKILL',
+  'killed-by-other': 'it was ended for another reason',
+  'killed-by-process': 'another process ended it',
+  'misleading-words': 'words that only sound like memory',
+  'no-death': 'nothing died',
+  none: 'another error than a lack of memory',
+  'null-dereference': 'a bug: it used a null pointer',
+  'other-exception': 'an exception that does not speak of memory',
+  'other-signal': 'another signal ended it',
+  'signal-raised': 'it ended itself with a signal',
+  'signal-sent': 'somebody sent it the signal',
+  survived: 'memory was refused, and it coped',
+  threads: 'no more threads could be started',
+  'uncaught-exception': 'an exception that was not caught',
+  'wild-pointer': 'a bug: it used a stray pointer',
+};
 
 const killerName = (name: string): string => (name === 'kernel' ? 'the kernel' : name);
 
@@ -243,6 +295,12 @@ const isLibrary = ({ file }: StackFrame): boolean =>
 export const tellingFrame = (stack: readonly StackFrame[]): StackFrame | undefined =>
   stack.find((frame) => !isLibrary(frame)) ?? stack[0];
 
+/** A kill, or a standstill, finds a program at any line; a refusal at the one that asked. */
+export const stackTitle = ({ death }: Incident): string =>
+  death === 'assassination' || death === 'slow'
+    ? 'Where it was last seen'
+    : 'Where it died or failed';
+
 /** `app.py:42`. */
 export const placeOf = ({
   file,
@@ -265,7 +323,10 @@ function whereInTheCode({ stack, memory, outOfMemory, request, death, limit }: I
   const question = 'Where in the code?';
   const frame = tellingFrame(stack);
   const sentences: string[] = [];
-  const [allocation] = [...(memory.allocations ?? [])].sort((a, b) => b.bytes - a.bytes);
+  // A sum without a line, `(Python itself and its start-up)`, is no place in anybody's code.
+  const [allocation] = (memory.allocations ?? [])
+    .filter(({ file, function: name }) => file !== null || name?.startsWith('(') !== true)
+    .sort((a, b) => b.bytes - a.bytes);
   const [holder] = [...(memory.holders ?? [])].sort((a, b) => b.retainedBytes - a.retainedBytes);
   const seen =
     frame === undefined
@@ -286,7 +347,7 @@ function whereInTheCode({ stack, memory, outOfMemory, request, death, limit }: I
     );
   if (holder !== undefined && holder.retainedBytes >= least)
     sentences.push(
-      `${holder.path === '' ? holder.name : holder.path} held ${holder.estimate ? 'about ' : ''}${formatBytes(holder.retainedBytes)}`,
+      `${holder.path === '' ? holder.name : holder.path} held ${holder.estimate ? 'about ' : ''}${formatBytes(holder.retainedBytes)}${ageOf(holder, allocation, memory)}`,
     );
   if (seen !== undefined && incidental)
     sentences.push(sentences.length === 0 ? seen : `it was last seen at ${seen}`);
@@ -299,6 +360,21 @@ function whereInTheCode({ stack, memory, outOfMemory, request, death, limit }: I
       known: false,
     };
   return { question, answer, details, known: true };
+}
+
+/** Looks this old are worth their age in any case. */
+const oldMs = 1000;
+
+/** Why a variable held less than its line had allocated: it was looked at before the end. */
+function ageOf(
+  { retainedBytes }: Holder,
+  allocation: Allocation | undefined,
+  { ageAtDeathMs }: MemoryPicture,
+): string {
+  const less = allocation !== undefined && retainedBytes < allocation.bytes * 0.98;
+  return ageAtDeathMs === undefined || (ageAtDeathMs < oldMs && !less)
+    ? ''
+    : `, ${formatDuration(ageAtDeathMs)} before the end`;
 }
 
 /** `Whether the kernel …` in the middle of a sentence; names in capitals stay. */

@@ -2,7 +2,7 @@ import type { ProgramAbort, StatedLimit } from '../model/evidence.ts';
 import type { Finding } from '../model/finding.ts';
 import { formatBytes } from '../model/units.ts';
 import { defineRule, reason } from './define-rule.ts';
-import { atUsersLine, groupRepeated, nameOf, statedRlimit, subjectOf } from './words.ts';
+import { atUsersLine, groupRepeated, isTiny, nameOf, statedRlimit, subjectOf } from './words.ts';
 
 export const allocFailureAbort = defineRule({
   id: 'alloc-failure-abort',
@@ -14,6 +14,9 @@ export const allocFailureAbort = defineRule({
       judge(group, limits),
     ),
 });
+
+/** Those that speak through an exception: their words without its type are what a person quotes. */
+const quoted = new Set(['numpy', 'PyTorch', 'DuckDB', 'OpenCV']);
 
 function judge(
   [abort, ...again]: readonly [ProgramAbort, ...ProgramAbort[]],
@@ -36,7 +39,10 @@ function judge(
     confidence:
       abort.indirect === true
         ? 'weak'
-        : abort.signal !== undefined || abort.requestBytes !== undefined
+        : !quoted.has(abort.by) &&
+            abort.victimNearby !== true &&
+            !isTiny(abort) &&
+            (abort.signal !== undefined || abort.requestBytes !== undefined)
           ? 'certain'
           : 'strong',
     ...(abort.variant === undefined ? {} : { variant: abort.variant }),

@@ -3,8 +3,8 @@ import type { Finding } from '../model/finding.ts';
 import type { Limit, Remedy, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { defineRule, reason } from './define-rule.ts';
-import { limitOf } from './refusing-limit.ts';
-import { atUsersLine, groupRepeated, statedRlimit, subjectOf } from './words.ts';
+import { limitOf, raiseLockedMemory } from './refusing-limit.ts';
+import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from './words.ts';
 
 export const allocFailureException = defineRule({
   id: 'alloc-failure-exception',
@@ -35,8 +35,12 @@ function judge(
   limits: readonly StatedLimit[],
   crash: DeathNotice | undefined,
 ): Finding {
-  const limit = error.variant === 'windows-commit-limit' ? undefined : statedRlimit(limits);
   const commit = error.variant === 'windows-commit-limit';
+  const limit = commit
+    ? undefined
+    : error.variant === 'rlimit-memlock'
+      ? lockedMemory
+      : statedRlimit(limits);
   return {
     subject: subjectOf(error, error),
     cause:
@@ -105,14 +109,20 @@ function crashAfter(
   });
 }
 
+/** Its size is known only of a watched process. */
+const lockedMemory: Limit = { owner: 'rlimit', path: 'RLIMIT_MEMLOCK', bytes: null };
+
 const lostTraceback = new Set(['P2', 'P3', 'P4', 'P7']);
 
 /** "Unable to allocate" and errno 12 cannot mean anything else; MemoryError alone may have been raised by hand. */
 function confidenceOf(error: ProgramError): Finding['confidence'] {
   if (error.class === 'P4') return 'likely';
+  // mlock has other reasons for ENOMEM: a part of the range that is not mapped.
+  if (error.variant === 'rlimit-memlock') return 'strong';
   const unmistakable =
     error.requestBytes !== undefined || /allocat|errno 12|bad_alloc/i.test(error.message);
-  if (error.headed === true && error.fate !== 'unknown' && unmistakable) return 'certain';
+  if (error.headed === true && error.fate !== 'unknown' && unmistakable && !isTiny(error))
+    return 'certain';
   return 'strong';
 }
 
@@ -124,6 +134,8 @@ function headline(error: ProgramError, limit: Limit | undefined): string {
     limit?.bytes == null ? '' : ` under a ${limit.path ?? 'limit'} of ${formatBytes(limit.bytes)}`;
   if (error.class === 'P4')
     return `Python ran out of memory while it unwound a deep recursion${place} and lost the exception`;
+  if (error.variant === 'rlimit-memlock')
+    return `${who} could not lock memory${place}: its limit of locked memory (RLIMIT_MEMLOCK, ulimit -l) refused it: ${type}`;
   if (error.requestBytes !== undefined)
     return `${who} asked for ${formatBytes(error.requestBytes)} and was refused${place}${against}: ${type}`;
   return `${who} ran out of memory${place}${against}: ${type}`;
@@ -176,6 +188,7 @@ const whoseLimit: Unknown = {
 const rarelyMeantBytes = 2 ** 40;
 
 function remedies(error: ProgramError): readonly Remedy[] {
+  if (error.variant === 'rlimit-memlock') return [raiseLockedMemory];
   const list: Remedy[] = [];
   const text =
     error.stack

@@ -45,6 +45,15 @@ function remedies({ limit, by, cause }: KillerRecord): readonly Remedy[] {
         command: 'fly scale show; fly scale memory 2048',
       },
     ];
+  if (cause === 'kernel-global-oom' && (by === 'FreeBSD' || by === 'NetBSD'))
+    return [
+      {
+        title: 'Find what filled the machine',
+        detail:
+          'The kernel killed the largest process it could; others, the ZFS cache (vfs.zfs.arc_max) or a tmpfs may have held the memory. Swap softens short peaks.',
+        command: 'top -b -o res 20; swapinfo -h',
+      },
+    ];
   if (cause === 'kernel-global-oom')
     return [
       {

@@ -86,7 +86,9 @@ function headline(record: KernelOomWithoutKill): string {
   const place =
     record.constraint === 'memcg'
       ? `in cgroup ${oomMemcg ?? '(not named)'}${report?.limitBytes == null ? '' : ` at its ${formatBytes(report.limitBytes)} limit`}`
-      : 'on the whole machine';
+      : record.constraint === null && report?.hostBytes === undefined
+        ? '(for the whole machine or a cgroup: the part that tells is cut off)'
+        : 'on the whole machine';
   const caller = report?.trigger == null ? '' : `, called by ${who(report.trigger)}`;
   switch (record.why) {
     case 'panic':

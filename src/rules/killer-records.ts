@@ -46,7 +46,11 @@ function groups(records: readonly KillerRecord[]): readonly Group[] {
     const pid = record.victim?.pid;
     const label = record.subject === undefined ? undefined : lastPart(record.subject);
     const known =
-      pid !== undefined ? byPid.get(pid) : label === undefined ? undefined : byLabel.get(label);
+      pid !== undefined && !isOfUnit(record)
+        ? byPid.get(pid)
+        : label === undefined
+          ? undefined
+          : byLabel.get(label);
     const candidates =
       pid === undefined ? endsOf(found, mostGroups) : endsOf([...open], mostGroups);
     const group =
@@ -70,7 +74,15 @@ const [mostGroups, mostRecords] = [40, 4];
 const endsOf = <Item>(list: readonly Item[], count: number): readonly Item[] =>
   list.length <= 2 * count ? list : [...list.slice(0, count), ...list.slice(-count)];
 
+/**
+ * systemd-oomd kills a whole unit, one process after the other: a pid is only one of them. A slice is where the pressure
+ * was, above the unit that it killed.
+ */
+const isOfUnit = ({ by, subject }: KillerRecord): boolean =>
+  by === 'systemd-oomd' && subject !== undefined && !subject.endsWith('.slice');
+
 function sameVictim(a: KillerRecord, b: KillerRecord): boolean {
+  if (isOfUnit(a) && isOfUnit(b)) return sameLabel(a.subject!, b.subject!);
   if (a.victim?.pid !== undefined && b.victim?.pid !== undefined)
     return a.victim.pid === b.victim.pid;
   if (a.by !== b.by && a.witness === 'direct' && b.witness === 'direct' && a.cause !== b.cause)
@@ -104,7 +116,12 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
     kill.find(({ witness }) => witness === 'direct') ??
     kill[0] ??
     group.at(-1)!;
-  const victim = Object.assign({}, ...group.map(({ victim = {} }) => victim), best.victim ?? {});
+  const pids = [...new Set(group.flatMap(({ victim }) => victim?.pid ?? []))];
+  // Of a unit's processes none is the victim before the others.
+  const victim =
+    pids.length > 1
+      ? {}
+      : Object.assign({}, ...group.map(({ victim = {} }) => victim), best.victim ?? {});
   const label = best.subject ?? group.find(({ subject }) => subject !== undefined)?.subject;
   const limit =
     group.find((one) => one.limit?.bytes != null)?.limit ??
@@ -115,7 +132,10 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
     0,
     ...group.flatMap(({ usedBytes }) => (usedBytes === undefined ? [] : [usedBytes])),
   );
-  const subject = echoSubject(best, label, context) ?? subjectOf(best, { ...victim, label });
+  const subject = echoSubject(best, label, context) ?? {
+    ...subjectOf(best, { ...victim, label }),
+    ...(pids.length > 1 ? { otherPids: pids } : {}),
+  };
   return {
     subject,
     cause: spec.cause,
@@ -143,7 +163,10 @@ const unique = (group: readonly KillerRecord[]): readonly KillerRecord[] => [
 
 function confidenceOf(group: Group, best: KillerRecord): Confidence {
   const named =
-    best.victim?.pid !== undefined || best.victim?.name !== undefined || best.subject !== undefined;
+    best.victimNearby !== true &&
+    (best.victim?.pid !== undefined ||
+      best.victim?.name !== undefined ||
+      best.subject !== undefined);
   if (best.witness === 'direct') return named ? 'certain' : 'strong';
   // A sticky, container-wide flag: with the exit status that fits it is more than the flag alone.
   const fits = group.some(
@@ -160,11 +183,16 @@ function headline(
   used: number,
 ): string {
   const named = victim.pid !== undefined || victim.name !== undefined;
-  const who = named
-    ? `${nameOf(victim)}${label === undefined ? '' : ` of ${short(label)}`}`
-    : label === undefined
-      ? null
-      : short(label);
+  const isUnit = label !== undefined && isOfUnit({ ...best, subject: label });
+  const who = isUnit
+    ? short(label!)
+    : named
+      ? `${victim.name === undefined ? `process ${victim.pid}` : nameOf(victim)}${label === undefined ? '' : ` of ${short(label)}`}`
+      : label === undefined
+        ? null
+        : best.cause === 'job-scheduler-limit' && /^\d[\d._+[\]-]*$/.test(label)
+          ? `job ${label}`
+          : short(label);
   const by = properName(best.by);
   const figures = [
     ...(limit?.bytes == null
@@ -174,9 +202,12 @@ function headline(
   ].join(', ');
   const tail = figures === '' ? '' : ` (${figures})`;
   if (best.death === 'slow')
-    return `${who ?? 'The process'} was over its memory quota and waited instead of working${tail}, says ${by}`;
+    return `${named && victim.name === undefined ? capital(who ?? '') : (who ?? 'The process')} was over its memory quota and waited instead of working${tail}, says ${by}`;
   switch (best.cause) {
     case 'kernel-cgroup-oom':
+      // systemd counts kills in the unit: whose limit it was, or the machine's end, it does not say
+      if (best.by === 'systemd' && limit?.bytes == null)
+        return `The kernel's OOM killer killed a process${who === null ? '' : ` of ${who}`}${tail}, says systemd`;
       return `The kernel killed ${who ?? 'a process of the container'} at its memory limit${tail}, says ${by}`;
     case 'kernel-global-oom':
     case 'kernel-cpuset-oom':
@@ -186,7 +217,11 @@ function headline(
     case 'userspace-oom-daemon':
       return `${by} killed ${who ?? 'the process'} to free memory${tail}`;
     case 'jetsam':
-      return `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${tail}`;
+      return best.variant === 'per-process-limit' ||
+        best.variant === 'highwater' ||
+        limit?.bytes != null
+        ? `The kernel of macOS or iOS killed ${who ?? 'the process'} (jetsam): it was over its own memory limit${tail}`
+        : `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${tail}`;
     default:
       return `${by} ended ${who ?? 'the process'} at its memory limit${tail}`;
   }

@@ -82,14 +82,31 @@ export const notMemoryWords = defineRule({
   id: 'not-memory-words',
   title: 'Last words that are mistaken for a lack of memory (E18)',
   needs: ['program-abort'],
-  judge: ({ 'program-abort': aborts }) =>
-    groupRepeated(
+  uses: ['program-error', 'kernel-oom-kill', 'killer-record'],
+  judge: ({
+    'program-abort': aborts,
+    'program-error': errors,
+    'kernel-oom-kill': kills,
+    'killer-record': records,
+  }) => {
+    const isMoreTold =
+      aborts.some((abort) => !isWarning(abort)) ||
+      errors.some(({ resource }) => resource !== 'none') ||
+      kills.length + records.length > 0;
+    return groupRepeated(
       aborts.filter(
-        ({ resource, really }) =>
-          resource in others && (resource !== 'none' || really !== undefined),
+        (abort) =>
+          abort.resource in others &&
+          (abort.resource !== 'none' || abort.really !== undefined) &&
+          !(isMoreTold && isWarning(abort)),
       ),
-    ).map(([abort, ...again]) => mistaken(abort, again.length)),
+    ).map(([abort, ...again]) => mistaken(abort, again.length));
+  },
 });
+
+/** tcmalloc notes each large allocation as it makes it: beside what did end the process that is no second end. */
+const isWarning = ({ by, message }: ProgramAbort): boolean =>
+  by === 'tcmalloc' && message.includes('large alloc');
 
 export const misleadingWords = defineRule({
   id: 'misleading-words',
@@ -193,14 +210,23 @@ function otherReason(notice: DeathNotice): Finding {
             command: 'df -h /dev/shm',
           },
         ]
-      : [
-          {
-            title: 'Look at what it was doing, not at its memory',
-            detail:
-              'A timeout means that it was slow or stuck. Only if it was swapping at that time is memory behind it.',
-            command: 'cat /proc/pressure/memory',
-          },
-        ],
+      : notice.by === 'multiprocessing'
+        ? [
+            {
+              title: 'Guard the main module',
+              detail:
+                "Put what starts the workers under if __name__ == '__main__': each spawned child imports the script again.",
+              command: null,
+            },
+          ]
+        : [
+            {
+              title: 'Look at what it was doing, not at its memory',
+              detail:
+                'A timeout means that it was slow or stuck. Only if it was swapping at that time is memory behind it.',
+              command: 'cat /proc/pressure/memory',
+            },
+          ],
   };
 }
 

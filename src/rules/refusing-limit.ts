@@ -124,12 +124,13 @@ const slackBytes = 16 * 2 ** 20;
 const bitsOfAddressSpace = 2 ** 47;
 
 export function whichLimit(
-  error: Pick<ProgramError, 'requestBytes'>,
+  error: Pick<ProgramError, 'requestBytes' | 'variant'>,
   process: ProcessLimits,
   refusals: readonly KernelRefusal[],
   host: HostCounters | undefined,
 ): Found | null {
   const request = error.requestBytes ?? 0;
+  if (error.variant === 'rlimit-memlock') return lockedMemory(process);
   const { maxMapCount, peakMapCount } = process;
   if (maxMapCount !== undefined && peakMapCount !== undefined && peakMapCount >= 0.98 * maxMapCount)
     return {
@@ -255,6 +256,34 @@ export function whichLimit(
     };
   return null;
 }
+
+/**
+ * E7. How much was locked is not watched, so that a limit that was set after the last look at it cannot be told by its use:
+ * the figure is evidence, not the verdict's. mlock gives ENOMEM as well where a part of the range is not mapped.
+ */
+function lockedMemory(process: ProcessLimits): Found | null {
+  const seen = process.limits.find(({ path }) => path === 'RLIMIT_MEMLOCK');
+  if (seen?.bytes == null) return null;
+  return {
+    limit: { owner: 'rlimit', path: 'RLIMIT_MEMLOCK', bytes: null },
+    variant: 'rlimit-memlock',
+    headline: 'its limit of locked memory (RLIMIT_MEMLOCK, ulimit -l)',
+    because: [
+      reason(
+        process,
+        `RLIMIT_MEMLOCK was ${seen.bytes} bytes when it was last looked at: mlock fails beyond it, however much memory is free (E7)`,
+      ),
+    ],
+    remedies: [raiseLockedMemory],
+  };
+}
+
+export const raiseLockedMemory: Remedy = {
+  title: 'Raise the limit of locked memory, or lock less',
+  detail:
+    'It comes from ulimit -l, LimitMEMLOCK= of a unit, limits.conf or docker run --ulimit memlock; a process with CAP_IPC_LOCK has none. Most programs do without the lock.',
+  command: 'ulimit -l; grep -i "locked memory" /proc/PID/limits',
+};
 
 const tight = (host: HostCounters | undefined) =>
   host?.commitLimitBytes !== undefined &&

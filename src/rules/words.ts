@@ -41,6 +41,13 @@ export function nameOf(
   return who.pid === undefined ? fallback : `Process ${who.pid}`;
 }
 
+/**
+ * A request that fits in a page: refused by the last one of a full memory, or by an allocator that is broken or was built for
+ * another machine. The words alone do not tell which.
+ */
+export const isTiny = ({ requestBytes }: ProgramError | ProgramAbort): boolean =>
+  requestBytes !== undefined && requestBytes < 4096;
+
 /** Lines within which words without a stack are the echo of the same failure. */
 const echoLines = 80;
 

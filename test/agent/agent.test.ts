@@ -136,11 +136,19 @@ describe.skipIf(reason)(`families of processes${reason ? ` (${reason})` : ''}`, 
         expect(file, `file of ${pid}`).toBeDefined();
         return allocationsOf(file!, 'peak').find(
           (one) => one.line === line && one.file?.endsWith('family.py') === true,
-        )?.bytes;
+        )!;
       };
-      expect(bytesAt(parent, lineOf('parent'))).toBe(24 * 2 ** 20 + 1);
+      // Large blocks are counted exactly; a sampled small one on the same line stands for others, and the file says how much that may be.
+      const expectBytes = (pid: number, line: number, bytes: number) => {
+        const found = bytesAt(pid, line);
+        expect(found.bytes).toBeGreaterThanOrEqual(bytes);
+        expect(found.bytes / bytes - 1, `${found.bytes} of ${bytes}`).toBeLessThanOrEqual(
+          4 * found.plusMinus,
+        );
+      };
+      expectBytes(parent, lineOf('parent'), 24 * 2 ** 20 + 1);
       expect(workers.length).toBeGreaterThan(0);
-      for (const [pid, bytes] of workers) expect(bytesAt(pid, lineOf('worker'))).toBe(bytes + 1);
+      for (const [pid, bytes] of workers) expectBytes(pid, lineOf('worker'), bytes + 1);
       // What a forked child was born with is said to be its parent's.
       const forked = files.find(({ pid }) => pid === workers[0]?.[0]);
       expect((forked?.forkedLiveBytes ?? 0) >= 24 * 2 ** 20).toBe(how === 'fork');

@@ -5,7 +5,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
-  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -161,7 +160,10 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
     'bin',
     'python-hook',
     'rehearsal',
-    'dist',
+    // As the package has it: all in one, with nothing of node_modules.
+    'dist/agent',
+    'dist/bundle',
+    'dist/report',
     'package.json',
     'agent',
     'docs/causes',
@@ -173,15 +175,6 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
   for (const name of copied)
     if (existsSync(join(root, name)))
       cpSync(join(root, name), join(checkout, name), { recursive: true, dereference: true });
-  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
-  for (const name of Object.keys(dependencies))
-    if (existsSync(join(root, 'node_modules', name)))
-      cpSync(join(root, 'node_modules', name), join(checkout, 'node_modules', name), {
-        recursive: true,
-        dereference: true,
-      });
   const disk = (name: string, mib: number): string => {
     const file = join(work, name);
     writeFileSync(file, '');
@@ -202,6 +195,8 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
     ...(vm.system === undefined ? [] : [[vm.system.disk, 'snapshot=on'] as const]),
   ].flatMap(([file, flags]) => ['-drive', `file=${file},if=virtio,format=raw,${flags}`]);
   const started = Date.now();
+  /** To be looked at while it runs, too. */
+  const consoleFile = join(work, 'console');
   // Never kvm: where the host is itself virtual it was seen to hang for ever after `Probing EDD ... ok`.
   const qemu = spawn(
     'qemu-system-x86_64',
@@ -219,7 +214,8 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
       '-display',
       'none',
       '-serial',
-      'stdio',
+      // Not stdio: where a busy machine reads the pipe too late, QEMU drops what the guest writes, letters of the kernel's lines first.
+      `file:${consoleFile}`,
       '-kernel',
       join(vm.dir, 'vmlinuz'),
       '-initrd',
@@ -230,21 +226,18 @@ export const runVm = async (vm: Vm, options: VmOptions): Promise<VmRun> => {
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  const chunks: Buffer[] = [];
-  // On disk as well: to be looked at while it runs.
-  const take = (chunk: Buffer): void => {
-    chunks.push(chunk);
-    appendFileSync(join(work, 'console'), chunk);
-  };
-  qemu.stdout.on('data', take);
-  qemu.stderr.on('data', take);
+  const words: Buffer[] = [];
+  for (const stream of [qemu.stdout, qemu.stderr])
+    stream.on('data', (chunk: Buffer) => words.push(chunk));
   const timer = setTimeout(() => qemu.kill('SIGKILL'), timeoutMs);
   const status = await new Promise<number | null>((resolve, reject) => {
     qemu.on('error', reject);
     qemu.on('close', resolve);
   });
   clearTimeout(timer);
-  const text = Buffer.concat(chunks).toString('utf8').replaceAll('\r\n', '\n');
+  const text = [existsSync(consoleFile) ? readFileSync(consoleFile) : Buffer.alloc(0), ...words]
+    .join('')
+    .replaceAll('\r\n', '\n');
   const out = join(work, 'out');
   mkdirSync(out);
   // After a panic the disk is still empty.

@@ -23,6 +23,8 @@ export interface KillerRecord extends Fact<'killer-record'> {
   readonly requestBytes?: Bytes;
   /** direct: the killer's own record. indirect: a status flag that others set, sticky or container-wide. */
   readonly witness: 'direct' | 'indirect';
+  /** The victim is named by a line nearby, not by this record. */
+  readonly victimNearby?: true;
   readonly exitCode?: number;
   readonly signal?: string;
 }

@@ -52,6 +52,8 @@ export interface ProgramAbort extends Fact<'program-abort'> {
   readonly requestBytes?: Bytes;
   readonly pid?: number;
   readonly name?: string;
+  /** They are those of another line nearby, a shell's word on who aborted. */
+  readonly victimNearby?: true;
   readonly variant?: string;
   /** The program reported the failure and went on, or ended in an orderly way: no abort. */
   readonly raises?: boolean;

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { diagnose } from '../../diagnose/diagnose.ts';
+import type { Evidence } from '../../model/evidence.ts';
 import type {
   EventLine,
   IncidentEnd,
   IncidentStart,
   SampleLine,
 } from '../../model/incident-folder.ts';
+import { withFailedAllocations } from './drawing.ts';
 import { parseIncident } from './incident.ts';
 
 const start: IncidentStart = {
@@ -513,15 +515,158 @@ describe('a folder that was cut off', () => {
   });
 });
 
-test('columns of a recording have one length, and what was left out goes on', () => {
-  const { recording } = verdict({
-    events: [cgroup(), process(), gone({ exitCode: 0 })],
-    samples: [
-      { atMs: 0, processes: [{ pid: 2400, rssBytes: 1, vmBytes: 10 }] },
-      { atMs: 50, processes: [{ pid: 2400, rssBytes: 2 }] },
-    ],
-    end: { exitCode: 0 },
+describe('what is drawn', () => {
+  test('columns have one length, and what was left out goes on until the death', () => {
+    const { recording } = verdict({
+      events: [cgroup(), process(), gone({ exitCode: 0 })],
+      samples: [
+        { atMs: 0, processes: [{ pid: 2400, rssBytes: 1, vmBytes: 10 }] },
+        { atMs: 50, processes: [{ pid: 2400, rssBytes: 2 }] },
+      ],
+      end: { exitCode: 0 },
+    });
+    expect(recording.processes[0]?.samples).toEqual({
+      atMs: [0, 50, 2000],
+      columns: { rssBytes: [1, 2, 2], vmBytes: [10, 10, 10] },
+    });
   });
-  const [{ samples } = { samples: null }] = recording.processes;
-  expect(samples).toEqual({ atMs: [0, 50], columns: { rssBytes: [1, 2], vmBytes: [10, 10] } });
+
+  test('memory does not fall to nothing before a death: neither that of the process nor that of its cgroup', () => {
+    const { recording } = verdict({
+      events: [cgroup(), process(), gone({ signal: 'SIGKILL' })],
+      samples: [
+        {
+          atMs: 1000,
+          processes: [{ pid: 2400, rssBytes: 98e6 }],
+          cgroups: [{ id: 0, currentBytes: 100e6 }],
+        },
+        {
+          atMs: 1950,
+          processes: [{ pid: 2400, rssBytes: 0 }],
+          cgroups: [{ id: 0, currentBytes: 60e6 }],
+        },
+        { atMs: 2000, cgroups: [{ id: 0, currentBytes: 4096 }] },
+      ],
+    });
+    expect(recording.processes[0]?.samples).toEqual({
+      atMs: [1000, 1950],
+      columns: { rssBytes: [98e6, 98e6] },
+    });
+    expect(recording.cgroups[0]?.samples).toEqual({
+      atMs: [1000, 1950],
+      columns: { currentBytes: [100e6, 100e6] },
+    });
+  });
+
+  test('what is read between a kill and the reaping is not drawn', () => {
+    const { recording } = verdict({
+      events: [
+        cgroup(),
+        process(),
+        { what: 'kill', atMs: 1500, pid: 2400, text: 'killed' },
+        gone({ signal: 'SIGKILL' }),
+      ],
+      samples: [
+        {
+          atMs: 1000,
+          processes: [{ pid: 2400, rssBytes: 8 }],
+          cgroups: [{ id: 0, currentBytes: 9 }],
+        },
+        { atMs: 1900, cgroups: [{ id: 0, currentBytes: 1 }] },
+      ],
+    });
+    for (const { samples } of [...recording.processes, ...recording.cgroups])
+      expect(samples.atMs).toEqual([1000, 1500]);
+  });
+
+  test('a cgroup in which others live on is drawn to the end, a child that slept as well', () => {
+    const { recording } = verdict({
+      events: [cgroup(), process(), process(2401), gone({ signal: 'SIGKILL' }, 2401)],
+      samples: [
+        {
+          atMs: 1000,
+          processes: [{ pid: 2400, rssBytes: 5 }],
+          cgroups: [{ id: 0, currentBytes: 9 }],
+        },
+        { atMs: 3000, cgroups: [{ id: 0, currentBytes: 6 }] },
+      ],
+      end: { durationMs: 4000, exitCode: 0 },
+    });
+    expect(recording.processes[0]?.samples.atMs).toEqual([1000, 4000]);
+    expect(recording.cgroups[0]?.samples).toEqual({
+      atMs: [1000, 3000, 4000],
+      columns: { currentBytes: [9, 6, 6] },
+    });
+  });
+
+  test('where sampling stopped long before the end, nothing is said of what came after', () => {
+    const { recording } = verdict({
+      events: [cgroup(), process()],
+      samples: [{ atMs: 1000, processes: [{ pid: 2400, rssBytes: 5 }] }],
+      end: { durationMs: 3_600_000, exitCode: 0 },
+    });
+    expect(recording.processes[0]?.samples.atMs).toEqual([1000]);
+  });
+
+  const kill = (pid?: number): EventLine => ({
+    what: 'kill',
+    atMs: 1990,
+    ...(pid === undefined ? { cgroup: '/job' } : { pid }),
+    text: pid === undefined ? 'the counter moved' : `the kernel killed ${pid}`,
+  });
+  const kills = (events: readonly EventLine[]) =>
+    verdict({ events: [cgroup(), process(), ...events] })
+      .recording.events.filter(({ what }) => what === 'kill')
+      .map(({ text }) => text);
+
+  test('a kill is told once: by the kernel log, else by counter and status together', () => {
+    expect(kills([kill(2400), kill(), gone({ signal: 'SIGKILL' })])).toEqual([
+      'the kernel killed 2400',
+    ]);
+    expect(kills([kill(), gone({ signal: 'SIGKILL' })])).toEqual([
+      'python3 (pid 2400) was ended by SIGKILL: the counter moved',
+    ]);
+    expect(kills([gone({ signal: 'SIGKILL' })])).toEqual([
+      'python3 (pid 2400) was ended by SIGKILL',
+    ]);
+  });
+
+  test('refused requests stand at their moment, those of one moment once', () => {
+    const { recording } = verdict({ events: [cgroup(), process()], end: { exitCode: 1 } });
+    const failed = (wall: string): Evidence => ({
+      kind: 'failed-allocation',
+      origin: { source: 'agent', place: 'agent/2400.mem' },
+      when: { wall },
+      pid: 2400,
+      name: 'python3',
+      seenBy: 'agent',
+      failure: { bytes: 2 ** 40, errno: 'ENOMEM', stack: [] },
+    });
+    const events = withFailedAllocations(recording, [
+      failed('2026-01-31T12:00:00.500Z'),
+      failed('2026-01-31T12:00:00.900Z'),
+      failed('2026-01-31T12:00:01.900Z'),
+      failed('2026-01-31T11:00:00.000Z'),
+    ]).events;
+    expect(events.map(({ atMs, what, text }) => `${atMs} ${what}: ${text}`)).toEqual([
+      '5 start: python3 (pid 2400) started',
+      '500 failed-allocation: python3 (pid 2400): 1 TiB refused (ENOMEM), 2 times',
+      '1900 failed-allocation: python3 (pid 2400): 1 TiB refused (ENOMEM)',
+    ]);
+  });
+
+  test('whose death a counter counted is not guessed', () => {
+    expect(
+      kills([
+        process(2401),
+        kill(),
+        gone({ signal: 'SIGKILL' }),
+        gone({ signal: 'SIGKILL' }, 2401),
+      ]),
+    ).toEqual([
+      'the counter moved',
+      'python3 (pid 2400) was ended by SIGKILL',
+      'python3 (pid 2401) was ended by SIGKILL',
+    ]);
+  });
 });

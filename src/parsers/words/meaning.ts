@@ -16,8 +16,8 @@ export interface Meaning {
 const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   // Words that lie -------------------------------------------------------------------------------------------
   [
-    // The end of the words may be lost: glibc says `in` after it in no other case.
-    /cannot allocate memory in static TLS block|\.so[.\d]{0,20}: cannot allocate memory in\b/i,
+    // The end of the words may be lost: glibc's own words begin small in no other case, the C library's reasons are capital.
+    /[Cc]annot allocate memory in static TLS block|\.so[.\d]{0,20}: cannot allocate memory\b/,
     lie(
       'the loader ran out of static thread-local storage for a library that was loaded late, which has nothing to do with RAM',
     ),
@@ -39,6 +39,28 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   [
     /array is too big; |Maximum allowed (?:size|dimension) exceeded|array size too big/i,
     lie('the size cannot even be expressed: numpy refused it before asking for memory'),
+  ],
+  [
+    // 2^64 less a little: a negative number, passed on as a size
+    /\balloc[^\n]{0,80}\b18446\d{15}\b/i,
+    lie('the size is a negative number read as a huge one: a bug or a bad input, no shortage'),
+  ],
+  [
+    /<jemalloc>: Unsupported system page size/,
+    lie(
+      'jemalloc was built for another page size than this kernel has (4 KiB against 16 or 64 KiB): no memory was short',
+    ),
+  ],
+  [
+    /bcm2835\w{0,20}: .{0,40}mmap failed: Cannot allocate memory/,
+    lie(
+      "the board's registers could not be mapped (a library older than the board, or no right to /dev/mem)",
+    ),
+  ],
+  [
+    // An exception ends what it was for: the refusal of a limit of the process (E7), and no word of what was free
+    /\bmlock(?:all|2)?\b.{0,120}Cannot allocate memory|\[Errno 12\].{0,120}\bmlock(?:all|2)?\b/,
+    { resource: 'memory', variant: 'rlimit-memlock' },
   ],
   [
     /System limit for number of file watchers|inotify(?:_add_watch|_init)?.{0,60}(?:No space left|limit)/i,
@@ -78,7 +100,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     { resource: 'memory', variant: 'tensorflow-cpu' },
   ],
   [
-    /out of memory(?: error)? on (?:GPU|device|cuda)|(?:on|of) (?:GPU|device)(?: ordinal)? \d|\bGPU memory\b.{0,80}(?:exhausted|insufficient|allocat)|cudaMalloc(?:Async|Managed)? .{0,20}failed|cuMemAlloc|CUDA (?:driver error|failure|Error)[: ].{0,20}out of memory|cudaError ?(?:2\b|\(2\))|in CUDA queue|No available memory for the cache blocks|JaxRuntimeError: RESOURCE_EXHAUSTED|torch\.cuda\.OutOfMemory|NVENC.{0,80}out of memory|OpenEncodeSessionEx failed: out of memory|CUDA out of memory|HIP out of memory|XPU out of memory|NPU out of memory|MPS backend out of memory|(?:CUDA|HIP) error: (?:out of memory|memory allocation)|cuda runtime error ?\(2\)|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|hipErrorOutOfMemory|CUDNN_STATUS_ALLOC_FAILED|CUBLAS_STATUS_ALLOC_FAILED|CUSOLVER_STATUS_ALLOC_FAILED|CUFFT_ALLOC_FAILED|CURAND_STATUS_ALLOCATION_FAILED|cupy(?:_backends)?\.cuda|OUT_OF_DEVICE_MEMORY|out of (?:GPU|device|video|graphics) memory|(?:GPU|VRAM|video memory) (?:is )?(?:out of memory|exhausted|OOM)|ggml_(?:backend_)?cuda|MEM_OBJECT_ALLOCATION_FAILURE|CL_OUT_OF_RESOURCES|clEnqueue\w{1,40} failed: OUT_OF_RESOURCES|rmm.{0,60}(?:out_of_memory|bad_alloc)|out_of_memory: CUDA|bad_alloc.{0,120}(?:CUDA|cuda|rmm)|(?:RESOURCE_EXHAUSTED|ResourceExhausted).{0,400}(?:device:GPU|GPU_\d+_bfc|HBM|hbm|TPU|tpu|CUDA|while trying to allocate)|XlaRuntimeError: RESOURCE_EXHAUSTED|OOM when allocating tensor|NCCL.{0,60}out of memory|torch\.OutOfMemoryError|torch\.cuda\.OutOfMemoryError|D3D12?.{0,40}E_OUTOFMEMORY|DXGI_ERROR_DEVICE|Metal.{0,60}kIOGPUCommandBufferCallbackErrorOutOfMemory|kIOGPUCommandBufferCallbackErrorOutOfMemory|NvMapMemAlloc|nvmap.{0,40}alloc|not enough (?:GPU|video) memory/i,
+    /out of memory(?: error)? on (?:GPU|device|cuda)|(?:on|of) (?:GPU|device)(?: ordinal)? \d|\bGPU memory\b.{0,80}(?:exhausted|insufficient|allocat)|cudaMalloc(?:Async|Managed)? .{0,20}failed|cuMemAlloc|CUDA (?:driver error|failure|Error)[: ].{0,20}out of memory|cudaError ?(?:2\b|\(2\))|in CUDA queue|No available memory for the cache blocks|JaxRuntimeError: RESOURCE_EXHAUSTED|torch\.cuda\.OutOfMemory|NVENC.{0,80}out of memory|OpenEncodeSessionEx failed: out of memory|CUDA out of memory|HIP out of memory|XPU out of memory|NPU out of memory|MPS backend out of memory|(?:CUDA|HIP) error: (?:out of memory|memory allocation)|cuda runtime error ?\(2\)|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|hipErrorOutOfMemory|CUDNN_STATUS_ALLOC_FAILED|CUBLAS_STATUS_ALLOC_FAILED|CUSOLVER_STATUS_ALLOC_FAILED|CUFFT_ALLOC_FAILED|CURAND_STATUS_ALLOCATION_FAILED|cupy(?:_backends)?\.cuda|OUT_OF_DEVICE_MEMORY|out of (?:GPU|device|video|graphics) memory|(?:GPU|VRAM|video memory) (?:is )?(?:out of memory|exhausted|OOM)|ggml_(?:backend_)?cuda|failed to allocate (?:Metal|CUDA|ROCm|Vulkan|SYCL|OpenCL)\d{0,3} buffer|MEM_OBJECT_ALLOCATION_FAILURE|CL_OUT_OF_RESOURCES|clEnqueue\w{1,40} failed: OUT_OF_RESOURCES|rmm.{0,60}(?:out_of_memory|bad_alloc)|thrust::[\w:]{0,40}bad_alloc|out_of_memory: CUDA|bad_alloc.{0,120}(?:CUDA|cuda|rmm)|(?:RESOURCE_EXHAUSTED|ResourceExhausted).{0,400}(?:device:GPU|GPU_\d+_bfc|HBM|hbm|TPU|tpu|CUDA|while trying to allocate)|XlaRuntimeError: RESOURCE_EXHAUSTED|OOM when allocating tensor|NCCL.{0,60}out of memory|Dst tensor is not initialized|torch\.OutOfMemoryError|torch\.cuda\.OutOfMemoryError|D3D12?.{0,40}E_OUTOFMEMORY|DXGI_ERROR_DEVICE|Metal.{0,60}kIOGPUCommandBufferCallbackErrorOutOfMemory|kIOGPUCommandBufferCallbackErrorOutOfMemory|NvMapMemAlloc|nvmap.{0,40}alloc|not enough (?:GPU|video) memory/i,
     { resource: 'gpu' },
   ],
   [
@@ -94,6 +116,11 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   [
     /memory allocation failed, allocating \d+ bytes|MicroPython/,
     { resource: 'language-heap', variant: 'micropython' },
+  ],
+  [
+    // What DuckDB says where malloc gave NULL; its own limit is told with what is used of it.
+    /Failed to allocate block of \d{1,19} bytes/,
+    { resource: 'memory' },
   ],
   [
     /duckdb.{0,40}OutOfMemory|Out of Memory Error: (?:could not|failed to) allocate/i,
@@ -113,7 +140,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   ],
   // Other limits that are no memory ---------------------------------------------------------------------------
   [
-    /can't start new thread|unable to create (?:new )?native thread|pthread_create.{0,60}(?:Resource temporarily unavailable|EAGAIN|failed)|failed to (?:create|spawn) (?:a )?(?:new )?(?:OS )?thread|Thread creation failed|newosproc|fork(?:: retry)?: (?:retry: )?Resource temporarily unavailable|BlockingIOError: \[Errno 11\]/i,
+    /can't start new thread|pthread_create failed \(EAGAIN\)|unable to create (?:new )?native thread|pthread_create.{0,60}(?:Resource temporarily unavailable|EAGAIN|failed)|failed to (?:create|spawn) (?:a )?(?:new )?(?:OS )?thread|Thread creation failed|newosproc|fork(?:: retry)?: (?:retry: )?Resource temporarily unavailable|BlockingIOError: \[Errno 11\]/i,
     {
       resource: 'threads',
       really:
@@ -136,7 +163,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     { resource: 'disk', really: 'the disk (or a quota on it) was full' },
   ],
   [
-    /(?:double free or corruption|malloc\(\): |free\(\): invalid|realloc\(\): invalid|munmap_chunk\(\)|malloc_consolidate\(\)|corrupted (?:size vs|double-linked)|corrupted top size|stack smashing detected|heap corruption|pointer being freed was not allocated|incorrect checksum for freed object|heap-buffer-overflow|AddressSanitizer: heap-use)/i,
+    /(?:double free or corruption|malloc\(\): |free\(\): invalid|realloc\(\): invalid|munmap_chunk\(\)|malloc_consolidate\(\)|[Aa]ttempt to free invalid pointer|corrupted (?:size vs|double-linked)|corrupted top size|stack smashing detected|heap corruption|pointer being freed was not allocated|incorrect checksum for freed object|heap-buffer-overflow|AddressSanitizer: heap-use)/i,
     lie(
       'the heap was corrupted by a bug (a write past the end, or memory freed twice); no memory was short',
     ),
@@ -151,7 +178,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     { resource: 'memory', variant: 'windows-commit-limit' },
   ],
   [
-    /Cannot allocate memory|\[Errno 12\]|ENOMEM\b|os error 12\b|errno[ =]+12\b|DefaultCPUAllocator|can't allocate memory|Not enough memory: you tried to allocate|(?:malloc|realloc|calloc) of size \d+ failed|std::bad_alloc|bad allocation|\bbad_alloc\b|Unable to allocate|[Cc]annot allocate (?:vector|memory)|[Ff]ailed to allocate|[Mm]emory allocation (?:failed|of \d+ bytes failed)|[Vv]irtual memory exhausted|[Oo]ut of memory|[Ii]nsufficient memory|not enough memory|[Uu]nable to alloc|could not allocate|[Mm]emory exhausted|Out Of Memory/,
+    /Cannot allocate memory|\[Errno 12\]|ENOMEM\b|os error 12\b|errno[ =]+12\b|DefaultCPUAllocator|posix_memalign\([^()]{0,60}\) == 0\. 12 vs 0|can't allocate memory|Not enough memory: you tried to allocate|(?:malloc|realloc|calloc) of size \d+ failed|std::bad_alloc|bad allocation|\bbad_alloc\b|Unable to allocate|[Cc]annot allocate (?:vector|memory)|[Ff]ailed to allocate|[Mm]emory allocation (?:failed|of \d+ bytes failed)|[Vv]irtual memory exhausted|[Oo]ut of memory|[Ii]nsufficient memory|not enough memory|[Uu]nable to alloc|could not allocate|[Mm]emory exhausted|Out Of Memory/,
     { resource: 'memory' },
   ],
 ];

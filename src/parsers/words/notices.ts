@@ -91,7 +91,9 @@ function noticeOf(
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(wording.otherReason === undefined ? {} : { otherReason: wording.otherReason }),
     ...(wording.vanished === true && ended === undefined ? { vanished: true } : {}),
-    ...(wording.guessesMemory === undefined ? {} : { guessesMemory: wording.guessesMemory }),
+    ...(wording.guessesMemory === undefined || deniesMemory(found.input)
+      ? {}
+      : { guessesMemory: wording.guessesMemory }),
     ...(hints.length === 0 ? {} : { hints }),
   };
 }
@@ -106,7 +108,19 @@ const memoryWords: readonly (readonly [RegExp, string])[] = [
 
 /** The text itself says that it was not memory. */
 const denied =
-  /\b(?:not|no|isn't|wasn't|never)(?: an?| the)? (?:OOM|out[- ]of[- ]memory)\b|nothing to do with (?:the )?memory|not (?:a )?memory (?:issue|problem|related)|unrelated to memory|memory (?:was|is) (?:fine|plenty|not the)|메모리와 무관|与内存无关|メモリとは無関係/i;
+  /\b(?:not|no|isn't|wasn't|never)(?: an?| the)? (?:OOM|out[- ]of[- ]memory)\b|\bno (?:\w{1,16} ){1,3}(?:of|from|by|for) (?:the |an? )?(?:OOM|out[- ]of[- ]memory)\b|\b(?:only|less than|under|below|just) ~?\d{1,2}(?:\.\d+)? ?% of (?:the )?(?:\w{1,12} )?(?:memory|RAM)\b|\b(?:plenty|lots|loads|tons) of (?:\w{1,12} )?(?:memory|RAM)\b|\b(?:memory|RAM) (?:is|was) (?:still )?(?:available|free)\b|nothing to do with (?:the )?memory|not (?:a )?memory (?:issue|problem|related)|unrelated to memory|memory (?:was|is) (?:fine|plenty|not the)|메모리와 무관|与内存无关|メモリとは無関係/i;
+
+/** Whether the text itself says that memory was there. A long log holds many words: only a short text speaks of one death. */
+export function deniesMemory(input: Input): boolean {
+  let says = denials.get(input);
+  if (says === undefined) {
+    const whole = wholeText(input);
+    says = whole.length <= 65_536 && denied.test(whole);
+    denials.set(input, says);
+  }
+  return says;
+}
+const denials = new WeakMap<Input, boolean>();
 
 const hintsOfInputs = new WeakMap<Input, readonly string[]>();
 

@@ -26,12 +26,14 @@ export function tellingCurve(incident: Incident, recording: Recording): Curve | 
     recording.durationMs ?? 0,
   ];
   const endMs = Math.max(1, ...ends);
-  const diedMs =
-    recording.events.findLast(
-      ({ what, pid }) =>
-        ['kill', 'exception', 'failed-allocation'].includes(what) &&
-        (pid === undefined || victim?.pid === undefined || pid === victim.pid),
-    )?.atMs ?? null;
+  // A kill is the death; a refusal may have been survived, the exception that came of it less likely.
+  const [diedMs = null] = (['kill', 'exception', 'failed-allocation'] as const).flatMap(
+    (deadly) =>
+      recording.events.findLast(
+        ({ what, pid }) =>
+          what === deadly && (pid === undefined || victim?.pid === undefined || pid === victim.pid),
+      )?.atMs ?? [],
+  );
   const cgroup =
     recording.cgroups.find(({ path }) => limit?.owner === 'cgroup' && path === limit.path) ??
     (limit === null || limit.owner === 'unknown'
@@ -55,7 +57,8 @@ export function tellingCurve(incident: Incident, recording: Recording): Curve | 
   const virtual =
     limit?.owner === 'rlimit' && (limit.path === 'RLIMIT_AS' || limit.path === undefined);
   const points = pointsOf(process.samples, virtual ? 'vmBytes' : 'rssBytes');
-  return points.length < 2
+  // A level line tells nothing that its figure among the answers does not.
+  return points.every(({ bytes }) => bytes === points[0]?.bytes)
     ? undefined
     : {
         title: `${virtual ? 'Address space' : 'Memory'} of ${process.name} (pid ${process.pid})`,

@@ -145,13 +145,17 @@ export function holders(page: Page, { memory }: Incident, recording: Recording |
     ];
     weights(
       page,
-      [...(parts ?? coarse), { what: 'not explained', bytes: unexplainedBytes }].map(
-        ({ what, bytes }) => ({
-          bytes,
-          share: bytes / Math.max(1, rssBytes),
-          what: [{ text: what }],
-        }),
-      ),
+      [
+        ...(parts ?? coarse),
+        // Estimates can add up to more than there was.
+        unexplainedBytes < 0
+          ? { what: 'too much: estimates', bytes: -unexplainedBytes }
+          : { what: 'not explained', bytes: unexplainedBytes },
+      ].map(({ what, bytes }) => ({
+        bytes,
+        share: bytes / Math.max(1, rssBytes),
+        what: [{ text: what }],
+      })),
     );
   }
   for (const note of notes)

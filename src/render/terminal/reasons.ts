@@ -85,7 +85,7 @@ export function unknowns(
   page.title(title);
   for (const { what, why, command } of all.slice(0, most)) {
     page.item({ text: page.signs.unknown, style: ['yellow'] }, [
-      { text: what },
+      { text: what.charAt(0).toUpperCase() + what.slice(1) },
       { text: `: ${why}`, style: ['dim'] },
     ]);
     if (command !== null) page.command(command, 4);

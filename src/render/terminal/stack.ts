@@ -1,13 +1,13 @@
 import type { Recording } from '../../model/recording.ts';
 import type { Incident } from '../../model/report.ts';
-import { belowDirectory, placeOf } from '../words.ts';
+import { belowDirectory, placeOf, stackTitle } from '../words.ts';
 import { hanging, squeezed } from './layout.ts';
 import type { Page } from './page.ts';
 
 /** Where it died, and where its other threads were, with links to the files. */
 export function stack(page: Page, incident: Incident, recording: Recording | undefined): void {
   if (incident.stack.length > 0) {
-    page.title('Where it died or failed, innermost first');
+    page.title(`${stackTitle(incident)}, innermost first`);
     frames(page, incident.stack, recording, 40);
   }
   const told = JSON.stringify(incident.stack);

@@ -314,10 +314,13 @@ const limits: readonly Row[] = [
         : []),
       ...limited('RLIMIT_MEMLOCK', 65536, 'mlock.py')(place),
     ],
-    live: { cause: ['rlimit', 'alloc-failure-exception'] },
-    after: {
-      cause: ['alloc-failure-exception', 'rlimit', 'undetermined', 'not-memory'],
+    live: {
+      cause: ['rlimit'],
+      variant: 'rlimit-memlock',
+      limitOwner: 'rlimit',
+      atLeast: 'strong',
     },
+    after: { cause: ['rlimit'], variant: 'rlimit-memlock', limitOwner: 'rlimit' },
   },
   {
     id: 'map-count',
