@@ -20,7 +20,7 @@ import { cgroupWatch, type WatchedCgroup } from './cgroups.ts';
 import { launch, type Ending, type LaunchError, type Spawner } from './launch.ts';
 import { maskSecrets } from './mask.ts';
 import { dumpingOf, Sampler, type SampleEvent } from './sampler.ts';
-import { movingPaceMs } from './room.ts';
+import { paceMs } from './room.ts';
 import { passSignals } from './signals.ts';
 import { stallWatch } from './stall.ts';
 import type { StderrTail } from './stderr-tail.ts';
@@ -279,7 +279,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   let counted = 0;
   const fastest = options.sampleEveryMs ?? 50;
   // At rest: rare enough to cost nothing, often enough to see a leap towards a limit before it lands.
-  const slowest = Math.max(fastest, 250);
+  const resting = Math.max(fastest, 250);
   const tick = () => {
     timer = undefined;
     const begun = process.cpuUsage();
@@ -292,8 +292,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     const moving = sampler.movement > 0.005 || sampler.nearLimit || clock() < 400;
     // Asked for by the user: so often everywhere.
     const isClose = options.sampleEveryMs !== undefined || clock() - sampler.lastNewsMs < 2000;
-    const movingPace = isClose ? fastest : movingPaceMs(sampler.rooms, fastest);
-    wanted = moving ? movingPace : Math.min(wanted * 1.5, slowest);
+    const pace = (closeMs: number, memory: 'moving' | 'resting') =>
+      isClose ? closeMs : paceMs(sampler.rooms, closeMs, memory);
+    wanted = moving ? pace(fastest, 'moving') : Math.min(wanted * 1.5, pace(resting, 'resting'));
     if (clock() < 100) wanted = Math.min(10, fastest);
     else wanted = Math.min(Math.max(wanted, fastest, costMs * 20), 1000);
     if (!ended) timer = setTimeout(tick, wanted);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { WatchedCgroup } from './cgroups.ts';
-import { isWithinReach, movingPaceMs, roomsOf } from './room.ts';
+import { isWithinReach, paceMs, roomsOf } from './room.ts';
 
 const gib = 2 ** 30;
 const cgroup = (limitBytes: number | null, currentBytes?: number, gone = false) =>
@@ -32,7 +32,7 @@ describe('roomsOf', () => {
   });
 });
 
-describe('movingPaceMs', () => {
+describe('paceMs', () => {
   test.each([
     ['nothing known', [], 50],
     ['a small container', [{ limitBytes: gib / 2, freeBytes: gib / 4 }], 50],
@@ -40,10 +40,14 @@ describe('movingPaceMs', () => {
     ['a wide machine', [{ limitBytes: 64 * gib, freeBytes: 60 * gib }], 200],
     ['the nearest counts', [host, { limitBytes: gib, freeBytes: 0 }].map(room), 50],
   ])('%s', (_, rooms, ms) => {
-    expect(movingPaceMs(rooms, 50)).toBe(ms);
+    expect(paceMs(rooms, 50, 'moving')).toBe(ms);
   });
   test('never faster than asked for', () => {
-    expect(movingPaceMs([{ limitBytes: gib, freeBytes: gib }], 1000)).toBe(1000);
+    expect(paceMs([{ limitBytes: gib, freeBytes: gib }], 1000, 'moving')).toBe(1000);
+  });
+  test('seldomer at rest', () => {
+    expect(paceMs([{ limitBytes: 64 * gib, freeBytes: 60 * gib }], 250, 'resting')).toBe(400);
+    expect(paceMs([{ limitBytes: gib, freeBytes: gib / 2 }], 250, 'resting')).toBe(250);
   });
 });
 

@@ -33,14 +33,14 @@ export function roomsOf(
 
 /** No program was seen to fill memory faster: 5 GB/s with huge pages, measured. */
 const fastestBytesPerMs = 5_000_000;
-/** Where no limit can be reached before: the curve of memory is as good for a reader, and sampling costs a quarter. */
-const calmMs: Ms = 200;
+/** How seldom samples may be where no limit can be reached before: the curve of memory is as good for a reader, and they cost a quarter. */
+const calmMs = { moving: 200, resting: 400 } as const;
 
-/** The time between two samples of memory that moves: `fastestMs`, or longer where even the fastest program could not reach a limit between two. */
-export function movingPaceMs(rooms: readonly Room[], fastestMs: Ms): Ms {
-  if (rooms.length === 0) return fastestMs;
+/** The time between two samples: `closeMs`, or longer where even the fastest program could not reach a limit between two. */
+export function paceMs(rooms: readonly Room[], closeMs: Ms, memory: keyof typeof calmMs): Ms {
+  if (rooms.length === 0) return closeMs;
   const least = Math.min(...rooms.map(({ freeBytes }) => freeBytes));
-  return Math.max(fastestMs, Math.min(calmMs, least / fastestBytesPerMs / 2));
+  return Math.max(closeMs, Math.min(calmMs[memory], least / fastestBytesPerMs / 2));
 }
 
 /** The last look begins at 30 % free, and its watcher takes a moment to be there. */
