@@ -172,6 +172,10 @@ function Types({ types }: { types: NonNullable<MemoryPicture['types']> }): JSX.E
   );
 }
 
+/** What the start-up hook sets aside: told, since it was resident, and told whose it is. */
+const isOurs = ({ file }: Holder): boolean =>
+  file?.endsWith('/python-hook/sitecustomize.py') === true;
+
 function HolderItem({
   holder,
   total,
@@ -200,7 +204,10 @@ function HolderItem({
           </span>
           <Bar share={holder.retainedBytes / total} />
           <span class="what">
-            <code>{name}</code> <span class="quiet">{holder.type}</span>
+            <code>{name}</code>{' '}
+            <span class="quiet">
+              {isOurs(holder) ? "coroner's own, for its last words" : holder.type}
+            </span>
           </span>
         </summary>
         <div class="below">

@@ -61,7 +61,10 @@ export function redactRecording(recording: Recording): Recording {
       const { stack, ...others } = event;
       return {
         ...others,
-        ...(event.what === 'start' ? { text: withoutArguments(event.text) } : {}),
+        // A name and a pid hold no arguments.
+        ...(event.what === 'start' && !/ \(pid \d+\) started$/.test(event.text)
+          ? { text: withoutArguments(event.text) }
+          : {}),
         ...(stack === undefined ? {} : { stack }),
       };
     }),

@@ -119,7 +119,16 @@ export function toRecording(
       limitBytes: seen.limitBytes,
       ...(seen.highBytes === undefined ? {} : { highBytes: seen.highBytes }),
       samples: series(
-        whileItLived(ofCgroup.get(seen.id) ?? [], emptyMs, recordedUntilMs),
+        whileItLived(
+          heldUntil(
+            ofCgroup.get(seen.id) ?? [],
+            members.flatMap(([pid, { gone }]) =>
+              gone?.signal === 'SIGKILL' ? (died.get(pid) ?? []) : [],
+            ),
+          ),
+          emptyMs,
+          recordedUntilMs,
+        ),
         cgroupColumns,
       ),
     };
@@ -184,9 +193,21 @@ function deathOf(rows: readonly Row<ProcessSample>[], endedMs: number | null): n
   return emptyMs === undefined ? endedMs : Math.min(emptyMs, endedMs ?? Infinity);
 }
 
+/** With the last reading before each kill held until then: what it freed, it freed after. */
+function heldUntil<T>(
+  rows: readonly Row<T>[],
+  killsMs: readonly number[],
+): readonly Row<Partial<T>>[] {
+  const first = rows[0]?.atMs ?? Infinity;
+  const held = killsMs
+    .filter((atMs) => atMs > first && !rows.some((row) => row.atMs === atMs))
+    .map((atMs): Row<Partial<T>> => ({ atMs, values: {} }));
+  return [...rows, ...held].sort((a, b) => a.atMs - b.atMs);
+}
+
 /** Without what was read after the death, and with the last reading held until then. */
 function whileItLived<T>(
-  rows: readonly Row<T>[],
+  rows: readonly Row<Partial<T>>[],
   diedMs: number | undefined,
   recordedUntilMs: number,
 ): readonly Row<Partial<T>>[] {

@@ -594,8 +594,9 @@ describe('what is drawn', () => {
     });
     expect(recording.processes[0]?.samples.atMs).toEqual([1000, 4000]);
     expect(recording.cgroups[0]?.samples).toEqual({
-      atMs: [1000, 3000, 4000],
-      columns: { currentBytes: [9, 6, 6] },
+      // What the child held it held until it was killed.
+      atMs: [1000, 2000, 3000, 4000],
+      columns: { currentBytes: [9, 9, 6, 6] },
     });
   });
 
