@@ -114,13 +114,18 @@ const lockedMemory: Limit = { owner: 'rlimit', path: 'RLIMIT_MEMLOCK', bytes: nu
 
 const lostTraceback = new Set(['P2', 'P3', 'P4', 'P7']);
 
-/** "Unable to allocate" and errno 12 cannot mean anything else; MemoryError alone may have been raised by hand. */
+/**
+ * A size and errno 12 cannot mean anything else, nor can "Unable to allocate" from a type that is about memory or the system;
+ * MemoryError alone may have been raised by hand, and a ValueError only passes words on.
+ */
 function confidenceOf(error: ProgramError): Finding['confidence'] {
   if (error.class === 'P4') return 'likely';
   // mlock has other reasons for ENOMEM: a part of the range that is not mapped.
   if (error.variant === 'rlimit-memlock') return 'strong';
   const unmistakable =
-    error.requestBytes !== undefined || /allocat|errno 12|bad_alloc/i.test(error.message);
+    error.requestBytes !== undefined ||
+    /errno 12|bad_alloc|== 0\. 12 vs 0/i.test(error.message) ||
+    (/allocat/i.test(error.message) && /Memory|OSError|alloc/i.test(error.type));
   if (error.headed === true && error.fate !== 'unknown' && unmistakable && !isTiny(error))
     return 'certain';
   return 'strong';

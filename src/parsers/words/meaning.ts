@@ -17,7 +17,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   // Words that lie -------------------------------------------------------------------------------------------
   [
     // The end of the words may be lost: glibc's own words begin small in no other case, the C library's reasons are capital.
-    /[Cc]annot allocate memory in static TLS block|\.so[.\d]{0,20}: cannot allocate memory\b/,
+    /[Cc]annot allocate memory in static TLS block|(?:\.so[.\d]{0,20}|\bImportError): (?:\/.{0,300}: )?cannot allocate memory\b/,
     lie(
       'the loader ran out of static thread-local storage for a library that was loaded late, which has nothing to do with RAM',
     ),
