@@ -55,15 +55,15 @@ function yamlValues(text: string): readonly unknown[] {
   if ((clean.match(/[\s:[,{-][&*]\w/g) ?? []).length > maxAnchors) return [];
   if (/[[{]{40}/.test(clean)) return [];
   try {
-    return parseAllDocuments(clean.slice(start), { logLevel: 'silent', uniqueKeys: false }).map(
-      (document) => {
-        try {
-          return document.toJS({ maxAliasCount: 100 }) as unknown;
-        } catch {
-          return null;
-        }
-      },
-    );
+    // Errors with their place and line take the square of a line's length where each letter is one.
+    const options = { logLevel: 'silent', uniqueKeys: false, prettyErrors: false } as const;
+    return parseAllDocuments(clean.slice(start), options).map((document) => {
+      try {
+        return document.toJS({ maxAliasCount: 100 }) as unknown;
+      } catch {
+        return null;
+      }
+    });
   } catch {
     return [];
   }

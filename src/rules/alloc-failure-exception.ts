@@ -114,18 +114,13 @@ const lockedMemory: Limit = { owner: 'rlimit', path: 'RLIMIT_MEMLOCK', bytes: nu
 
 const lostTraceback = new Set(['P2', 'P3', 'P4', 'P7']);
 
-/**
- * A size and errno 12 cannot mean anything else, nor can "Unable to allocate" from a type that is about memory or the system;
- * MemoryError alone may have been raised by hand, and a ValueError only passes words on.
- */
+/** A size and errno 12 cannot mean anything else; an exception without them may have been raised by hand, or pass on another's words. */
 function confidenceOf(error: ProgramError): Finding['confidence'] {
   if (error.class === 'P4') return 'likely';
   // mlock has other reasons for ENOMEM: a part of the range that is not mapped.
   if (error.variant === 'rlimit-memlock') return 'strong';
   const unmistakable =
-    error.requestBytes !== undefined ||
-    /errno 12|bad_alloc|== 0\. 12 vs 0/i.test(error.message) ||
-    (/allocat/i.test(error.message) && /Memory|OSError|alloc/i.test(error.type));
+    error.requestBytes !== undefined || /errno 12|bad_alloc|== 0\. 12 vs 0/i.test(error.message);
   if (error.headed === true && error.fate !== 'unknown' && unmistakable && !isTiny(error))
     return 'certain';
   return 'strong';
