@@ -31,10 +31,11 @@ export function App({ data }: { data: PageData }): JSX.Element {
         ? 'coroner'
         : `${verdict(incident)}: ${incident.headline}`.slice(0, 120);
   }, [incident]);
-  // On paper everything is open.
+  // On paper everything is open, but for the sources of libraries, which would fill pages.
   useEffect(() => {
     const open = (): void => {
-      for (const details of document.querySelectorAll('details')) details.open = true;
+      for (const details of document.querySelectorAll('details'))
+        details.open ||= details.closest('.library') === null;
     };
     addEventListener('beforeprint', open);
     return () => removeEventListener('beforeprint', open);
@@ -214,7 +215,11 @@ function MoreToDo({ incident: { remedies, unknown } }: { incident: Incident }): 
   const others = remedies.length - 1;
   return (
     <a class="detail" href="#remedies">
-      {others > 0 ? `How, and ${count(others, 'other way')}` : 'How'}
+      {others > 0
+        ? `How, and ${count(others, 'other way')}`
+        : remedies.length > 0
+          ? 'How to do it'
+          : 'How to find out'}
     </a>
   );
 }
