@@ -135,6 +135,7 @@ export async function lookAtSpoilt(
   };
   const pool = new ChunkPool();
   const faults: string[] = [];
+  let looks = 0;
   let refused = 0;
   let slowestMs = 0;
   let slowestSeed = 0;
@@ -181,6 +182,7 @@ export async function lookAtSpoilt(
     // Some end in the middle, as cores do that were cut off.
     const kept = seed % 7 === 0 ? regions.slice(0, Math.ceil(regions.length * random())) : regions;
     const begun = performance.now();
+    looks += 1;
     try {
       const source = sourceOf(image, kept);
       const memory = new Memory(source, 64, smallChunks, pool);
@@ -213,5 +215,5 @@ export async function lookAtSpoilt(
       view.setUint32(at + 4, high, true);
     }
   }
-  return { looks: count, refused, slowestMs, slowestSeed, faults };
+  return { looks, refused, slowestMs, slowestSeed, faults };
 }
