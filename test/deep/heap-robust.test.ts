@@ -289,7 +289,7 @@ describe('kill -9 of coroner inspect at random moments', () => {
     `${kills} times: its target is never left stopped, and goes on working`,
     { timeout: 120_000 + kills * 10_000 },
     async () => {
-      const seen = { held: 0, slowestMs: 0, wholeMs: 0, harmed: [] as number[] };
+      const seen = { done: 0, held: 0, slowestMs: 0, wholeMs: 0, harmed: [] as number[] };
       const lane = async (from: number, beating: Stopped): Promise<void> => {
         const { pid, folder, child } = beating;
         const beats = () => Number(readFileSync(join(folder, 'truth')).readBigInt64LE());
@@ -317,6 +317,9 @@ describe('kill -9 of coroner inspect at random moments', () => {
           const goesOn = (await waitFor(() => beats() > before)) !== null;
           if (freeAfterMs === null || !goesOn) seen.harmed.push(i);
           else seen.slowestMs = Math.max(seen.slowestMs, freeAfterMs);
+          seen.done += 1;
+          if (seen.done % 100 === 0)
+            console.log(`${seen.done} kills, ${seen.held} held, ${seen.harmed.length} harmed`);
         }
         if ((child.exitCode ?? child.signalCode) !== null) seen.harmed.push(-1);
       };
