@@ -170,6 +170,13 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
     );
     if (small !== target.python) small.memory.release();
     picture = { ...picture, holders: estimates };
+    if (!source.isCurrent()) {
+      onRead?.();
+      const note = `${itIsGone} while its large values were looked for: some are missing`;
+      picture = { ...picture, notes: [...(picture.notes ?? []), note] };
+      onStep?.('quick', picture);
+      return picture;
+    }
     const { expectedObjects } = options;
     const expectedMs =
       expectedObjects === undefined ? 0 : expectedObjects(estimates) / objectsPerMs;
