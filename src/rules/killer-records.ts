@@ -215,7 +215,8 @@ function headline(
     case 'orchestrator-eviction':
       return `${capital(by)} evicted ${who ?? 'the pod'}: the node was low on memory${tail}`;
     case 'userspace-oom-daemon':
-      return `${by} killed ${who ?? 'the process'} to free memory${tail}`;
+      // Ray's early monitor raised an exception in the task: nobody was killed
+      return `${by} ${best.death === 'obvious' ? 'ended' : 'killed'} ${who ?? 'the process'} to free memory${tail}`;
     case 'jetsam':
       return best.variant === 'per-process-limit' ||
         best.variant === 'highwater' ||
