@@ -120,7 +120,7 @@ function confidenceOf(error: ProgramError): Finding['confidence'] {
   // mlock has other reasons for ENOMEM: a part of the range that is not mapped.
   if (error.variant === 'rlimit-memlock') return 'strong';
   const unmistakable =
-    error.requestBytes !== undefined || /errno 12|bad_alloc|== 0\. 12 vs 0/i.test(error.message);
+    error.requestBytes !== undefined || /errno 12|bad_alloc/i.test(error.message);
   if (error.headed === true && error.fate !== 'unknown' && unmistakable && !isTiny(error))
     return 'certain';
   return 'strong';
