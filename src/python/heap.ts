@@ -86,7 +86,8 @@ export function readHeap(
         nameOf(node, stackName, 'stack', frame, depth, thread.name),
       );
     }
-  for (const thread of threads) nativeStack(census, thread, nameOf);
+  const stacks = nativeStacks(python, threads);
+  for (const thread of threads) nativeStack(census, thread, stacks, nameOf);
   const groups = { heldByC: 0, garbage: 0 };
   let collectedObjects = 0;
   if (census.isComplete) {
@@ -139,10 +140,28 @@ function evaluationStack(
 
 const maxStackBytes = 1 << 20;
 
+type Range = readonly [start: number, end: number];
+
+/** Where threads have their C stacks. No object lies there, but what looks like one: a number and a type that a function was called with. */
+function nativeStacks(python: Interpreter, threads: readonly PythonThread[]): readonly Range[] {
+  const { memory, layout } = python;
+  return threads.flatMap(({ state, native }): readonly Range[] => {
+    const stackPointer = native?.stackPointer ?? null;
+    const region = stackPointer === null ? null : memory.region(stackPointer);
+    if (stackPointer === null || region === null) return [];
+    if (region.path.startsWith('[stack')) return [[region.start, region.end]];
+    // `struct pthread` lies on top of a thread's stack; the kernel may make one mapping of the stack and of what lies above it.
+    const pthread = memory.word(state + layout.thread.pthread);
+    const isOnTop = pthread > stackPointer && pthread < region.end;
+    return [[region.start, isOnTop ? pthread : Math.min(region.end, stackPointer + maxStackBytes)]];
+  });
+}
+
 /** Words of a thread's own C stack that point to objects nothing else holds: what a C function works on. */
 function nativeStack(
   census: Census,
   thread: PythonThread,
+  stacks: readonly Range[],
   nameOf: (
     node: number,
     name: string,
@@ -162,7 +181,8 @@ function nativeStack(
   // In the order of addresses: words of a stack point everywhere, and each place is to be read once.
   const words = new Set<number>();
   const add = (word: number) => {
-    if (isPlausible(word) && memory.isNearMapped(word) && !census.isVisited(word)) words.add(word);
+    if (!isPlausible(word) || !memory.isNearMapped(word) || census.isVisited(word)) return;
+    if (!stacks.some(([start, end]) => word >= start && word < end)) words.add(word);
   };
   for (const word of native.registers) add(word);
   for (let at = Math.ceil(native.stackPointer / 8) * 8; at + 8 <= end; at += 8)

@@ -218,10 +218,12 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
 
 /** Of stacks whose memory went away under the reader: the calls up to the first one that was not read. */
 function whatWasRead(threads: readonly PythonThread[]): readonly Thread[] {
-  return threads.map(toThread).flatMap((thread) => {
-    const end = thread.stack.findIndex((frame) => frame.function === '' || frame.file === '');
-    const stack = end < 0 ? thread.stack : thread.stack.slice(0, end);
-    return stack.length === 0 ? [] : [{ ...thread, stack }];
+  return threads.flatMap((thread) => {
+    const end = thread.frames.findIndex(
+      ({ code, line }) => code.name === '' || code.file === '' || line <= 0,
+    );
+    const frames = end < 0 ? thread.frames : thread.frames.slice(0, end);
+    return frames.length === 0 ? [] : [toThread({ ...thread, frames })];
   });
 }
 

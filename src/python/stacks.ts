@@ -73,8 +73,9 @@ export function toThread({ tid, name, holdsGil, collectingGarbage, frames }: Pyt
 }
 
 export const toStackFrame = ({ code, line }: Frame): StackFrame => ({
-  function: code.name,
-  file: code.file,
+  // Without a name where it could not be read: while a process runs, what was just made may be seen in part.
+  function: code.name || '?',
+  file: code.file || null,
   line,
 });
 

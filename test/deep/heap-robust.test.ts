@@ -141,6 +141,7 @@ function nativeIdsOf(pid: number): readonly number[] {
 
 describe('looks at processes that change wildly', () => {
   const looks = Math.ceil(40 * thoroughness);
+  const timeoutMs = 600_000 * Math.max(1, thoroughness);
   const all = versions();
   const everyPython = all.map(([, path]) => path);
   // A few looks are not worth the start of a process each: each CPython then gets some of the ways.
@@ -161,9 +162,10 @@ describe('looks at processes that change wildly', () => {
       const mine = Array.from({ length: some }, (_, i) => ways[(first + i) % ways.length]!);
       const begin = (way: Way): Promise<Stopped> =>
         way === 'busy'
-          ? underWay(python, 'busy.py')
+          ? underWay(python, 'busy.py', [], { timeoutMs })
           : underWay(python, 'wild.py', [way, everyPython.join(':')], {
               flags: ['-I', '-S'],
+              timeoutMs,
             });
       let current: Way | null = null;
       for (let i = 0; i < looks; i++) {

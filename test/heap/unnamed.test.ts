@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { findRuntime } from '../../src/python/find-runtime.ts';
 import { isRefusal, openProcess, type Refusal } from '../../src/python/live-process.ts';
-import { look, openTarget } from '../../src/python/look.ts';
+import { readHeap } from '../../src/python/heap.ts';
+import { Interpreter } from '../../src/python/interpreter.ts';
+import { look, openTarget, threadsOf } from '../../src/python/look.ts';
 import { Memory, type MemorySource } from '../../src/python/memory.ts';
 import { stopped, triedVersions, versions, type Stopped } from './target.ts';
 
@@ -33,6 +35,51 @@ describe.each(triedVersions())('CPython %s: values without a name', (_, python) 
   });
 });
 
+test.each(triedVersions())(
+  'CPython %s: what looks like an object on a C stack is none',
+  async (_, python) => {
+    target = await stopped(python, 'small.py');
+    const source = openProcess(target.pid);
+    if (isRefusal(source)) throw new Error(source.detail);
+    const memory = new Memory(source);
+    const runtime = findRuntime(memory);
+    if (isRefusal(runtime)) throw new Error(runtime.detail);
+    const interpreter = new Interpreter(memory, runtime);
+    const [thread] = threadsOf(interpreter);
+    const stackPointer = thread!.native!.stackPointer!;
+    // A count of 1 and the type of frame 0's code, and a pointer to both.
+    const at = Math.ceil(stackPointer / 8) * 8 + 64;
+    const fake = new Map([
+      [at, at + 16],
+      [at + 16, 1],
+      [at + 24, memory.word(thread!.frames[0]!.code.address + 8)],
+    ]);
+    const spoilt = new Memory({ ...source, read: changedRead(source, fake) });
+    expect(spoilt.word(at)).toBe(at + 16);
+    const seen: number[] = [];
+    const again = new Interpreter(spoilt, runtime);
+    readHeap(again, threadsOf(again), { deadline: Infinity }, (address) => seen.push(address));
+    source.close();
+    expect(seen.length).toBeGreaterThan(1000);
+    const { start, end } = memory.region(stackPointer)!;
+    expect(seen.filter((address) => address >= start && address < end)).toEqual([]);
+  },
+);
+
+/** Reads with some words changed. */
+const changedRead =
+  (source: MemorySource, changes: ReadonlyMap<number, number>): MemorySource['read'] =>
+  (address, into) => {
+    const count = source.read(address, into);
+    const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+    for (const [at, value] of changes)
+      if (at >= address && at + 8 <= address + into.length) {
+        view.setUint32(at - address, value >>> 0, true);
+        view.setUint32(at - address + 4, Math.floor(value / 2 ** 32), true);
+      }
+    return count;
+  };
+
 describe('what cannot be read is refused, never misread', () => {
   const newest = versions().at(-1);
   /** The process's memory with one word changed. */
@@ -46,19 +93,7 @@ describe('what cannot be read is refused, never misread', () => {
     const found = findRuntime(memory);
     if (isRefusal(found)) throw new Error(found.detail);
     const changes = words(memory, found.runtimeAddress!);
-    const spoilt: MemorySource = {
-      ...source,
-      read: (address, into) => {
-        const count = source.read(address, into);
-        const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
-        for (const [at, value] of changes)
-          if (at >= address && at + 8 <= address + into.length) {
-            view.setUint32(at - address, value >>> 0, true);
-            view.setUint32(at - address + 4, Math.floor(value / 2 ** 32), true);
-          }
-        return count;
-      },
-    };
+    const spoilt: MemorySource = { ...source, read: changedRead(source, changes) };
     const result = findRuntime(new Memory(spoilt));
     source.close();
     return result;

@@ -111,7 +111,7 @@ export function faultsOf({
   };
   const checkFrame = ({ function: name, file, line }: StackFrame) => {
     checkWords('function', name.replaceAll(/<\w+>/g, ''));
-    if (file === null || /^<(frozen [\w.]+|made|string)>$/.test(file)) return;
+    if (file === null || name === '?' || /^<(frozen [\w.]+|made|string)>$/.test(file)) return;
     if (!file.startsWith(programs) && !names.some(({ library }) => file.startsWith(library))) {
       say(`file ${JSON.stringify(file)}`);
       return;
@@ -146,7 +146,12 @@ export function faultsOf({
   // is read may be seen twice, before and after a change.
   const most = isStill ? 1.25 * resident + 8e6 : 2 * resident + 64e6;
   const bytes = types.reduce((sum, { bytes: some }) => sum + some, 0);
-  if (!(bytes >= 0 && bytes <= most)) say(`${bytes} bytes of objects in ${resident} resident`);
+  if (!(bytes >= 0 && bytes <= most)) {
+    const largest = types
+      .slice(0, 3)
+      .map(({ type, count, bytes: some }) => `${count} ${type} ${some}`);
+    say(`${bytes} bytes of objects in ${resident} resident: ${largest.join(', ')}`);
+  }
   if (types.some(({ count, bytes: some }) => !(count > 0 && some >= 0))) say('a type of none');
   for (const { name, retainedBytes, ownBytes, estimate } of holders)
     if (!(retainedBytes >= 0 && ownBytes >= 0 && (estimate || retainedBytes <= most)))

@@ -62,6 +62,9 @@ export function visitFrame(census: Census, object: number, owner: number): Bytes
     }
     return size;
   }
+  const code = python.code(memory.word(object + frameObject.code!));
+  // Not begun yet, or no frame at all.
+  if (code === null) return 0;
   const size = Math.min(Math.abs(memory.signedWord(object + 16)), 1 << 20) * 8;
   census.visitWords(
     object + 24,
@@ -69,8 +72,6 @@ export function visitFrame(census: Census, object: number, owner: number): Bytes
     owner,
     object + frameObject.valuestack!,
   );
-  const code = python.code(memory.word(object + frameObject.code!));
-  if (code === null) return size;
   const slots = object + frameObject.localsplus!;
   const stack = slots + 8 * code.names.length;
   census.visitWords(slots, stack, owner);

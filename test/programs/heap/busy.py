@@ -58,4 +58,5 @@ for work in (cycles, dicts, texts, sorts, collect, comers):
     thread.daemon = True
     thread.start()
 open(sys.argv[1], 'w').close()
-time.sleep(60)
+while True:
+    time.sleep(60)

@@ -370,6 +370,7 @@ if sys.argv[2] == 'words':
     import json
     import random
 
+    print('symtable entry')
     for kind in all_subclasses(object, set()):
         print(kind.__module__, kind.__name__, kind.__qualname__, ' '.join(type.__dir__(kind)))
     for name, module in list(sys.modules.items()):
