@@ -21,6 +21,8 @@ export const apport: Parser = {
           if (!fields.has(key)) fields.set(key, field[2] ?? '');
         } else if (text.startsWith(' ') && key !== 'CoreDump' && key !== '')
           fields.set(key, `${fields.get(key) ?? ''}\n${text.slice(1)}`);
+        // A line of something else: what follows it is not this field's.
+        else if (!text.startsWith(' ')) key = '';
       }
       index = behind - 1;
       const status = fields.get('ProcStatus') ?? '';
@@ -29,7 +31,7 @@ export const apport: Parser = {
         number(new RegExp(`^${title}:\\s*(\\d+) kB`, 'm').exec(status)?.[1]);
       const pid = number(/^Pid:\s*(\d+)/m.exec(status)?.[1]);
       const comm = /^Name:\s*(\S.*)$/m.exec(status)?.[1];
-      const signal = fields.get('Signal');
+      const signal = fields.get('Signal')?.split('\n', 1)[0];
       const executable = fields.get('ExecutablePath');
       const command = fields.get('ProcCmdline');
       const [vm, hwm] = [kibibytes('VmPeak'), kibibytes('VmHWM')];
