@@ -282,7 +282,7 @@ function messageFrom(input: Input, at: number, first: string, inBlock: boolean):
     const parted = message === '' && /^Unable to allocate \d/.test(words);
     if (!inBlock && !parted && message.length < 40 && !/[\w,(]$/.test(message)) break;
     if (
-      /^(?:\[?\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:|\$ |bash: |real\t|exit=|\[\s*\d+\.\d+\]|During handling|The above exception|-- |=== |###)/.test(
+      /^(?:-[+-]-|\[?\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:|\$ |bash: |real\t|exit=|\[\s*\d+\.\d+\]|During handling|The above exception|-- |=== |###)/.test(
         words,
       )
     )
