@@ -651,14 +651,14 @@ const operatorNew: Readonly<Record<string, string>> = {
   _ZnwmRKSt9nothrow_t: 'operator new (nothrow)',
   _ZnamRKSt9nothrow_t: 'operator new[] (nothrow)',
 };
-/** The C library, and in a Python process the interpreter. */
+/** The C library, the agent itself (its frames lie among the callers of what it serves), and in a Python process the interpreter. */
 function isOwnOf(
   module: string,
   { python, executable }: Pick<AgentFile, 'python' | 'executable'>,
 ): boolean {
   const name = baseName(module);
   return (
-    /^libc[.-]|^ld-/.test(name) ||
+    /^libc[.-]|^ld-|^coroner-agent-/.test(name) ||
     (python !== null && (name.startsWith('libpython') || module === executable))
   );
 }

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import {
   agentEvidence,
   allocationsOf,
+  failureOf,
   limitOfFailure,
   parseAgentFile,
   type AgentFile,
@@ -221,3 +222,17 @@ test.skipIf(cCompiler())(
     }
   },
 );
+
+test('the agent never names itself as who asked', () => {
+  const file = read({
+    failures: [{ sequence: 1, at: new Date('2026-01-31T12:00:05Z'), bytes: 7n, stack: [app(1)] }],
+  });
+  const caller = (...modules: readonly string[]) =>
+    failureOf(
+      { ...file.failures[0]!, native: modules.map((module) => ({ module, fileOffset: 0 })) },
+      file,
+    ).caller;
+  const agent = '/opt/coroner/dist/agent/coroner-agent-linux-x64-gnu.so';
+  expect(caller(agent, '/usr/lib/libffi.so.8')).toBe('libffi.so.8');
+  expect(caller(agent)).toBeUndefined();
+});
