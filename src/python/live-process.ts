@@ -173,6 +173,10 @@ function refusalOf(error: unknown, pid: number, folder: string): Refusal {
   if (code === 'ENOENT' || code === 'ESRCH')
     return { status: 'absent', detail: `there is no process ${pid}` };
   if (code === 'EACCES' || code === 'EPERM') {
+    // Who has no memory any more is nobody's to look into, root's excepted.
+    const stat = readText(`${folder}/stat`) ?? '';
+    const state = stat[stat.lastIndexOf(')') + 2];
+    if (state === 'Z' || state === 'X') return withoutMemory(pid);
     const owner = /^Uid:\s+(\d+)/m.exec(readText(`${folder}/status`) ?? '')?.[1];
     const mine = process.getuid?.();
     const scope = readText('/proc/sys/kernel/yama/ptrace_scope')?.trim();

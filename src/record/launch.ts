@@ -86,6 +86,9 @@ function launchError(
         ? { code, message: `${file}: command not found`, exitCode: 127 }
         : { code, message: `${found}: its interpreter or loader does not exist`, exitCode: 126 };
     case 'EACCES':
+      // A folder of PATH that may not be searched makes the kernel say so of a command that is nowhere.
+      if (!isThere(file, env['PATH'] ?? ''))
+        return { code, message: `${file}: command not found`, exitCode: 127 };
       return isFolder(file)
         ? { code, message: `${file}: is a folder`, exitCode: 126 }
         : { code, message: `${file}: permission denied`, exitCode: 126 };
@@ -111,6 +114,10 @@ function launchError(
       return { code, message: `${file}: cannot be started: ${code}`, exitCode: 126 };
   }
 }
+
+/** Whether there is such a file, executable or not. */
+const isThere = (file: string, path: string): boolean =>
+  file.includes('/') || path.split(delimiter).some((folder) => existsSync(join(folder, file)));
 
 const isFolder = (path: string) => {
   try {
