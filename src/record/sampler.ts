@@ -14,11 +14,11 @@ import { maskSecrets } from './mask.ts';
 import { roomsOf, type Room } from './room.ts';
 import type { ProcessTree, Tracked } from './tree.ts';
 
-/** What one moment of sampling tells those who act on it (the last look, the agent, the stall watch). */
 /** How long its core had been written when it could be reaped, give or take a sample; nothing where none was seen. */
 export const dumpingOf = ({ aliveUntil }: Tracked): { readonly dumpingMs?: number } =>
   aliveUntil === null ? {} : { dumpingMs: Math.round(performance.now() - aliveUntil) };
 
+/** What one moment of sampling tells those who act on it (the last look, the agent, the stall watch). */
 export interface SampleEvent {
   readonly atMs: number;
   readonly processes: readonly SampledProcess[];
