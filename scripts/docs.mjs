@@ -175,9 +175,12 @@ generators.calibration = () => {
       ? []
       : [
           '',
-          `Not provoked: ${Object.entries(skipped)
-            .map(([id, why]) => `\`${id}\` (${why})`)
-            .join(', ')}.`,
+          `Not provoked: ${[...new Set(Object.values(skipped))]
+            .map((why) => {
+              const ids = Object.keys(skipped).filter((id) => skipped[id] === why);
+              return `${ids.map((id) => `\`${id}\``).join(', ')} (${why})`;
+            })
+            .join('; ')}.`,
         ]),
   ].join('\n');
 };
