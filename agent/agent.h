@@ -70,16 +70,26 @@ void sample_every_request(uint8_t requests);
 extern uint64_t exact_bytes;
 
 /*
- * state.c. The filter says for sure that an address is not in the table; one byte a bucket, counting, in which
- * neighbours stay neighbours (free() of blocks that lie together stays in the cache).
+ * state.c. The filter says for sure that an address is not in the table; one byte a bucket, in which neighbours stay
+ * neighbours (free() of blocks that lie together stays in the cache): 0, the bucket is empty; FILTER_MANY, take a second
+ * look; else what tells the bucket's one address from the others that belong there. Without that a block that is freed and
+ * given out again a million times, and happens to share the bucket of a sampled one, took the lock each time.
  */
 #define FILTER_BITS 17
+#define FILTER_MANY 255u
 extern uint8_t filter[1u << FILTER_BITS];
 static inline uint32_t filter_index(uintptr_t address) {
   return (uint32_t)(address >> 4) & ((1u << FILTER_BITS) - 1);
 }
+static inline uint8_t filter_tag(uintptr_t address) {
+  return (uint8_t)(((uint64_t)(address >> (4 + FILTER_BITS)) * 0x9E3779B97F4A7C15ull >> 40) % (FILTER_MANY - 1) + 1);
+}
+/* For good: an address that is in no table and still has to be looked at. */
+void filter_always(uintptr_t address);
 static inline bool maybe_sampled(const void *address) {
-  return filter[filter_index((uintptr_t)address)] != 0;
+  const uint8_t bucket = filter[filter_index((uintptr_t)address)];
+  /* NULL shares its bucket with mappings at whole huge pages, and is freed all day. */
+  return UNLIKELY(bucket != 0) && address && (bucket == FILTER_MANY || bucket == filter_tag((uintptr_t)address));
 }
 
 extern struct coroner_file *file;

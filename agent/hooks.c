@@ -24,7 +24,7 @@ static void *early_alloc(size_t bytes) {
   size_t at = __atomic_fetch_add(&early_used, need, __ATOMIC_RELAXED);
   if (bytes > sizeof early || at + need > sizeof early) return NULL;
   memcpy(early + at, &bytes, sizeof bytes);
-  filter[filter_index((uintptr_t)early + at + 16)] = 255; /* free() and realloc() must take a second look */
+  filter_always((uintptr_t)early + at + 16); /* free() and realloc() must take a second look */
   return early + at + 16;
 }
 static inline bool is_early(const void *block) { return (uintptr_t)block - (uintptr_t)early < sizeof early; }

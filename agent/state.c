@@ -269,13 +269,20 @@ static void account(struct coroner_stack *stack, int64_t weight, bool exact, int
   file->header.live_bytes += sign * weight;
 }
 
+/* How many addresses are in a bucket; a full one stays full. */
+static uint8_t filter_count[1u << FILTER_BITS];
+void filter_always(uintptr_t address) {
+  filter_count[filter_index(address)] = 255;
+  filter[filter_index(address)] = FILTER_MANY;
+}
 static void filter_add(uint64_t address) {
-  uint8_t *bucket = &filter[filter_index(address)];
-  if (*bucket < 255) __atomic_store_n(bucket, *bucket + 1, __ATOMIC_RELAXED);
+  const uint32_t at = filter_index(address);
+  if (filter_count[at] < 255) filter_count[at]++;
+  __atomic_store_n(&filter[at], filter[at] ? FILTER_MANY : filter_tag(address), __ATOMIC_RELAXED);
 }
 static void filter_remove(uint64_t address) {
-  uint8_t *bucket = &filter[filter_index(address)];
-  if (*bucket < 255 && *bucket) __atomic_store_n(bucket, *bucket - 1, __ATOMIC_RELAXED); /* a full bucket stays full */
+  const uint32_t at = filter_index(address);
+  if (filter_count[at] < 255 && filter_count[at] && --filter_count[at] == 0) __atomic_store_n(&filter[at], 0, __ATOMIC_RELAXED);
 }
 
 static void live_remove(uint32_t id, uint32_t slot) {
@@ -430,8 +437,8 @@ static void keep_books(uint64_t now) {
   if (now >= next_weigh_ns) {
     weigh(now);
     uint64_t cost = monotonic_ns() - now;
-    /* Never more than 1 % of the time. */
-    next_weigh_ns = now + (cost * 100 > state_pace_ms * 1000000ull ? cost * 100 : state_pace_ms * 1000000ull);
+    /* Never more than a third of a per cent of the time. */
+    next_weigh_ns = now + (cost * 300 > state_pace_ms * 1000000ull ? cost * 300 : state_pace_ms * 1000000ull);
   }
   int64_t margin = header->peak_bytes / 64 + (1 << 20);
   if (header->live_bytes > header->peak_bytes + margin) copy_peak(now);
@@ -882,6 +889,7 @@ void state_fork_child(void) {
 
 static void forget_everything(void) {
   memset(filter, 0, sizeof filter);
+  memset(filter_count, 0, sizeof filter_count);
   memset(stack_index, 0, sizeof stack_index);
   memset(node_index, 0, sizeof node_index);
   memset(frame_index, 0, sizeof frame_index);

@@ -72,6 +72,29 @@ static void tables(void) {
   assert(left == 0);
 }
 
+/* Addresses of one bucket: told apart while it holds one, and none is lost while it holds more. */
+static void shared_bucket(void) {
+  const uintptr_t apart = (uintptr_t)16 << FILTER_BITS, one = 0x7e0000001230;
+  state_note((void *)one, 2 << 20, KIND_HEAP, 0x1000, 0);
+  unsigned confused = 0;
+  for (unsigned i = 1; i <= 10000; i++) confused += maybe_sampled((void *)(one + i * apart));
+  assert(confused < 200); /* one in 254 */
+  assert(!maybe_sampled((void *)(one + 16)));
+  state_note((void *)(one + apart), 2 << 20, KIND_HEAP, 0x1000, 0);
+  assert(maybe_sampled((void *)one) && maybe_sampled((void *)(one + apart)));
+  assert(state_forget((void *)one));
+  assert(maybe_sampled((void *)(one + apart)));
+  assert(state_forget((void *)(one + apart)));
+  assert(!maybe_sampled((void *)one) && !maybe_sampled((void *)(one + apart)));
+  for (unsigned i = 0; i < 2; i++) state_note((void *)(0x7e0000000000 + i * apart), 32 << 20, KIND_MAPPING, 0x1000, 0);
+  assert(!maybe_sampled(NULL));
+  state_forget_range(0x7e0000000000, 64 << 20);
+  filter_always(one);
+  state_note((void *)one, 2 << 20, KIND_HEAP, 0x1000, 0);
+  assert(state_forget((void *)one));
+  assert(maybe_sampled((void *)one));
+}
+
 static void ranges(void) {
   const uintptr_t base = 0x7f0000000000;
   state_note((void *)base, 64 << 20, KIND_MAPPING, 0x1000, 0);
@@ -208,6 +231,7 @@ int main(int argc, char **argv) {
   sampler(1, even, 1);
   sampling_set_mean(512 << 10, true);
   tables();
+  shared_bucket();
   ranges();
   reuse();
   texts();

@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { SourceReport } from '../model/report.ts';
 import type { Ask } from './ask.ts';
 
@@ -74,6 +73,6 @@ export async function askGuards(
     const pauseMs = pausesMs[attempt];
     if (pauseMs === undefined)
       return { text: stdout, source: { id: 'guards', place, status: 'read' } };
-    await sleep(pauseMs);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

@@ -10,7 +10,6 @@ import {
   rmdirSync,
   writeFileSync,
 } from 'node:fs';
-import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SourceStatus } from '../model/report.ts';
 
@@ -131,6 +130,8 @@ export async function startTracingSoon(
 ): Promise<TracingStart> {
   const found = rootOf(roots);
   if (!('root' in found)) return found;
+  // Loaded where it is used: a run waits for what is loaded at its start.
+  const { mkdir, rmdir, writeFile } = await import('node:fs/promises');
   try {
     for (const { path, text } of steps(found.root, process.pid, pids))
       await (text === undefined ? mkdir(path) : writeFile(path, text));
@@ -160,6 +161,7 @@ function tracingAt(root: string): Tracing {
         .join('\n'),
     // Somebody may read it at this moment: then the next run removes it.
     close: async () => {
+      const { rmdir } = await import('node:fs/promises');
       await Promise.allSettled(folders.map((folder) => rmdir(folder)));
     },
   };

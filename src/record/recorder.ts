@@ -289,13 +289,14 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     // CPU time: on a busy machine the wall clock would count the others' work too.
     const { user, system } = process.cpuUsage(begun);
     const costMs = (user + system) / 1000;
-    const moving = sampler.movement > 0.005 || sampler.nearLimit || clock() < 400;
+    const ageMs = clock();
+    const moving = sampler.movement > 0.005 || sampler.nearLimit || ageMs < 400;
     // Asked for by the user: so often everywhere.
-    const isClose = options.sampleEveryMs !== undefined || clock() - sampler.lastNewsMs < 2000;
+    const isClose = options.sampleEveryMs !== undefined || ageMs - sampler.lastNewsMs < 500;
     const pace = (closeMs: number, memory: 'moving' | 'resting') =>
-      isClose ? closeMs : paceMs(sampler.rooms, closeMs, memory);
+      isClose ? closeMs : paceMs(sampler.rooms, closeMs, memory, ageMs);
     wanted = moving ? pace(fastest, 'moving') : Math.min(wanted * 1.5, pace(resting, 'resting'));
-    if (clock() < 100) wanted = Math.min(10, fastest);
+    if (ageMs < 100) wanted = Math.min(Math.max(5, ageMs / 2), fastest);
     else wanted = Math.min(Math.max(wanted, fastest, costMs * 20), 1000);
     if (!ended) timer = setTimeout(tick, wanted);
   };

@@ -33,21 +33,26 @@ describe('roomsOf', () => {
 });
 
 describe('paceMs', () => {
+  const wide = [{ limitBytes: 64 * gib, freeBytes: 60 * gib }];
   test.each([
     ['nothing known', [], 50],
     ['a small container', [{ limitBytes: gib / 2, freeBytes: gib / 4 }], 50],
     ['one GB free: two samples even at 5 GB/s', [{ limitBytes: 2e9, freeBytes: 1e9 }], 100],
-    ['a wide machine', [{ limitBytes: 64 * gib, freeBytes: 60 * gib }], 200],
+    ['a wide machine', wide, 500],
     ['the nearest counts', [host, { limitBytes: gib, freeBytes: 0 }].map(room), 50],
   ])('%s', (_, rooms, ms) => {
-    expect(paceMs(rooms, 50, 'moving')).toBe(ms);
+    expect(paceMs(rooms, 50, 'moving', 60_000)).toBe(ms);
+  });
+  test('a short run has a curve too', () => {
+    expect(paceMs(wide, 50, 'moving', 300)).toBe(100);
+    expect(paceMs(wide, 50, 'moving', 3000)).toBe(300);
   });
   test('never faster than asked for', () => {
-    expect(paceMs([{ limitBytes: gib, freeBytes: gib }], 1000, 'moving')).toBe(1000);
+    expect(paceMs(wide, 2000, 'moving', 60_000)).toBe(2000);
   });
   test('seldomer at rest', () => {
-    expect(paceMs([{ limitBytes: 64 * gib, freeBytes: 60 * gib }], 250, 'resting')).toBe(400);
-    expect(paceMs([{ limitBytes: gib, freeBytes: gib / 2 }], 250, 'resting')).toBe(250);
+    expect(paceMs(wide, 250, 'resting', 60_000)).toBe(1000);
+    expect(paceMs([{ limitBytes: gib, freeBytes: gib / 2 }], 250, 'resting', 60_000)).toBe(250);
   });
 });
 

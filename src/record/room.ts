@@ -33,14 +33,27 @@ export function roomsOf(
 
 /** No program was seen to fill memory faster: 5 GB/s with huge pages, measured. */
 const fastestBytesPerMs = 5_000_000;
-/** How seldom samples may be where no limit can be reached before: the curve of memory is as good for a reader, and they cost a quarter. */
-const calmMs = { moving: 200, resting: 400 } as const;
+/**
+ * How seldom samples may be where no limit can be reached before: after a tenth of the run so far, within these bounds, the
+ * curve of memory is as good for a reader at any length.
+ */
+const calmMs = { moving: [100, 500], resting: [250, 1000] } as const;
 
-/** The time between two samples: `closeMs`, or longer where even the fastest program could not reach a limit between two. */
-export function paceMs(rooms: readonly Room[], closeMs: Ms, memory: keyof typeof calmMs): Ms {
+/**
+ * The time between two samples of a run that is `ageMs` old: `closeMs`, or longer where even the fastest program could not
+ * reach a limit between two.
+ */
+export function paceMs(
+  rooms: readonly Room[],
+  closeMs: Ms,
+  memory: keyof typeof calmMs,
+  ageMs: Ms,
+): Ms {
   if (rooms.length === 0) return closeMs;
-  const least = Math.min(...rooms.map(({ freeBytes }) => freeBytes));
-  return Math.max(closeMs, Math.min(calmMs[memory], least / fastestBytesPerMs / 2));
+  const [least, most] = calmMs[memory];
+  const calm = Math.min(most, Math.max(least, ageMs / 10));
+  const freeBytes = Math.min(...rooms.map((room) => room.freeBytes));
+  return Math.max(closeMs, Math.min(calm, freeBytes / fastestBytesPerMs / 2));
 }
 
 /** The last look begins at 30 % free, and its watcher takes a moment to be there. */

@@ -11,7 +11,7 @@ import type {
 import type { Limit } from '../model/report.ts';
 import type { CgroupWatch, WatchedCgroup } from './cgroups.ts';
 import { maskSecrets } from './mask.ts';
-import { roomsOf, type Room } from './room.ts';
+import { isWithinReach, roomsOf, type Room } from './room.ts';
 import type { ProcessTree, Tracked } from './tree.ts';
 
 /** How long its core had been written when it could be reaped, give or take a sample; nothing where none was seen. */
@@ -90,6 +90,8 @@ export class Sampler {
   #lastDiscoverMs = Number.NEGATIVE_INFINITY;
   #lastHostText = '';
   #availableBytes: number | undefined;
+  /** A limit may be within reach: what moves slowly is read more often. */
+  #isClose = true;
   /** How far the run's memory moved since the moment before, relative to itself. */
   movement = 0;
   nearLimit = false;
@@ -156,7 +158,7 @@ export class Sampler {
   tick(final = false): void {
     const { tree, clock, writeEvent, onGone } = this.#parts;
     const atMs = clock();
-    const detail = final || atMs - this.#lastDetailMs >= 450;
+    const detail = final || atMs - this.#lastDetailMs >= (this.#isClose ? 450 : 950);
     const discover = final || atMs - this.#lastDiscoverMs >= (atMs < 2000 ? 20 : 100);
     if (detail) this.#lastDetailMs = atMs;
     if (discover) this.#lastDiscoverMs = atMs;
@@ -339,6 +341,7 @@ export class Sampler {
       totalBytes: this.#parts.totalBytes,
       availableBytes: this.#availableBytes,
     });
+    this.#isClose = isWithinReach(this.rooms, growth);
     onSample({
       atMs,
       processes,
