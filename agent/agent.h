@@ -84,6 +84,8 @@ static inline uint32_t filter_index(uintptr_t address) {
 static inline uint8_t filter_tag(uintptr_t address) {
   return (uint8_t)(((uint64_t)(address >> (4 + FILTER_BITS)) * 0x9E3779B97F4A7C15ull >> 40) % (FILTER_MANY - 1) + 1);
 }
+void filter_add(uint64_t address);
+void filter_remove(uint64_t address);
 /* For good: an address that is in no table and still has to be looked at. */
 void filter_always(uintptr_t address);
 static inline bool maybe_sampled(const void *address) {
@@ -124,9 +126,26 @@ bool state_discard_if_dull(void);
 void state_fork_child(void);
 bool state_begin_child(void);
 uint32_t state_text(const char *bytes, size_t length); /* under the lock */
+/* The one lock of all tables; false: it could not be had, and nothing may be changed. */
+bool lock(void);
+void unlock(void);
 uint64_t monotonic_ns(void);
 bool read_statm(uint64_t *vm_bytes, uint64_t *rss_bytes, uint64_t *shared_bytes);
 extern struct coroner_tree *tree;
+
+/* objects.c */
+#define SMALL_REQUEST 512u /* larger ones go to malloc() themselves, where they are seen */
+#define OBJECTS_BYTES (2u << 20)
+extern uintptr_t objects_start; /* 0: none was taken yet */
+static inline bool is_object(const void *block) { return objects_start && (uintptr_t)block - objects_start < OBJECTS_BYTES; }
+void *objects_take(size_t bytes); /* NULL: none left */
+void objects_give(void *block);
+size_t objects_room(const void *block);
+void objects_hold(void (*hold)(uintptr_t));
+
+/* hooks.c: which block's release must come by, to know that it does; NULL: it has */
+extern void *awaited;
+void early_hold(void (*hold)(uintptr_t));
 
 /* native.c */
 void native_stack(struct caller_stack *out, uintptr_t caller, uintptr_t stack, bool deep);

@@ -27,6 +27,9 @@ static void *early_alloc(size_t bytes) {
   filter_always((uintptr_t)early + at + 16); /* free() and realloc() must take a second look */
   return early + at + 16;
 }
+COLD void early_hold(void (*hold)(uintptr_t)) {
+  for (size_t at = 16; at < early_used && at < sizeof early; at += 16) hold((uintptr_t)early + at);
+}
 static inline bool is_early(const void *block) { return (uintptr_t)block - (uintptr_t)early < sizeof early; }
 
 static void resolve(void);
@@ -147,10 +150,13 @@ EXPORT void *calloc(size_t count, size_t each) {
   return block;
 }
 
+void *awaited;
 static COLD void slow_free(void *block) {
   if (is_early(block)) return;
+  if (block == awaited) awaited = NULL;
   state_forget(block);
-  next_free(block);
+  if (is_object(block)) objects_give(block);
+  else next_free(block);
 }
 EXPORT void free(void *block) {
   if (UNLIKELY(maybe_sampled(block))) {
@@ -175,6 +181,15 @@ static COLD void *slow_realloc(void *old, size_t bytes, uintptr_t caller) {
     memcpy(&had, (char *)old - 16, sizeof had);
     void *moved = malloc(bytes);
     if (moved) memcpy(moved, old, had < bytes ? had : bytes);
+    return moved;
+  }
+  if (old == awaited) awaited = NULL;
+  if (is_object(old)) {
+    const size_t had = objects_room(old);
+    thread.countdown += (int64_t)bytes; /* malloc() counts it */
+    void *moved = bytes ? malloc(bytes) : NULL;
+    if (moved) memcpy(moved, old, had < bytes ? had : bytes);
+    if (moved || !bytes) slow_free(old);
     return moved;
   }
   bool due = thread.countdown < 0 && sample_due(bytes);

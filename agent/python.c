@@ -227,7 +227,6 @@ struct py_arena_allocator {
 };
 enum py_domain { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJ };
 
-#define SMALL_REQUEST 512u /* larger ones go to malloc() themselves, where they are seen */
 
 static void (*get_allocator)(int, struct py_allocator *);
 static void (*set_allocator)(int, const struct py_allocator *);
@@ -243,6 +242,34 @@ static bool raw_unchanged(void) {
   struct py_allocator now;
   get_allocator(DOMAIN_RAW, &now);
   return now.malloc == raw_next.malloc && now.free == raw_next.free;
+}
+
+/*
+ * Whether what Python frees and reallocates comes by our hooks: not where the executable brings an allocator of its own. Only then may
+ * it be given blocks that are not libc's.
+ */
+static bool own_blocks_come_back;
+static void see_whether_blocks_come_back(void) {
+  void *block = process_malloc(24);
+  if (!block) return;
+  filter_add((uintptr_t)block);
+  awaited = block;
+  void *grown = raw_next.realloc(raw_next.context, block, 32);
+  own_blocks_come_back = !awaited;
+  filter_remove((uintptr_t)block);
+  if (!grown) return;
+  filter_add((uintptr_t)grown);
+  awaited = grown;
+  raw_next.free(raw_next.context, grown);
+  own_blocks_come_back = own_blocks_come_back && !awaited;
+  filter_remove((uintptr_t)grown);
+  awaited = NULL;
+}
+
+/* For one that is sampled. Else from malloc(), whose free() and realloc() see all that pymalloc hands on to them. */
+static void *block_for_sample(size_t bytes) {
+  void *block = own_blocks_come_back ? objects_take(bytes) : NULL;
+  return block ? block : process_malloc(bytes ? bytes : 1);
 }
 
 /* --- free lists --- */
@@ -413,8 +440,8 @@ static inline void watch(void) {
 }
 
 /*
- * A sampled small block comes from malloc() instead of pymalloc, whose free() and realloc() see an address that is not
- * theirs and hand it on to free() and realloc(), which are hooked: so not one instruction is added to freeing.
+ * A sampled small block does not come from pymalloc, whose free() and realloc() see an address that is not theirs and hand
+ * it on to free() and realloc(), which are hooked: so not one instruction is added to freeing.
  */
 static COLD void *sampled_object(struct py_allocator *next, size_t bytes, bool zero) {
   if (thread.watching) {
@@ -428,7 +455,7 @@ static COLD void *sampled_object(struct py_allocator *next, size_t bytes, bool z
   }
   if (!due || !raw_unchanged()) return zero ? next->calloc(next->context, 1, bytes) : next->malloc(next->context, bytes);
   thread.inside = 1;
-  void *block = process_malloc(bytes ? bytes : 1);
+  void *block = block_for_sample(bytes);
   thread.inside = 0;
   if (!block) return zero ? next->calloc(next->context, 1, bytes) : next->malloc(next->context, bytes);
   /* What malloc() left in it must not be taken for an object. */
@@ -448,7 +475,7 @@ static COLD void *sampled_regrowth(struct py_allocator *next, void *old, size_t 
   void *grown = next->realloc(next->context, old, bytes);
   if (!due || !grown || !raw_unchanged() || maybe_sampled(grown)) return grown;
   thread.inside = 1;
-  void *block = process_malloc(bytes ? bytes : 1);
+  void *block = block_for_sample(bytes);
   if (block) {
     memcpy(block, grown, bytes);
     next->free(next->context, grown);
@@ -572,6 +599,7 @@ void python_start(bool want_stacks, bool want_objects) {
       struct py_arena_allocator arena = {arena_next.context, arena_alloc, arena_next.free};
       set_arena(&arena);
     }
+    see_whether_blocks_come_back();
     objects_wanted = true;
     static const char *const kept[] = {"PyList_Type", "PyDict_Type", "PyTuple_Type", "PyFloat_Type"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) watched_types[i] = dlsym(RTLD_DEFAULT, kept[i]);

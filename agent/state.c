@@ -69,17 +69,17 @@ static uint64_t realtime_ns(void) {
  * hand costs samples, not the program. A signal handler cannot meet its own thread's lock (`inside`).
  */
 static uint32_t lock_word;
-static bool lock(void) {
+bool lock(void) {
   for (uint32_t tries = 0; __atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE); tries++) {
     if (tries > 100000) {
-      __atomic_fetch_add(&file->header.lock_timeouts, 1, __ATOMIC_RELAXED);
+      if (file) __atomic_fetch_add(&file->header.lock_timeouts, 1, __ATOMIC_RELAXED);
       return false;
     }
     if (tries > 64) sched_yield();
   }
   return true;
 }
-static void unlock(void) { __atomic_store_n(&lock_word, 0, __ATOMIC_RELEASE); }
+void unlock(void) { __atomic_store_n(&lock_word, 0, __ATOMIC_RELEASE); }
 
 /* A vfork child or one made by a raw clone() shares the mapping but is another process: it writes nothing. */
 static bool is_own_process(void) { return (uint32_t)syscall(SYS_getpid) == own_pid; }
@@ -271,16 +271,20 @@ static void account(struct coroner_stack *stack, int64_t weight, bool exact, int
 
 /* How many addresses are in a bucket; a full one stays full. */
 static uint8_t filter_count[1u << FILTER_BITS];
+static void filter_count_once(uintptr_t address) {
+  if (filter_count[filter_index(address)] < 255) filter_count[filter_index(address)]++;
+}
+static void filter_count_always(uintptr_t address) { filter_count[filter_index(address)] = 255; }
 void filter_always(uintptr_t address) {
-  filter_count[filter_index(address)] = 255;
+  filter_count_always(address);
   filter[filter_index(address)] = FILTER_MANY;
 }
-static void filter_add(uint64_t address) {
+void filter_add(uint64_t address) {
   const uint32_t at = filter_index(address);
-  if (filter_count[at] < 255) filter_count[at]++;
+  filter_count_once(address);
   __atomic_store_n(&filter[at], filter[at] ? FILTER_MANY : filter_tag(address), __ATOMIC_RELAXED);
 }
-static void filter_remove(uint64_t address) {
+void filter_remove(uint64_t address) {
   const uint32_t at = filter_index(address);
   if (filter_count[at] < 255 && filter_count[at] && --filter_count[at] == 0) __atomic_store_n(&filter[at], 0, __ATOMIC_RELAXED);
 }
@@ -888,8 +892,11 @@ void state_fork_child(void) {
 }
 
 static void forget_everything(void) {
-  memset(filter, 0, sizeof filter);
+  /* What other threads free meanwhile must never find the bucket of a block empty that is not the allocator's. */
   memset(filter_count, 0, sizeof filter_count);
+  objects_hold(filter_count_once);
+  early_hold(filter_count_always);
+  for (uint32_t i = 0; i < sizeof filter; i++) __atomic_store_n(&filter[i], filter_count[i] ? FILTER_MANY : 0, __ATOMIC_RELAXED);
   memset(stack_index, 0, sizeof stack_index);
   memset(node_index, 0, sizeof node_index);
   memset(frame_index, 0, sizeof frame_index);

@@ -1,6 +1,6 @@
 /*
  * The tables and the sampler without the hooks, so that sanitizers (which have an allocator of their own) can watch:
- * cc -fsanitize=address,undefined state.c ../state.c ../sampling.c ../native.c ../python.c ../limit.c
+ * cc -fsanitize=address,undefined state.c ../state.c ../objects.c ../sampling.c ../native.c ../python.c ../limit.c
  */
 #include "../agent.h"
 
@@ -15,6 +15,8 @@
 
 void *(*next_malloc)(size_t) = malloc;
 void *(*next_calloc)(size_t, size_t) = calloc;
+void *awaited;
+void early_hold(void (*hold)(uintptr_t)) { (void)hold; }
 
 /* Less of everything under valgrind. */
 static long amount = 3000000;
@@ -93,6 +95,48 @@ static void shared_bucket(void) {
   state_note((void *)one, 2 << 20, KIND_HEAP, 0x1000, 0);
   assert(state_forget((void *)one));
   assert(maybe_sampled((void *)one));
+}
+
+/* The blocks of sampled objects: none twice, none lost, all held in the filter, sample or none. */
+static void sampled_objects(void) {
+  enum { MANY = 6000 };
+  static struct { unsigned char *block; size_t bytes; } taken[MANY];
+  for (int round = 0; round < 400000; round++) {
+    int i = (int)(next_random() % MANY);
+    if (taken[i].block) {
+      assert(is_object(taken[i].block) && maybe_sampled(taken[i].block));
+      assert(objects_room(taken[i].block) >= taken[i].bytes);
+      assert(taken[i].block[0] == (unsigned char)i && taken[i].block[taken[i].bytes - 1] == (unsigned char)i);
+      if (next_random() % 2) assert(state_forget(taken[i].block));
+      assert(maybe_sampled(taken[i].block));
+      objects_give(taken[i].block);
+      state_forget(taken[i].block);
+      taken[i].block = NULL;
+    } else if ((taken[i].block = objects_take(taken[i].bytes = next_random() % SMALL_REQUEST + 1))) {
+      assert((uintptr_t)taken[i].block % 16 == 0);
+      memset(taken[i].block, i, taken[i].bytes);
+      assert(state_note(taken[i].block, taken[i].bytes, KIND_OBJECT, 0x1000, 0));
+    }
+  }
+  for (int i = 0; i < MANY; i++)
+    if (taken[i].block) objects_give(taken[i].block), assert(state_forget(taken[i].block));
+  unsigned char *block = objects_take(64);
+  assert(block && maybe_sampled(block));
+  /* Given back twice: not handed out twice. */
+  objects_give(block);
+  objects_give(block);
+  assert(!maybe_sampled(block));
+  unsigned char *first = objects_take(64), *second = objects_take(64);
+  assert(first != second);
+  objects_give(first);
+  objects_give(second);
+  assert(!objects_take(SMALL_REQUEST + 1));
+  /* More than there is room for. */
+  static void *all[OBJECTS_BYTES / 512 + 1];
+  size_t count = 0;
+  while (count < sizeof all / sizeof *all && (all[count] = objects_take(512))) count++;
+  assert(count > 0 && count < sizeof all / sizeof *all);
+  while (count) objects_give(all[--count]);
 }
 
 static void ranges(void) {
@@ -196,6 +240,8 @@ static void threads(void) {
 static void forks(void) {
   state_note((void *)0x9000, 5 << 20, KIND_HEAP, 0x1000, 0);
   struct coroner_file *mine = file;
+  char *object = objects_take(100);
+  assert(object);
   pid_t child = fork();
   if (child == 0) {
     state_fork_child();
@@ -207,6 +253,11 @@ static void forks(void) {
     assert(file->header.forked_live_bytes == 5 << 20);
     assert(!state_forget((void *)0x9000));
     check_sums();
+    /* Its parent's objects are its own to free, and no allocator's. */
+    assert(maybe_sampled(object));
+    assert(!maybe_sampled(object + 16));
+    objects_give(object);
+    assert(!maybe_sampled(object));
     state_end(STATE_EXITED, 0);
     _exit(state_discard_if_dull() ? 0 : 1);
   }
@@ -214,6 +265,8 @@ static void forks(void) {
   waitpid(child, &status, 0);
   assert(status == 0);
   assert(file->header.live_bytes == 5 << 20);
+  assert(maybe_sampled(object));
+  objects_give(object);
   state_forget((void *)0x9000);
 }
 
@@ -232,6 +285,7 @@ int main(int argc, char **argv) {
   sampling_set_mean(512 << 10, true);
   tables();
   shared_bucket();
+  sampled_objects();
   ranges();
   reuse();
   texts();

@@ -43,6 +43,16 @@ describe.skipIf(reason)(`ground truth${reason ? ` (${reason})` : ''}`, () => {
     },
   );
 
+  test.each(found.map(([version, python]) => ({ version, python })))(
+    '$version: sampled objects are freed by threads, by forked children and at the end, and nothing is lost',
+    async ({ python }) => {
+      const { stdout, stderr, exitCode } = await underAgent([python, program('objects_apart.py')], {
+        sampleEveryBytes: 300,
+      });
+      expect({ stdout, stderr, exitCode }).toEqual({ stdout: 'ok\n', stderr: '', exitCode: 0 });
+    },
+  );
+
   test.each(
     found
       .filter(([version]) => version.startsWith('3.'))
