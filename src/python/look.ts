@@ -11,6 +11,7 @@ import { Memory, type ChunkPool, type MemorySource } from './memory.ts';
 import { accountFor } from './native.ts';
 import { quickHolders } from './quick.ts';
 import { findSmells } from './smells/index.ts';
+import { findsOf } from './smells/scan.ts';
 import { readThreads, toThread, type PythonThread } from './stacks.ts';
 
 /** A CPython whose memory is open for reading. */
@@ -306,7 +307,8 @@ function judgeHeap(
     return picture;
   }
   onRead?.();
-  const smells = isComplete && goOn() ? findSmells({ heap, found }) : [];
+  const smells =
+    isComplete && goOn() ? findSmells({ heap, found, finds: findsOf(heap, found) }) : [];
   const holders = found.holders.map((holder) => withPath(holder, estimates));
   picture = { ...picture, holders, smells };
   onStep?.('holders', picture);

@@ -115,8 +115,8 @@ test.skipIf(noValgrind)(
   () => {
     const agent = (name: string) => new URL(`../../agent/${name}`, import.meta.url).pathname;
     const program = join(folder, 'state');
-    const parts = ['test/state', 'state', 'objects', 'sampling', 'native', 'python', 'limit'].map((name) =>
-      agent(`${name}.c`),
+    const parts = ['test/state', 'state', 'objects', 'sampling', 'native', 'python', 'limit'].map(
+      (name) => agent(`${name}.c`),
     );
     expect(
       spawnSync('cc', [

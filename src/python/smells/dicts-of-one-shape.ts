@@ -1,7 +1,7 @@
 import type { Smell } from '../../model/report.ts';
 import { isPlausible } from '../memory.ts';
 import { kinds } from '../objects/types.ts';
-import { count, findsOf, sampleOf } from './scan.ts';
+import { count, sampleOf } from './scan.ts';
 import type { Scene, SmellRule } from './smell.ts';
 
 /** A container of dicts that all have the same keys: rows. Slots, tuples or columns hold the values without the tables. */
@@ -11,7 +11,7 @@ export const dictsOfOneShape: SmellRule = {
   find: (scene: Scene) => {
     const { describe } = scene.found;
     const { memory, python } = scene.heap.census;
-    return findsOf(scene).flatMap((find): readonly Smell[] => {
+    return scene.finds.flatMap((find): readonly Smell[] => {
       const { items, weight } = sampleOf(describe, find, 300);
       if (items.length < 100) return [];
       let shape: string | null = null;

@@ -1,6 +1,6 @@
 import type { Smell } from '../../model/report.ts';
 import { kinds } from '../objects/types.ts';
-import { count, findsOf, percentOf, sampleOf } from './scan.ts';
+import { count, percentOf, sampleOf } from './scan.ts';
 import type { Scene, SmellRule } from './smell.ts';
 
 const sampled = 1500;
@@ -15,7 +15,7 @@ export const equalStrings: SmellRule = {
     const { describe } = scene.found;
     const { python, memory } = scene.heap.census;
     const minor = python.minor;
-    return findsOf(scene).flatMap((find): readonly Smell[] => {
+    return scene.finds.flatMap((find): readonly Smell[] => {
       const { items, weight } = sampleOf(describe, find, sampled);
       const strings = new Map<number, number>();
       const take = (object: number) => {

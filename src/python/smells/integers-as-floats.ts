@@ -1,7 +1,6 @@
 import type { Smell } from '../../model/report.ts';
 import { readNdarray } from '../objects/numpy.ts';
 import { kinds } from '../objects/types.ts';
-import { findsOf } from './scan.ts';
 import type { Scene, SmellRule } from './smell.ts';
 
 const samples = 64;
@@ -13,7 +12,7 @@ export const integersAsFloats: SmellRule = {
   title: 'Wide numbers holding small integers',
   find: (scene: Scene) => {
     const { memory } = scene.heap.census;
-    return findsOf(scene).flatMap(({ holder, object, type }): readonly Smell[] => {
+    return scene.finds.flatMap(({ holder, object, type }): readonly Smell[] => {
       if (type.kind !== kinds.ndarray) return [];
       const array = readNdarray(memory, object);
       if (array.itemBytes !== 8 || (array.kind !== 'f' && array.kind !== 'i') || array.items < 4096)

@@ -1,7 +1,7 @@
 import type { Smell } from '../../model/report.ts';
 import { readNdarray } from '../objects/numpy.ts';
 import { kinds } from '../objects/types.ts';
-import { count, findsOf, sampleOf } from './scan.ts';
+import { count, sampleOf } from './scan.ts';
 import type { Scene, SmellRule } from './smell.ts';
 
 const minor12Overhead = 41;
@@ -13,7 +13,7 @@ export const objectColumns: SmellRule = {
   find: (scene: Scene) => {
     const { describe } = scene.found;
     const { memory } = scene.heap.census;
-    return findsOf(scene).flatMap((find): readonly Smell[] => {
+    return scene.finds.flatMap((find): readonly Smell[] => {
       if (find.type.kind !== kinds.ndarray || find.length < 1000) return [];
       if (readNdarray(memory, find.object).kind !== 'O') return [];
       const { items, weight } = sampleOf(describe, find, 400);

@@ -1,6 +1,6 @@
 import type { Smell } from '../../model/report.ts';
 import { kinds } from '../objects/types.ts';
-import { count, findsOf, sampleOf } from './scan.ts';
+import { count, sampleOf } from './scan.ts';
 import type { Scene, SmellRule } from './smell.ts';
 
 /** One huge list of small tuples (or lists): columns (array, numpy) hold the values without the objects. */
@@ -9,7 +9,7 @@ export const smallTuples: SmellRule = {
   title: 'A huge list of small tuples',
   find: (scene: Scene) => {
     const { describe } = scene.found;
-    return findsOf(scene).flatMap((find): readonly Smell[] => {
+    return scene.finds.flatMap((find): readonly Smell[] => {
       if (find.length < 10_000 || find.type.kind === kinds.ndarray) return [];
       const { items, weight } = sampleOf(describe, find, 300);
       if (items.length < 100) return [];

@@ -1,11 +1,25 @@
 import type { Smell } from '../../model/report.ts';
+import type { Bytes } from '../../model/units.ts';
 import type { Heap } from '../heap.ts';
 import type { Holders } from '../holders.ts';
+import type { TypeInfo } from '../objects/types.ts';
 
-/** What a smell looks at: the counted heap and its holders. */
+/** A large container or array that a holder leads to. */
+export interface Find {
+  /** Of the report: `rows`, `server.sessions`. */
+  readonly holder: string;
+  readonly object: number;
+  readonly type: TypeInfo;
+  /** Items; 0 where it has none. */
+  readonly length: number;
+  readonly retainedBytes: Bytes;
+}
+
+/** What a smell looks at: the counted heap, its holders, and what these lead to. */
 export interface Scene {
   readonly heap: Heap;
   readonly found: Holders;
+  readonly finds: readonly Find[];
 }
 
 /** One kind of waste. `find` reads sizes, types and counts, and compares values only with each other. */

@@ -1,6 +1,6 @@
 import type { Smell } from '../../model/report.ts';
 import { kinds } from '../objects/types.ts';
-import { count, findsOf, sampleOf } from './scan.ts';
+import { count, sampleOf } from './scan.ts';
 import type { Scene, SmellRule } from './smell.ts';
 
 const tinyBytes = 512;
@@ -11,7 +11,7 @@ export const tinyArrays: SmellRule = {
   title: 'Many tiny arrays',
   find: (scene: Scene) => {
     const { describe } = scene.found;
-    return findsOf(scene).flatMap((find): readonly Smell[] => {
+    return scene.finds.flatMap((find): readonly Smell[] => {
       if (find.type.kind === kinds.ndarray) return [];
       const { items, weight } = sampleOf(describe, find, 300);
       if (items.length < 100) return [];
