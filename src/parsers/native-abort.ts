@@ -674,6 +674,7 @@ const wordings: readonly Wording[] = [
   {
     by: 'ggml',
     needle: 'nsufficient memory (attempted to allocate',
+    raises: true,
     pattern: /[Ii]nsufficient memory \(attempted to allocate {1,6}[\d.]{1,12} MB\)/,
   },
   {
@@ -687,6 +688,7 @@ const wordings: readonly Wording[] = [
   {
     by: 'ggml',
     needle: 'failed to allocate CPU buffer',
+    raises: true,
     pattern: /failed to allocate CPU buffer of size \d{1,19}/,
   },
   {
@@ -708,6 +710,7 @@ const wordings: readonly Wording[] = [
   {
     by: 'ggml',
     needle: 'failed to allocate buffer of size',
+    raises: true,
     pattern:
       /ggml_(?:backend_cpu\w{0,60}|aligned_malloc|tallocr?\w{0,40}): failed to allocate buffer of size \d{1,19}/,
   },
