@@ -367,6 +367,7 @@ def all_subclasses(kind, found):
 
 if sys.argv[2] == 'words':
     # Names that stand in no Python source are made by C code; and what else the programs of these tests import.
+    import _ast  # 3.8 makes its types at the first compile()
     import json
     import random
 
