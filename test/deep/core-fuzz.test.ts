@@ -135,7 +135,7 @@ function mutate(seed: Uint8Array, random: () => number): Uint8Array {
   return bytes;
 }
 
-test(`${cases} damaged cores`, { timeout: 600_000 }, () => {
+test(`${cases} damaged cores`, { timeout: 3_600_000 }, () => {
   const seed = Number(process.env['CORONER_SEED'] ?? 20_260_131);
   const random = randomFrom(seed);
   let read = 0;
@@ -175,7 +175,7 @@ test(`${cases} damaged cores`, { timeout: 600_000 }, () => {
 const needs = coresHere();
 test.skipIf(needs !== null)(
   `1,000 damages of a real core, with its real libraries${needs === null ? '' : ` (${needs})`}`,
-  { timeout: 600_000 },
+  { timeout: 3_600_000 },
   async () => {
     const random = randomFrom(Number(process.env['CORONER_SEED'] ?? 7));
     const folder = mkdtempSync(join(tmpdir(), 'coroner-test-fuzz-'));
