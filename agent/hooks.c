@@ -186,8 +186,7 @@ static COLD void *slow_realloc(void *old, size_t bytes, uintptr_t caller) {
   if (old == awaited) awaited = NULL;
   if (is_object(old)) {
     const size_t had = objects_room(old);
-    thread.countdown += (int64_t)bytes; /* malloc() counts it */
-    void *moved = bytes ? malloc(bytes) : NULL;
+    void *moved = bytes ? slow_malloc(bytes, caller) : NULL;
     if (moved) memcpy(moved, old, had < bytes ? had : bytes);
     if (moved || !bytes) slow_free(old);
     return moved;

@@ -68,15 +68,19 @@ COLD void *objects_take(size_t bytes) {
 COLD void objects_give(void *block) {
   const uint32_t granule = granule_of(block);
   const uint64_t bit = 1ull << granule % 64;
-  if (!lock()) return; /* it stays out */
+  /* In a signal handler in the midst of the agent, or where the lock is not to be had, it stays out. */
+  if (thread.inside) return;
+  thread.inside = 1;
+  const bool locked = lock();
   /* What is not out was given back twice, or is no block. */
-  if (out[granule / 64] & bit) {
+  if (locked && (out[granule / 64] & bit)) {
     out[granule / 64] &= ~bit;
     filter_remove((uintptr_t)block);
     memcpy(block, &free_blocks[class_of(block)], sizeof(char *));
     free_blocks[class_of(block)] = block;
   }
-  unlock();
+  if (locked) unlock();
+  thread.inside = 0;
 }
 
 COLD size_t objects_room(const void *block) { return (class_of(block) + 1u) * GRANULE; }

@@ -227,7 +227,6 @@ struct py_arena_allocator {
 };
 enum py_domain { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJ };
 
-
 static void (*get_allocator)(int, struct py_allocator *);
 static void (*set_allocator)(int, const struct py_allocator *);
 static struct py_allocator raw_next, mem_next, obj_next;
