@@ -309,7 +309,8 @@ export class Memory {
   /** Gives its chunks back to the pool. Nothing is to be read through it afterwards but zeros. */
   release(): void {
     this.forget();
-    this.slots.fill(absent);
+    // Not a table of a chunk each: what a damaged core claims to have mapped makes it gigabytes.
+    this.blocks.fill(0);
     if (this.pool !== null) for (const words of this.words.slice(2)) this.pool.give(words);
     this.words.length = 2;
     this.octets.length = 2;
