@@ -85,11 +85,15 @@ function isEcho(
     last !== undefined &&
     first.resource === fact.resource &&
     userFrame(fact.stack) === undefined &&
-    (fact.requestBytes === undefined || fact.requestBytes === first.requestBytes) &&
+    (fact.requestBytes === undefined || isSameSize(fact.requestBytes, first.requestBytes)) &&
     (fact.pid === undefined || first.pid === undefined || fact.pid === first.pid) &&
     positionOf(fact) - positionOf(last) <= echoLines
   );
 }
+
+/** Programs round to three figures (`14.9 GiB`), and the layer above says the same size to the byte. */
+const isSameSize = (a: number, b: number | undefined): boolean =>
+  b !== undefined && Math.abs(a - b) <= Math.max(a, b) / 200;
 
 /** The limit of a process that the same text names, where it can be the one that refused. */
 export function statedRlimit(
