@@ -12,8 +12,8 @@ import {
 import { isAbsolute, join } from 'node:path';
 import type { Evidence } from '../model/evidence.ts';
 import type { SourceReport } from '../model/report.ts';
+import { agentEvidence } from '../parsers/agent-allocations.ts';
 import {
-  agentEvidence,
   agentFileId,
   glanceAtAgentFile,
   parseAgentFile,

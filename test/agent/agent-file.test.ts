@@ -9,9 +9,8 @@ import {
   allocationsOf,
   failureOf,
   limitOfFailure,
-  parseAgentFile,
-  type AgentFile,
-} from '../../src/parsers/agent-file.ts';
+} from '../../src/parsers/agent-allocations.ts';
+import { parseAgentFile, type AgentFile } from '../../src/parsers/agent-file.ts';
 import { cCompiler } from '../have.ts';
 import { syntheticAgentFile, type Synthetic } from './synthetic.ts';
 

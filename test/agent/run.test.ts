@@ -132,7 +132,7 @@ describe.skipIf(reason)(`coroner run with the agent${reason ? ` (${reason})` : '
     // The command goes on to its end by itself: 80 MiB.
     await sleep(4000);
     const { readAgentFiles } = await import('../../src/record/agent-evidence.ts');
-    const { allocationsOf } = await import('../../src/parsers/agent-file.ts');
+    const { allocationsOf } = await import('../../src/parsers/agent-allocations.ts');
     const { looks } = readAgentFiles(join(output, incident));
     const [top] = looks.flatMap(({ file }) => allocationsOf(file, 'peak'));
     expect(top).toMatchObject({ function: 'grow' });
