@@ -71,6 +71,7 @@ function inspect(name: string, options: Options): void {
         (paused?.heldUntil ?? Infinity) - performance.now(),
       ),
       stacksOnly: options.stacks === true,
+      moves: pid !== null && paused === null,
       onRead: () => {
         if (paused !== null && !paused.wasStopped)
           stoppedMs = Math.min(performance.now(), paused.heldUntil) - started;

@@ -5,7 +5,7 @@ import { coreSource, openCoreProcess } from './core-process.ts';
 import { findRuntime, type Runtime } from './find-runtime.ts';
 import { readHeap, type Heap } from './heap.ts';
 import { holdersOf } from './holders.ts';
-import { Interpreter } from './interpreter.ts';
+import { Interpreter, type Code } from './interpreter.ts';
 import { isRefusal, openProcess, type Refusal } from './live-process.ts';
 import { Memory, type ChunkPool, type MemorySource } from './memory.ts';
 import { accountFor } from './native.ts';
@@ -107,6 +107,8 @@ export interface LookOptions {
   /** Nothing of the process is needed to stand still any more. */
   readonly onRead?: () => void;
   readonly stacksOnly?: boolean;
+  /** The process runs on while it is read. */
+  readonly moves?: boolean;
   /** Estimates of the large values first: what counts where the time may not suffice for more. */
   readonly quick?: boolean;
   /** false: stacks and estimates are all that there is time for. */
@@ -131,7 +133,9 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
   const { budgetMs, onStep, onRead, pool } = options;
   const begun = performance.now();
   const deadline = begun + budgetMs;
-  const threads = threadsOf(target.python);
+  let threads = threadsOf(target.python);
+  if (options.moves === true || (performance.now() > deadline && source.kind === 'process'))
+    threads = whatStayed(target, threads);
   const notes = source.missing === undefined ? [] : [`${source.missing}: figures are lower bounds`];
   if (performance.now() > deadline && source.kind === 'process')
     notes.push(
@@ -216,6 +220,29 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
     counting.release();
   }
 }
+
+/**
+ * Of stacks that were read while the process ran: the calls up to the first whose code is not the same when it is read again. What is
+ * freed and used again meanwhile gives a code the name of one and the file of another.
+ */
+function whatStayed(
+  { memory, runtime }: Target,
+  threads: readonly PythonThread[],
+): readonly PythonThread[] {
+  memory.forget();
+  const again = new Interpreter(memory, runtime);
+  return threads.map((thread) => {
+    const end = thread.frames.findIndex(({ code }) => !isSameCode(code, again.code(code.address)));
+    return end < 0 ? thread : { ...thread, frames: thread.frames.slice(0, end) };
+  });
+}
+
+const isSameCode = (a: Code, b: Code | null): boolean =>
+  b !== null &&
+  a.name === b.name &&
+  a.file === b.file &&
+  a.firstLine === b.firstLine &&
+  Buffer.compare(a.lineTable, b.lineTable) === 0;
 
 /** Of stacks whose memory went away under the reader: the calls up to the first one that was not read. */
 function whatWasRead(threads: readonly PythonThread[]): readonly Thread[] {

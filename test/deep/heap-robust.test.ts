@@ -100,6 +100,7 @@ function lookAt(
     const picture = look(opened, {
       budgetMs: isLast ? 500 : 2000,
       stacksOnly: how === 'stacks',
+      moves: paused === null,
       onStep: (step) => {
         if (step !== 'holders') isStill &&= performance.now() < heldUntil;
       },
