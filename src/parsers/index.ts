@@ -11,7 +11,7 @@ import { kubernetesObjects } from './kubernetes-objects.ts';
 import { kubernetesText } from './kubernetes-text.ts';
 import { macos } from './macos.ts';
 import { memoryGuards } from './memory-guards.ts';
-import { metrics } from './metrics.ts';
+import { metrics } from './metrics/metrics.ts';
 import { nativeAbort } from './native-abort.ts';
 import { node } from './node.ts';
 import type { Parser } from './parser.ts';
