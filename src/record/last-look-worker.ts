@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -19,6 +10,17 @@ import { isRefusal, mayBePython } from '../python/live-process.ts';
 import { closeTarget, look, openTarget, smallChunks, versionText } from '../python/look.ts';
 import { ChunkPool } from '../python/memory.ts';
 import { pause, startGuard, type Guard } from '../python/pause.ts';
+import {
+  addressSpaceGauge,
+  cgroupGauge,
+  hostGauge,
+  isFilling,
+  isInside,
+  residentBytes,
+  type Gauge,
+  type WatchedLimit,
+  type WatchedProcess,
+} from './gauge.ts';
 
 /** From the recorder to the watcher. */
 export type LookOrder =
@@ -42,18 +44,6 @@ export type LookReply =
     }
   | { readonly what: 'ended' };
 
-interface WatchedProcess {
-  readonly pid: number;
-  readonly name: string;
-  readonly rssBytes: Bytes;
-  readonly addressSpaceBytes: Bytes | null;
-}
-interface WatchedLimit {
-  readonly folder: string;
-  readonly version: 1 | 2;
-  readonly limitBytes: Bytes;
-}
-
 /** Shares of the limit that are still free at which a look is due. */
 const levels = [0.3, 0.2, 0.13, 0.08, 0.05, 0.03, 0.02, 0.012, 0.007, 0.004, 0.002] as const;
 /** Below this share the process is all but dead: it may be held longer. */
@@ -64,7 +54,6 @@ const leastShare = 0.1;
 const keptLooks = 3;
 const keptFirst = 20;
 const keptLast = 80;
-const pageBytes = 4096;
 const falseAlarmMs = 10;
 /** At the limit the kernel may look for pages for half a minute before it kills: a look may not be much older than this. */
 const staleMs = 700;
@@ -82,27 +71,6 @@ interface Setup {
   readonly startedAt: Ms;
   /** No longer 0: an order to end waits. */
   readonly bell: Int32Array;
-}
-
-/** A limit with what is free below it, read afresh. */
-interface Gauge {
-  readonly id: string;
-  readonly limitBytes: Bytes;
-  readonly usedBytes: () => Bytes | null;
-  /** Memory that can be given back, e.g. page cache: read only near the limit. */
-  readonly reclaimableBytes: () => Bytes;
-  readonly pid: number | null;
-  readonly close: () => void;
-  /** Index of the next level. */
-  level: number;
-  lastUsedBytes: Bytes;
-  /** For the rate of growth: a reading some time ago. */
-  before?: { readonly usedBytes: Bytes; readonly at: Ms };
-  bytesPerMs?: number;
-  /** Past the last level it may live on, in reclaim: then it is looked at again after this time, seldomer and seldomer. */
-  again?: { readonly at: Ms; readonly afterMs: Ms };
-  /** It was page cache that filled it: not asked again before. */
-  quietUntil?: Ms;
 }
 
 function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
@@ -166,17 +134,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     for (const process of all)
       if (process.addressSpaceBytes !== null)
         keep(`as:${process.pid}`, process.addressSpaceBytes, () => addressSpaceGauge(process));
-    keep('host', totalmem(), () => ({
-      id: 'host',
-      limitBytes: totalmem(),
-      usedBytes: () => (hostAvailableBytes === null ? null : totalmem() - hostAvailableBytes),
-      reclaimableBytes: () => 0,
-      pid: null,
-      close: () => {},
-      // A host is short of memory later than at 30 %.
-      level: 2,
-      lastUsedBytes: 0,
-    }));
+    keep('host', totalmem(), () => hostGauge(() => hostAvailableBytes));
     for (const [id, gauge] of gauges)
       if (!alive.has(id)) {
         gauge.close();
@@ -481,101 +439,6 @@ function chunksFor(gauge: Gauge): number {
  */
 const tooTight = (gauge: Gauge, neededFreeBytes: Bytes): boolean =>
   gauge.limitBytes - (gauge.usedBytes() ?? 0) < neededFreeBytes && isInside(gauge);
-
-/** More than a third of it is used. */
-const isFilling = (gauge: Gauge): boolean => (gauge.usedBytes() ?? 0) > gauge.limitBytes / 3;
-
-/** Whether the limit is a cgroup's in which coroner itself lives. */
-const isInside = ({ id, pid }: Gauge): boolean => id !== 'host' && pid === null && isWithin(id);
-
-/** Whether this very process is in the cgroup. */
-function isWithin(folder: string): boolean {
-  try {
-    return readFileSync('/proc/self/cgroup', 'utf8')
-      .split('\n')
-      .some((line) => {
-        const path = line.split(':').slice(2).join(':');
-        return path.length > 1 && `${path}/`.includes(`/${folder.split('/').at(-1)!}/`);
-      });
-  } catch {
-    return true;
-  }
-}
-
-const buffer = Buffer.alloc(4096);
-function readNumber(descriptor: number): Bytes | null {
-  try {
-    const length = readSync(descriptor, buffer, 0, 64, 0);
-    const value = Number.parseInt(buffer.toString('latin1', 0, length), 10);
-    return Number.isFinite(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-function cgroupGauge({ folder, version, limitBytes }: WatchedLimit): Gauge | null {
-  let descriptor: number;
-  try {
-    descriptor = openSync(
-      `${folder}/${version === 2 ? 'memory.current' : 'memory.usage_in_bytes'}`,
-      'r',
-    );
-  } catch {
-    return null;
-  }
-  const prefix = version === 2 ? '' : 'total_';
-  return {
-    id: folder,
-    limitBytes,
-    pid: null,
-    level: 0,
-    lastUsedBytes: 0,
-    usedBytes: () => readNumber(descriptor),
-    reclaimableBytes: () => {
-      // File pages go before anything is killed.
-      try {
-        const text = readFileSync(`${folder}/memory.stat`, 'latin1');
-        const of = (name: string) =>
-          Number(new RegExp(`^${prefix}${name} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
-        return of('inactive_file') + of('active_file');
-      } catch {
-        return 0;
-      }
-    },
-    close: () => closeSync(descriptor),
-  };
-}
-
-function addressSpaceGauge({ pid, addressSpaceBytes }: WatchedProcess): Gauge | null {
-  let descriptor: number;
-  try {
-    descriptor = openSync(`/proc/${pid}/statm`, 'r');
-  } catch {
-    return null;
-  }
-  return {
-    id: `as:${pid}`,
-    limitBytes: addressSpaceBytes!,
-    pid,
-    level: 0,
-    lastUsedBytes: 0,
-    usedBytes: () => {
-      const pages = readNumber(descriptor);
-      return pages === null ? null : pages * pageBytes;
-    },
-    reclaimableBytes: () => 0,
-    close: () => closeSync(descriptor),
-  };
-}
-
-function residentBytes(pid: number): Bytes | null {
-  try {
-    const pages = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);
-    return Number.isFinite(pages) ? pages * pageBytes : null;
-  } catch {
-    return null;
-  }
-}
 
 /** Only the last looks of a process count, and of a run with thousands of deaths those into the first processes and the last ones. */
 function dropOldLooks(folder: string, pid: number): void {
