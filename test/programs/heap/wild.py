@@ -370,6 +370,7 @@ if sys.argv[2] == 'words':
     import _ast  # 3.8 makes its types at the first compile()
     import json
     import random
+    import traceback  # 3.13 prints an exception that nobody caught with it
 
     print('symtable entry')
     for kind in all_subclasses(object, set()):
