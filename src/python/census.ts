@@ -61,16 +61,17 @@ export class Census {
   invalidReferences = 0;
   isComplete = true;
   listsBeingSorted = 0;
-  /** Nothing is collapsed and references are counted: for telling garbage from what C code holds. */
-  countsReferences = false;
   /** Called for each object, for tests that compare with what the process itself sees. */
   trace: ((address: number, type: TypeInfo, bytes: Bytes) => void) | null = null;
-  readonly referenceCounts = new Map<number, number>();
-  private readonly deadline: Ms;
-  private readonly softNodes: number;
-  private readonly maxNodes: number;
+  readonly deadline: Ms;
+  private softNodes: number;
+  private maxNodes: number;
+  /** Of a probe: told of every reference to an object that was visited before. */
+  private onKnown: ((address: number) => void) | null = null;
+  /** Of a probe: bits that are another count's. */
+  private borrowed: readonly (Uint32Array | null)[] | null = null;
   private readonly hasWideCounts: boolean;
-  private readonly bits: (Uint32Array | null)[];
+  private bits: (Uint32Array | null)[];
   private readonly bitSegments: Uint32Array<ArrayBuffer>[] = [];
   private bitsUsed = 0;
   /** One bit a page: memory out of line, and objects that are longer than a page. */
@@ -247,17 +248,30 @@ export class Census {
     return this.isVisited(address) ? 0 : this.root(address, owner);
   }
 
-  /** An object of the collector's lists: a node without a holder. 0: already known, or none. */
-  seed(address: number): number {
-    const known = this.graph.find(address);
-    if (known !== 0) return known;
-    if (this.isVisited(address)) return 0;
-    const type = this.types.of(address);
-    if (type === null || !this.isAlive(address)) return 0;
-    this.markVisited(address);
-    const node = this.graph.node(address, type.index, 0);
-    this.push(address | 0, (address / 4_294_967_296) | 0, node);
-    return node;
+  /**
+   * A count of its own over the same memory: follows nothing that was visited here, makes no nodes, and tells of every reference to
+   * what was visited before, here or there.
+   */
+  probe(onKnown: (address: number) => void): Census {
+    const { deadline, maxWaiting, bits } = this;
+    const probe = new Census(this.python, { deadline, maxWaiting, softNodes: 0, maxNodes: 0 });
+    probe.onKnown = onKnown;
+    probe.borrowed = bits;
+    probe.bits = [...bits];
+    return probe;
+  }
+
+  /** From here on everything is counted into the nodes that are there. */
+  endNodes(): void {
+    this.softNodes = 0;
+    this.maxNodes = 0;
+  }
+
+  /** Follows what an object refers to, whether it was visited before or not. false: it is none. */
+  follow(address: number, owner: number): boolean {
+    if (this.types.of(address) === null || !this.isAlive(address)) return false;
+    this.push(address | 0, (address / 4_294_967_296) | 0, owner);
+    return true;
   }
 
   isAlive(address: number): boolean {
@@ -380,11 +394,19 @@ export class Census {
     this.stackOwner[at] = owner;
   }
 
-  private markVisited(address: number): void {
-    const dense = this.memory.denseChunk(address);
-    const bits = (this.bits[dense] ??= this.newBits());
+  markVisited(address: number): void {
+    const bits = this.ownBits(this.memory.denseChunk(address));
     const bit = (address % chunkBytes) >>> 3;
     bits[bit >>> 5]! |= 1 << (bit & 31);
+  }
+
+  private ownBits(dense: number): Uint32Array {
+    const bits = this.bits[dense]!;
+    if (bits !== null && bits !== this.borrowed?.[dense]) return bits;
+    const own = this.newBits();
+    if (bits !== null) own.set(bits);
+    this.bits[dense] = own;
+    return own;
   }
 
   /** A bit for each aligned word of a chunk: 64 of them are carved out of a chunk of the pool. */
@@ -424,11 +446,13 @@ export class Census {
     let bits = this.bits[dense]!;
     const mask = 1 << (bit & 31);
     if (bits !== null && (bits[bit >>> 5]! & mask) !== 0) {
-      const node = this.graph.find(high * 4_294_967_296 + (low >>> 0));
-      if (node !== 0) {
-        this.graph.edge(owner, node);
-        if (this.countsReferences) this.countReference(node);
+      const address = high * 4_294_967_296 + (low >>> 0);
+      if (this.onKnown !== null) {
+        this.onKnown(address);
+        return;
       }
+      const node = this.graph.find(address);
+      if (node !== 0) this.graph.edge(owner, node);
       return;
     }
     const slot = memory.slots[dense]!;
@@ -448,13 +472,10 @@ export class Census {
       this.invalidReferences += 1;
       return;
     }
-    if (bits === null) {
-      bits = this.newBits();
-      this.bits[dense] = bits;
-    }
+    if (bits === null || this.borrowed !== null) bits = this.ownBits(dense);
     bits[bit >>> 5]! |= mask;
     const { graph } = this;
-    const isSole = references === 1 && !this.countsReferences;
+    const isSole = references === 1;
     if (type.isAtomic) {
       let size = this.atomicSize(low, high, type);
       if (size >= largeBytes && !this.fits(high * 4_294_967_296 + (low >>> 0), size))
@@ -476,7 +497,6 @@ export class Census {
         if (size >= largeBytes) this.buffers.push(address, size);
         holder = graph.node(address, type.index, owner);
         graph.edge(owner, holder);
-        if (this.countsReferences) this.countReference(holder);
       }
       graph.bytes[holder]! += size;
       graph.objects[holder]! += 1;
@@ -492,7 +512,6 @@ export class Census {
     if (!isCollapsed && graph.count < this.maxNodes) {
       holder = graph.node(high * 4_294_967_296 + (low >>> 0), type.index, owner);
       graph.edge(owner, holder);
-      if (this.countsReferences) this.countReference(holder);
     }
     this.push(low, high, holder);
   }
@@ -507,10 +526,6 @@ export class Census {
       'some sizes made no sense (objects in the middle of a change) and were left out',
     );
     return type.basicBytes;
-  }
-
-  private countReference(node: number): void {
-    this.referenceCounts.set(node, (this.referenceCounts.get(node) ?? 0) + 1);
   }
 
   /** The type at (high, low), read where it is seen for the first time. null: no type. */

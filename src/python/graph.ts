@@ -18,8 +18,6 @@ export class Graph {
   edgeCount = 0;
   edgeFrom = new Uint32Array(1 << 15);
   edgeTo = new Uint32Array(1 << 15);
-  /** Edges that only count where nothing else leads to their target: from, to, from, to, … */
-  readonly lateEdges: number[] = [];
   private table = new Int32Array(1 << 15);
 
   node(address: number, type: number, parent: number): number {

@@ -2,6 +2,7 @@ import type { HolderScope } from '../model/report.ts';
 import type { Bytes } from '../model/units.ts';
 import { Census, collapsing, type CensusOptions } from './census.ts';
 import type { Interpreter } from './interpreter.ts';
+import { linkReader } from './links.ts';
 import { isPlausible, type Region } from './memory.ts';
 import type { Frame, PythonThread } from './stacks.ts';
 
@@ -20,9 +21,15 @@ export interface Heap {
   readonly census: Census;
   readonly names: readonly RootName[];
   /** Nodes that stand for a group without a name. */
-  readonly groups: { readonly heldByC: number; readonly garbage: number };
-  /** Objects in the collector's lists. */
-  readonly collectedObjects: number;
+  readonly groups: Groups;
+}
+
+/** Nodes; 0: there is none. */
+interface Groups {
+  readonly heldByC: number;
+  readonly garbage: number;
+  /** There was no time to tell the two apart. */
+  readonly undecided: number;
 }
 
 /** Name of the values on a frame's evaluation stack, which have none in the program. */
@@ -88,16 +95,10 @@ export function readHeap(
     }
   const stacks = nativeStacks(python, threads);
   for (const thread of threads) nativeStack(census, thread, stacks, nameOf);
-  const groups = { heldByC: 0, garbage: 0 };
-  let collectedObjects = 0;
-  if (census.isComplete) {
-    const heldByC = census.graph.node(0, -1, 0);
-    const garbage = census.graph.node(0, -1, 0);
-    groups.heldByC = heldByC;
-    groups.garbage = garbage;
-    collectedObjects = collectorLists(python, census, heldByC, garbage);
-  }
-  return { census, names, groups, collectedObjects };
+  const groups = census.isComplete
+    ? collectorLists(python, census)
+    : { heldByC: 0, garbage: 0, undecided: 0 };
+  return { census, names, groups };
 }
 
 type Named = (node: number, name: string, scope: HolderScope) => void;
@@ -244,27 +245,71 @@ function visitBlock(census: Census, address: number, bytes: Bytes): number {
   return group;
 }
 
-const maxListed = 400_000_000;
-/** More left-overs than this are not told apart into garbage and held by C. */
-const maxSorted = 300_000;
-
 /** What only the collector knows: cycles that wait for it, and what C code holds. */
-function collectorLists(
+function collectorLists(python: Interpreter, census: Census): Groups {
+  const { graph, memory } = census;
+  const group = () => {
+    const node = graph.node(0, -1, 0);
+    graph.edge(0, node);
+    return node;
+  };
+  const [heldByC, garbage, undecided] = [group(), group(), group()];
+  const { objects, areAll } = onlyInLists(python, census);
+  const inside = areAll ? referencesAmong(census, objects) : null;
+  const references = (object: number) =>
+    python.minor >= 12 ? memory.u32(object) : memory.word(object);
+  if (inside !== null)
+    for (const [i, object] of objects.entries()) {
+      if (!census.isComplete || ((i & 1023) === 0 && census.checkTime())) break;
+      if (references(object) <= inside[i]!) continue;
+      if (graph.count < maxRoots) census.lateRoot(object, heldByC);
+      else census.visit(object, heldByC);
+      census.run();
+    }
+  // These have no names: the sum is enough, whatever there is of it.
+  census.endNodes();
+  for (const [i, object] of objects.entries()) {
+    if (!census.isComplete) break;
+    census.visit(object, inside === null ? undecided : garbage);
+    if (i % atOnce === atOnce - 1) census.run();
+  }
+  census.run();
+  return { heldByC, garbage, undecided };
+}
+
+const maxListed = 400_000_000;
+/** What they refer to lies anywhere: each time the rest is visited, most of the heap is read. */
+const atOnce = 1 << 16;
+/** With more nodes than this, an object that C code holds gets one only where another one refers to it. */
+const maxRoots = 500_000;
+/** 12 bytes each are kept of them. */
+const maxLeft = 12_000_000;
+
+/**
+ * What is in the collector's lists and nothing named leads to, in the order of addresses: as much of it as was found in a third of the
+ * time that is left.
+ */
+function onlyInLists(
   python: Interpreter,
   census: Census,
-  heldByC: number,
-  garbage: number,
-): number {
-  const { memory, layout, minor } = python;
+): { readonly objects: Float64Array; readonly areAll: boolean } {
+  const { memory, layout } = python;
   const { headSize } = layout.gc;
-  const unseen: number[] = [];
+  const now = performance.now();
+  const end = now + (census.deadline - now) / 3;
+  const nextOf = linkReader(memory);
+  const listed = census.probe(() => {});
+  let objects = new Float64Array(1024);
+  let length = 0;
   let count = 0;
+  let areAll = true;
   for (const head of python.collectorHeads()) {
     let at = memory.word(head);
-    // In a broken list the links may go round without coming back to the head: seen by comparing with a link on the way (Brent).
+    // In the middle of a collection, or broken, links may go round without coming back to the head: seen by what was listed before, and
+    // among what has a name by comparing with a link on the way (Brent).
     let mark = 0;
     let markAgain = 64;
-    while (isPlausible(at - (at % 4)) && census.isComplete && count < maxListed) {
+    while (areAll && isPlausible(at - (at % 4))) {
       // The two low bits of a link are flags of the collector.
       at -= at % 4;
       if (at === head || at === mark) break;
@@ -274,30 +319,52 @@ function collectorLists(
         markAgain = count;
       }
       const object = at + headSize;
-      if (!census.isVisited(object) && unseen.length < maxSorted * 4) unseen.push(object);
-      at = memory.word(at);
-      if ((count & 8191) === 0 && census.checkTime()) break;
+      if (!census.isVisited(object)) {
+        if (listed.isVisited(object)) break;
+        listed.markVisited(object);
+        if (length === objects.length) {
+          const longer = new Float64Array(length * 2);
+          longer.set(objects);
+          objects = longer;
+        }
+        objects[length++] = object;
+      }
+      at = nextOf(at);
+      if (
+        count === maxListed ||
+        length === maxLeft ||
+        ((count & 511) === 0 && performance.now() > end)
+      )
+        areAll = false;
     }
   }
-  const { graph } = census;
-  graph.edge(0, heldByC);
-  graph.edge(0, garbage);
-  const isSorted = unseen.length <= maxSorted;
-  census.countsReferences = isSorted;
-  const nodes: number[] = [];
-  for (const object of unseen) {
-    // Seeds get no edge yet: who holds them is what we want to know.
-    const node = census.seed(object);
-    if (node !== 0) nodes.push(node);
+  listed.release();
+  return { objects: objects.subarray(0, length).sort(), areAll };
+}
+
+/** How many references to each of these objects come from one of them, or from what only they lead to. null: the time was over. */
+function referencesAmong(census: Census, objects: Float64Array): Uint32Array | null {
+  const inside = new Uint32Array(objects.length);
+  const probe = census.probe((address) => {
+    let low = 0;
+    let high = objects.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const object = objects[middle]!;
+      if (object === address) {
+        inside[middle]! += 1;
+        return;
+      }
+      if (object < address) low = middle + 1;
+      else high = middle - 1;
+    }
+  });
+  for (const object of objects) probe.markVisited(object);
+  for (let i = 0; i < objects.length && probe.isComplete; i++) {
+    probe.follow(objects[i]!, 0);
+    if (i % atOnce === atOnce - 1) probe.run();
   }
-  census.run();
-  census.countsReferences = false;
-  for (const node of nodes) {
-    const references =
-      minor >= 12 ? memory.u32(graph.address[node]!) : memory.word(graph.address[node]!);
-    const inside = census.referenceCounts.get(node) ?? 0;
-    if (!isSorted || references > inside) graph.edge(heldByC, node);
-  }
-  for (const node of nodes) graph.lateEdges.push(garbage, node);
-  return count;
+  probe.run();
+  probe.release();
+  return probe.isComplete ? inside : null;
 }

@@ -53,7 +53,6 @@ const mostLeads = 6;
 export function holdersOf(heap: Heap, limit = 60): Holders {
   const { census } = heap;
   const { graph, types } = census;
-  settleLateEdges(heap);
   const dominators = dominatorsOf(graph);
   const { dominator, retained, order } = dominators;
   const describe = describer(census);
@@ -448,14 +447,16 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
           },
         });
     };
-    const { heldByC, garbage } = heap.groups;
+    const { heldByC, garbage, undecided } = heap.groups;
     if (garbage !== 0)
       add('(garbage cycles, not collected yet)', 'unknown', 'objects', residual[garbage]!, 0);
+    if (undecided !== 0)
+      add('(garbage cycles, or held by C code)', 'unknown', 'objects', residual[undecided]!, 0);
     let imported = 0;
     let other = 0;
     for (const node of order) {
       if (node === 0 || under[node] !== 0 || dominator[node] !== 0) continue;
-      if (node === heldByC || node === garbage) continue;
+      if (node === heldByC || node === garbage || node === undecided) continue;
       const bytes = residual[node]!;
       if (bytes <= 0) continue;
       if (bytes >= Math.max(least, total * 0.02) && graph.address[node] !== 0) {
@@ -599,44 +600,6 @@ function nameGlobals(
 function moduleFile({ census }: Heap, dict: number): string {
   const value = census.python.dictValue(dict, '__file__');
   return census.python.typeName(value) === 'str' ? census.python.string(value, 4096) : '';
-}
-
-/** Edges that count only where nothing else leads to their target. */
-function settleLateEdges({ census: { graph } }: Heap): void {
-  if (graph.lateEdges.length === 0) return;
-  const isReached = reachedFrom(graph.count, graph.edgeCount, graph.edgeFrom, graph.edgeTo);
-  for (let i = 0; i < graph.lateEdges.length; i += 2) {
-    const target = graph.lateEdges[i + 1]!;
-    if (!isReached(target)) graph.edge(graph.lateEdges[i]!, target);
-  }
-  graph.lateEdges.length = 0;
-}
-
-function reachedFrom(
-  size: number,
-  edgeCount: number,
-  from: Uint32Array,
-  to: Uint32Array,
-): (node: number) => boolean {
-  const head = new Int32Array(size).fill(-1);
-  const next = new Int32Array(edgeCount);
-  for (let i = 0; i < edgeCount; i++) {
-    next[i] = head[from[i]!]!;
-    head[from[i]!] = i;
-  }
-  const seen = new Uint8Array(size);
-  const stack = [0];
-  seen[0] = 1;
-  while (stack.length > 0) {
-    const node = stack.pop()!;
-    for (let edge = head[node]!; edge !== -1; edge = next[edge]!) {
-      const target = to[edge]!;
-      if (seen[target] === 1) continue;
-      seen[target] = 1;
-      stack.push(target);
-    }
-  }
-  return (node) => seen[node] === 1;
 }
 
 export const isStackName = (name: string): boolean => name === stackName;

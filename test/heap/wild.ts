@@ -78,7 +78,7 @@ function linesOf(file: string): readonly string[] {
 /** What a text of the programs begins with that is data. */
 const dataWord = 'zqx';
 const ourGroups =
-  /^\((?:iterator|being built|being sorted|thread locals|exception being raised|garbage cycles, not collected yet|imported modules: code, classes, texts|held by C code only|no name)\)$/;
+  /^\((?:iterator|being built|being sorted|thread locals|exception being raised|garbage cycles, not collected yet|garbage cycles, or held by C code|imported modules: code, classes, texts|held by C code only|no name)\)$/;
 
 export interface Judged {
   readonly picture: MemoryPicture;
