@@ -118,3 +118,13 @@ test('it was not memory: nothing is added or taken away', () => {
   const { remedies } = withFittingRemedies({ ...incident, memory, outOfMemory: false });
   expect(remedies).toEqual(incident.remedies);
 });
+
+test('cycles that wait for the collector are not "held in" anything: it is to run', () => {
+  const name = '(garbage cycles, not collected yet)';
+  const remedies = remediesWith({ holders: [{ ...holder(name), name, scope: 'unknown' }] });
+  const titles = remedies.map(({ title }) => title);
+  expect(titles).toContain('Let the garbage collector run, or make no cycles');
+  expect(remedies.find(({ title }) => title.startsWith('Let the'))!.detail).toMatch(
+    /gc\.collect\(\)/,
+  );
+});

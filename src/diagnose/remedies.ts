@@ -77,7 +77,9 @@ function lineRemedy(memory: MemoryPicture, least: number): readonly Remedy[] {
       title:
         heavyHolder === undefined
           ? `Hold less of what ${placeOf(heavyLine)} allocates`
-          : `Hold less in ${nameOf(heavyHolder)}`,
+          : isGarbage(heavyHolder)
+            ? 'Let the garbage collector run, or make no cycles'
+            : `Hold less in ${nameOf(heavyHolder)}`,
       detail: [hint, ...facts].filter((part) => part !== '').join(' '),
       command: null,
     },
@@ -97,6 +99,9 @@ const placeOf = (place: Pick<Allocation, 'file' | 'line' | 'function'> | undefin
 
 const nameOf = ({ name, scope, function: where }: Holder): string =>
   where !== null && scope !== 'global' ? `${name} of ${where}()` : name;
+
+/** Of objects that refer to each other and that nothing else refers to. */
+const isGarbage = ({ name }: Holder): boolean => name.startsWith('(garbage cycles');
 
 interface Hint {
   /** Source text of the line. */
@@ -203,6 +208,8 @@ const hints: readonly Hint[] = [
 ];
 
 function hintFor(line: Allocation | undefined, holder: Holder | undefined): string {
+  if (holder !== undefined && isGarbage(holder))
+    return 'Nothing refers to them but themselves, and only the collector frees them: is it switched off (gc.disable(), gc.freeze()), or is its threshold high? gc.collect() frees them now; a weakref in place of one of the links makes no cycle.';
   const text = line?.text ?? '';
   // The class often says what its attribute does not: `self.pages` of PageCache.get().
   const ofClass =

@@ -4,6 +4,7 @@ import type { Reason } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { defineRule, reason, type RuleContext } from './define-rule.ts';
 import {
+  echoedBy,
   isSame,
   kernelLogRead,
   levelsOf,
@@ -26,7 +27,9 @@ export const countedKill = defineRule({
   uses: ['cgroup-counters', 'host-counters', 'kernel-oom-kill'],
   judge: (facts, context) => {
     const findings: Finding[] = [];
-    const killed = facts['process-exit'].filter(({ signal }) => signal === 'SIGKILL');
+    const killed = facts['process-exit'].filter(
+      (exit) => exit.signal === 'SIGKILL' && echoedBy(exit, facts['process-exit']) === undefined,
+    );
     for (const exit of killed) {
       // Where the kernel log names it, the counters bear it out, and know the limit that a kill without its report lacks.
       const named = facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit));
@@ -106,7 +109,9 @@ function unseen(
   if (kernelLogRead(context) || facts['kernel-oom-kill'].length > 0) return [];
   return facts['cgroup-counters'].flatMap((own): readonly Finding[] => {
     const here = facts['process-exit'].filter(({ cgroup }) => cgroup === own.path);
-    const seen = here.filter(({ signal }) => signal === 'SIGKILL').length;
+    const seen = here.filter(
+      (exit) => exit.signal === 'SIGKILL' && echoedBy(exit, facts['process-exit']) === undefined,
+    ).length;
     const [exit, next] = here
       .filter(({ signal, exitCode }) => signal === null && exitCode === null)
       .toSorted((a, b) => (b.peakRssBytes ?? 0) - (a.peakRssBytes ?? 0));

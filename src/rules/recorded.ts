@@ -76,6 +76,28 @@ export const victimOf = (exit: ProcessExit): ProcessRole => ({
 export const nameOf = ({ name, pid }: { readonly name: string; readonly pid: number }): string =>
   `${name} (pid ${pid})`;
 
+/** Within this time of the end of its command a wrapper has ended itself. */
+const echoMs = 1000;
+
+/**
+ * `timeout` and `sudo` end themselves with the signal that ended their command: the process that went with its parent in one moment, was
+ * not seen to end otherwise, and was larger by far. undefined: it died for itself.
+ */
+export function echoedBy(
+  exit: ProcessExit,
+  exits: readonly ProcessExit[],
+): ProcessExit | undefined {
+  const at = Date.parse(exit.when?.wall ?? '');
+  return exits.find(
+    (child) =>
+      child.parent?.pid === exit.pid &&
+      child.exitCode === null &&
+      (child.signal === null || child.signal === exit.signal) &&
+      !(Math.abs(at - Date.parse(child.when?.wall ?? '')) > echoMs) &&
+      (child.peakRssBytes ?? 0) > 8 * (exit.peakRssBytes ?? Number.POSITIVE_INFINITY),
+  );
+}
+
 /** Whether the kernel log was read over the whole run: only then does its silence mean something. */
 export const kernelLogRead = ({ sources }: RuleContext): boolean =>
   sources.some(({ id, status }) => id === 'kernel-log' && status === 'read');

@@ -10,6 +10,7 @@ import type { Reason, RuledOut, Unknown } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { defineRule, reason, type RuleContext } from './define-rule.ts';
 import {
+  echoedBy,
   isSame,
   kernelLogRead,
   levelsOf,
@@ -45,6 +46,12 @@ export const unwitnessedKill = defineRule({
       if (!bySignal && !byShell) return [];
       if (facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit))) return [];
       if (facts['killer-record'].some(({ victim }) => isSame(victim?.pid, exit))) return [];
+      const echoed = echoedBy(exit, facts['process-exit']);
+      if (
+        echoed !== undefined &&
+        facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, echoed))
+      )
+        return [];
       // Programs kill their helpers every day: worth a word only where the command itself did not end well.
       const command = facts['process-exit'].find(({ role }) => role === 'command');
       if (exit.role === 'descendant' && (command?.exitCode === 0 || command?.signal === 'SIGKILL'))

@@ -48,6 +48,8 @@ export const judge = (
   const right = expected.cause.includes(said.cause);
   if (right && incident) {
     const { limit, request, confidence, variant, stack } = incident;
+    if (expected.incidents !== undefined && incidents.length !== expected.incidents)
+      faults.push(`${incidents.length} incidents, not ${expected.incidents}`);
     if (expected.limitOwner && limit?.owner !== expected.limitOwner)
       faults.push(`limit owner ${limit?.owner ?? 'not said'}, not ${expected.limitOwner}`);
     if (expected.limitBytes !== undefined && limit?.bytes !== expected.limitBytes)

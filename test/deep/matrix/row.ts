@@ -18,6 +18,8 @@ export interface Expected {
   readonly atMost?: Confidence;
   /** What the failed allocation asked for, give or take a page. */
   readonly requestBytes?: number;
+  /** So many incidents of ours, not one more. */
+  readonly incidents?: number;
   /** Function of the innermost frame that must stand somewhere in the stack. */
   readonly inFunction?: string;
 }

@@ -126,6 +126,15 @@ const assassinations: readonly Row[] = [
     live: killedByCgroup(),
   },
   {
+    id: 'cgroup-timeout-echoes',
+    what: 'K2: timeout ends itself with the signal that killed its command: one death, not two',
+    needs: [cgroup],
+    cgroups: [{ limitBytes: 80 * MiB, swapBytes: 0 }],
+    command: (place) => ['timeout', '60', place.python, place.program('hog.py')],
+    live: { ...killedByCgroup(), incidents: 1 },
+    after: killedByCgroup(),
+  },
+  {
     id: 'cgroup-killer-off',
     what: 'S: oom_kill_disable: nobody is killed, it stands still until SIGTERM',
     needs: [needs.v1],
