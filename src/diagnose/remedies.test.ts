@@ -128,3 +128,11 @@ test('cycles that wait for the collector are not "held in" anything: it is to ru
     /gc\.collect\(\)/,
   );
 });
+
+test('where nobody had time to tell, it is not said to be garbage', () => {
+  const name = '(garbage cycles, or held by C code)';
+  const remedies = remediesWith({ holders: [{ ...holder(name), name, scope: 'unknown' }] });
+  const told = remedies.find(({ title }) => title === 'See whether gc.collect() frees it')!;
+  expect(told.detail).toMatch(/or native code holds them/);
+  expect(JSON.stringify(remedies)).not.toMatch(/Nothing refers to them/);
+});

@@ -79,7 +79,9 @@ function lineRemedy(memory: MemoryPicture, least: number): readonly Remedy[] {
           ? `Hold less of what ${placeOf(heavyLine)} allocates`
           : isGarbage(heavyHolder)
             ? 'Let the garbage collector run, or make no cycles'
-            : `Hold less in ${nameOf(heavyHolder)}`,
+            : isPerhapsGarbage(heavyHolder)
+              ? 'See whether gc.collect() frees it'
+              : `Hold less in ${nameOf(heavyHolder)}`,
       detail: [hint, ...facts].filter((part) => part !== '').join(' '),
       command: null,
     },
@@ -101,7 +103,10 @@ const nameOf = ({ name, scope, function: where }: Holder): string =>
   where !== null && scope !== 'global' ? `${name} of ${where}()` : name;
 
 /** Of objects that refer to each other and that nothing else refers to. */
-const isGarbage = ({ name }: Holder): boolean => name.startsWith('(garbage cycles');
+const isGarbage = ({ name }: Holder): boolean => name === '(garbage cycles, not collected yet)';
+/** There was no time to see whether anything else refers to them. */
+const isPerhapsGarbage = ({ name }: Holder): boolean =>
+  name === '(garbage cycles, or held by C code)';
 
 interface Hint {
   /** Source text of the line. */
@@ -210,6 +215,8 @@ const hints: readonly Hint[] = [
 function hintFor(line: Allocation | undefined, holder: Holder | undefined): string {
   if (holder !== undefined && isGarbage(holder))
     return 'Nothing refers to them but themselves, and only the collector frees them: is it switched off (gc.disable(), gc.freeze()), or is its threshold high? gc.collect() frees them now; a weakref in place of one of the links makes no cycle.';
+  if (holder !== undefined && isPerhapsGarbage(holder))
+    return 'No name of the program leads to them: they are cycles that wait for the collector (gc.disable(), a high threshold), or native code holds them. What gc.collect() does not free is the latter.';
   const text = line?.text ?? '';
   // The class often says what its attribute does not: `self.pages` of PageCache.get().
   const ofClass =

@@ -267,11 +267,10 @@ export class Census {
     this.maxNodes = 0;
   }
 
-  /** Follows what an object refers to, whether it was visited before or not. false: it is none. */
-  follow(address: number, owner: number): boolean {
-    if (this.types.of(address) === null || !this.isAlive(address)) return false;
-    this.push(address | 0, (address / 4_294_967_296) | 0, owner);
-    return true;
+  /** Follows what an object refers to, whether it was visited before or not. */
+  follow(address: number): void {
+    if (this.types.of(address) !== null && this.isAlive(address))
+      this.push(address | 0, (address / 4_294_967_296) | 0, 0);
   }
 
   isAlive(address: number): boolean {

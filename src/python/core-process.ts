@@ -56,7 +56,10 @@ export function coreSource(core: CoreFile, close: () => void): CoreSource {
   };
 }
 
-/** What could be read and was dumped (not the terabytes that CUDA or a sanitizer only reserve), and between it what was mapped from files (code, constants), which a dump may leave out. */
+/**
+ * What could be read (not the terabytes that CUDA or a sanitizer only reserve), and between it what was mapped from files (code,
+ * constants), which a dump may leave out.
+ */
 function regionsOf(core: CoreFile): readonly Region[] {
   const dumped = core.regions
     .filter(({ start, end, readable }) => readable && start < addressLimit && end > start)

@@ -361,7 +361,7 @@ function referencesAmong(census: Census, objects: Float64Array): Uint32Array | n
   });
   for (const object of objects) probe.markVisited(object);
   for (let i = 0; i < objects.length && probe.isComplete; i++) {
-    probe.follow(objects[i]!, 0);
+    probe.follow(objects[i]!);
     if (i % atOnce === atOnce - 1) probe.run();
   }
   probe.run();

@@ -27,9 +27,7 @@ export const countedKill = defineRule({
   uses: ['cgroup-counters', 'host-counters', 'kernel-oom-kill'],
   judge: (facts, context) => {
     const findings: Finding[] = [];
-    const killed = facts['process-exit'].filter(
-      (exit) => exit.signal === 'SIGKILL' && echoedBy(exit, facts['process-exit']) === undefined,
-    );
+    const killed = facts['process-exit'].filter((exit) => wasKilled(exit, facts['process-exit']));
     for (const exit of killed) {
       // Where the kernel log names it, the counters bear it out, and know the limit that a kill without its report lacks.
       const named = facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit));
@@ -94,6 +92,10 @@ export const countedKill = defineRule({
   },
 });
 
+/** By somebody else: a wrapper that ends itself with its command's signal was not. */
+const wasKilled = (exit: ProcessExit, exits: readonly ProcessExit[]): boolean =>
+  exit.signal === 'SIGKILL' && echoedBy(exit, exits) === undefined;
+
 /**
  * A cgroup's counter rose, and nobody saw the status of who died: its parent had reaped it before the next sample (a pool's worker).
  * The largest of those that vanished there is the likeliest. The kernel log, where it was read, has the name.
@@ -109,9 +111,7 @@ function unseen(
   if (kernelLogRead(context) || facts['kernel-oom-kill'].length > 0) return [];
   return facts['cgroup-counters'].flatMap((own): readonly Finding[] => {
     const here = facts['process-exit'].filter(({ cgroup }) => cgroup === own.path);
-    const seen = here.filter(
-      (exit) => exit.signal === 'SIGKILL' && echoedBy(exit, facts['process-exit']) === undefined,
-    ).length;
+    const seen = here.filter((exit) => wasKilled(exit, facts['process-exit'])).length;
     const [exit, next] = here
       .filter(({ signal, exitCode }) => signal === null && exitCode === null)
       .toSorted((a, b) => (b.peakRssBytes ?? 0) - (a.peakRssBytes ?? 0));
