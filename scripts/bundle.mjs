@@ -22,7 +22,7 @@ function loadedWith(id, chunking, seen = new Set()) {
 const awaited = {
   run: ['src/cli/run.ts'],
   diagnose: ['src/cli/diagnose.ts', 'src/cli/terminal-options.ts', 'src/render/terminal.ts'],
-  'last-look-worker': ['src/record/last-look-worker.ts'],
+  'final-snapshot-worker': ['src/record/final-snapshot/final-snapshot-worker.ts'],
 };
 let parts;
 function partOf(id, chunking) {
@@ -54,7 +54,7 @@ await build({
       checks: { ineffectiveDynamicImport: false },
       input: {
         main: `${root}src/cli/main.ts`,
-        'last-look-worker': `${root}src/record/last-look-worker.ts`,
+        'final-snapshot-worker': `${root}src/record/final-snapshot/final-snapshot-worker.ts`,
       },
       output: {
         format: 'cjs',

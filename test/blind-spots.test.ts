@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { diagnose } from '../src/diagnose/diagnose.ts';
-import { gatherText } from '../src/machine/gather.ts';
+import { gatherText } from '../src/gather/text.ts';
 import { mib } from '../src/model/units.ts';
 import { root } from './fixtures.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { diagnose } from '../src/diagnose/diagnose.ts';
-import { gatherText } from '../src/machine/gather.ts';
+import { gatherText } from '../src/gather/text.ts';
 import { judge } from './deep/matrix/judge.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));

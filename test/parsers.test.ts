@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { gatherChunks, gatherText } from '../src/machine/gather.ts';
+import { gatherChunks, gatherText } from '../src/gather/text.ts';
 import type { Evidence } from '../src/model/evidence.ts';
 import { parsers } from '../src/parsers/index.ts';
 import { fixtures, random, verdicts, type Fixture } from './fixtures.ts';

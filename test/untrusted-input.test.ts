@@ -20,9 +20,9 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Report } from '../src/model/report.ts';
-import { readCoreFile, readCoreStream } from '../src/machine/core-file.ts';
-import { gatherChunks } from '../src/machine/gather.ts';
-import { openInput } from '../src/machine/read-input.ts';
+import { readCoreFile, readCoreStream } from '../src/gather/core-file.ts';
+import { gatherChunks } from '../src/gather/text.ts';
+import { openInput } from '../src/gather/input.ts';
 import { pageIsBuilt } from '../src/render/html.ts';
 import {
   mappedFiles,

@@ -10,7 +10,7 @@ import { Tasks } from './tasks.tsx';
 import { useTheme } from './theme.ts';
 import { Timeline } from './timeline.tsx';
 import { unpack, type Unpacked } from './unpack.ts';
-import { capital, clock, count } from './words.ts';
+import { capital, clock, count } from './labels.ts';
 
 export function App({ data }: { data: PageData }): JSX.Element {
   const { report, recording, answers } = data;

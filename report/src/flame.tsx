@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Allocation, StackFrame } from '../../src/model/report.ts';
 import { formatBytes } from '../../src/model/units.ts';
-import { count, isLibrary, isSum, percent, placeOf, shortPlace } from './words.ts';
+import { count, isLibrary, isSum, percent, placeOf, shortPlace } from './labels.ts';
 
 interface Node {
   readonly key: string;

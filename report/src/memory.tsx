@@ -6,7 +6,7 @@ import { formatBytes, formatDuration } from '../../src/model/units.ts';
 import { Flame } from './flame.tsx';
 import { Markdown } from './markdown.tsx';
 import { Bar, Choice, Section } from './parts.tsx';
-import { capital, count, isSum, percent, placeOf, shortPlace } from './words.ts';
+import { capital, count, isSum, percent, placeOf, shortPlace } from './labels.ts';
 
 export function Allocations({
   memory,

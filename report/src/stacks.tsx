@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import type { SourceExcerpt } from '../../src/model/page.ts';
 import type { Incident, MemoryPicture, StackFrame, Thread } from '../../src/model/report.ts';
 import { Section } from './parts.tsx';
-import { count, isLibrary, placeOf, shortPlace } from './words.ts';
+import { count, isLibrary, placeOf, shortPlace } from './labels.ts';
 
 type Sources = Readonly<Record<string, readonly SourceExcerpt[]>>;
 

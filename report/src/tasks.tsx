@@ -4,7 +4,7 @@ import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Incident, Task } from '../../src/model/report.ts';
 import { formatBytes } from '../../src/model/units.ts';
 import { Section } from './parts.tsx';
-import { count } from './words.ts';
+import { count } from './labels.ts';
 
 interface Column {
   readonly key: keyof Task;

@@ -10,7 +10,7 @@ import { Section } from './parts.tsx';
 import { color, isOnPaper, type Theme } from './theme.ts';
 import { makeTiles, type Tiles } from './tiles.ts';
 import type { Columns, Unpacked } from './unpack.ts';
-import { clock, count } from './words.ts';
+import { clock, count } from './labels.ts';
 
 interface Curve {
   readonly label: string;

@@ -3,9 +3,9 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { diagnose } from '../diagnose/diagnose.ts';
 import { narrow, type Narrow } from '../diagnose/narrow.ts';
-import { gatherChunks, gatherUnreadable } from '../machine/gather.ts';
-import type { Wanted } from '../machine/machine.ts';
-import { openInput, openStream, type OpenedInput } from '../machine/read-input.ts';
+import { gatherChunks, gatherUnreadable } from '../gather/text.ts';
+import type { Wanted } from '../gather/this-machine/machine.ts';
+import { openInput, openStream, type OpenedInput } from '../gather/input.ts';
 import { mergeGathered, type Gathered } from '../model/gathered.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
@@ -120,11 +120,11 @@ async function gatherOpened(opened: OpenedInput, name: string): Promise<Everythi
       }
     }
     case 'core': {
-      const { gatherCore } = await import('./gather-core.ts');
+      const { gatherCore } = await import('../gather/python-in-core.ts');
       return gatherCore(opened.path, name);
     }
     case 'core-stream': {
-      const { gatherCoreStream } = await import('./gather-core.ts');
+      const { gatherCoreStream } = await import('../gather/python-in-core.ts');
       return gatherCoreStream(opened.chunks, name);
     }
     case 'incident-folder':
@@ -170,10 +170,10 @@ async function gatherIncidentFolder(path: string): Promise<Everything> {
     { withLaterKernelLog },
   ] = await Promise.all([
     import('../store/incidents.ts'),
-    import('../parsers/incident-folder/incident.ts'),
-    import('../parsers/incident-folder/drawing.ts'),
-    import('../record/inside.ts'),
-    import('../record/finish.ts'),
+    import('../gather/incident-folder/incident.ts'),
+    import('../gather/incident-folder/series.ts'),
+    import('../gather/incident-folder/trace.ts'),
+    import('../gather/incident-folder/later-kernel-log.ts'),
   ]);
   const parsed = parseIncident(withLaterKernelLog(readIncidentFolder(path).texts));
   if (parsed === null)
@@ -191,7 +191,7 @@ async function gatherIncidentFolder(path: string): Promise<Everything> {
 }
 
 async function gatherThisMachine(wanted: Wanted): Promise<Everything> {
-  const { gatherThisMachine: gather } = await import('./gather-machine.ts');
+  const { gatherThisMachine: gather } = await import('../gather/this-machine/here.ts');
   return gather(wanted);
 }
 

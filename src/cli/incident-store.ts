@@ -4,9 +4,9 @@ import { basename, join, resolve } from 'node:path';
 import { diagnose } from '../diagnose/diagnose.ts';
 import type { Recording } from '../model/recording.ts';
 import { nothingKnown, type Report } from '../model/report.ts';
-import { withFailedAllocations } from '../parsers/incident-folder/drawing.ts';
-import { parseIncident } from '../parsers/incident-folder/incident.ts';
-import { withInsideEvidence } from '../record/inside.ts';
+import { withFailedAllocations } from '../gather/incident-folder/series.ts';
+import { parseIncident } from '../gather/incident-folder/incident.ts';
+import { withInsideEvidence } from '../gather/incident-folder/trace.ts';
 import {
   isIncidentFolder,
   listIncidentFolders,

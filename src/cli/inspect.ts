@@ -3,7 +3,13 @@ import type { Command } from 'commander';
 import type { Inspection, MemoryPicture } from '../model/report.ts';
 import { formatDuration } from '../model/units.ts';
 import { isRefusal, readText, type Refusal } from '../python/live-process.ts';
-import { look, openTarget, smallChunks, versionText, type Target } from '../python/look.ts';
+import {
+  look,
+  openTarget,
+  smallChunks,
+  versionText,
+  type Target,
+} from '../python/heap-snapshot.ts';
 import { pause, startGuard, type Guard, type Paused } from '../python/pause.ts';
 import { renderHoldersCollapsed, renderHoldersSpeedscope } from '../render/exports/holders.ts';
 import { renderInspection } from '../render/inspection.ts';

@@ -1,7 +1,7 @@
 import type { Evidence } from '../model/evidence.ts';
 import type { Report, RuleNotRun, SourceReport } from '../model/report.ts';
 import { rules as allRules } from '../rules/index.ts';
-import type { Rule } from '../rules/define-rule.ts';
+import type { Rule } from '../rules/shared/define-rule.ts';
 import { toIncident } from './incident.ts';
 import { joinOpinions, type Opinion } from './join.ts';
 import { withMemory } from './memory.ts';

@@ -1,7 +1,7 @@
 import type { Evidence } from '../model/evidence.ts';
 import { parsers as allParsers } from './index.ts';
 import type { Input, Parser } from './parser.ts';
-import { gramsIn, maxPasted, wholeText } from './words/lines.ts';
+import { gramsIn, maxPasted, wholeText } from './text/lines.ts';
 
 /** Splits decoded text into numbered lines. CR LF and a missing last line end are no trouble. */
 export function linesOf(text: string, firstNumber = 1): Input['lines'] {

@@ -4,7 +4,7 @@ import type { Interpreter } from './interpreter.ts';
 import { addressLimit, chunkBytes, isPlausible, type Memory } from './memory.ts';
 import { sizeAndVisit } from './objects/traverse.ts';
 import { kinds, TypeTable, type TypeInfo } from './objects/types.ts';
-import { WaitingReferences } from './waiting.ts';
+import { WaitingReferences } from './pending-references.ts';
 
 export interface CensusOptions {
   /** `performance.now()` at which it must have ended, however far it got. */

@@ -24,7 +24,7 @@ import {
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { header } from '../parsers/agent-header.ts';
+import { header } from '../model/agent-header.ts';
 import type { Companion } from './recorder.ts';
 import { find } from './launch.ts';
 

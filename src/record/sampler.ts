@@ -11,7 +11,7 @@ import type {
 import type { Limit } from '../model/report.ts';
 import type { CgroupWatch, WatchedCgroup } from './cgroups.ts';
 import { maskSecrets } from './mask.ts';
-import { isWithinReach, roomsOf, type Room } from './room.ts';
+import { isWithinReach, roomsOf, type Room } from './headroom.ts';
 import type { ProcessTree, Tracked } from './tree.ts';
 
 /** How long its core had been written when it could be reaped, give or take a sample; nothing where none was seen. */

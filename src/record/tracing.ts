@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startTracing, startTracingSoon, traceFolders, type Tracing } from '../machine/tracing.ts';
 import type { Evidence, FailedAllocation, ProcessExit } from '../model/evidence.ts';
-import { parseTraceLog, type TraceLog } from '../parsers/trace-log.ts';
+import { parseTraceLog, type TraceLog } from '../parsers/formats/trace-log.ts';
 import type { Companion } from './recorder.ts';
 
 const fileName = 'agent/trace.log';

@@ -12,7 +12,7 @@ import {
   type Line,
   type Span,
 } from './terminal/layout.ts';
-import { limitName, placeOf } from './words.ts';
+import { limitName, placeOf } from './labels.ts';
 
 export interface Run {
   readonly name: string;

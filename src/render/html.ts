@@ -8,7 +8,7 @@ import type { Report, StackFrame } from '../model/report.ts';
 import { commandLine } from './command-line.ts';
 import { packRecording } from './page/pack.ts';
 import { safeCopy } from './safe-text.ts';
-import { belowDirectory, fiveAnswers } from './words.ts';
+import { belowDirectory, fiveAnswers } from './labels.ts';
 
 const template = new URL('../../dist/report/index.html', import.meta.url);
 const documents = new URL('../../docs/', import.meta.url);

@@ -11,7 +11,7 @@ import type {
 } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { displayWidth, hanging, inked, squeezed, type Line, type Span } from './terminal/layout.ts';
-import { placeOf } from './words.ts';
+import { placeOf } from './labels.ts';
 
 export interface InspectionOptions {
   readonly columns: number;

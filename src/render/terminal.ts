@@ -9,7 +9,7 @@ import { evidence, remedies, ruledOut, unknowns } from './terminal/reasons.ts';
 import { nothingFound, sourcesRead } from './terminal/sources.ts';
 import { stack } from './terminal/stack.ts';
 import { timeline } from './terminal/timeline.ts';
-import { belowDirectory, fiveAnswers, processName, verdictWord } from './words.ts';
+import { belowDirectory, fiveAnswers, processName, verdictWord } from './labels.ts';
 
 export type { TerminalOptions } from './terminal/page.ts';
 

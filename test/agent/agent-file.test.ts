@@ -9,8 +9,8 @@ import {
   allocationsOf,
   failureOf,
   limitOfFailure,
-} from '../../src/parsers/agent-allocations.ts';
-import { parseAgentFile, type AgentFile } from '../../src/parsers/agent-file.ts';
+} from '../../src/parsers/formats/agent-allocations.ts';
+import { parseAgentFile, type AgentFile } from '../../src/parsers/formats/agent-file.ts';
 import { cCompiler } from '../have.ts';
 import { syntheticAgentFile, type Synthetic } from './synthetic.ts';
 
@@ -176,7 +176,7 @@ test.skipIf(cCompiler())(
           .map((line) => line.split(' ') as [string, string]),
       );
       const source = readFileSync(
-        new URL('../../src/parsers/agent-header.ts', import.meta.url),
+        new URL('../../src/model/agent-header.ts', import.meta.url),
         'utf8',
       );
       const header = /const header = \{([^}]*)\}/.exec(source)?.[1] ?? '';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { allocationsOf } from '../../src/parsers/agent-allocations.ts';
+import { allocationsOf } from '../../src/parsers/formats/agent-allocations.ts';
 import { pythons } from '../have.ts';
 import { noAgent, underAgent } from './under-agent.ts';
 

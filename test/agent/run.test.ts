@@ -131,8 +131,8 @@ describe.skipIf(reason)(`coroner run with the agent${reason ? ` (${reason})` : '
     recorder.kill('SIGKILL');
     // The command goes on to its end by itself: 80 MiB.
     await sleep(4000);
-    const { readAgentFiles } = await import('../../src/record/agent-evidence.ts');
-    const { allocationsOf } = await import('../../src/parsers/agent-allocations.ts');
+    const { readAgentFiles } = await import('../../src/gather/incident-folder/agent-files.ts');
+    const { allocationsOf } = await import('../../src/parsers/formats/agent-allocations.ts');
     const { looks } = readAgentFiles(join(output, incident));
     const [top] = looks.flatMap(({ file }) => allocationsOf(file, 'peak'));
     expect(top).toMatchObject({ function: 'grow' });

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { agentCompanion, agentFor, type AgentOptions } from '../../src/record/agent.ts';
-import { readAgentFiles } from '../../src/record/agent-evidence.ts';
-import type { AgentFile } from '../../src/parsers/agent-file.ts';
+import { readAgentFiles } from '../../src/gather/incident-folder/agent-files.ts';
+import type { AgentFile } from '../../src/parsers/formats/agent-file.ts';
 
 export interface UnderAgent {
   readonly exitCode: number | null;

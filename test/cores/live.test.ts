@@ -19,10 +19,10 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { crashFacts, openCore, type CoreFile } from '../../src/elf/index.ts';
-import { readCoreFile } from '../../src/machine/core-file.ts';
+import { readCoreFile } from '../../src/gather/core-file.ts';
 import type { Incident } from '../../src/model/report.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { closeTarget, look, openTarget, stacksOfCore } from '../../src/python/look.ts';
+import { closeTarget, look, openTarget, stacksOfCore } from '../../src/python/heap-snapshot.ts';
 import { command, pythons, systemPython } from '../have.ts';
 import { build, coreOf, coresHere, gdb, gdbSays, programs } from './dump.ts';
 

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { allocationsOf } from '../../src/parsers/agent-allocations.ts';
+import { allocationsOf } from '../../src/parsers/formats/agent-allocations.ts';
 import { noAgent, underAgent } from '../agent/under-agent.ts';
 import { cCompiler, command, pythons } from '../have.ts';
 

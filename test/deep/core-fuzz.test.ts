@@ -5,10 +5,10 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { readAtBytes } from '../../src/elf/index.ts';
-import { readCoreFile } from '../../src/machine/core-file.ts';
-import { readCore } from '../../src/parsers/core.ts';
+import { readCoreFile } from '../../src/gather/core-file.ts';
+import { readCore } from '../../src/parsers/formats/core.ts';
 import { build, coreOf, coresHere } from '../cores/dump.ts';
-import { stacksOfCore } from '../../src/python/look.ts';
+import { stacksOfCore } from '../../src/python/heap-snapshot.ts';
 import {
   mappedFiles,
   nullCrash,

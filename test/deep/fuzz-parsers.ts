@@ -6,7 +6,7 @@
 // A program of its own, started by fuzz-parsers.test.ts: as a test of vitest's it would make a quarter as many cases in its time.
 import assert from 'node:assert/strict';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
-import { gatherText } from '../../src/machine/gather.ts';
+import { gatherText } from '../../src/gather/text.ts';
 import { fixtures, random, type Fixture } from '../fixtures.ts';
 
 const wanted = Number(process.env['CORONER_FUZZ_CASES'] ?? 1_000_000);

@@ -10,7 +10,13 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { MemoryPicture } from '../../src/model/report.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { closeTarget, look, openTarget, smallChunks, versionText } from '../../src/python/look.ts';
+import {
+  closeTarget,
+  look,
+  openTarget,
+  smallChunks,
+  versionText,
+} from '../../src/python/heap-snapshot.ts';
 import { ChunkPool } from '../../src/python/memory.ts';
 import { pause, startGuard, threadStates, type Guard } from '../../src/python/pause.ts';
 import { coreOf, coresHere } from '../cores/dump.ts';

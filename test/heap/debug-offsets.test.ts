@@ -7,7 +7,7 @@ import { loadedObject } from '../../src/elf/index.ts';
 import { findRuntime } from '../../src/python/find-runtime.ts';
 import { Interpreter } from '../../src/python/interpreter.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { look, threadsOf } from '../../src/python/look.ts';
+import { look, threadsOf } from '../../src/python/heap-snapshot.ts';
 import { Memory, type MemorySource } from '../../src/python/memory.ts';
 import { toThread } from '../../src/python/stacks.ts';
 import { imageOf, sourceOf } from './spoil.ts';

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { closeTarget, look, openTarget, type Target } from '../../src/python/look.ts';
+import { closeTarget, look, openTarget, type Target } from '../../src/python/heap-snapshot.ts';
 import { threadStates } from '../../src/python/pause.ts';
 import { triedVersions } from './target.ts';
 

@@ -6,7 +6,7 @@ import type { Holder } from '../../src/model/report.ts';
 import { readHeap } from '../../src/python/heap.ts';
 import { holdersOf } from '../../src/python/holders.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { look, openTarget, threadsOf, type Target } from '../../src/python/look.ts';
+import { look, openTarget, threadsOf, type Target } from '../../src/python/heap-snapshot.ts';
 import { command, pythonModule, systemPython } from '../have.ts';
 import { stopped, triedVersions, versions, type Stopped } from './target.ts';
 

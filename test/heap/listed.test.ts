@@ -5,7 +5,13 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Census } from '../../src/python/census.ts';
 import { readHeap } from '../../src/python/heap.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { closeTarget, look, openTarget, threadsOf, type Target } from '../../src/python/look.ts';
+import {
+  closeTarget,
+  look,
+  openTarget,
+  threadsOf,
+  type Target,
+} from '../../src/python/heap-snapshot.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

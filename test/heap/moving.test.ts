@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { findRuntime } from '../../src/python/find-runtime.ts';
 import { Interpreter } from '../../src/python/interpreter.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { look, smallChunks, threadsOf, type Target } from '../../src/python/look.ts';
+import { look, smallChunks, threadsOf, type Target } from '../../src/python/heap-snapshot.ts';
 import { Memory, type MemorySource } from '../../src/python/memory.ts';
 import { imageOf, sourceOf } from './spoil.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';

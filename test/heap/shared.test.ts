@@ -1,7 +1,7 @@
 /** What several names hold together, and the way through instances. */
 import { afterEach, expect, test } from 'vitest';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { closeTarget, look, openTarget } from '../../src/python/look.ts';
+import { closeTarget, look, openTarget } from '../../src/python/heap-snapshot.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';
 
 let target: Stopped | null = null;

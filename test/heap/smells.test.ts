@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Smell } from '../../src/model/report.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { look, openTarget } from '../../src/python/look.ts';
+import { look, openTarget } from '../../src/python/heap-snapshot.ts';
 import { threadStates } from '../../src/python/pause.ts';
 import { smells } from '../../src/python/smells/index.ts';
 import { pythonModule, systemPython } from '../have.ts';

@@ -7,7 +7,7 @@ import { findRuntime } from '../../src/python/find-runtime.ts';
 import { readHeap } from '../../src/python/heap.ts';
 import { Interpreter } from '../../src/python/interpreter.ts';
 import { isRefusal, openProcess } from '../../src/python/live-process.ts';
-import { closeTarget, look, smallChunks, threadsOf } from '../../src/python/look.ts';
+import { closeTarget, look, smallChunks, threadsOf } from '../../src/python/heap-snapshot.ts';
 import { ChunkPool, Memory, type MemorySource, type Region } from '../../src/python/memory.ts';
 
 export interface Image {

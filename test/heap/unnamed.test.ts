@@ -3,7 +3,7 @@ import { findRuntime } from '../../src/python/find-runtime.ts';
 import { isRefusal, openProcess, type Refusal } from '../../src/python/live-process.ts';
 import { readHeap } from '../../src/python/heap.ts';
 import { Interpreter } from '../../src/python/interpreter.ts';
-import { look, openTarget, threadsOf } from '../../src/python/look.ts';
+import { look, openTarget, threadsOf } from '../../src/python/heap-snapshot.ts';
 import { Memory, type MemorySource } from '../../src/python/memory.ts';
 import { stopped, triedVersions, versions, type Stopped } from './target.ts';
 

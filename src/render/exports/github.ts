@@ -2,7 +2,7 @@
 import { causes } from '../../model/causes.ts';
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { tellingFrame } from '../words.ts';
+import { tellingFrame } from '../labels.ts';
 import { renderMarkdownReport } from './markdown.ts';
 
 export interface GithubOutput {

@@ -1,7 +1,7 @@
 /** A report as Markdown, for step summaries, issues and chats. */
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { fiveAnswers, verdictWord } from '../words.ts';
+import { fiveAnswers, verdictWord } from '../labels.ts';
 
 /** Text from outside can neither be markup nor HTML nor mention anybody. */
 export const markdownText = (text: string): string =>

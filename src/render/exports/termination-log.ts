@@ -1,6 +1,6 @@
 import type { Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { fiveAnswers } from '../words.ts';
+import { fiveAnswers } from '../labels.ts';
 
 /** Kubernetes keeps 4096 bytes of a container's termination message (and 12 KiB of all containers of a pod). */
 const mostBytes = 4096;

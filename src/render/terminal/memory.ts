@@ -2,7 +2,7 @@
 import type { Recording } from '../../model/recording.ts';
 import type { Incident } from '../../model/report.ts';
 import { formatBytes, formatDuration } from '../../model/units.ts';
-import { belowDirectory, exactBytes, frameName, percent, placeOf, processName } from '../words.ts';
+import { belowDirectory, exactBytes, frameName, percent, placeOf, processName } from '../labels.ts';
 import { hanging, type Line } from './layout.ts';
 import type { Page } from './page.ts';
 

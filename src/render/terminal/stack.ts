@@ -1,6 +1,6 @@
 import type { Recording } from '../../model/recording.ts';
 import type { Incident } from '../../model/report.ts';
-import { belowDirectory, placeOf, stackTitle } from '../words.ts';
+import { belowDirectory, placeOf, stackTitle } from '../labels.ts';
 import { hanging, squeezed } from './layout.ts';
 import type { Page } from './page.ts';
 

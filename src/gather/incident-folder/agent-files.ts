@@ -1,0 +1,163 @@
+/** The files that the agent left in an incident folder, as evidence. */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import type { Evidence } from '../../model/evidence.ts';
+import type { SourceReport } from '../../model/report.ts';
+import { agentEvidence } from '../../parsers/formats/agent-allocations.ts';
+import {
+  agentFileId,
+  glanceAtAgentFile,
+  parseAgentFile,
+  type AgentFile,
+} from '../../parsers/formats/agent-file.ts';
+import { readStart } from '../../store/incidents.ts';
+import { functionNames } from '../../python/function-names.ts';
+
+export interface AgentLook {
+  readonly file: AgentFile;
+  /** In the incident folder: `agent/4711.mem`. */
+  readonly place: string;
+}
+
+const largestFileBytes = 16 * 2 ** 20;
+/** A build of a thousand compilers leaves a thousand files: those that held most or were refused something are read whole. */
+const mostFiles = 60;
+
+/** The files the agent left in an incident folder; the status of each that is not whole. */
+export function readAgentFiles(folder: string): {
+  readonly looks: readonly AgentLook[];
+  readonly sources: readonly SourceReport[];
+} {
+  let names: string[];
+  try {
+    names = readdirSync(join(folder, 'agent')).filter((name) => /^\d+\.mem$/.test(name));
+  } catch {
+    return { looks: [], sources: [] };
+  }
+  const looks: AgentLook[] = [];
+  const sources: SourceReport[] = [];
+  for (const name of worthReading(folder, names)) {
+    const place = `agent/${name}`;
+    const bytes = readBytes(join(folder, place));
+    if (bytes === null) {
+      sources.push({ id: agentFileId, place, status: 'denied' });
+      continue;
+    }
+    const reading = parseAgentFile(bytes);
+    if (reading.status === 'malformed')
+      sources.push({ id: agentFileId, place, status: 'malformed', detail: reading.detail });
+    else {
+      looks.push({ file: reading.file, place });
+      sources.push({ id: agentFileId, place, status: reading.status });
+    }
+  }
+  return { looks, sources };
+}
+
+function worthReading(folder: string, names: readonly string[]): readonly string[] {
+  if (names.length <= mostFiles) return names.toSorted();
+  const weight = (name: string) => {
+    const glance = glanceAtAgentFile(
+      readBytes(join(folder, 'agent', name), 4096) ?? new Uint8Array(),
+    );
+    if (glance === null) return 0;
+    return glance.failureCount > 0 ? Number.MAX_VALUE : glance.peakBytes;
+  };
+  return names
+    .map((name) => ({ name, weight: weight(name) }))
+    .sort((a, b) => b.weight - a.weight)
+    .slice(0, mostFiles)
+    .map(({ name }) => name);
+}
+
+function readBytes(path: string, most = largestFileBytes): Uint8Array | null {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const status = fstatSync(fd);
+    if (!status.isFile() || status.size > largestFileBytes) return null;
+    const bytes = Buffer.alloc(Math.min(status.size, most));
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+  } catch {
+    return null;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** What the agent's files are evidence of, beside what the recorder saw: the end of each process. */
+export function agentEvidenceOf(
+  folder: string,
+  recorded: readonly Evidence[],
+): {
+  readonly evidence: readonly Evidence[];
+  readonly sources: readonly SourceReport[];
+  /** Recorded names that were out of date: pid to the name of the program that it was in the end. */
+  readonly names: ReadonlyMap<number, string>;
+} {
+  const { looks, sources } = readAgentFiles(folder);
+  const sourceLine = sourceReader(readStart(folder)?.cwd);
+  const symbol = functionNames();
+  const exits = recorded.filter((fact) => fact.kind === 'process-exit');
+  /** In a pid namespace of its own a process knows itself by another pid than its recorder. */
+  const exitOf = (pid: number) =>
+    exits.find((exit) => exit.pid === pid) ??
+    exits.find(({ otherPids = [] }) => otherPids.includes(pid));
+  return {
+    evidence: looks.flatMap(({ file, place }) =>
+      agentEvidence(
+        { ...file, pid: exitOf(file.pid)?.pid ?? file.pid },
+        { place, endedAt: exitOf(file.pid)?.when?.wall, sourceLine, symbol },
+      ),
+    ),
+    sources,
+    names: new Map(
+      looks.flatMap(({ file }) => {
+        const exit = exitOf(file.pid);
+        const isNewer =
+          exit?.namedAt !== undefined && Date.parse(file.startedAt) > Date.parse(exit.namedAt);
+        return exit !== undefined && isNewer && file.state !== 'executing' && file.name !== ''
+          ? [[exit.pid, file.name] as const]
+          : [];
+      }),
+    ),
+  };
+}
+
+const largestSourceBytes = 4 * 2 ** 20;
+const longestLine = 200;
+
+/** Source lines by file and number; the machine's files, so only plain ones of a bounded size. */
+export function sourceReader(
+  cwd: string | undefined,
+): (file: string, line: number) => string | null {
+  const files = new Map<string, readonly string[]>();
+  return (named, line) => {
+    // `python3 app.py` calls it just so; `<stdin>` and the like are no files.
+    const file = isAbsolute(named) || cwd === undefined ? named : join(cwd, named);
+    if (!isAbsolute(file) || named.startsWith('<')) return null;
+    let lines = files.get(file);
+    if (lines === undefined) {
+      lines = [];
+      try {
+        const status = statSync(file);
+        if (status.isFile() && status.size <= largestSourceBytes && files.size < 200)
+          lines = readFileSync(file, 'utf8').split('\n');
+      } catch {
+        // Gone, or another container's.
+      }
+      files.set(file, lines);
+    }
+    const text = lines[line - 1]?.trim();
+    return text === undefined || text === '' ? null : text.slice(0, longestLine);
+  };
+}

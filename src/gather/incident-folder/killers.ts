@@ -1,0 +1,126 @@
+/** What others say of this run: the kernel, and the memory guards in user space. */
+import type { Evidence, KernelNotice, KillerRecord } from '../../model/evidence.ts';
+import type { IncidentStart } from '../../model/incident-folder.ts';
+import type { Parser } from '../../parsers/parser.ts';
+import { whenOf, type Told } from './events.ts';
+import { parseText } from './output.ts';
+
+/** Kernel lines that speak of the run: of its processes, or of its cgroups where pids cannot be compared. */
+export function kernelEvidence(
+  start: IncidentStart,
+  texts: ReadonlyMap<string, string>,
+  told: Told,
+  words: readonly Evidence[],
+  withParsers: readonly Parser[],
+): readonly Evidence[] {
+  const text = texts.get('kernel.log');
+  if (text === undefined) return [];
+  // A shell of the run names its dead child: `line 5: 29042 Killed`.
+  const named = new Set(
+    words.flatMap((fact) =>
+      fact.kind === 'death-notice' && fact.pid !== undefined ? [fact.pid] : [],
+    ),
+  );
+  // It may have died before any sample saw it, and yet have left a file of the agent or of the hook.
+  for (const name of texts.keys()) {
+    const pid = /^(?:agent|python)\/(\d+)\./.exec(name)?.[1];
+    if (pid !== undefined) named.add(Number(pid));
+  }
+  const leaves = new Set<string>();
+  for (const { seen } of told.processes.values())
+    if (seen.cgroup !== undefined && seen.cgroup !== '/') leaves.add(seen.cgroup);
+  const names = new Set([...told.processes.values()].map(({ seen }) => seen.name));
+  const ours = (pid: number | undefined, name: string | undefined, memcg: string | undefined) => {
+    if (
+      pid !== undefined &&
+      (told.processes.has(pid) || named.has(pid)) &&
+      start.initialPidNamespace !== false
+    )
+      return true;
+    const inOurs =
+      memcg !== undefined && [...leaves].some((leaf) => memcg === leaf || memcg.endsWith(leaf));
+    // In the initial namespace a pid that was never seen is a stranger, or a child that lived too short to be seen.
+    if (!inOurs) return false;
+    return start.initialPidNamespace === false
+      ? name === undefined || names.has(name)
+      : pid === undefined || pid > start.recorderPid;
+  };
+  const begun = start.startedUptimeSeconds;
+  const unknown: KernelNotice[] = [];
+  const known = parseText('kernel.log', text, withParsers).filter((fact) => {
+    const uptime = fact.when?.uptimeSeconds;
+    if (uptime !== undefined && typeof begun === 'number' && uptime < begun - 2) return false;
+    switch (fact.kind) {
+      case 'kernel-oom-kill':
+        if (ours(fact.victim.pid, fact.victim.name, fact.taskMemcg)) return true;
+        unknown.push({
+          kind: 'kernel-notice',
+          origin: fact.origin,
+          ...(fact.when === undefined ? {} : { when: fact.when }),
+          what: 'kill-of-unknown',
+          ...(fact.victim.pid === undefined ? {} : { pid: fact.victim.pid }),
+          ...(fact.victim.name === undefined ? {} : { name: fact.victim.name }),
+          text: fact.taskMemcg ?? '',
+        });
+        return false;
+      case 'kernel-oom-without-kill':
+        return ours(fact.report?.trigger?.pid, fact.report?.trigger?.name, fact.oomMemcg);
+      case 'kernel-segfault':
+      case 'kernel-refusal':
+        return start.initialPidNamespace === false
+          ? names.has(fact.name)
+          : told.processes.has(fact.pid);
+      case 'kernel-notice':
+        return fact.pid !== undefined && told.processes.has(fact.pid);
+      default:
+        return false;
+    }
+  });
+  // The kernel log has no dates; the recorder knows when its clock said what.
+  return [...known, ...unknown].map((fact) => {
+    const uptime = fact.when?.uptimeSeconds;
+    return uptime === undefined || fact.when?.wall !== undefined || typeof begun !== 'number'
+      ? fact
+      : { ...fact, when: whenOf(start, (uptime - begun) * 1000) };
+  });
+}
+
+/** What memory guards say of processes of this run, and of cgroups in which some of them died. */
+export function guardEvidence(
+  start: IncidentStart,
+  texts: ReadonlyMap<string, string>,
+  told: Told,
+  withParsers: readonly Parser[],
+): readonly KillerRecord[] {
+  const text = texts.get('guards.log');
+  if (text === undefined || start.initialPidNamespace === false) return [];
+  const killed = [...told.processes.values()]
+    .filter(({ gone }) => gone?.signal === 'SIGKILL' || gone?.signal === 'SIGTERM')
+    .toSorted((a, b) => (b.peaks.rss ?? 0) - (a.peaks.rss ?? 0));
+  return parseText('guards.log', text, withParsers).flatMap((fact): KillerRecord[] => {
+    if (fact.kind !== 'killer-record') return [];
+    const { victim, subject } = fact;
+    if (victim?.pid !== undefined)
+      return killed.some(({ seen }) => seen.pid === victim.pid)
+        ? [{ ...fact, ...deathOf(start, told, victim.pid) }]
+        : [];
+    // A whole cgroup: of ours in it the one whose death the run is about, else the largest.
+    const within = killed.filter(
+      ({ seen: { cgroup } }) =>
+        subject !== undefined &&
+        subject !== '/' &&
+        (cgroup === subject || cgroup?.startsWith(`${subject}/`)),
+    );
+    const one = within.find(({ seen }) => seen.pid === told.commandPid) ?? within[0];
+    if (one === undefined) return [];
+    const { pid, name, cgroup } = one.seen;
+    const named = { pid, name, ...(cgroup === undefined ? {} : { cgroup }) };
+    return [{ ...fact, ...deathOf(start, told, pid), victim: { ...victim, ...named } }];
+  });
+}
+
+/** The journal's times have neither year nor zone; the recorder's own clock saw the death. */
+function deathOf(start: IncidentStart, told: Told, pid: number): Pick<KillerRecord, 'when'> {
+  const gone = told.processes.get(pid)?.gone;
+  return gone == null ? {} : { when: whenOf(start, gone.atMs) };
+}

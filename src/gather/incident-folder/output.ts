@@ -1,0 +1,109 @@
+/** What the command said itself: its last words through the Python hook, its stderr, faulthandler's dump. */
+import type { Evidence, ProgramError } from '../../model/evidence.ts';
+import { linesOf, parseInput } from '../../parsers/parse.ts';
+import type { Parser } from '../../parsers/parser.ts';
+import { wordsIn, type Told } from './events.ts';
+
+/**
+ * What the Python hook wrote. It is structured, but what its words mean (a size, whose memory) the parsers of tracebacks know:
+ * they are given the traceback that Python would have printed.
+ */
+export function lastWords(
+  texts: ReadonlyMap<string, string>,
+  told: Told,
+  withParsers: readonly Parser[],
+): readonly ProgramError[] {
+  const errors: ProgramError[] = [];
+  for (const [name, text] of texts) {
+    const pid = Number(/^python\/(\d+)\.ndjson$/.exec(name)?.[1]);
+    if (!Number.isInteger(pid)) continue;
+    for (const line of wordsIn(text)) {
+      const stack = Array.isArray(line.stack) ? line.stack : [];
+      const said = line.message ? `${line.type}: ${line.message}` : line.type;
+      const printed = [
+        'Traceback (most recent call last):',
+        ...stack
+          .toReversed()
+          .map(({ file, line, function: name }) => `  File "${file}", line ${line}, in ${name}`),
+        said,
+      ].join('\n');
+      const read = parseText(name, printed, withParsers)
+        .filter((fact) => fact.kind === 'program-error')
+        .at(-1);
+      errors.push({
+        ...(read ?? {
+          kind: 'program-error',
+          language: 'python',
+          type: line.type,
+          message: line.message ?? '',
+          resource: line.memory === 1 ? 'memory' : 'none',
+        }),
+        // Raised out of a MemoryError, or a class of its own: the hook has seen the objects, the parser only the name.
+        ...(line.memory === 1 && (read === undefined || read.resource === 'none')
+          ? { resource: 'memory' as const }
+          : {}),
+        origin: {
+          source: 'python-hook',
+          place: `${name}:${line.lineNumber}`,
+          line: line.lineNumber,
+          quote: said,
+        },
+        ...(line.time === undefined
+          ? {}
+          : { when: { wall: new Date(line.time * 1000).toISOString() } }),
+        stack,
+        fate: line.fate,
+        ...(line.thread === undefined ? {} : { threadName: line.thread }),
+        pid,
+        name: told.processes.get(pid)?.seen.name ?? 'python',
+      });
+    }
+  }
+  return errors;
+}
+
+export const parseText = (
+  name: string,
+  text: string,
+  withParsers: readonly Parser[],
+): readonly Evidence[] => parseInput({ name, lines: linesOf(text) }, withParsers);
+
+/** The command's own words: the tail of its stderr, and the dump that faulthandler wrote beside it. */
+export function textEvidence(
+  texts: ReadonlyMap<string, string>,
+  told: Told,
+  withParsers: readonly Parser[],
+): readonly Evidence[] {
+  const evidence: Evidence[] = [];
+  for (const [name, text] of texts) {
+    if (name === 'stderr.tail') {
+      for (const fact of parseText(name, text, withParsers)) {
+        if (isKernelFact(fact)) continue;
+        // A tail has no pid: what it says is the command's where there was one process only.
+        evidence.push(
+          told.processes.size === 1 && told.commandPid !== null
+            ? withPid(fact, told.commandPid, told)
+            : fact,
+        );
+      }
+    }
+    const fault = /^python\/(\d+)\.fault$/.exec(name);
+    if (fault !== null && text.trim() !== '')
+      for (const fact of parseText(name, text, withParsers))
+        evidence.push(withPid(fact, Number(fault[1]), told));
+  }
+  return evidence;
+}
+
+const isKernelFact = (fact: Evidence) => fact.kind.startsWith('kernel-');
+
+function withPid(fact: Evidence, pid: number, told: Told): Evidence {
+  if ('pid' in fact && fact.pid !== undefined) return fact;
+  if (
+    fact.kind === 'program-error' ||
+    fact.kind === 'program-abort' ||
+    (fact.kind === 'death-notice' && fact.by === 'faulthandler')
+  )
+    return { ...fact, pid, name: fact.name ?? told.processes.get(pid)?.seen.name ?? 'python' };
+  return fact;
+}

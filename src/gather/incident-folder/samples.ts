@@ -1,0 +1,204 @@
+/** What the recorder measured itself, as evidence: endings, limits and peaks, counters of cgroups and host, stalls. */
+import type {
+  CgroupCounters,
+  Evidence,
+  HostCounters,
+  ProcessExit,
+  ProcessLimits,
+  Stall,
+} from '../../model/evidence.ts';
+import type {
+  CgroupSample,
+  EventLine,
+  IncidentStart,
+  ProcessGone,
+  StallSeen,
+} from '../../model/incident-folder.ts';
+import { firstSeenMs, whenOf, type Numbered, type ProcessTold, type Told } from './events.ts';
+
+export function measuredEvidence(
+  start: IncidentStart,
+  told: Told,
+  events: readonly Numbered<EventLine>[],
+  killed: ReadonlySet<number>,
+): readonly Evidence[] {
+  const evidence: Evidence[] = [];
+  const killing = [...told.cgroups.values()]
+    .filter(({ last }) => (last.localOomKills ?? 0) > 0)
+    .map(({ seen: { path } }) => path);
+  for (const [pid, process] of told.processes) {
+    const { seen, gone, limits, peaks } = process;
+    // A status nobody saw is worth telling only where somebody else tells how it ended, or that something was killed there.
+    const saw = gone !== null && (gone.signal !== null || gone.exitCode !== null);
+    const among = seen.cgroup !== undefined && killing.includes(seen.cgroup);
+    if (gone !== null && (saw || among || killed.has(pid))) {
+      const parent = seen.parentPid === null ? undefined : told.processes.get(seen.parentPid);
+      const { wall: namedAt } = whenOf(start, seen.atMs);
+      const exit: ProcessExit = {
+        kind: 'process-exit',
+        origin: {
+          source: gone.seenAs === 'wait' ? 'wait-status' : 'proc',
+          place: `events.ndjson:${gone.lineNumber}`,
+          line: gone.lineNumber,
+          ...(saw
+            ? {
+                quote:
+                  gone.signal === null ? `exit status ${gone.exitCode}` : `signal ${gone.signal}`,
+              }
+            : {}),
+        },
+        when: whenOf(start, gone.atMs),
+        pid,
+        name: seen.name,
+        ...(namedAt === undefined ? {} : { namedAt }),
+        ...(seen.command === null ? {} : { command: seen.command }),
+        role: seen.role,
+        exitCode: gone.exitCode,
+        signal: gone.signal,
+        ...(peaks.rss === undefined ? {} : { peakRssBytes: peaks.rss }),
+        uptimeMs: gone.atMs - firstSeenMs(events, pid),
+        ...(seen.otherPids === undefined ? {} : { otherPids: seen.otherPids }),
+        ...(seen.cgroup === undefined ? {} : { cgroup: seen.cgroup }),
+        ...(gone.dumpingMs === undefined ? {} : { dumpingMs: gone.dumpingMs }),
+        ...(gone.parentState === undefined
+          ? {}
+          : { parentAfterwards: hung(parent, gone) ? 'hangs' : gone.parentState }),
+        ...(parent === undefined
+          ? {}
+          : { parent: { pid: parent.seen.pid, name: parent.seen.name } }),
+        ...(told.commandPid === null ? {} : { leaderPid: told.commandPid }),
+      };
+      evidence.push(exit);
+    }
+    if (limits.length > 0 || Object.keys(peaks).length > 0) {
+      const fact: ProcessLimits = {
+        kind: 'process-limits',
+        origin: {
+          source: 'proc',
+          place: `events.ndjson:${seen.lineNumber}`,
+          line: seen.lineNumber,
+        },
+        pid,
+        name: seen.name,
+        limits,
+        ...(peaks.vm === undefined ? {} : { peakVmBytes: peaks.vm }),
+        ...(peaks.data === undefined ? {} : { peakDataBytes: peaks.data }),
+        ...(peaks.rss === undefined ? {} : { peakRssBytes: peaks.rss }),
+        ...(peaks.swap === undefined ? {} : { peakSwapBytes: peaks.swap }),
+        ...(start.machine?.maxMapCount === undefined
+          ? {}
+          : { maxMapCount: start.machine.maxMapCount }),
+        ...(peaks.maps === undefined ? {} : { peakMapCount: peaks.maps }),
+        ...(peaks.threads === undefined ? {} : { threads: peaks.threads }),
+      };
+      evidence.push(fact);
+    }
+  }
+  for (const { seen, last, peakBytes, underOom, gone } of told.cgroups.values()) {
+    const counters: Partial<CgroupCounters> = Object.fromEntries(
+      Object.entries({
+        peakBytes,
+        oomKills: last.oomKills,
+        localOomKills: last.localOomKills,
+        localOoms: last.localOoms ?? last.ooms,
+        groupKills: last.groupKills,
+        limitHits: last.limitHits,
+        highHits: last.highHits,
+        killDisabled: seen.killDisabled,
+      }).filter(([, value]) => value !== undefined),
+    );
+    evidence.push({
+      kind: 'cgroup-counters',
+      origin: {
+        source: 'cgroup',
+        place: seen.folder,
+        line: seen.lineNumber,
+        quote: quoteOf(seen.version, last),
+      },
+      version: seen.version,
+      path: seen.path,
+      level: seen.level,
+      limitBytes: seen.limitBytes,
+      ...(seen.highBytes === undefined ? {} : { highBytes: seen.highBytes }),
+      ...counters,
+      ...(underOom ? { underOom } : {}),
+      ...(gone ? { vanished: true } : {}),
+    });
+  }
+  const { machine = {} } = start;
+  const host: HostCounters = {
+    kind: 'host-counters',
+    origin: { source: 'proc', place: '/proc/vmstat, /proc/meminfo' },
+    ...told.host,
+    ...(machine.totalBytes === undefined ? {} : { totalBytes: machine.totalBytes }),
+    ...(machine.swapTotalBytes === undefined ? {} : { swapTotalBytes: machine.swapTotalBytes }),
+    ...(machine.overcommitMode === undefined ? {} : { overcommitMode: machine.overcommitMode }),
+    ...(machine.commitLimitBytes === undefined
+      ? {}
+      : { commitLimitBytes: machine.commitLimitBytes }),
+  };
+  evidence.push(host);
+  for (const stall of told.stalls) evidence.push(stallEvidence(start, stall));
+  return evidence;
+}
+
+/** The parent lived on for a second and more after its child's death, and hardly computed (S9). */
+function hung(parent: ProcessTold | undefined, childGone: ProcessGone): boolean {
+  if (parent === undefined || childGone.parentState !== 'alive') return false;
+  const after = parent.cpu.filter(({ atMs }) => atMs >= childGone.atMs);
+  const [first, last] = [after[0], after.at(-1)];
+  if (first === undefined || last === undefined) return false;
+  const livedMs = (parent.gone?.atMs ?? last.atMs) - childGone.atMs;
+  return livedMs >= 1000 && last.cpuMs - first.cpuMs < 0.05 * livedMs;
+}
+
+/** The kernel's own words for what was counted, as deltas. */
+function quoteOf(version: 1 | 2, last: CgroupSample): string {
+  const parts =
+    version === 1
+      ? [
+          ['memory.oom_control oom_kill', last.oomKills],
+          ['memory.failcnt', last.limitHits],
+          ['memory.max_usage_in_bytes', last.peakBytes],
+        ]
+      : [
+          ['memory.events oom', last.ooms],
+          ['oom_kill', last.oomKills],
+          ['max', last.limitHits],
+          ['memory.events.local oom', last.localOoms],
+          ['oom_kill', last.localOomKills],
+        ];
+  return parts
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name} ${name === 'memory.max_usage_in_bytes' ? '' : '+'}${value}`)
+    .join(', ');
+}
+
+function stallEvidence(start: IncidentStart, stall: Numbered<StallSeen>): Stall {
+  const { begunMs, atMs, lineNumber, what: _ignored, against: __, ...facts } = stall;
+  return {
+    kind: 'stall',
+    origin: {
+      source: 'samples',
+      place: `events.ndjson:${lineNumber}`,
+      line: lineNumber,
+    },
+    when: whenOf(start, begunMs),
+    pid: facts.pid,
+    ...(facts.name === undefined ? {} : { name: facts.name }),
+    ...(facts.cgroup === undefined ? {} : { cgroup: facts.cgroup }),
+    how: facts.how,
+    durationMs: atMs - begunMs,
+    ...(facts.slowdown === undefined ? {} : { slowdown: facts.slowdown }),
+    ...(facts.psiFull === undefined ? {} : { psiFull: facts.psiFull }),
+    ...(facts.majorFaultsPerSecond === undefined
+      ? {}
+      : { majorFaultsPerSecond: facts.majorFaultsPerSecond }),
+    ...(facts.refaultsPerSecond === undefined
+      ? {}
+      : { refaultsPerSecond: facts.refaultsPerSecond }),
+    ...(facts.swapBytes === undefined ? {} : { swapBytes: facts.swapBytes }),
+    stillGoingOn: facts.stillGoingOn,
+    ...(facts.limit === undefined ? {} : { limit: facts.limit }),
+  };
+}

@@ -1,0 +1,381 @@
+/** The recording that renderers draw: series, limits and events. */
+import type { Evidence } from '../../model/evidence.ts';
+import type {
+  CgroupSample,
+  EventLine,
+  IncidentEnd,
+  IncidentStart,
+  ProcessSample,
+  SampleLine,
+} from '../../model/incident-folder.ts';
+import type {
+  Look,
+  RecordedCgroup,
+  RecordedEvent,
+  RecordedProcess,
+  Recording,
+  Series,
+} from '../../model/recording.ts';
+import type { Limit } from '../../model/report.ts';
+import { formatBytes } from '../../model/units.ts';
+import { firstSeenMs, type Numbered, type Told } from './events.ts';
+
+const processColumns = [
+  'rssBytes',
+  'pssBytes',
+  'anonBytes',
+  'fileBytes',
+  'shmemBytes',
+  'swapBytes',
+  'vmBytes',
+  'majorFaults',
+  'userMs',
+  'systemMs',
+  'threads',
+  'maps',
+] as const;
+const cgroupColumns = [
+  'currentBytes',
+  'swapBytes',
+  'anonBytes',
+  'fileBytes',
+  'shmemBytes',
+  'limitHits',
+  'oomKills',
+  'psiFullMs',
+  'psiSomeMs',
+  'refaultsAnon',
+  'refaultsFile',
+] as const;
+const hostColumns = [
+  'availableBytes',
+  'freeBytes',
+  'swapFreeBytes',
+  'committedBytes',
+  'pswpin',
+  'pswpout',
+  'psiFullMs',
+  'psiSomeMs',
+  'oomKills',
+] as const;
+
+export function toRecording(
+  start: IncidentStart,
+  end: IncidentEnd | null,
+  told: Told,
+  events: readonly Numbered<EventLine>[],
+  samples: readonly Numbered<SampleLine>[],
+  words: readonly Evidence[],
+  looks: readonly Look[],
+): Recording {
+  const ofProcess = new Map<number, Row<ProcessSample>[]>();
+  const ofCgroup = new Map<number, Row<CgroupSample>[]>();
+  for (const { atMs, processes = [], cgroups = [] } of samples) {
+    for (const values of processes) push(ofProcess, values.pid, { atMs, values });
+    for (const values of cgroups) push(ofCgroup, values.id, { atMs, values });
+  }
+  const recordedUntilMs = endOfSampling(end, samples);
+  /** When the memory of each process went; absent: it outlived the recording. */
+  const died = new Map<number, number>();
+  for (const [pid, { gone }] of told.processes) {
+    const killed = events.find((event) => event.what === 'kill' && event.pid === pid);
+    const diedMs = deathOf(ofProcess.get(pid) ?? [], killed?.atMs ?? gone?.atMs ?? null);
+    if (diedMs !== null) died.set(pid, diedMs);
+  }
+  const processes = [...told.processes].map(([pid, { seen, gone, peaks }]): RecordedProcess => ({
+    pid,
+    parentPid: seen.parentPid,
+    name: seen.name,
+    command: seen.command,
+    startedMs: firstSeenMs(events, pid),
+    endedMs: gone?.atMs ?? null,
+    exitCode: gone?.exitCode ?? null,
+    signal: gone?.signal ?? null,
+    ...(peaks.rss === undefined ? {} : { peakRssBytes: peaks.rss }),
+    samples: series(
+      whileItLived(ofProcess.get(pid) ?? [], died.get(pid), recordedUntilMs),
+      processColumns,
+    ),
+  }));
+  const cgroups = [...told.cgroups.values()].map(({ seen }): RecordedCgroup => {
+    const members = [...told.processes].filter(
+      ([
+        ,
+        {
+          seen: { cgroup },
+        },
+      ]) => isWithin(cgroup, seen.path),
+    );
+    // What is charged after its last process has died is what the kernel has not yet freed: no need of the program's.
+    const ends = members.map(([pid]) => died.get(pid));
+    const emptyMs =
+      ends.length === 0 || ends.includes(undefined)
+        ? undefined
+        : Math.max(...ends.map((atMs) => atMs ?? 0));
+    return {
+      version: seen.version,
+      path: seen.path,
+      level: seen.level,
+      limitBytes: seen.limitBytes,
+      ...(seen.highBytes === undefined ? {} : { highBytes: seen.highBytes }),
+      samples: series(
+        whileItLived(
+          heldUntil(
+            ofCgroup.get(seen.id) ?? [],
+            members.flatMap(([pid, { gone }]) =>
+              gone?.signal === 'SIGKILL' ? (died.get(pid) ?? []) : [],
+            ),
+          ),
+          emptyMs,
+          recordedUntilMs,
+        ),
+        cgroupColumns,
+      ),
+    };
+  });
+  const limits: Limit[] = cgroups
+    .filter(({ limitBytes }) => limitBytes !== null)
+    .map(({ path, limitBytes }) => ({ owner: 'cgroup' as const, path, bytes: limitBytes }));
+  const command = told.commandPid === null ? undefined : told.processes.get(told.commandPid);
+  limits.push(
+    ...(command?.limits ?? []).filter(({ path }) => path === 'RLIMIT_AS' || path === 'RLIMIT_DATA'),
+  );
+  if (start.machine?.totalBytes !== undefined)
+    limits.push({ owner: 'host', bytes: start.machine.totalBytes });
+  return {
+    format: 'coroner-recording/1',
+    id: start.id,
+    command: start.command,
+    cwd: start.cwd,
+    startedAt: start.startedAt,
+    endedAt: end?.endedAt ?? null,
+    durationMs: end?.durationMs ?? null,
+    limits,
+    processes,
+    cgroups,
+    host: series(
+      samples.flatMap(({ atMs, host }) => (host === undefined ? [] : [{ atMs, values: host }])),
+      hostColumns,
+    ),
+    events: recordedEvents(start, told, events, words, looks),
+    looks,
+  };
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+interface Row<T> {
+  readonly atMs: number;
+  readonly values: T;
+}
+
+/** Samples are written down when something changed, and in long runs not all of them: a gap of less than this is none. */
+const longestGapMs = 60_000;
+
+/** Until when it is known that nothing changed which was not written down. */
+function endOfSampling(
+  end: IncidentEnd | null,
+  samples: readonly { readonly atMs: number }[],
+): number {
+  const lastMs = samples.at(-1)?.atMs ?? 0;
+  const endMs = end?.durationMs ?? lastMs;
+  return endMs - lastMs <= longestGapMs ? Math.max(endMs, lastMs) : lastMs;
+}
+
+/** An exiting process has given its memory back and can still be seen for a while: it died at the first of its empty samples. */
+function deathOf(rows: readonly Row<ProcessSample>[], endedMs: number | null): number | null {
+  const lastAlive = rows.findLastIndex(({ values }) => values.rssBytes !== 0);
+  const emptyMs = rows[lastAlive + 1]?.atMs;
+  return emptyMs === undefined ? endedMs : Math.min(emptyMs, endedMs ?? Infinity);
+}
+
+/** With the last reading before each kill held until then: what it freed, it freed after. */
+function heldUntil<T>(
+  rows: readonly Row<T>[],
+  killsMs: readonly number[],
+): readonly Row<Partial<T>>[] {
+  const first = rows[0]?.atMs ?? Infinity;
+  const held = killsMs
+    .filter((atMs) => atMs > first && !rows.some((row) => row.atMs === atMs))
+    .map((atMs): Row<Partial<T>> => ({ atMs, values: {} }));
+  return [...rows, ...held].sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Without what was read after the death, and with the last reading held until then. */
+function whileItLived<T>(
+  rows: readonly Row<Partial<T>>[],
+  diedMs: number | undefined,
+  recordedUntilMs: number,
+): readonly Row<Partial<T>>[] {
+  const lived: Row<Partial<T>>[] =
+    diedMs === undefined ? [...rows] : rows.filter(({ atMs }) => atMs < diedMs);
+  const lastMs = lived.at(-1)?.atMs;
+  const untilMs = diedMs ?? recordedUntilMs;
+  if (lastMs !== undefined && lastMs < untilMs) lived.push({ atMs: untilMs, values: {} });
+  return lived;
+}
+
+const isWithin = (cgroup: string | undefined, path: string): boolean =>
+  cgroup !== undefined && (cgroup === path || cgroup.startsWith(path === '/' ? path : `${path}/`));
+
+/** A column that was left out at a moment had not changed since: its last value goes on. */
+function series<Name extends string>(rows: readonly Row<object>[], names: readonly Name[]): Series {
+  const columns: Record<string, (number | null)[]> = {};
+  for (const name of names) {
+    let last: number | null = null;
+    const column = rows.map(({ values }) => {
+      const value = (values as Record<string, unknown>)[name];
+      if (typeof value === 'number') last = value;
+      return last;
+    });
+    if (last !== null) columns[name] = column;
+  }
+  return { atMs: rows.map(({ atMs }) => atMs), columns };
+}
+
+/** What the kernel log, a counter and the exit status say of one kill comes within this time. */
+const oneMomentMs = 1000;
+
+function recordedEvents(
+  start: IncidentStart,
+  told: Told,
+  events: readonly Numbered<EventLine>[],
+  words: readonly Evidence[],
+  looks: readonly Look[],
+): readonly RecordedEvent[] {
+  const shown: RecordedEvent[] = [];
+  const introduced = new Set<number>();
+  const named = (pid: number): string =>
+    `${told.processes.get(pid)?.seen.name ?? 'process'} (pid ${pid})`;
+  const kills = events.filter((event) => event.what === 'kill');
+  const near = (a: { readonly atMs: number }, b: { readonly atMs: number }): boolean =>
+    Math.abs(a.atMs - b.atMs) <= oneMomentMs;
+  const killedByLog = (pid: number): boolean => kills.some((kill) => kill.pid === pid);
+  const ended = events.filter(
+    (event) => event.what === 'process-gone' && event.signal === 'SIGKILL',
+  );
+  /** A counter that moved says nothing more where the log names who was killed. */
+  const counters = kills.filter(
+    (kill) =>
+      kill.pid === undefined &&
+      !kills.some((other) => other.pid !== undefined && near(other, kill)),
+  );
+  for (const event of events) {
+    const { atMs } = event;
+    if (event.what === 'process' && !introduced.has(event.pid)) {
+      introduced.add(event.pid);
+      shown.push({
+        atMs,
+        what: 'start',
+        pid: event.pid,
+        text: `${event.name} (pid ${event.pid}) started`,
+      });
+    } else if (event.what === 'process-gone') {
+      const killed = event.signal === 'SIGKILL';
+      if (killed && killedByLog(event.pid)) continue;
+      const how =
+        event.signal !== null
+          ? `was ended by ${event.signal}`
+          : event.exitCode !== null
+            ? `exited with ${event.exitCode}`
+            : 'ended';
+      const counter = counters.find((kill) => near(kill, event));
+      const alone = ended.filter((other) => near(other, event)).length === 1;
+      shown.push({
+        atMs,
+        what: killed ? 'kill' : 'end',
+        pid: event.pid,
+        text: `${named(event.pid)} ${how}${killed && alone && counter !== undefined ? `: ${counter.text}` : ''}`,
+      });
+    } else if (event.what === 'kill') {
+      if (event.pid === undefined) {
+        // It stands with the one process that was ended then.
+        const withProcess = ended.filter((other) => near(other, event)).length === 1;
+        if (withProcess || !counters.includes(event)) continue;
+      }
+      shown.push({
+        atMs,
+        what: 'kill',
+        ...(event.pid === undefined ? {} : { pid: event.pid }),
+        text: event.text,
+      });
+    } else if (event.what === 'note') shown.push({ atMs, what: 'note', text: event.text });
+  }
+  for (const { atMs, pid, picture } of looks) {
+    // Near the end they come in quick succession: the last of them tells what the others do.
+    if (looks.some((later) => later.pid === pid && later.atMs > atMs && near(later, { atMs })))
+      continue;
+    const [holder] = [...(picture.holders ?? [])].sort((a, b) => b.retainedBytes - a.retainedBytes);
+    shown.push({
+      atMs,
+      what: 'look',
+      pid,
+      text: `${named(pid)}${holder === undefined ? '' : `: ${holder.name} held ${holder.estimate ? 'about ' : ''}${formatBytes(holder.retainedBytes)}`}`,
+    });
+  }
+  for (const stall of told.stalls)
+    shown.push({
+      atMs: stall.begunMs,
+      what: 'stall',
+      ...(stall.pid === null ? {} : { pid: stall.pid }),
+      text: `waiting for memory (${stall.how}${stall.swapBytes ? `, ${formatBytes(stall.swapBytes)} in swap` : ''})`,
+    });
+  for (const fact of words) {
+    if (fact.kind !== 'program-error' || fact.origin.source !== 'python-hook') continue;
+    const wall = fact.when?.wall === undefined ? Number.NaN : Date.parse(fact.when.wall);
+    const atMs = wall - Date.parse(start.startedAt);
+    if (!Number.isFinite(atMs)) continue;
+    shown.push({
+      atMs: Math.max(0, Math.round(atMs)),
+      what: 'exception',
+      ...(fact.pid === undefined ? {} : { pid: fact.pid }),
+      text: fact.type,
+      stack: fact.stack,
+    });
+  }
+  return shown.toSorted((a, b) => a.atMs - b.atMs);
+}
+
+/** With the requests that were refused, as far as the evidence knows when: what the agent saw is read after the folder. */
+export function withFailedAllocations(
+  recording: Recording,
+  evidence: readonly Evidence[],
+): Recording {
+  const failed: (RecordedEvent & { readonly times: number })[] = [];
+  for (const fact of evidence) {
+    if (fact.kind !== 'failed-allocation' || fact.when?.wall === undefined) continue;
+    const atMs = Math.round(Date.parse(fact.when.wall) - Date.parse(recording.startedAt));
+    if (!Number.isFinite(atMs) || atMs < 0) continue;
+    const text = `${fact.name ?? 'process'}${fact.pid === undefined ? '' : ` (pid ${fact.pid})`}: ${formatBytes(fact.failure.bytes)} refused (${fact.failure.errno})`;
+    const same = failed.findIndex(
+      (event) => event.text === text && Math.abs(event.atMs - atMs) <= oneMomentMs,
+    );
+    const known = failed[same];
+    if (known !== undefined) failed[same] = { ...known, times: known.times + 1 };
+    else
+      failed.push({
+        atMs,
+        what: 'failed-allocation',
+        ...(fact.pid === undefined ? {} : { pid: fact.pid }),
+        text,
+        stack: fact.failure.stack,
+        times: 1,
+      });
+  }
+  return failed.length === 0
+    ? recording
+    : {
+        ...recording,
+        events: [
+          ...recording.events,
+          ...failed.map(({ times, text, ...event }) => ({
+            ...event,
+            text: times === 1 ? text : `${text}, ${times} times`,
+          })),
+        ].toSorted((a, b) => a.atMs - b.atMs),
+      };
+}

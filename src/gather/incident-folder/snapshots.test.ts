@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import type { LookFile } from '../../model/incident-folder.ts';
+import type { Holder } from '../../model/report.ts';
+import { lookEvidence, looksIn } from './snapshots.ts';
+
+const holder: Holder = {
+  name: 'rows',
+  scope: 'local',
+  function: 'load',
+  file: 'app.py',
+  line: 3,
+  path: 'rows -> list[3]',
+  type: 'list',
+  ownBytes: 1,
+  retainedBytes: 2,
+  alsoHeldBy: [],
+  estimate: true,
+};
+const look = (atMs: number, picture: LookFile['picture'], more: Partial<LookFile> = {}): string =>
+  JSON.stringify({
+    format: 'coroner-look/1',
+    pid: 7,
+    name: 'python3',
+    atMs,
+    stage: 'quick',
+    picture,
+    ...more,
+  } satisfies LookFile);
+
+test('the last look that knows holders speaks, with its age from when the process was let go', () => {
+  const texts = new Map([
+    [
+      'looks/002-7.json',
+      look(900, { holders: [{ ...holder, retainedBytes: 9 }] }, { stoppedMs: 60 }),
+    ],
+    ['looks/001-7.json', look(500, { holders: [holder] })],
+    ['looks/003-7.json', look(980, { threads: [] }, { stage: 'stacks' })],
+    ['samples.ndjson', 'x'],
+  ]);
+  const looks = looksIn(texts);
+  expect(looks.map(({ atMs }) => atMs)).toEqual([500, 900, 980]);
+  const [evidence, ...others] = lookEvidence(looks, () => 1000);
+  expect(others).toEqual([]);
+  expect(evidence).toMatchObject({
+    kind: 'memory-look',
+    pid: 7,
+    origin: { source: 'last-look', place: 'looks/002-7.json' },
+    picture: { ageAtDeathMs: 40, holders: [{ retainedBytes: 9 }] },
+  });
+});
+
+test('a file that is cut off, of another format or hostile is left out', () => {
+  const whole = look(1, {});
+  const texts = new Map([
+    ['looks/1.json', whole.slice(0, -5)],
+    ['looks/2.json', 'null'],
+    ['looks/3.json', '[]'],
+    ['looks/4.json', whole.replace('coroner-look/1', 'coroner-look/9')],
+    ['looks/5.json', whole.replace('"pid":7', '"pid":"7"')],
+    ['looks/sub/6.json', whole],
+  ]);
+  expect(looksIn(texts)).toEqual([]);
+});
+
+test('of a process that did not end, the look has no age', () => {
+  const [evidence] = lookEvidence(looksIn(new Map([['looks/1.json', look(5, {})]])), () => null);
+  expect(evidence?.picture.ageAtDeathMs).toBeUndefined();
+});

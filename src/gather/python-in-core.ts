@@ -1,0 +1,64 @@
+import type { CoreFile } from '../elf/index.ts';
+import { readCoreFile, readCoreStream } from './core-file.ts';
+import type { MemoryLook } from '../model/evidence.ts';
+import type { Gathered } from '../model/gathered.ts';
+import type { Thread } from '../model/report.ts';
+import { lookIntoCore } from '../python/heap-snapshot.ts';
+
+/** A core file straight from disk, compressed or not, with its Python stacks and who held its memory where it was a Python. */
+export async function gatherCore(path: string, name: string): Promise<Gathered> {
+  const inside = pythonInside(name);
+  const { evidence, source } = await readCoreFile(path, name, inside);
+  return { evidence: [...evidence, ...inside.looks], sources: [source] };
+}
+
+/** A core that comes through a pipe. */
+export async function gatherCoreStream(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+): Promise<Gathered> {
+  const inside = pythonInside(name);
+  const { evidence, source } = await readCoreStream(chunks, name, inside);
+  return { evidence: [...evidence, ...inside.looks], sources: [source] };
+}
+
+/** Nothing waits for the process any more, but a person does. */
+const lookBudgetMs = 10_000;
+
+interface PythonInside {
+  readonly pythonStacks: (core: CoreFile) => readonly Thread[];
+  readonly looks: MemoryLook[];
+}
+
+function pythonInside(name: string): PythonInside {
+  const looks: MemoryLook[] = [];
+  return {
+    looks,
+    // What stands in a core is anybody's: a reader that stumbles over it must not hide what the core itself tells.
+    pythonStacks: (core) => {
+      let stacks: readonly Thread[] = [];
+      try {
+        const picture = lookIntoCore(core, {
+          budgetMs: lookBudgetMs,
+          quick: true,
+          onStep: (_, { threads = [] }) => {
+            stacks = threads;
+          },
+        });
+        // When the core was written is not when it is read.
+        const { lookedAt: _, threads: __, ...memory } = picture ?? {};
+        if (picture !== null && core.process !== null)
+          looks.push({
+            kind: 'memory-look',
+            origin: { source: 'core-heap', place: name },
+            pid: core.process.pid,
+            name: core.process.name,
+            picture: memory,
+          });
+      } catch {
+        // The stacks that were read before stay.
+      }
+      return stacks;
+    },
+  };
+}

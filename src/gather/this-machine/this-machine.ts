@@ -1,0 +1,42 @@
+import type { Evidence } from '../../model/evidence.ts';
+import type { SourceReport } from '../../model/report.ts';
+import { gatherCgroupCounters } from './cgroup-counters.ts';
+import { gatherContainers } from './containers.ts';
+import { gatherCoredumps } from './coredumps.ts';
+import type { Machine, Part } from './machine.ts';
+import { gatherJournal } from './journal.ts';
+import { gatherKernelRing } from './kernel-ring.ts';
+import { gatherPstore } from './pstore.ts';
+import { gatherVarLog } from './var-log.ts';
+
+/** Everything that this machine can still tell. Every source that was asked is in `sources`, whatever became of it. */
+export async function gatherThisMachine(machine: Machine): Promise<Part> {
+  const steps: readonly [string, (machine: Machine) => Promise<Part>][] = [
+    ['the kernel log', gatherKernelRing],
+    ['the journal', gatherJournal],
+    ['the logs in /var/log', gatherVarLog],
+    ['core files', gatherCoredumps],
+    ['crash records', gatherPstore],
+    ['containers', gatherContainers],
+    ['cgroup counters', gatherCgroupCounters],
+  ];
+  const evidence: Evidence[] = [];
+  const sources: SourceReport[] = [];
+  for (const [what, gather] of steps) {
+    machine.onProgress?.(what);
+    try {
+      const part = await gather(machine);
+      evidence.push(...part.evidence);
+      sources.push(...part.sources);
+    } catch (error) {
+      // One source that fails in a way nobody thought of must not take the others with it.
+      sources.push({
+        id: what.replace(/^the /, ''),
+        place: what,
+        status: 'malformed',
+        detail: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+  return { evidence, sources };
+}

@@ -1,0 +1,244 @@
+/** What servers and workflow engines say of a worker or task that died: gunicorn, uWSGI, celery, Airflow, Dagster, Prefect, … (U11, U12, P18). */
+import type { DeathNotice } from '../../model/evidence.ts';
+import type { Input, Parser } from '../parser.ts';
+import { mentions, wholeText } from '../text/lines.ts';
+import { readNotices, type NoticeWording } from '../text/notices.ts';
+
+const id = 'app-servers';
+
+const wordings: readonly NoticeWording[] = [
+  {
+    by: 'gunicorn',
+    needle: 'was sent SIGKILL',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern: /Worker \(pid:(?<pid>\d{1,9})\) was sent SIGKILL! Perhaps out of memory\?/,
+  },
+  {
+    by: 'gunicorn',
+    needle: 'was terminated due to signal',
+    guessesMemory: true,
+    pattern: /Worker with pid (?<pid>\d{1,9}) was terminated due to signal (?<signal>\d{1,2})/,
+  },
+  {
+    by: 'gunicorn',
+    needle: 'was sent SIG',
+    pattern: /Worker \(pid:(?<pid>\d{1,9})\) was sent (?<signal>SIG(?!KILL)[A-Z]+)!/,
+  },
+  {
+    by: 'gunicorn',
+    needle: 'WORKER TIMEOUT',
+    signal: 'SIGABRT',
+    otherReason: 'timeout',
+    pattern: /WORKER TIMEOUT \(pid:(?<pid>\d{1,9})\)/,
+  },
+  {
+    by: 'uWSGI',
+    needle: 'DAMN ! ',
+    guessesMemory: true,
+    pattern:
+      /DAMN ! (?<name>worker \d{1,4}) \(pid: (?<pid>\d{1,9})\) died(?: :|, killed by signal (?<signal>\d{1,2}))/,
+  },
+  {
+    by: 'uWSGI',
+    needle: 'HARAKIRI',
+    signal: 'SIGKILL',
+    otherReason: 'timeout (harakiri)',
+    pattern: /HARAKIRI ON WORKER \d{1,4} \(pid: (?<pid>\d{1,9})/,
+  },
+  {
+    by: 'celery',
+    needle: "exited with 'exitcode 155'",
+    exitCode: 155,
+    otherReason:
+      'recycled by worker_max_memory_per_child or worker_max_tasks_per_child: not a kill',
+    pattern: /Process '(?<name>[\w-]{1,60})' pid:(?<pid>\d{1,9}) exited with 'exitcode 155'/,
+  },
+  {
+    by: 'celery',
+    needle: "exited with 'signal",
+    guessesMemory: true,
+    pattern:
+      /Process '(?<name>[\w-]{1,60})' pid:(?<pid>\d{1,9}) exited with 'signal \d{1,2} \((?<signal>SIG[A-Z]+)\)'/,
+  },
+  {
+    by: 'celery',
+    needle: 'Worker exited prematurely',
+    guessesMemory: true,
+    pattern: /Worker exited prematurely: signal \d{1,2} \((?<signal>SIG[A-Z]+)\)/,
+    unless: ({ input }) => mentions(input, /exited with 'signal/),
+  },
+  {
+    by: 'celery',
+    needle: 'Hard time limit',
+    signal: 'SIGKILL',
+    otherReason: 'time limit',
+    pattern: /Hard time limit \([\d.]{1,12}s?\) exceeded for .{1,80}/,
+  },
+  {
+    by: 'Airflow',
+    needle: 'Negsignal.SIGKILL',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern:
+      /(?:return code|exit(?:ed)? (?:with )?(?:return )?code).{0,20}Negsignal\.SIGKILL.{0,60}/,
+  },
+  {
+    by: 'Airflow',
+    needle: 'Negsignal.SIGKILL',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern: /Negsignal\.SIGKILL/,
+    unless: ({ input }) => mentions(input, /return code.{0,20}Negsignal/),
+  },
+  {
+    by: 'Airflow',
+    needle: 'signal_name=',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern: /Process terminated by signal.{0,300}signal_name="?SIGKILL/,
+  },
+  {
+    by: 'Airflow',
+    needle: 'return code -9',
+    exitCode: -9,
+    guessesMemory: true,
+    pattern: /Task exited with return code (?<code>-9)/,
+  },
+  {
+    by: 'Airflow',
+    needle: 'Detected zombie job',
+    vanished: true,
+    pattern: /Detected zombie job/,
+  },
+  {
+    by: 'Airflow',
+    needle: 'killed before it finished',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern: /Job \S{1,40} was killed before it finished \(likely due to running out of memory\)/,
+  },
+  {
+    by: 'Dagster',
+    needle: 'ChildProcessCrash',
+    pattern: /ChildProcessCrashException: (?:None|.{0,80}?exit code (?<code>-?\d{1,3})).{0,60}/,
+  },
+  {
+    by: 'Dagster',
+    needle: 'crashed with exit code',
+    pattern:
+      /(?:[Ss]ubprocess with pid (?<pid>\d{1,9})|[Mm]ultiprocess executor: child process for step \S{1,80}) (?:crashed|unexpectedly exited) with (?:exit )?code (?<code>-?\d{1,3})/,
+  },
+  {
+    by: 'Dagster',
+    needle: 'unexpectedly exited with code',
+    pattern: /child process for step \S{1,80} unexpectedly exited with code (?<code>-?\d{1,3})/,
+  },
+  {
+    by: 'Dagster',
+    needle: 'ChildProcessCrashException',
+    vanished: true,
+    pattern: /ChildProcessCrashException\b(?!: (?:None|.{0,80}exit code))/,
+  },
+  {
+    by: 'Prefect',
+    needle: 'exited with status code: -9',
+    exitCode: -9,
+    guessesMemory: true,
+    pattern: /Process (?:for flow run )?'?(?<name>[\w-]{0,80})'? ?exited with status code: -9/,
+  },
+  {
+    by: 'Luigi',
+    needle: 'died unexpectedly with exit code',
+    pattern: /died unexpectedly with exit code (?<code>-?\d{1,3})/,
+  },
+  {
+    by: 'supervisord',
+    needle: 'terminated by SIGKILL',
+    signal: 'SIGKILL',
+    pattern:
+      /(?:INFO |WARN )?exited: (?<name>[\w:.-]{1,80}) \(terminated by SIGKILL(?:; not expected)?\)/,
+  },
+  {
+    by: 'pm2',
+    needle: 'via signal [SIGKILL]',
+    signal: 'SIGKILL',
+    pattern: /App \[(?<name>[\w:. -]{1,80})\] exited with code \[\d+\] via signal \[SIGKILL\]/,
+  },
+  {
+    by: 'php-fpm',
+    needle: 'exited on signal',
+    pattern: /child (?<pid>\d{1,9}) exited on signal \d{1,2} \((?<signal>SIG[A-Z]+)/,
+  },
+  {
+    by: 'nginx',
+    needle: 'exited on signal',
+    pattern: /worker process (?<pid>\d{1,9}) exited on signal (?<signal>\d{1,2})/,
+  },
+  {
+    by: 'Apache',
+    needle: 'exit signal',
+    pattern: /child pid (?<pid>\d{1,9}) exit signal (?<signal>Killed|SEGV|ABRT)/,
+  },
+  {
+    by: 'PostgreSQL',
+    needle: 'was terminated by signal',
+    pattern:
+      /(?:server process|background worker.{0,60}|[\w ]{1,40}process) \(PID (?<pid>\d{1,9})\) was terminated by signal (?<signal>\d{1,2})/,
+  },
+  {
+    by: 'Sidekiq',
+    needle: 'terminated by SIGKILL',
+    signal: 'SIGKILL',
+    pattern: /Sidekiq.{0,80}terminated by SIGKILL/i,
+  },
+  {
+    by: 'Puma',
+    needle: 'Terminating timed out worker',
+    signal: 'SIGTERM',
+    otherReason: 'timeout',
+    pattern: /! Terminating timed out worker .{0,80}/,
+  },
+  {
+    by: 'systemd',
+    needle: "State 'stop-",
+    signal: 'SIGKILL',
+    otherReason: 'systemd stopped it (stop timeout)',
+    pattern: /State 'stop-(?:sigterm|final-sigterm|watchdog)' timed out\. Killing/,
+  },
+  {
+    by: 'LLM server',
+    needle: 'llama runner process has terminated',
+    signal: 'SIGKILL',
+    pattern: /llama runner process has terminated: signal: killed/,
+  },
+];
+
+export const appServers: Parser = {
+  id,
+  title:
+    'Workers and tasks that died, as application servers, task queues and workflow engines tell',
+  needles: [...new Set(wordings.map(({ needle }) => needle))],
+  parse,
+};
+
+function* parse(input: Input): Iterable<DeathNotice> {
+  const facts = [...readNotices(input, id, wordings)];
+  const timedOut = new Map(
+    facts.flatMap((fact) =>
+      fact.otherReason !== undefined && fact.pid !== undefined ? [[fact.pid, fact] as const] : [],
+    ),
+  );
+  const byHand = /killed by (?:a|the) user|(?:^|[$#>] ?)kill -(?:9|KILL) /m.test(
+    wholeText(input).slice(0, 65_536),
+  );
+  for (const fact of facts) {
+    // gunicorn aborts a stuck worker first, kills it a second later, and then wonders about memory
+    const timeout = fact.pid === undefined ? undefined : timedOut.get(fact.pid);
+    if (timeout !== undefined && timeout !== fact && fact.otherReason === undefined)
+      yield { ...fact, otherReason: timeout.otherReason! };
+    else if (byHand && fact.signal === 'SIGKILL' && fact.otherReason === undefined)
+      yield { ...fact, otherReason: 'kill -9, named in the same text' };
+    else yield fact;
+  }
+}

@@ -1,0 +1,509 @@
+/** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR (U13); and at their time limit. */
+import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
+import type { Input, Parser } from '../parser.ts';
+import { elsewhere, lineAt, originOf, wholeText, type Found } from '../text/lines.ts';
+import { readKillers, type KillerWording } from '../text/killers.ts';
+import { readNotices, type NoticeWording } from '../text/notices.ts';
+import { integer, sizeBytes } from '../text/sizes.ts';
+
+const id = 'job-schedulers';
+const job = { cause: 'job-scheduler-limit', owner: 'scheduler' } as const;
+
+const kills: readonly KillerWording[] = [
+  // Slurm
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'State: O',
+    pattern: /State: (?:OUT_OF_MEMORY|Out of memory) \(exit code .{1,20}\)/,
+    says: 'seff tells that the job was out of memory',
+    refine: seff,
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'Detected ',
+    pattern:
+      /Detected \d{1,9} oom[-_ ]kill event(?:\(s\)|s)? in (?:[Ss]tep[Ii]d ?= ?|[Ss]tep )(?<subject>[\w.+[\]-]{1,60}?)(?: cgroup)?\./,
+    says: 'slurmstepd counted OOM kills in the cgroup of the step',
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'memory limit',
+    pattern:
+      /(?:slurmstepd: )?(?:error: )?(?:Step|Job) (?<subject>[\d._a-z]{1,40}) exceeded (?:virtual )?memory limit \((?<used>\d{1,16}) > (?<limit>\d{1,16})\)(?:, being killed)?/,
+    says: 'Slurm polled the memory of the job above its limit and killed it',
+    refine: kilobytes,
+  },
+  {
+    ...job,
+    by: 'slurm',
+    // Up to 17.11: written where the counter of failed charges was not 0, which page cache that was given back makes it too.
+    needle: 'memory limit at some point',
+    witness: 'indirect',
+    pattern: /(?:error: )?Exceeded (?:step|job|virtual)? ?memory limit at some point/,
+    says: 'Slurm tells that the job was at its memory limit at some point',
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'OUT_OF_ME',
+    // One row is one line: the exit code `0:125` of the row before is no job.
+    span: 1,
+    pattern:
+      /(?:^|[\s|])(?<subject>\d{1,12}(?:_\d{1,9})?(?:\.\w{1,20})?(?=[\s|]))?[^\n]{0,200}?\bOUT_OF_ME(?:MORY|M\+|\+|MO\+)?/,
+    says: 'the accounting of Slurm has the state OUT_OF_MEMORY',
+    refine: sacct,
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'Out Of Memory',
+    pattern: /srun: error: (?<cgroup>[\w.-]{1,80}): tasks? [\d,-]{1,80}: Out Of Memory/,
+    says: 'srun tells that tasks were out of memory',
+    refine: (_, { victim: __, ...record }) => record,
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'Out Of Memory',
+    pattern:
+      /(?:Slurm )?(?:Job_id=(?<subject>\d{1,12})|job (?<cgroup>\d{1,12})).{0,120}(?:Failed|Ended).{0,80}(?:OUT_OF_MEMORY|Out Of Memory)/i,
+    says: 'Slurm mailed that the job was out of memory',
+    refine: (_, { victim: __, ...record }) => record,
+  },
+  {
+    ...job,
+    by: 'slurm',
+    needle: 'cgroup out-of-memory handler',
+    pattern: /Some of your processes may have been killed by the cgroup out-of-memory handler/,
+    says: 'slurmstepd tells of kills at the limit of the job',
+  },
+  // PBS / Torque
+  {
+    ...job,
+    by: 'pbs',
+    needle: 'exceeded limit',
+    pattern:
+      /(?:PBS: job killed: |job killed: )?(?<signal>p?v?mem|vmem|mem|pmem) (?<used>\d{1,16}(?:[kmg]?b)?) exceeded limit (?<limit>\d{1,16}(?:[kmg]?b)?)/,
+    says: 'PBS polled the memory of the job above its limit and killed it',
+    refine: dropSignal,
+  },
+  {
+    ...job,
+    by: 'pbs',
+    needle: 'Cgroup mem',
+    pattern: /Cgroup mem(?:sw)? limit exceeded: .{0,200}/,
+    says: 'the cgroup hook of PBS saw the limit exceeded',
+  },
+  {
+    ...job,
+    by: 'pbs',
+    needle: 'exceeded MEM usage hard limit',
+    pattern:
+      /job (?<subject>\S{1,60}) exceeded MEM usage (?:hard|soft) limit \((?<used>\d{1,16}) > (?<limit>\d{1,16})\)/,
+    says: 'the batch system saw the memory limit exceeded',
+    refine: megabytes,
+  },
+  {
+    ...job,
+    by: 'pbs',
+    needle: 'exceeded a memory resource limit',
+    pattern: /Job exceeded a memory resource limit \(.{1,60}\)\. Job was aborted/,
+    says: 'Torque aborted the job at a memory limit',
+    refine: torque,
+  },
+  // LSF
+  {
+    ...job,
+    by: 'lsf',
+    needle: 'TERM_MEMLIMIT',
+    pattern: /TERM_MEMLIMIT: job killed after reaching LSF memory usage limit/,
+    says: 'LSF killed the job at its memory limit',
+    refine: lsfLimit,
+  },
+  {
+    ...job,
+    by: 'lsf',
+    needle: 'TERM_SWAP',
+    pattern: /TERM_SWAP: job killed after reaching LSF swap usage limit/,
+    says: 'LSF killed the job at its swap limit',
+    refine: lsfLimit,
+  },
+  // SGE / UGE
+  {
+    ...job,
+    by: 'sge',
+    needle: 'exceeds job hard limit',
+    pattern:
+      /job (?<subject>[\d.]{1,40}) exceeds job (?:master )?hard limit "(?:h_vmem|h_rss|mem_free|h_data)" of queue.{0,120}? \((?<used>[\d.]{1,20}[KMGkmg]?) > limit: ?(?<limit>[\d.]{1,20}[KMGkmg]?)\)/,
+    says: 'SGE saw the job above its hard memory limit',
+  },
+  {
+    ...job,
+    by: 'sge',
+    needle: 'h_vmem',
+    pattern:
+      /(?:killed|exceed\w{0,4}|over).{0,80}\bh_vmem\b|\bh_vmem\b.{0,60}(?:exceeded|limit reached|killed)/,
+    says: 'the text says that the job was over h_vmem',
+  },
+  // HTCondor
+  {
+    ...job,
+    by: 'htcondor',
+    needle: 'request_memory',
+    pattern:
+      /(?:[Jj]ob )?(?:(?:has gone over|exceeded|used more than).{0,40})?(?:cgroup )?memory (?:limit of (?<limit>\d{1,9} megabytes)|usage exceeded request_memory).{0,120}/,
+    says: 'HTCondor held or removed the job for its memory',
+  },
+  {
+    ...job,
+    by: 'htcondor',
+    needle: 'gone over',
+    pattern:
+      /Job has gone over (?:cgroup )?memory limit of (?<limit>\d{1,9}) megabytes(?:\. (?:Last measured|Peak) usage: (?<used>\d{1,9}) megabytes)?/,
+    says: 'HTCondor held the job for its memory',
+    refine: megabytes,
+  },
+  {
+    ...job,
+    by: 'htcondor',
+    needle: 'Error from',
+    pattern:
+      /Error from .{1,80}: (?:Docker job|Job) has (?:gone over|exhausted) (?:its )?memory (?:limit|usage).{0,60}?(?:of (?<limit>\d{1,9}) (?:Mb|megabytes))?/i,
+    says: 'HTCondor held the job for its memory',
+    refine: megabytes,
+  },
+  {
+    ...job,
+    by: 'htcondor',
+    needle: 'excessive memory use',
+    pattern:
+      /[Jj]ob (?:was )?killed by HTCondor due to excessive memory use(?: \(RSS=(?<used>\d{1,9} MB)\))?/,
+    says: 'HTCondor killed the job for its memory',
+  },
+  {
+    ...job,
+    by: 'htcondor',
+    needle: 'due to memory',
+    pattern: /(?:put on hold|held|removed) by SYSTEM_PERIODIC_(?:HOLD|REMOVE) due to memory.{0,80}/,
+    says: 'HTCondor held or removed the job for its memory',
+  },
+  // YARN, Spark on YARN
+  {
+    ...job,
+    by: 'yarn',
+    needle: 'beyond ',
+    span: 5,
+    pattern:
+      /Container \[pid=(?<pid>\d{1,9}),container(?:ID|Id)=(?<subject>container_\w{1,60})\] is running (?:\d{1,16}B )?beyond (?:the '?)?(?:physical|PHYSICAL|virtual|VIRTUAL)'? memory limits?\. Current usage: (?<used>[\d.]{1,12} ?[KMGT]?B) of (?<limit>[\d.]{1,12} ?[KMGT]?B) physical memory used(?:; (?<signal>[\d.]{1,12} ?[KMGT]?B) of (?<code>[\d.]{1,12} ?[KMGT]?B) virtual memory used)?/,
+    says: 'the node manager of YARN killed the container because it was over its memory limit',
+    refine: yarnLimit,
+  },
+  {
+    ...job,
+    by: 'yarn',
+    needle: 'exceeding ',
+    pattern:
+      /Container killed by YARN for exceeding (?:physical |virtual )?memory limits\.? ?(?:(?<used>[\d.]{1,12} ?[KMGT]?B) of (?<limit>[\d.]{1,12} ?[KMGT]?B) (?:physical|virtual) memory used)?/,
+    says: 'YARN killed the container because it was over its memory limit',
+  },
+  {
+    ...job,
+    by: 'yarn',
+    needle: 'beyond ',
+    span: 4,
+    pattern:
+      /[Cc]ontainer (?:(?<subject>container_\w{1,60})|\[pid=(?<pid>\d{1,9})[^\]]{0,120}\]) is running (?:\d{1,16}B )?beyond (?:the )?'?(?:physical|virtual|PHYSICAL|VIRTUAL)'? memory limits?/,
+    says: 'YARN killed the container because it was over its memory limit',
+  },
+  // Others
+  {
+    ...job,
+    by: 'flux',
+    needle: 'oom: Memory cgroup out of memory',
+    pattern: /oom: Memory cgroup out of memory: killed \d{1,6} tasks? on \S{1,80}/,
+    says: 'Flux counted OOM kills in the cgroup of the job',
+  },
+  {
+    ...job,
+    by: 'cromwell',
+    needle: 'memory retry',
+    pattern: /job exited with (?:return )?code.{0,60}(?:OutOfMemory|memory retry)/,
+    says: 'the workflow engine tells of a lack of memory',
+  },
+  {
+    ...job,
+    by: 'snakemake',
+    needle: 'SLURM status is',
+    pattern: /SLURM status is: 'OUT_OF_MEMORY'/,
+    says: 'Snakemake tells what Slurm gave as the state',
+  },
+];
+
+function dropSignal(_: Found, { signal: __, ...record }: KillerRecord): KillerRecord {
+  return record;
+}
+/** Slurm's poll counts in kB, `(8391248 > 8388608)`. */
+function kilobytes({ groups }: Found, record: KillerRecord): KillerRecord {
+  return scaled(record, groups, 1024);
+}
+function megabytes({ groups }: Found, record: KillerRecord): KillerRecord {
+  return scaled(record, groups, 1024 ** 2);
+}
+function scaled(record: KillerRecord, groups: Found['groups'], unit: number): KillerRecord {
+  const used = integer(groups['used']);
+  const limit = integer(groups['limit']);
+  return {
+    ...record,
+    ...(used === undefined ? {} : { usedBytes: used * unit }),
+    ...(limit === undefined ? {} : { limit: { owner: 'scheduler', bytes: limit * unit } }),
+  };
+}
+
+/** A `sacct` row: the words of the state may be cut to a column (`OUT_OF_ME+`); ReqMem and MaxRSS stand in the same row. */
+function sacct(
+  { passage, groups, match, input, index }: Found,
+  record: KillerRecord,
+): KillerRecord | undefined {
+  const { subject } = groups;
+  const near = `${lineAt(input, index - 1)} ${passage} ${lineAt(input, index + 1)}`;
+  if (subject === undefined && !/[Ss]tate|STATE|sacct|slurm|Slurm|0:125/.test(near))
+    return undefined;
+  const sizes = [
+    ...passage
+      .slice(match.index, match.index + 400)
+      .matchAll(/\b(\d[\d.]{0,12})([KMGT])([nc]?)\b/g),
+  ];
+  const request = sizes.find(([, , unit]) => unit === 'G' || unit === 'M');
+  return {
+    ...record,
+    // The rows of its steps (`4711.batch`, `4711.0`) tell of the same job.
+    ...(subject === undefined ? {} : { subject: subject.replace(/\..*$/, '') }),
+    ...(request === undefined || request[3] === 'c'
+      ? {}
+      : { limit: { owner: 'scheduler', bytes: sizeBytes(`${request[1]}${request[2]}`)! } }),
+  };
+}
+
+/** `Memory Efficiency: 99.94% of 16.00 GB`. */
+function seff({ input }: Found, record: KillerRecord): KillerRecord {
+  const limit = elsewhere(input, /Memory Efficiency: [\d.]{1,8}% of ([\d.]{1,12} [KMGT]B)/);
+  const used = elsewhere(input, /Memory Utilized: ([\d.]{1,12} [KMGT]B)/);
+  const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
+  const usedBytes = used === null ? undefined : sizeBytes(used[1]!);
+  return {
+    ...record,
+    ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
+    ...(usedBytes === undefined ? {} : { usedBytes }),
+  };
+}
+
+/** `resources_used.vmem=286793240kb`, `req_information.total_memory.0=209715200kb`. */
+function torque({ input }: Found, record: KillerRecord): KillerRecord {
+  const limit = elsewhere(input, /req_information\.(?:total_memory|memory)\.0=(\d{1,15}kb)/);
+  const used = elsewhere(input, /resources_used\.v?mem=(\d{1,15}kb)/);
+  const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
+  const usedBytes = used === null ? undefined : sizeBytes(used[1]!);
+  return {
+    ...record,
+    ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
+    ...(usedBytes === undefined ? {} : { usedBytes }),
+  };
+}
+
+/** `MEMLIMIT` and, on the next line, `4 G`; in the mail `Max Memory : 4096 MB`, `Total Requested Memory : 4000.00 MB`. */
+function lsfLimit({ input }: Found, record: KillerRecord): KillerRecord {
+  const limit =
+    elsewhere(input, /MEMLIMIT\s{0,80}\n\s{0,80}([\d.]{1,12} ?[KMGT])/) ??
+    elsewhere(input, /Total Requested Memory ?:\s{0,80}([\d.]{1,12} [KMG]B)/);
+  const peak = elsewhere(input, /Max Memory ?:\s{0,80}([\d.]{1,12} [KMGT]?B)/);
+  const used = peak === null ? undefined : sizeBytes(peak[1]!);
+  const stated = limit === null ? undefined : sizeBytes(limit[1]!);
+  // What was reserved for the whole job is not the limit of one process (LSB_JOB_MEMLIMIT=N), where it was killed far below.
+  const bytes =
+    stated !== undefined && used !== undefined && used < stated / 2 ? undefined : stated;
+  return {
+    ...record,
+    ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
+    ...(used === undefined ? {} : { usedBytes: used }),
+  };
+}
+
+/** Killed for virtual memory (`yarn.nodemanager.vmem-check-enabled`): then that is the limit. */
+function yarnLimit(
+  { groups, match }: Found,
+  { signal: _ignored, exitCode: __, ...record }: KillerRecord,
+): KillerRecord {
+  const virtual = groups['code'] === undefined ? undefined : sizeBytes(groups['code']);
+  return /virtual'? memory limit/i.test(match[0].slice(0, 200)) && virtual !== undefined
+    ? { ...record, variant: 'virtual-memory', limit: { owner: 'scheduler', bytes: virtual } }
+    : record;
+}
+
+const endings: readonly NoticeWording[] = [
+  {
+    by: 'slurm',
+    needle: ': Killed',
+    signal: 'SIGKILL',
+    pattern: /srun: error: (?<name>[\w.-]{1,80}): tasks? [\d,-]{1,80}: Killed/,
+  },
+  {
+    by: 'slurm',
+    needle: 'DUE TO TIME LIMIT',
+    signal: 'SIGKILL',
+    otherReason: 'its time limit',
+    pattern: /CANCELLED AT \S{1,40} DUE TO TIME LIMIT/,
+  },
+  {
+    by: 'slurm',
+    needle: 'DUE TO PREEMPTION',
+    signal: 'SIGKILL',
+    otherReason: 'preemption by another job',
+    pattern: /CANCELLED AT \S{1,40} DUE TO (?:PREEMPTION|NODE FAILURE)/,
+  },
+  {
+    by: 'slurm',
+    needle: 'DUE TO NODE FAILURE',
+    signal: 'SIGKILL',
+    otherReason: 'the failure of the node',
+    pattern: /CANCELLED AT \S{1,40} DUE TO NODE FAILURE/,
+  },
+  {
+    by: 'slurm',
+    needle: 'CANCELLED by',
+    signal: 'SIGKILL',
+    otherReason: 'it was cancelled (scancel)',
+    pattern: /\bCANCELLED by \d{1,10}/,
+  },
+  {
+    by: 'slurm',
+    needle: '*** JOB',
+    signal: 'SIGKILL',
+    otherReason: 'it was cancelled',
+    pattern: /\*{3} (?:JOB|STEP) \S{1,40} ON \S{1,80} CANCELLED AT \S{1,40} \*{3}/,
+  },
+  {
+    by: 'pbs',
+    needle: 'walltime',
+    signal: 'SIGKILL',
+    otherReason: 'its time limit (walltime)',
+    pattern: /(?:PBS: )?job killed: (?:walltime|cput|ncpus) \S{1,30} exceeded limit \S{1,30}/,
+  },
+  {
+    by: 'lsf',
+    needle: 'TERM_RUNLIMIT',
+    signal: 'SIGKILL',
+    otherReason: 'its time limit (run limit)',
+    pattern: /TERM_RUNLIMIT: job killed after reaching LSF run time limit/,
+  },
+  {
+    by: 'lsf',
+    needle: 'TERM_OWNER',
+    signal: 'SIGKILL',
+    otherReason: 'its owner killed it',
+    pattern: /TERM_OWNER: job killed by owner/,
+  },
+  // PBS and Torque add the signal to 256
+  {
+    by: 'pbs',
+    needle: 'Exit_status=26',
+    signal: 'SIGKILL',
+    pattern: /Exit_status=265\b/,
+    unless: pbsSaysWhy,
+  },
+  {
+    by: 'sge',
+    needle: 'h_rt',
+    signal: 'SIGKILL',
+    otherReason: 'its time limit (h_rt)',
+    pattern: /exceed\w{0,4} job hard limit "h_rt"|exceeded hard wallclock time/,
+  },
+];
+
+function pbsSaysWhy({ input }: Found): boolean {
+  return /exceeded|deleted at request|walltime \d+ /i.test(wholeText(input));
+}
+
+/** What `qacct -j` prints of a job that SGE ended: sge_status(5), accounting(5). */
+const qacctNeedle = 'assumedly after job';
+const enforcedNeedle = 'qmaster enforced h_rt';
+
+/**
+ * `failed 100 : assumedly after job` and an exit status of 128 + n tell only that a signal ended the job. Beside a
+ * `maxvmem` at the `h_vmem` that was asked for it is the memory limit. `h_vmem` is per slot, and `maxvmem` is sampled, so it
+ * may stop a little short.
+ */
+function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
+  const whole = wholeText(input);
+  if (!whole.includes(qacctNeedle) && !whole.includes(enforcedNeedle)) return;
+  // Several jobs: each begins with a line of its own.
+  const starts = input.lines.flatMap(({ text }, at) => (/^\s*qname\s/.test(text) ? [at] : []));
+  if (starts.length === 0) starts.push(0);
+  for (const [nth, from] of starts.entries()) {
+    const to = starts[nth + 1] ?? input.lines.length;
+    const rows = input.lines.slice(from, to);
+    const field = (name: RegExp): string | undefined =>
+      rows
+        .map(({ text }) => name.exec(text.slice(0, 4096))?.[1])
+        .find((text) => text !== undefined);
+    const at = rows.findIndex(({ text }) => /^\s*failed:?\s+(?:100|37)\b/.test(text));
+    const status = integer(field(/^\s*exit_status:?\s+(\d{1,3})/));
+    if (at === -1 || status === undefined || status <= 128) continue;
+    const asked = field(/\bh_vmem=([\d.]{1,12}[KMGTkmgt]?)/);
+    const highest = field(/^\s*maxvmem\s+([\d.]{1,12}[KMGTkmgt]?)/);
+    const slots = integer(field(/^\s*slots\s+(\d{1,5})/)) ?? 1;
+    const each = asked === undefined ? undefined : sizeBytes(asked);
+    const usedBytes = highest === undefined ? undefined : sizeBytes(highest);
+    const subject = field(/^\s*jobnumber\s+(\d{1,12})/);
+    const origin = originOf(input, id, from + at, from + at);
+    const limit =
+      each === undefined || usedBytes === undefined
+        ? undefined
+        : [each * slots, each].find((bytes) => usedBytes >= 0.97 * bytes);
+    if (limit !== undefined)
+      yield {
+        kind: 'killer-record',
+        origin,
+        by: 'sge',
+        cause: 'job-scheduler-limit',
+        says: 'SGE ended the job by a signal, and its highest use (maxvmem) was at the h_vmem that it had asked for',
+        ...(subject === undefined ? {} : { subject }),
+        limit: { owner: 'scheduler', bytes: limit },
+        ...(usedBytes === undefined ? {} : { usedBytes }),
+        witness: 'indirect',
+        exitCode: status,
+      };
+    else if (status === 137)
+      yield {
+        kind: 'death-notice',
+        origin,
+        by: 'sge',
+        signal: 'SIGKILL',
+        exitCode: status,
+        ...(subject === undefined ? {} : { name: `job ${subject}` }),
+      };
+  }
+}
+
+export const jobSchedulers: Parser = {
+  id,
+  title: 'Slurm, PBS, LSF, SGE, HTCondor, YARN: jobs ended at a memory limit, or at another one',
+  needles: [
+    ...new Set([
+      ...[...kills, ...endings].map(({ needle }) => needle),
+      qacctNeedle,
+      enforcedNeedle,
+    ]),
+  ],
+  parse,
+};
+
+function* parse(input: Input): Iterable<Evidence> {
+  const records = [...readKillers(input, id, kills)];
+  yield* records;
+  if (records.every(({ by }) => by !== 'sge')) yield* qacct(input);
+  // A job that ran out of memory is often cancelled in the same breath.
+  if (records.length === 0) yield* readNotices(input, id, endings);
+}

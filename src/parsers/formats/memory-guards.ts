@@ -1,0 +1,320 @@
+/**
+ * Guards in user space that end processes before the kernel must: earlyoom (five generations of its line), nohang,
+ * oomd, dask's nanny, ray's monitor, Android's lmkd, Talos (U1, U2, U4, U9, U10, U17). systemd-oomd has a file of its own.
+ */
+import type { KillerRecord } from '../../model/evidence.ts';
+import { lineAt, mentions, type Found } from '../text/lines.ts';
+import { killerParser, type KillerWording } from '../text/killers.ts';
+import { integer, sizeBytes } from '../text/sizes.ts';
+
+const guard = { cause: 'userspace-oom-daemon', owner: 'daemon' } as const;
+
+const wordings: readonly KillerWording[] = [
+  // earlyoom 1.3 to 1.9: `sending SIGTERM to process 200 uid 0 "python3": badness 1208, VmRSS 289 MiB`
+  {
+    ...guard,
+    by: 'earlyoom',
+    needle: 'to process ',
+    pattern:
+      /[Ss]ending (?<signal>SIG(?:TERM|KILL)) to process (?<pid>\d{1,9})(?: uid (?<uid>\d{1,10}))? "(?<name>[^"]{0,64})": (?:badness|oom_score) -?\d{1,6}(?:, oom_score_adj -?\d{1,5})?(?:, VmRSS (?<used>\d{1,12} ?[KMG]iB))?/,
+    says: 'earlyoom names the process that it ended because memory and swap were below its thresholds',
+  },
+  // 1.0 to 1.2: `Killing process: python3, pid: 200, badness: 800, VmRSS: 289 MiB`, `Killing process 200 python3`.
+  // `Killing process 200 (python3) with signal SIGKILL.` are systemd's words.
+  {
+    ...guard,
+    by: 'earlyoom',
+    needle: 'illing process',
+    pattern:
+      /(?:^|earlyoom(?:\[\d{1,9}\])?: )Killing process:? (?:(?<pid>\d{1,9}) (?<name>[^\s,()]{1,64})(?![^\s,]| with signal SIG)|(?<subject>[^\s,]{1,64}), pid: (?<uid>\d{1,9}))/,
+    says: 'earlyoom (an early version) names the process that it killed',
+    refine: (found, record) => {
+      const { subject, uid } = found.groups;
+      const { subject: _ignored, ...rest } = record;
+      return subject === undefined
+        ? record
+        : { ...rest, victim: { pid: integer(uid)!, name: subject } };
+    },
+  },
+  // 0.x: `Killing process 200 (python3)`; words so plain are earlyoom's only below its own warning
+  {
+    ...guard,
+    by: 'earlyoom',
+    needle: 'illing process',
+    pattern: /(?:^|\s)Killing process (?<pid>\d{1,9}) \((?<name>[^()]{1,64})\)\s*$/,
+    span: 1,
+    says: 'earlyoom (an early version) names the process that it killed',
+    refine: ({ input }, record) =>
+      mentions(input, /Out of memory! avail:|earlyoom v?\d/) ? record : undefined,
+  },
+  // 1.0.x: `Killing process 'bash' with signal 15, pid: 5874, badness: 538, VmRSS: 3160 MiB`
+  {
+    ...guard,
+    by: 'earlyoom',
+    needle: "illing process '",
+    pattern:
+      /Killing process '(?<name>[^']{1,64})' with signal \d{1,2}, pid: (?<pid>\d{1,9}), badness: -?\d{1,6}(?:, VmRSS: (?<used>\d{1,12} MiB))?/,
+    says: 'earlyoom (an early version) names the process that it killed',
+  },
+  // 1.3-rc: `killing process 27541 "bash" with signal 15: badness 550, VmRSS 7609 MiB`
+  {
+    ...guard,
+    by: 'earlyoom',
+    needle: 'illing process ',
+    pattern:
+      /killing process (?<pid>\d{1,9}) "(?<name>[^"]{1,64})" with signal \d{1,2}: badness -?\d{1,6}(?:, VmRSS (?<used>\d{1,12} MiB))?/,
+    says: 'earlyoom (an early version) names the process that it killed',
+  },
+  // nohang: the corrective action is many lines
+  {
+    ...guard,
+    by: 'nohang',
+    needle: 'a corrective action:',
+    pattern: /Implement(?:ing)? a corrective action:/,
+    span: 1,
+    says: 'nohang names its victim',
+    refine: nohangVictim,
+  },
+  // oomd (Meta), to the kernel log: averages, cgroup, bytes, rules
+  {
+    ...guard,
+    by: 'oomd',
+    needle: 'oomd kill: ',
+    pattern:
+      /oomd kill: [\d.]{1,12} [\d.]{1,12} [\d.]{1,12} (?<subject>\S{1,400}) (?<used>\d{1,18}) ruleset:\[.{0,200}?\]/,
+    says: 'oomd names the cgroup that it killed and the rule that fired',
+  },
+  // its own log, where the line above is cut off
+  {
+    ...guard,
+    by: 'oomd',
+    witness: 'indirect',
+    needle: 'BaseKillPlugin',
+    pattern:
+      /BaseKillPlugin\.cpp:\d{1,5}\] Trying to kill (?:\/sys\/fs\/cgroup\/)?(?<subject>\S{1,400})/,
+    says: 'oomd tells which cgroup it is about to kill',
+  },
+  {
+    ...guard,
+    by: 'dask nanny',
+    needle: 'memory budget',
+    pattern:
+      /Worker (?<subject>\S{1,120}) \(pid=(?<pid>\d{1,9})\) exceeded (?<code>\d{1,3})% memory budget\. Restarting/,
+    says: "dask's nanny ended the worker because it was over its memory budget",
+    refine: daskBudget,
+  },
+  {
+    ...guard,
+    by: 'dask nanny',
+    needle: 'memory budget',
+    pattern: /Worker exceeded (?<code>\d{1,3})% memory budget\. Restarting/,
+    says: "dask's nanny ended the worker because it was over its memory budget",
+    refine: daskBudget,
+  },
+  {
+    ...guard,
+    by: 'dask nanny',
+    death: 'slow',
+    variant: 'paused',
+    needle: 'Pausing worker',
+    pattern:
+      /Worker is at (?<code>\d{1,3})% memory usage\. Pausing worker\.? {0,3}Process memory: (?<used>[\d.]{1,12} ?[KMGT]?i?B) -- Worker memory limit: (?<limit>[\d.]{1,12} ?[KMGT]?i?B)/,
+    span: 3,
+    says: 'dask paused the worker because it was near its memory limit',
+    // What the nanny did next says more, and says of which worker.
+    refine: ({ input }, { exitCode: _ignored, ...record }) =>
+      mentions(input, /memory budget|was killed by|all those workers died/) ? undefined : record,
+  },
+  {
+    // Until Ray 1.13 the monitor raised it in the task, before the kernel would have killed.
+    ...guard,
+    by: 'ray',
+    death: 'obvious',
+    needle: 'RayOutOfMemoryError',
+    pattern:
+      /RayOutOfMemoryError: More than \d{1,3}% of the memory on node \S{1,120} is used \((?<used>[\d.]{1,12}) \/ (?<limit>[\d.]{1,12} [KMGT]?B)\)/,
+    span: 3,
+    says: "ray's memory monitor ended the task because the node was over its threshold",
+    refine: ({ match }, record) => {
+      const used = sizeBytes(
+        `${match.groups?.['used']} ${/[KMGT]?B/.exec(match.groups?.['limit'] ?? '')?.[0]}`,
+      );
+      return { ...record, ...(used === undefined ? {} : { usedBytes: used }) };
+    },
+  },
+  {
+    ...guard,
+    by: 'ray',
+    needle: 'was killed due to the node running low on memory',
+    pattern:
+      /(?:Task|Actor|[Ww]orker|\d{1,6} worker\(s\)).{0,80}was killed due to the node running low on memory\.? ?(?:Memory on the node \(IP: .{0,60}?\)(?: where .{0,200}? was running)? was (?<used>[\d.]{1,12} ?[KMGT]?i?B) \/ (?<limit>[\d.]{1,12} ?[KMGT]?i?B))?/,
+    span: 6,
+    says: "ray's memory monitor ended the task because the node was over its threshold",
+    refine: (found, record) => {
+      const pid =
+        /(?:Worker PID|pid)[:= ]{1,3}(\d{1,9})/.exec(found.passage.slice(found.match.index)) ??
+        actorPid(found);
+      const task = /\bname=([^,()]{1,120}), pid=/.exec(found.passage.slice(found.match.index));
+      return {
+        ...record,
+        ...(pid === null ? {} : { victim: { ...record.victim, pid: Number(pid[1]) } }),
+        ...(task === null ? {} : { subject: task[1]! }),
+      };
+    },
+  },
+  {
+    ...guard,
+    by: 'ray',
+    needle: 'killed due to memory pressure (OOM)',
+    pattern: /(?<code>\d{1,6}) Workers \(tasks \/ actors\) killed due to memory pressure \(OOM\)/,
+    says: "ray's memory monitor counts the workers that it ended",
+    refine: (_, { exitCode: _ignored, ...record }) => record,
+  },
+  {
+    ...guard,
+    by: 'ray',
+    needle: 'to free up memory',
+    pattern:
+      /Killing worker with .{1,80}? to free up memory\.(?:.{0,20}worker pid: (?<pid>\d{1,9}))?/,
+    says: 'the raylet names the worker that its memory monitor ends',
+  },
+  {
+    ...guard,
+    by: 'lmkd',
+    needle: 'to free',
+    pattern:
+      /(?:lowmemorykiller|lmkd)(?: ?\( ?\d{1,9}\)|\[\d{1,9}\])?: Kill(?:ing)? '?(?<name>[\w.:/-]{1,120})'? \((?<pid>\d{1,9})\), (?:uid (?<uid>\d{1,9}),)?.{0,60}?(?:adj|oom_score_adj) -?\d{1,5},? to free (?<used>\d{1,12}kB)/,
+    says: "Android's low memory killer names its victim",
+  },
+  {
+    ...guard,
+    by: 'lmkd',
+    needle: 'lowmemorykiller',
+    pattern: /lowmemorykiller: Killing '(?<name>[^']{1,80})' \((?<pid>\d{1,9})\),? adj -?\d{1,5}/,
+    says: "Android's low memory killer names its victim",
+  },
+  {
+    ...guard,
+    by: 'Talos',
+    needle: 'Sending SIGKILL to cgroup',
+    pattern: /Sending SIGKILL to cgroup .{0,40}?(?<subject>\/?[\w./-]{1,300})/,
+    says: "Talos' OOM controller killed the cgroup",
+  },
+  {
+    ...guard,
+    by: 'LXD/Proxmox watchdog',
+    needle: 'memory-watchdog',
+    pattern: /memory-watchdog.{0,80}(?:killed|killing) (?:process |pid )?(?<pid>\d{1,9})/i,
+    says: 'a memory watchdog names its victim',
+  },
+];
+
+/** The block that follows `Implementing a corrective action:`. */
+function nohangVictim(
+  {
+    input,
+    index,
+  }: {
+    readonly input: { readonly lines: readonly { readonly text: string }[] };
+    readonly index: number;
+  },
+  record: KillerRecord,
+): KillerRecord | undefined {
+  const block = messages(input, index, 1, 60).join('\n');
+  const signal = /Send(?:ing)? (SIG\w{3,4}) to the victim/.exec(block);
+  const who =
+    /(?:PID|Pid):? {1,12}(\d{1,9})(?:[\s\S]{0,400}?\b(?:Name|name):? {1,12}'?([^\n']{1,64}))?/.exec(
+      block,
+    ) ?? /Name: {1,12}([^\n]{1,64})[\s\S]{0,200}?PID: {1,12}(\d{1,9})/.exec(block);
+  const before = messages(input, index, -1, 40).toReversed().join('\n');
+  const listed = /PID: (\d{1,9}), [Nn]ame: ([^,\n]{1,64}), badness/.exec(`${before}\n${block}`);
+  const pid = who === null ? listed?.[1] : who[1];
+  const name = listed?.[2] ?? who?.[2];
+  if (signal === null && pid === undefined) return undefined;
+  const rss = /VmRSS:? {1,12}(\d{1,12} ?[kMG]i?B)/.exec(block);
+  const used = rss === null ? undefined : sizeBytes(rss[1]!);
+  return {
+    ...record,
+    ...(signal === null ? {} : { signal: signal[1]! }),
+    ...(pid === undefined
+      ? {}
+      : { victim: { pid: Number(pid), ...(name === undefined ? {} : { name: name.trim() }) } }),
+    ...(used === undefined ? {} : { usedBytes: used }),
+  };
+}
+
+/** So many messages from a line on. In journalctl's export format each is one of some thirty lines of its entry. */
+function messages(
+  input: { readonly lines: readonly { readonly text: string }[] },
+  index: number,
+  step: 1 | -1,
+  most: number,
+): readonly string[] {
+  const exported = input.lines[index]?.text.startsWith('MESSAGE=') === true;
+  const found: string[] = [];
+  for (let line = 0; line < (exported ? most * 40 : most) && found.length < most; line += 1) {
+    const at = index + line * step;
+    if (!exported || input.lines[at]?.text.startsWith('MESSAGE=') === true)
+      found.push(lineAt(input as never, at));
+  }
+  return found;
+}
+
+/** ActorDiedError lists its actor above the reason: `class_name: Loader`, `actor_id: …`, `pid: 40213`, `ip: …`. */
+function actorPid({ input, index }: Found): RegExpExecArray | null {
+  const block = Array.from({ length: 9 }, (_, back) => lineAt(input, index - 8 + back)).join('\n');
+  return /\bactor_id: \w{1,64}\n(?:\s{0,8}\w{1,20}: [^\n]{0,100}\n){0,4}?\s{0,8}pid: (\d{1,9})\n(?:\s{0,8}\w{1,20}: [^\n]{0,100}\n){0,4}The actor /.exec(
+    block,
+  );
+}
+
+/** Lines within which the nanny tells whom it ended. */
+const restartLines = 6;
+
+/** Before 2021.12 the budget's line had no pid: the next death's is meant, unless another worker was over its budget, too. */
+function pidOfRestarted({ lines }: Found['input'], index: number): number | undefined {
+  const textAt = (at: number) => lines[at]?.text.slice(0, 4096) ?? '';
+  for (let at = index - 1; at >= index - restartLines; at -= 1) {
+    if (overBudget.test(textAt(at))) return undefined;
+    if (workerDeath.test(textAt(at))) break;
+  }
+  for (let at = index + 1; at <= index + restartLines; at += 1) {
+    if (overBudget.test(textAt(at))) return undefined;
+    const death = workerDeath.exec(textAt(at));
+    if (death !== null) return Number(death[1]);
+  }
+  return undefined;
+}
+
+const overBudget = /Worker exceeded \d{1,3}% memory budget/;
+const workerDeath = /Worker process (\d{1,9}) was killed by/;
+
+/** `Worker memory limit: 238.42 MiB`, from the worker's own warnings before. The figure that matched is a percentage. */
+function daskBudget(
+  { input, index }: Found,
+  { exitCode: _percent, ...record }: KillerRecord,
+): KillerRecord {
+  const text = input.lines
+    .slice(Math.max(0, index - 40), index + 5)
+    .map((line) => line.text)
+    .join('\n')
+    .slice(-20_000);
+  const limit = [...text.matchAll(/Worker memory limit: ([\d.]{1,12} [KMGT]iB)/g)].at(-1);
+  const used = [...text.matchAll(/Process memory: ([\d.]{1,12} [KMGT]iB)/g)].at(-1);
+  const bytes = limit === undefined ? undefined : sizeBytes(limit[1]!);
+  const usedBytes = used === undefined ? undefined : sizeBytes(used[1]!);
+  const pid = record.victim?.pid ?? pidOfRestarted(input, index);
+  return {
+    ...record,
+    ...(pid === undefined ? {} : { victim: { ...record.victim, pid } }),
+    ...(pid === undefined || pid === record.victim?.pid ? {} : { victimNearby: true }),
+    ...(bytes === undefined ? {} : { limit: { owner: 'daemon', path: 'memory_limit', bytes } }),
+    ...(usedBytes === undefined ? {} : { usedBytes }),
+  };
+}
+
+export const memoryGuards = killerParser(
+  'memory-guards',
+  'earlyoom, nohang, oomd, dask nanny, ray memory monitor, lmkd: who was ended to save memory',
+  wordings,
+);

@@ -1,0 +1,229 @@
+/** What parents say when a worker of theirs vanished: multiprocessing, concurrent.futures, loky, torch, xdist, dask, ray (P15 to P17, U9, U10). */
+import { mentions } from '../text/lines.ts';
+import type { NoticeWording } from '../text/notices.ts';
+import { noticeParser } from '../text/notices.ts';
+
+/** spawn imports the main module again in each child, which starts workers in turn: multiprocessing ends it with this text. */
+const unguarded = /start a new process before the\s+current process has finished its bootstrapping/;
+const isUnguarded: NonNullable<NoticeWording['unless']> = ({ input }) => mentions(input, unguarded);
+
+const wordings: readonly NoticeWording[] = [
+  {
+    by: 'multiprocessing',
+    needle: 'start a new process before',
+    vanished: true,
+    otherReason: "the script starts workers as it is imported (no if __name__ == '__main__')",
+    span: 2,
+    pattern:
+      /attempt has been made to start a new process before the current process has finished its bootstrapping phase/,
+  },
+  {
+    by: 'concurrent.futures',
+    needle: 'BrokenProcessPool',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern:
+      /BrokenProcessPool(?:: (?:A (?:child )?process (?:in the process pool )?(?:was )?terminated abruptly.{0,100}|A task has failed to un-serialize.{0,40}|\(?['"]?A (?:child )?process.{0,100}))/,
+    unless: (found) => /un-serialize/.test(found.match[0]) || isUnguarded(found),
+  },
+  {
+    by: 'concurrent.futures',
+    needle: 'terminated abruptly',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern:
+      /(?<!Pool: |Pool\(['"]?)A (?:child )?process (?:in the process pool )?(?:was )?terminated abruptly/,
+    unless: isUnguarded,
+  },
+  {
+    by: 'joblib (loky)',
+    needle: 'exit codes of the workers are',
+    guessesMemory: true,
+    span: 2,
+    pattern:
+      /The exit codes of the workers are \{(?:EXIT\(\d{1,3}\), ){0,8}(?<signal>SIG[A-Z]+)\(-\d+\)/,
+  },
+  {
+    by: 'joblib (loky)',
+    needle: 'unexpectedly terminated',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern:
+      /A worker process managed by the executor was unexpectedly terminated\.(?!.{0,400}The exit codes of the workers are)/,
+    span: 6,
+    unless: ({ input }) => mentions(input, /exit codes of the workers are/),
+  },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'DataLoader worker',
+    signal: 'SIGBUS',
+    otherReason: 'shared memory',
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: Bus error/,
+  },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'DataLoader worker',
+    guessesMemory: true,
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: (?<signal>Killed)/,
+  },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'DataLoader worker',
+    signal: 'SIGTERM',
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: Terminated/,
+  },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'DataLoader worker',
+    signal: 'SIGSEGV',
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: Segmentation fault/,
+  },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'DataLoader worker',
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) (?:exited unexpectedly with exit code (?<code>-?\d{1,3}))/,
+  },
+  {
+    by: 'torch elastic',
+    needle: 'received by PID',
+    pattern: /Signal \d{1,2} \((?<signal>SIG[A-Z]+)\) received by PID (?<pid>\d{1,9})/,
+  },
+  {
+    by: 'torch elastic',
+    needle: 'failed (exitcode',
+    pattern: /failed \(exitcode: (?<code>-\d{1,2})\) local_rank: \d{1,4} \(pid: (?<pid>\d{1,9})\)/,
+  },
+  {
+    by: 'torch multiprocessing',
+    needle: 'terminated with signal',
+    pattern: /ProcessExitedException: process \d{1,4} terminated with signal (?<signal>SIG[A-Z]+)/,
+  },
+  {
+    by: 'pytest-xdist',
+    needle: 'node down: Not properly terminated',
+    signal: 'SIGKILL',
+    pattern: /\[(?<name>gw\d{1,4})\] node down: Not properly terminated/,
+  },
+  {
+    by: 'pytest-xdist',
+    needle: 'crashed while running',
+    vanished: true,
+    pattern: /worker '(?<name>gw\d{1,4})' crashed while running '[^']{1,300}'/,
+    unless: ({ input }) => mentions(input, /node down: Not properly terminated/),
+  },
+  {
+    by: 'DeepSpeed',
+    needle: 'exits with return code',
+    pattern: /exits with return code = (?<code>-\d{1,2})\b/,
+  },
+  {
+    by: 'Jupyter',
+    needle: 'Kernel crashed while executing code',
+    vanished: true,
+    pattern: /The Kernel crashed while executing code in the (?:current cell|the current cell)/,
+    unless: ({ input }) =>
+      mentions(input, /CuDNN|cudnn|Segmentation|GLIBC|DLL load failed|libiomp5/),
+  },
+  {
+    by: 'dask nanny',
+    needle: 'was killed by signal',
+    pattern:
+      /Worker process (?<pid>\d{1,9}) was killed by (?:signal (?<signal>\d{1,2})|unknown signal)/,
+  },
+  {
+    by: 'dask',
+    needle: 'all those workers died',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    pattern:
+      /Attempted to run task .{1,300}? on \d{1,4} different workers, but all those workers died while running it/,
+  },
+  {
+    by: 'ray',
+    needle: 'Worker exit type: SYSTEM_ERROR',
+    signal: 'SIGKILL',
+    guessesMemory: true,
+    unless: ({ input }) => mentions(input, /node running low on memory/),
+    pattern:
+      /Worker PID: (?<pid>\d{1,9}) Worker exit type: SYSTEM_ERROR Worker exit detail: .{0,400}/,
+  },
+  {
+    by: 'ray',
+    needle: 'WorkerCrashedError',
+    signal: 'SIGKILL',
+    pattern: /WorkerCrashedError.{0,20}The worker died unexpectedly while executing this task/,
+    unless: ({ input }) => mentions(input, /Worker exit type: SYSTEM_ERROR|OutOfMemoryError/),
+  },
+  {
+    by: 'Jupyter',
+    needle: 'kernel appears to have died',
+    signal: 'SIGKILL',
+    pattern: /The kernel appears to have died\. It will restart automatically/,
+    unless: ({ input }) =>
+      mentions(input, /CuDNN|cudnn|Segmentation|GLIBC|DLL load failed|libiomp5/),
+  },
+  {
+    by: 'Jupyter',
+    needle: 'KernelRestarter: restarting kernel',
+    signal: 'SIGKILL',
+    pattern: /KernelRestarter: restarting kernel \(\d\/\d\).{0,40}/,
+  },
+  {
+    by: 'Jupyter',
+    needle: 'WARNING:root:kernel',
+    vanished: true,
+    pattern: /WARNING:root:kernel [0-9a-f-]{36} restarted/,
+    unless: ({ input }) => mentions(input, /session crashed after using all available RAM/),
+  },
+  {
+    by: 'Colab',
+    needle: 'session crashed for an unknown reason',
+    vanished: true,
+    pattern: /[Ss]ession crashed for an unknown reason/,
+  },
+  {
+    by: 'Jupyter',
+    needle: 'Kernel died',
+    signal: 'SIGKILL',
+    pattern: /(?:DeadKernelError: )?Kernel died(?: before replying to kernel_info)?/,
+  },
+  {
+    by: 'PyTorch DataLoader',
+    needle: 'exited unexpectedly',
+    vanished: true,
+    guessesMemory: true,
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) exited unexpectedly(?! with exit code)/,
+  },
+  {
+    by: 'Spark',
+    needle: 'exited unexpectedly (crashed)',
+    vanished: true,
+    pattern: /Python worker exited unexpectedly \(crashed\)/,
+  },
+  {
+    by: 'ray',
+    needle: 'worker died unexpectedly while executing',
+    vanished: true,
+    guessesMemory: true,
+    pattern: /The worker died unexpectedly while executing this task/,
+    unless: ({ input }) => mentions(input, /Worker exit type: SYSTEM_ERROR|OutOfMemoryError/),
+  },
+  {
+    by: 'uvicorn',
+    needle: 'Child process [',
+    vanished: true,
+    pattern: /Child process \[(?<pid>\d{1,9})\] died/,
+  },
+];
+
+export const poolWorkers = noticeParser(
+  'pool-workers',
+  'Workers that vanished, as their parents tell: pools, DataLoader, torchrun, xdist, dask, ray, Jupyter',
+  wordings,
+);

@@ -1,0 +1,96 @@
+import type { KernelNotice } from '../../model/evidence.ts';
+import type { Finding } from '../../model/finding.ts';
+import { defineRule, reason } from '../shared/define-rule.ts';
+
+interface Reading {
+  readonly variant: string;
+  readonly headline: (name: string) => string;
+  readonly says: string;
+}
+
+/** Lines that look like a memory death and are none (E12, E15, K13, L1, and their kin). */
+const readings: Partial<Record<KernelNotice['what'], Reading>> = {
+  'page-allocation-failure': {
+    variant: 'page-allocation-failure',
+    headline: (name) =>
+      `An allocation of the kernel failed on behalf of ${name}; nobody died of it`,
+    says: 'the kernel could not get free pages in one piece (a driver or network buffer) and went on: usually harmless',
+  },
+  'hung-task': {
+    variant: 'hung-task',
+    headline: (name) =>
+      `${name} hung in the kernel: waiting for a disk, a lock or a file system, not killed`,
+    says: 'the kernel reports a task that waits for long; it says nothing about a shortage of memory',
+  },
+  'fork-rejected-pids': {
+    variant: 'pids-limit',
+    headline: () => 'A fork was refused: the pids limit of the cgroup was reached, not memory',
+    says: 'the limit on the number of tasks was reached',
+  },
+  'hardware-poison': {
+    variant: 'hardware-memory-error',
+    headline: (name) => `${name} was killed for a hardware memory error, not a shortage`,
+    says: 'a memory module or its bus is faulty',
+  },
+  'soft-lockup': {
+    variant: 'soft-lockup',
+    headline: (name) => `A CPU was stuck in ${name}: not memory`,
+    says: 'a CPU did not schedule for a long time (overloaded host, stuck loop)',
+  },
+  'gpu-fault': {
+    variant: 'gpu-fault',
+    headline: () => "The GPU's driver reported a fault: not the host's memory",
+    says: 'an Xid record of the NVIDIA driver',
+  },
+  'panic-other': {
+    variant: 'kernel-panic',
+    headline: () => 'The kernel panicked for a reason other than memory',
+    says: 'the whole machine stopped',
+  },
+};
+
+export const kernelLookAlike = defineRule({
+  id: 'kernel-look-alike',
+  title: 'A line of the kernel that is mistaken for a memory death',
+  needs: ['kernel-notice'],
+  uses: ['kernel-oom-kill', 'kernel-oom-without-kill'],
+  judge: (facts) => {
+    // Beside a real kill these lines are its surroundings, not deaths of their own.
+    if (facts['kernel-oom-kill'].length + facts['kernel-oom-without-kill'].length > 0) return [];
+    const seen = new Map<string, Finding>();
+    for (const notice of facts['kernel-notice']) {
+      const reading = readings[notice.what];
+      if (reading === undefined) continue;
+      const key = `${notice.what}|${notice.name ?? ''}|${notice.pid ?? ''}`;
+      if (seen.has(key)) continue;
+      const name =
+        notice.name === undefined
+          ? 'a process'
+          : notice.pid === undefined
+            ? notice.name
+            : `${notice.name} (pid ${notice.pid})`;
+      seen.set(key, {
+        subject: {
+          ...(notice.pid === undefined ? {} : { pid: notice.pid }),
+          ...(notice.name === undefined ? {} : { name: notice.name }),
+          ...(notice.when === undefined ? {} : { when: notice.when }),
+          position: notice.origin.line ?? 0,
+        },
+        cause: 'not-memory',
+        variant: reading.variant,
+        confidence: 'strong',
+        headline: reading.headline(name),
+        because: [reason(notice, reading.says)],
+        ...(notice.name === undefined
+          ? {}
+          : {
+              victim: {
+                ...(notice.pid === undefined ? {} : { pid: notice.pid }),
+                name: notice.name,
+              },
+            }),
+      });
+    }
+    return [...seen.values()];
+  },
+});

@@ -1,0 +1,56 @@
+import type { KillerRecord } from '../../model/evidence.ts';
+import type { Remedy } from '../../model/report.ts';
+import { formatBytes } from '../../model/units.ts';
+import { defineRule } from '../shared/define-rule.ts';
+import { killerFindings } from '../shared/killer-records.ts';
+
+export const jobSchedulerLimit = defineRule({
+  id: 'job-scheduler-limit',
+  title: "The job scheduler's memory limit ended it (U13)",
+  needs: ['killer-record'],
+  uses: ['stated-limit'],
+  judge: ({ 'killer-record': records, 'stated-limit': limits }) =>
+    killerFindings(
+      records,
+      { cause: 'job-scheduler-limit', remedies, limitOf: ['job'] },
+      { limits },
+    ),
+});
+
+const ask: Readonly<Record<string, string>> = {
+  slurm: '#SBATCH --mem=… (per node) or --mem-per-cpu=…',
+  pbs: '#PBS -l mem=…',
+  lsf: '#BSUB -M … -R "rusage[mem=…]"',
+  sge: '#$ -l h_vmem=…',
+  htcondor: 'request_memory = …',
+  yarn: '--executor-memory and spark.executor.memoryOverhead (Spark), mapreduce.map.memory.mb, mapreduce.reduce.memory.mb (MapReduce)',
+};
+
+const look: Readonly<Record<string, string>> = {
+  slurm: 'sacct -j JOBID --format=JobID,State,ExitCode,ReqMem,MaxRSS; seff JOBID',
+  pbs: 'qstat -xf JOBID | grep -i mem',
+  lsf: 'bjobs -l JOBID; bhist -l JOBID',
+  sge: 'qacct -j JOBID | grep -E "maxvmem|failed|exit_status"',
+  htcondor: 'condor_history -l JOBID | grep -i -E "memory|hold"',
+  yarn: 'yarn logs -applicationId APPLICATION',
+};
+
+function remedies({ by, limit, usedBytes }: KillerRecord): readonly Remedy[] {
+  const size =
+    limit?.bytes == null
+      ? ''
+      : ` It had ${formatBytes(limit.bytes)}${usedBytes === undefined ? '' : ` and used ${formatBytes(usedBytes)}`}.`;
+  return [
+    {
+      title: 'Ask the scheduler for more memory',
+      detail: `${ask[by] ?? 'See the memory option of the scheduler.'}${size} Peaks that the scheduler samples every 30 s are too low: leave a margin.`,
+      command: look[by] ?? null,
+    },
+    {
+      title: 'Or use less',
+      detail:
+        'Fewer parallel processes per node (each has its own copy of the data), smaller chunks, a narrower dtype.',
+      command: null,
+    },
+  ];
+}

@@ -1,0 +1,132 @@
+import type { ProgramAbort, StatedLimit } from '../../model/evidence.ts';
+import type { Finding } from '../../model/finding.ts';
+import { formatBytes } from '../../model/units.ts';
+import { defineRule, reason } from '../shared/define-rule.ts';
+import {
+  atUsersLine,
+  groupRepeated,
+  isTiny,
+  nameOf,
+  statedRlimit,
+  subjectOf,
+} from '../shared/subjects.ts';
+
+export const allocFailureAbort = defineRule({
+  id: 'alloc-failure-abort',
+  title: 'An allocation failed and the program ended itself (P5, P12, P13, E18)',
+  needs: ['program-abort'],
+  uses: ['stated-limit'],
+  judge: ({ 'program-abort': aborts, 'stated-limit': limits }) =>
+    groupRepeated(aborts.filter(({ resource }) => resource === 'memory')).map((group) =>
+      judge(group, limits),
+    ),
+});
+
+/** Those that speak through an exception: their words without its type are what a person quotes. */
+const quoted = new Set(['numpy', 'PyTorch', 'DuckDB', 'OpenCV']);
+
+function judge(
+  [abort, ...again]: readonly [ProgramAbort, ...ProgramAbort[]],
+  limits: readonly StatedLimit[],
+): Finding {
+  const limit = statedRlimit(limits);
+  const size = abort.requestBytes === undefined ? 'memory' : formatBytes(abort.requestBytes);
+  const crashed = abort.crashed === true;
+  return {
+    subject: subjectOf(abort, abort),
+    cause:
+      limit !== undefined
+        ? 'rlimit'
+        : crashed && abort.crash === 'segfault'
+          ? 'alloc-failure-segfault'
+          : abort.raises === true
+            ? 'alloc-failure-exception'
+            : 'alloc-failure-abort',
+    death: crashed ? 'disguised' : 'obvious',
+    confidence:
+      abort.indirect === true
+        ? 'weak'
+        : !quoted.has(abort.by) &&
+            abort.victimNearby !== true &&
+            !isTiny(abort) &&
+            (abort.signal !== undefined || abort.requestBytes !== undefined)
+          ? 'certain'
+          : 'strong',
+    ...(abort.variant === undefined ? {} : { variant: abort.variant }),
+    headline:
+      abort.indirect === true
+        ? `${nameOf(abort, abort.by)} crashed on a NULL of its own${atUsersLine(abort.stack)}: as after a failed allocation that nobody looked at, which nothing here proves`
+        : `${nameOf(abort, 'The program')} could not get ${size}${atUsersLine(abort.stack)}${crashed ? ' and then crashed' : abort.raises === true ? '' : ' and ended itself'} (${abort.by})`,
+    because: [
+      reason(
+        abort,
+        abort.indirect === true
+          ? `${abort.message}: its functions give NULL after an error, a failed allocation above all`
+          : `${abort.by} says that an allocation failed${abort.requestBytes === undefined ? '' : `: ${abort.requestBytes} bytes were asked for`}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`,
+      ),
+    ],
+    ...(abort.stack.length === 0 ? {} : { stack: abort.stack }),
+    request: { bytes: abort.requestBytes ?? null },
+    ...(limit === undefined ? {} : { limit }),
+    ...(abort.pid === undefined && abort.name === undefined
+      ? {}
+      : {
+          victim: {
+            ...(abort.pid === undefined ? {} : { pid: abort.pid }),
+            ...(abort.name === undefined ? {} : { name: abort.name }),
+          },
+        }),
+    unknown:
+      limit === undefined
+        ? [
+            {
+              what: 'Which limit refused the allocation',
+              why: 'the program only learns that it was refused',
+              command:
+                'ulimit -a; cat /sys/fs/cgroup/memory.max; sysctl vm.overcommit_memory vm.max_map_count; free -b',
+            },
+          ]
+        : [],
+    remedies: remedies(abort, limit !== undefined),
+  };
+}
+
+function remedies(abort: ProgramAbort, limited: boolean): NonNullable<Finding['remedies']> {
+  const less =
+    abort.requestBytes === undefined
+      ? 'Ask for less at a time'
+      : `Ask for less than ${formatBytes(abort.requestBytes)} at a time`;
+  return [
+    ...(limited
+      ? [
+          {
+            title: 'Raise the limit of the process',
+            detail:
+              'The machine may have had memory left: the limit of the shell or unit refused it.',
+            command: 'ulimit -v unlimited; ulimit -d unlimited',
+          },
+        ]
+      : []),
+    ...(abort.by === 'jvm'
+      ? [
+          {
+            title: 'Give the JVM less heap than the machine or container has',
+            detail:
+              'The JVM reserves -Xmx plus metaspace, code cache and thread stacks outside of the heap; leave a quarter of the memory for them.',
+            command: 'java -XX:MaxRAMPercentage=70 …',
+          },
+        ]
+      : []),
+    {
+      title: less,
+      detail:
+        'Native code seldom survives a refused allocation: work in smaller pieces, with fewer threads, or free what is no longer used before.',
+      command: null,
+    },
+    {
+      title: 'See what already held the memory',
+      detail: 'The request that fails is often not the one that filled the memory.',
+      command: 'coroner run COMMAND …',
+    },
+  ];
+}

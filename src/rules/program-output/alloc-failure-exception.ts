@@ -1,0 +1,272 @@
+import type { DeathNotice, ProgramError, StatedLimit } from '../../model/evidence.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { Limit, Remedy, Unknown } from '../../model/report.ts';
+import { formatBytes } from '../../model/units.ts';
+import { defineRule, reason } from '../shared/define-rule.ts';
+import { limitOf, raiseLockedMemory } from '../recorded-run/refusing-limit.ts';
+import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from '../shared/subjects.ts';
+
+export const allocFailureException = defineRule({
+  id: 'alloc-failure-exception',
+  title: 'An allocation failed and the program raised an exception (P1 to P8, P14)',
+  needs: ['program-error'],
+  uses: ['stated-limit', 'death-notice', 'process-limits', 'host-counters', 'kernel-refusal'],
+  judge: ({
+    'program-error': errors,
+    'stated-limit': limits,
+    'death-notice': notices,
+    ...watched
+  }) =>
+    groupRepeated(errors.filter(({ resource }) => resource === 'memory')).map((group) => {
+      const finding = judge(group, limits, crashAfter(group.at(-1)!, notices));
+      // A watched process has told its limits: the rule about them knows which it was.
+      const found = limitOf(group[0], watched);
+      if (found === null) return finding;
+      return {
+        ...finding,
+        ...(found.limit.owner === 'rlimit' ? { cause: 'rlimit', limit: found.limit } : {}),
+        unknown: (finding.unknown ?? []).filter((one) => one !== whoseLimit),
+      };
+    }),
+});
+
+function judge(
+  [error, ...again]: readonly [ProgramError, ...ProgramError[]],
+  limits: readonly StatedLimit[],
+  crash: DeathNotice | undefined,
+): Finding {
+  const commit = error.variant === 'windows-commit-limit';
+  const limit = commit
+    ? undefined
+    : error.variant === 'rlimit-memlock'
+      ? lockedMemory
+      : statedRlimit(limits);
+  return {
+    subject: subjectOf(error, error),
+    cause:
+      limit !== undefined
+        ? 'rlimit'
+        : crash === undefined
+          ? 'alloc-failure-exception'
+          : crash.signal === 'SIGSEGV'
+            ? 'alloc-failure-segfault'
+            : 'alloc-failure-abort',
+    death: crash === undefined ? 'obvious' : 'disguised',
+    confidence: confidenceOf(error),
+    ...(error.variant === undefined ? {} : { variant: error.variant }),
+    headline: `${headline(error, limit)}${crash === undefined ? '' : `, and then it crashed (${crash.signal})`}`,
+    because: [
+      reason(error, says(error, repeats([error, ...again]))),
+      ...(crash === undefined ? [] : [reason(crash, `${crash.by} saw it crash right after`)]),
+    ],
+    ...(error.stack.length === 0 ? {} : { stack: error.stack }),
+    request: { bytes: error.requestBytes ?? null },
+    ...(limit === undefined
+      ? commit
+        ? { limit: { owner: 'host', path: 'commit limit', bytes: error.limitBytes ?? null } }
+        : error.limitBytes === undefined
+          ? {}
+          : { limit: { owner: 'unknown', bytes: error.limitBytes } }
+      : { limit }),
+    ...(error.pid === undefined && error.name === undefined
+      ? {}
+      : {
+          victim: {
+            ...(error.pid === undefined ? {} : { pid: error.pid }),
+            ...(error.name === undefined ? {} : { name: error.name }),
+          },
+        }),
+    unknown: [...lost(error), ...(limit === undefined && !commit ? [whoseLimit] : [])],
+    remedies: remedies(error),
+  };
+}
+
+/** How often it happened again. What the start-up hook wrote down is the same that stderr says: each counts for itself. */
+function repeats(group: readonly ProgramError[]): number {
+  const bySource = new Map<string, number>();
+  for (const { origin } of group)
+    bySource.set(origin.source, (bySource.get(origin.source) ?? 0) + 1);
+  return Math.max(...bySource.values()) - 1;
+}
+
+/** Lines within which a crash belongs to the failed allocation before it. */
+const crashLines = 12;
+
+/** What the shell says of a crash right after the words: the process died of what it did not survive. */
+function crashAfter(
+  { origin, headed }: ProgramError,
+  notices: readonly DeathNotice[],
+): DeathNotice | undefined {
+  if (headed === false) return undefined;
+  return notices.find((notice) => {
+    const distance = (notice.origin.line ?? 0) - (origin.line ?? 0);
+    return (
+      (notice.signal === 'SIGSEGV' || notice.signal === 'SIGABRT') &&
+      notice.pid === undefined &&
+      distance > 0 &&
+      distance <= crashLines
+    );
+  });
+}
+
+/** Its size is known only of a watched process. */
+const lockedMemory: Limit = { owner: 'rlimit', path: 'RLIMIT_MEMLOCK', bytes: null };
+
+const lostTraceback = new Set(['P2', 'P3', 'P4', 'P7']);
+
+/** A size and errno 12 cannot mean anything else; an exception without them may have been raised by hand, or pass on another's words. */
+function confidenceOf(error: ProgramError): Finding['confidence'] {
+  if (error.class === 'P4') return 'likely';
+  // mlock has other reasons for ENOMEM: a part of the range that is not mapped.
+  if (error.variant === 'rlimit-memlock') return 'strong';
+  const unmistakable =
+    error.requestBytes !== undefined || /errno 12|bad_alloc/i.test(error.message);
+  if (error.headed === true && error.fate !== 'unknown' && unmistakable && !isTiny(error))
+    return 'certain';
+  return 'strong';
+}
+
+function headline(error: ProgramError, limit: Limit | undefined): string {
+  const who = error.language === 'python' ? 'Python' : 'The program';
+  const type = error.type.split('.').at(-1)!.replace(/^_+/, '');
+  const place = atUsersLine(error.stack);
+  const against =
+    limit?.bytes == null ? '' : ` under a ${limit.path ?? 'limit'} of ${formatBytes(limit.bytes)}`;
+  if (error.class === 'P4')
+    return `Python ran out of memory while it unwound a deep recursion${place} and lost the exception`;
+  if (error.variant === 'rlimit-memlock')
+    return `${who} could not lock memory${place}: its limit of locked memory (RLIMIT_MEMLOCK, ulimit -l) refused it: ${type}`;
+  if (error.requestBytes !== undefined)
+    return `${who} asked for ${formatBytes(error.requestBytes)} and was refused${place}${against}: ${type}`;
+  return `${who} ran out of memory${place}${against}: ${type}`;
+}
+
+function says(error: ProgramError, again: number): string {
+  const times = again === 0 ? '' : ` (${again + 1} times)`;
+  const array =
+    error.array === undefined
+      ? ''
+      : ` for an array of shape (${error.array.shape.join(', ')}${error.array.shape.length === 1 ? ',' : ''}) and type ${error.array.dtype}`;
+  const size =
+    error.requestBytes === undefined
+      ? ''
+      : ` for ${error.requestBytes.toLocaleString('en-US')} bytes`;
+  if (lostTraceback.has(error.class ?? ''))
+    return `What is left of a MemoryError: memory was so full that Python could not even print the traceback${times}`;
+  const fate = {
+    uncaught: 'was not caught',
+    thread: `ended the thread ${error.threadName ?? ''}`.trimEnd(),
+    ignored: 'was swallowed: the process went on',
+    caught: 'was caught and logged',
+    unknown: 'was raised',
+  }[error.fate];
+  return `${error.type} ${fate}${size === '' ? '' : `: the request${size}${array} was refused`}${times}`;
+}
+
+function lost(error: ProgramError): readonly Unknown[] {
+  if (!lostTraceback.has(error.class ?? '') && error.stack.length > 0) return [];
+  if (error.headed === false && !lostTraceback.has(error.class ?? '')) return [];
+  return error.stack.length > 0
+    ? []
+    : [
+        {
+          what: 'The line that asked for the memory',
+          why: 'Python had no memory left to print the traceback',
+          command: 'coroner run python3 …',
+        },
+      ];
+}
+
+const whoseLimit: Unknown = {
+  what: 'Which limit refused it: address space, data, overcommit or the size of the machine',
+  why: 'the program only learns that it was refused',
+  command:
+    'grep -E "address space|data size" /proc/PID/limits; sysctl vm.overcommit_memory vm.max_map_count; free -b',
+};
+
+/** An array of this size is more often a wrong shape than a large need; half of it fits nowhere either. */
+const rarelyMeantBytes = 2 ** 40;
+
+function remedies(error: ProgramError): readonly Remedy[] {
+  if (error.variant === 'rlimit-memlock') return [raiseLockedMemory];
+  const list: Remedy[] = [];
+  const text =
+    error.stack
+      .map(({ file, text: line, function: name }) => `${file} ${name} ${line ?? ''}`)
+      .join('\n') + error.message;
+  const size = error.requestBytes === undefined ? undefined : formatBytes(error.requestBytes);
+  if (error.variant === 'windows-commit-limit')
+    list.push({
+      title: 'Enlarge the page file or start fewer processes',
+      detail:
+        'Windows promises memory when it is asked for, not when it is touched: RAM plus page file is the most that all processes together may ask for. Each worker that imports a CUDA build of PyTorch commits gigabytes that it never touches.',
+      command: 'wmic pagefile list /format:list',
+    });
+  if (error.variant === 'fork')
+    list.push({
+      title: 'Start helpers before the memory is full, or without copying the parent',
+      detail:
+        'fork() must be able to promise a copy of the whole parent. subprocess without preexec_fn uses vfork (3.10 and later), a forkserver started early is small; vm.overcommit_memory=1 or more swap lifts the refusal.',
+      command: 'sysctl vm.overcommit_memory; free -m',
+    });
+  const isRarelyMeant = (error.requestBytes ?? 0) >= rarelyMeantBytes;
+  if (error.array !== undefined && isRarelyMeant)
+    list.push({
+      title: 'Check the shape that is asked for',
+      detail: `${size} for one array is rarely meant: a wrong axis, an outer product or a join of everything with everything makes such shapes.`,
+      command: null,
+    });
+  const smaller = /float64|complex128|int64|datetime64|<f8|<i8/.exec(error.array?.dtype ?? '')?.[0];
+  if (
+    error.array !== undefined &&
+    error.requestBytes !== undefined &&
+    smaller !== undefined &&
+    !isRarelyMeant
+  )
+    list.push({
+      title: `Halve it: a 4-byte type instead of ${error.array.dtype}`,
+      detail: `${size} as ${error.array.dtype} is ${formatBytes(error.requestBytes / 2)} in the type half as wide (float32, int32), if that precision does.`,
+      command: null,
+    });
+  if (error.array !== undefined && error.array.dtype.startsWith('object'))
+    list.push({
+      title: 'Do not hold Python objects in an array',
+      detail:
+        'Each item costs 8 bytes here and 28 or more beside it: use a numeric, categorical or string (Arrow) type.',
+      command: null,
+    });
+  if (/OneHotEncoder|get_dummies|toarray|todense|CountVectorizer|TfidfVectorizer|sparse/.test(text))
+    list.push({
+      title: 'Keep it sparse',
+      detail:
+        'A dense matrix stores every zero: sparse_output=True, scipy.sparse, or get_dummies(sparse=True) store only the rest.',
+      command: null,
+    });
+  if (/merge|join|pivot|unstack|crosstab/.test(text) && /pandas/.test(text))
+    list.push({
+      title: 'Look at the keys before the join or pivot',
+      detail:
+        'Repeated keys multiply rows, and a pivot makes every row meet every column: drop duplicates, aggregate first, or join in parts.',
+      command: null,
+    });
+  if (/read_csv|read_parquet|read_json|read_excel|\.read\(|readlines/.test(text))
+    list.push({
+      title: 'Read in pieces',
+      detail:
+        'usecols, dtype and chunksize (pandas), scan_csv with collect(engine="streaming") (polars), or iterate over the file instead of reading it whole.',
+      command: null,
+    });
+  if (list.length === 0 || error.array !== undefined)
+    list.push({
+      title: size === undefined ? 'Work in pieces' : `Ask for less than ${size} at a time`,
+      detail:
+        'Split the work into chunks or batches, free what is no longer used before this line, or map the data from disk (numpy.memmap, pyarrow memory_map).',
+      command: null,
+    });
+  list.push({
+    title: 'See what already held the memory',
+    detail: 'The request that fails is often not the one that filled the memory.',
+    command: 'coroner run python3 …',
+  });
+  return list;
+}

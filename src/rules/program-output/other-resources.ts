@@ -1,0 +1,166 @@
+/** Words about memory that is not the host's: the GPU's, /dev/shm's, a runtime's own heap. */
+import type { Cause } from '../../model/causes.ts';
+import type { ProgramAbort, ProgramError, Resource } from '../../model/evidence.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { LimitOwner, Remedy } from '../../model/report.ts';
+import { formatBytes } from '../../model/units.ts';
+import { defineRule, reason } from '../shared/define-rule.ts';
+import { atUsersLine, groupRepeated, subjectOf } from '../shared/subjects.ts';
+
+type Words = ProgramError | ProgramAbort;
+
+interface Kind {
+  readonly cause: Cause;
+  readonly owner: LimitOwner;
+  readonly headline: (size: string, place: string, words: Words) => string;
+  readonly says: string;
+  readonly remedies: (words: Words) => readonly Remedy[];
+}
+
+const kinds: Partial<Record<Resource, Kind>> = {
+  gpu: {
+    cause: 'gpu-oom',
+    owner: 'gpu',
+    headline: (size, place) =>
+      `The GPU had no ${size} left${place}: its memory ran out, not the host's`,
+    says: 'The words name the memory of the GPU',
+    remedies: ({ requestBytes }) => [
+      {
+        title: 'Make the batch, the sequence or the model smaller',
+        detail: `${requestBytes === undefined ? '' : `${formatBytes(requestBytes)} more were needed. `}Smaller batches, gradient accumulation or checkpointing, bfloat16 or 8-bit weights, offloading.`,
+        command: null,
+      },
+      {
+        title: 'See who else holds the GPU',
+        detail: 'Other processes (a forgotten notebook) may hold most of it.',
+        command: 'nvidia-smi',
+      },
+    ],
+  },
+  shm: {
+    cause: 'shm-exhausted',
+    owner: 'shm',
+    headline: (_, place) =>
+      `Shared memory (/dev/shm) was full${place}: a limit of that file system, not of the memory`,
+    says: 'The words name shared memory, which is a file system with a size of its own (64 MB by default in Docker)',
+    remedies: () => [
+      {
+        title: 'Give the container more shared memory',
+        detail:
+          'docker run --shm-size=8g or --ipc=host; in Kubernetes an emptyDir with medium: Memory on /dev/shm. It counts towards the memory limit.',
+        command: 'df -h /dev/shm',
+      },
+      {
+        title: 'Or use less of it',
+        detail:
+          "Fewer DataLoader workers, a smaller prefetch_factor, or torch.multiprocessing.set_sharing_strategy('file_system').",
+        command: null,
+      },
+    ],
+  },
+  'language-heap': {
+    cause: 'language-heap-limit',
+    owner: 'runtime',
+    headline: (size, place, { variant }) =>
+      `${runtimeName(variant)} reached its own memory limit${size === 'memory' ? '' : ` when ${size} more were asked for`}${place}: not the limit of the machine`,
+    says: 'The words name a cap that the runtime sets itself',
+    remedies: ({ variant }) => [
+      {
+        title: 'Raise the cap, if the machine has the memory, or find what fills it',
+        detail: raiseCap(variant),
+        command: null,
+      },
+    ],
+  },
+};
+
+export const gpuOom = ruleFor('gpu', 'gpu-oom', "The GPU's memory ran out (E17)");
+export const shmExhausted = ruleFor('shm', 'shm-exhausted', '/dev/shm was full (E9)');
+export const languageHeapLimit = ruleFor(
+  'language-heap',
+  'language-heap-limit',
+  "A runtime's own heap limit was reached (P19, E18)",
+);
+
+function ruleFor(resource: Resource, id: string, title: string) {
+  const kind = kinds[resource]!;
+  // Either kind of words may be there alone: two rules of one shape would say the same twice.
+  return [
+    defineRule({
+      id,
+      title,
+      needs: ['program-error'],
+      judge: ({ 'program-error': errors }) => judge(errors, resource, kind),
+    }),
+    defineRule({
+      id: `${id}-abort`,
+      title,
+      needs: ['program-abort'],
+      judge: ({ 'program-abort': aborts }) => judge(aborts, resource, kind),
+    }),
+  ] as const;
+}
+
+function judge(facts: readonly Words[], resource: Resource, kind: Kind): readonly Finding[] {
+  return groupRepeated(facts.filter((fact) => fact.resource === resource)).map(
+    ([fact, ...again]) => {
+      const size = fact.requestBytes === undefined ? 'memory' : formatBytes(fact.requestBytes);
+      const limitBytes = fact.kind === 'program-error' ? fact.limitBytes : undefined;
+      return {
+        subject: subjectOf(fact, fact),
+        cause: kind.cause,
+        ...(fact.variant === undefined ? {} : { variant: fact.variant }),
+        confidence: 'strong',
+        headline: kind.headline(size, atUsersLine(fact.stack), fact),
+        because: [
+          reason(fact, `${kind.says}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`),
+        ],
+        ruledOut: [
+          {
+            cause: 'alloc-failure-exception',
+            because: `${kind.says}; nothing says that the host was short of memory`,
+          },
+        ],
+        request: { bytes: fact.requestBytes ?? null },
+        ...(limitBytes === undefined ? {} : { limit: { owner: kind.owner, bytes: limitBytes } }),
+        ...(fact.stack.length === 0 ? {} : { stack: fact.stack }),
+        ...(fact.pid === undefined ? {} : { victim: { pid: fact.pid } }),
+        remedies: kind.remedies(fact),
+      };
+    },
+  );
+}
+
+function runtimeName(variant: string | undefined): string {
+  switch (variant) {
+    case 'v8-heap':
+      return 'Node (V8)';
+    case 'jvm-heap':
+      return 'The JVM';
+    case 'php-memory-limit':
+      return 'PHP';
+    case 'micropython':
+      return 'MicroPython';
+    case 'duckdb-memory-limit':
+      return 'DuckDB';
+    default:
+      return 'The runtime';
+  }
+}
+
+function raiseCap(variant: string | undefined): string {
+  switch (variant) {
+    case 'v8-heap':
+      return 'NODE_OPTIONS=--max-old-space-size=MiB; --heapsnapshot-near-heap-limit=2 writes what fills it.';
+    case 'jvm-heap':
+      return '-Xmx, -XX:MaxMetaspaceSize or -XX:MaxDirectMemorySize; -XX:+HeapDumpOnOutOfMemoryError writes what fills it. In Spark: spark.executor.memory, spark.driver.memory.';
+    case 'php-memory-limit':
+      return 'memory_limit in php.ini, or php -d memory_limit=1G.';
+    case 'micropython':
+      return 'The heap of the board is small and fragments: gc.collect() before large buffers, preallocate them, freeze modules into the firmware.';
+    case 'duckdb-memory-limit':
+      return "SET memory_limit = '…GB', SET temp_directory so that it may spill, fewer threads, preserve_insertion_order=false.";
+    default:
+      return 'See the documentation of the runtime for its heap setting.';
+  }
+}

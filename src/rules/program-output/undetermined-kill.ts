@@ -1,0 +1,200 @@
+import type { DeathNotice, Evidence } from '../../model/evidence.ts';
+import type { Finding } from '../../model/finding.ts';
+import { defineRule, reason } from '../shared/define-rule.ts';
+import { nameOf, positionOf, subjectOf } from '../shared/subjects.ts';
+
+/** Clocks of a killer and of who noticed may differ by this and still mean one death. */
+const sameMomentMs = 5 * 60_000;
+
+export const undeterminedKill = defineRule({
+  id: 'undetermined-kill',
+  title: 'Somebody saw it die, nobody says why: SIGKILL and 137 alone are no proof (section 2)',
+  needs: ['death-notice'],
+  uses: [
+    'kernel-oom-kill',
+    'kernel-oom-without-kill',
+    'killer-record',
+    'program-error',
+    'program-abort',
+    'kernel-segfault',
+    'metrics',
+  ],
+  judge: (facts) => {
+    /** Of the process that a shell names: another's segfault in the same log explains nothing. */
+    const isExplained = ({ by, pid }: DeathNotice): boolean =>
+      facts['program-error'].length + facts['program-abort'].length > 0 ||
+      (by !== 'shell' || pid === undefined
+        ? otherwise + facts['kernel-segfault'].length > 0
+        : facts['kernel-segfault'].some((segfault) => segfault.pid === pid));
+    const told = facts['death-notice'].filter(({ otherReason }) => otherReason === undefined);
+    const proofs: readonly Evidence[] = [
+      ...facts['kernel-oom-kill'],
+      ...facts['kernel-oom-without-kill'],
+      ...facts['killer-record'],
+    ];
+    // The text gives a reason of its own that is not the host's memory: then a guess at memory counts for nothing.
+    const explained =
+      [...facts['program-error'], ...facts['program-abort']].some(({ resource }) =>
+        ['gpu', 'shm', 'language-heap'].includes(resource),
+      ) || facts['death-notice'].some(({ otherReason }) => otherReason !== undefined);
+    // `Exit Code: 137` in the same description in which the kubelet says why it killed the container.
+    const byKubelet = facts['death-notice'].some(
+      ({ by, otherReason }) => by === 'kubelet' && otherReason !== undefined,
+    );
+    const kills = told.filter(
+      (notice) =>
+        !(byKubelet && notice.pid === undefined && notice.by === 'exit status') &&
+        (notice.signal === 'SIGKILL' ||
+          (notice.vanished === true && !explained) ||
+          // Nobody would tell of it had the one who ended it meant to.
+          (notice.signal === 'SIGTERM' &&
+            ['GitHub Actions', 'PyTorch DataLoader', 'joblib (loky)'].includes(notice.by))) &&
+        !proofs.some((proof) => isEcho(notice, proof)),
+    );
+    const otherwise = facts['program-error'].length + facts['program-abort'].length + proofs.length;
+    const crashes = told.filter(
+      (notice) =>
+        notice.signal !== undefined &&
+        notice.signal !== 'SIGKILL' &&
+        notice.signal !== 'SIGTERM' &&
+        !isExplained(notice),
+    );
+    const full = facts.metrics.some(({ reading }) => reading === 'thrashing' || reading === 'full');
+    return [
+      ...deaths(kills).map((death) => killed(death, full, explained)),
+      ...deaths(crashes).map(([notice, ...again]) => crashed(notice, again)),
+    ];
+  },
+});
+
+/** Paths of cgroups whose processes see other pids than the kernel's log. */
+const inContainer = /docker|kubepods|containerd|crio|libpod|lxc|machine\.slice|[0-9a-f]{32,64}/;
+
+/** The parent's words on a kill that somebody else proves. */
+function isEcho(notice: DeathNotice, proof: Evidence): boolean {
+  // `line 1: 4711 Killed`: the shell's pid is the kernel's, except from within a container. A log is full of others' deaths.
+  if (
+    notice.by === 'shell' &&
+    notice.pid !== undefined &&
+    proof.kind === 'kernel-oom-kill' &&
+    proof.victim.pid !== notice.pid &&
+    !inContainer.test(proof.victim.cgroup ?? proof.oomMemcg ?? '')
+  )
+    return false;
+  const a = notice.when?.wall;
+  const b = proof.when?.wall;
+  if (a !== undefined && b !== undefined)
+    return Math.abs(Date.parse(a) - Date.parse(b)) <= sameMomentMs;
+  return true;
+}
+
+/** One death is often told of several times: by pid where there is one; the words without a pid belong to one death. */
+function deaths(
+  notices: readonly DeathNotice[],
+): readonly (readonly [DeathNotice, ...DeathNotice[]])[] {
+  const groups = new Map<string, [DeathNotice, ...DeathNotice[]]>();
+  for (const notice of notices) {
+    if (notice.pid === undefined) continue;
+    const group = groups.get(`pid ${notice.pid}`);
+    if (group === undefined) groups.set(`pid ${notice.pid}`, [notice]);
+    else group.push(notice);
+  }
+  const nameless = notices.filter(({ pid }) => pid === undefined);
+  const last = [...groups.values()].at(-1);
+  if (last !== undefined) last.push(...nameless);
+  else if (nameless.length > 0) groups.set('', nameless as [DeathNotice, ...DeathNotice[]]);
+  return [...groups.values()].sort((a, b) => positionOf(a[0]) - positionOf(b[0]));
+}
+
+function killed(
+  [notice, ...again]: readonly [DeathNotice, ...DeathNotice[]],
+  full: boolean,
+  explained: boolean,
+): Finding {
+  const all = [notice, ...again];
+  // Who guesses thinks of the OOM killer, which asks nobody to end.
+  const guess = all.find(
+    ({ guessesMemory, signal, by }) =>
+      guessesMemory === true && (signal !== 'SIGTERM' || by === 'GitHub Actions'),
+  );
+  const hints = [...new Set(all.flatMap(({ hints = [] }) => hints))];
+  const witnesses = explained ? 0 : (guess === undefined ? 0 : 1) + hints.length + (full ? 2 : 0);
+  const name = all.find((one) => one.name !== undefined)?.name;
+  const who = {
+    ...(notice.pid === undefined ? {} : { pid: notice.pid }),
+    ...(name === undefined ? {} : { name }),
+  };
+  return {
+    subject: subjectOf(notice, who),
+    cause: 'undetermined',
+    death: 'assassination',
+    outOfMemory: witnesses > 0 ? true : null,
+    confidence: witnesses > 1 ? 'likely' : 'weak',
+    headline: `${nameOf(who)} ${notice.vanished === true ? 'vanished without a word' : `was killed by a signal (${notice.signal})`}: ${witnesses > 0 ? 'memory is the likely reason, but nothing here proves it' : 'nothing here says by whom or why'}`,
+    because: all
+      .slice(0, 3)
+      .map((one) =>
+        reason(
+          one,
+          `${one.by} ${one.vanished === true ? 'lost it without a status' : `saw it end by ${one.signal}`}${one.guessesMemory === true ? ', for which running out of memory is the usual suspect: a guess, no witness' : ''}`,
+        ),
+      ),
+    against: [],
+    ...(Object.keys(who).length === 0 ? {} : { victim: who }),
+    unknown: [
+      {
+        what: 'Who sent the signal',
+        why: `the OOM killer, a memory guard, a timeout, a supervisor or a person all look the same from here${hints.length === 0 ? '' : ` (${hints.join('; ')})`}`,
+        command: "sudo journalctl -k --since '1 hour ago' | grep -iE 'killed process|oom'",
+      },
+    ],
+    remedies: [
+      {
+        title: 'Find the witness',
+        detail:
+          'The kernel log of the host (not of the container) names every process that its OOM killer ended; container runtimes and schedulers keep their own record.',
+        command: 'coroner diagnose',
+      },
+      {
+        title: 'Or record the next death',
+        detail:
+          'coroner run keeps the memory curve, the counters of the cgroup and the last stacks, and so can tell.',
+        command: 'coroner run COMMAND …',
+      },
+    ],
+    ...(notice.stack === undefined ? {} : { stack: notice.stack }),
+  };
+}
+
+function crashed(notice: DeathNotice, again: readonly DeathNotice[]): Finding {
+  return {
+    subject: subjectOf(notice, notice),
+    cause: 'undetermined',
+    death: 'none',
+    outOfMemory: null,
+    confidence: 'weak',
+    headline: `${nameOf(notice)} crashed (${notice.signal}): the words alone cannot tell a failed allocation from a bug`,
+    because: [
+      reason(
+        notice,
+        `${notice.by} saw it end by ${notice.signal}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`,
+      ),
+    ],
+    unknown: [
+      {
+        what: 'Why it crashed',
+        why: 'the kernel log and the core would show the address and whether an allocation had been refused before',
+        command: "coredumpctl info; sudo journalctl -k | grep -E 'segfault at|__vm_enough_memory'",
+      },
+    ],
+    ...(notice.pid === undefined ? {} : { victim: { pid: notice.pid } }),
+    remedies: [
+      {
+        title: 'Let it leave a stack',
+        detail:
+          'python3 -X faulthandler prints the Python stack of a crash; ulimit -c unlimited leaves a core for coroner diagnose.',
+        command: 'python3 -X faulthandler …',
+      },
+    ],
+  };
+}

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import type { CgroupCounters, Evidence, ProcessExit } from '../../model/evidence.ts';
+import { countedKill } from './counted-kill.ts';
+
+const wrapper: ProcessExit = {
+  kind: 'process-exit',
+  origin: { source: 'wait-status', place: 'events.ndjson:9', line: 9 },
+  when: { wall: '2026-11-29T04:39:53.010Z' },
+  pid: 41,
+  name: 'timeout',
+  role: 'command',
+  exitCode: null,
+  signal: 'SIGKILL',
+  cgroup: '/job',
+  peakRssBytes: 2 * 2 ** 20,
+};
+const child: ProcessExit = {
+  ...wrapper,
+  origin: { source: 'proc', place: 'events.ndjson:8', line: 8 },
+  when: { wall: '2026-11-29T04:39:53.000Z' },
+  pid: 42,
+  name: 'python3',
+  role: 'descendant',
+  signal: null,
+  peakRssBytes: 90 * 2 ** 20,
+  parentAfterwards: 'ended',
+  parent: { pid: 41, name: 'timeout' },
+};
+const counters: CgroupCounters = {
+  kind: 'cgroup-counters',
+  origin: { source: 'cgroup', place: '/sys/fs/cgroup/job' },
+  version: 2,
+  path: '/job',
+  level: 0,
+  limitBytes: 100 * 2 ** 20,
+  localOoms: 1,
+  localOomKills: 1,
+};
+const victims = (...evidence: readonly Evidence[]) =>
+  countedKill
+    .judge(evidence, { sources: [] })
+    .map(({ victim, confidence }) => [victim?.name, confidence]);
+
+test('a wrapper that ends itself with the signal of its command was not killed', () => {
+  expect(victims(wrapper, child, counters)).toEqual([['python3', 'likely']]);
+  expect(victims(wrapper, { ...child, signal: 'SIGKILL' }, counters)).toEqual([
+    ['python3', 'strong'],
+  ]);
+});
+
+test.each([
+  ['alone', [wrapper]],
+  ['whose command had exited by itself', [wrapper, { ...child, exitCode: 1 }]],
+  [
+    'whose command ended another day',
+    [wrapper, { ...child, when: { wall: '2026-11-28T04:39:53.000Z' } }],
+  ],
+  ['larger than what it started', [{ ...wrapper, peakRssBytes: 80 * 2 ** 20 }, child]],
+  ['that is not its parent', [wrapper, { ...child, parent: { pid: 7, name: 'sh' } }]],
+] as const)('one %s was', (_, exits) => {
+  expect(victims(...exits, counters)).toContainEqual(['timeout', 'strong']);
+});

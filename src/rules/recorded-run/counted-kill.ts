@@ -1,0 +1,146 @@
+import type { CgroupCounters, ProcessExit } from '../../model/evidence.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { Reason } from '../../model/report.ts';
+import { formatBytes } from '../../model/units.ts';
+import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
+import {
+  echoedBy,
+  isSame,
+  kernelLogRead,
+  levelsOf,
+  limitOwner,
+  localKills,
+  nameOf,
+  subjectOf,
+  unknownKernelLog,
+  victimOf,
+} from '../shared/recorded.ts';
+
+/**
+ * SIGKILL while the OOM killer's counter of its cgroup moved (K2, K2b, K3): no record names the process, so at most `strong`.
+ * Where the kernel log was readable the log's own rule speaks, with certainty.
+ */
+export const countedKill = defineRule({
+  id: 'counted-kill',
+  title: 'A SIGKILL while an OOM counter moved',
+  needs: ['process-exit'],
+  uses: ['cgroup-counters', 'host-counters', 'kernel-oom-kill'],
+  judge: (facts, context) => {
+    const findings: Finding[] = [];
+    const killed = facts['process-exit'].filter((exit) => wasKilled(exit, facts['process-exit']));
+    for (const exit of killed) {
+      // Where the kernel log names it, the counters bear it out, and know the limit that a kill without its report lacks.
+      const named = facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit));
+      const levels = levelsOf(exit, facts['cgroup-counters']);
+      const own = levels.find((counters) => (localKills(counters) ?? 0) > 0);
+      const hostKills = facts['host-counters'][0]?.oomKills;
+      if (own === undefined) continue;
+      // Kills by others in the same cgroup make it less sure that this one was it.
+      const alone =
+        killed.filter(({ cgroup }) => cgroup === exit.cgroup).length <= (localKills(own) ?? 0);
+      const owner = limitOwner(levels);
+      const host = facts['host-counters'][0];
+      // In a container the limit may be that of a cgroup above, which cannot be seen from inside: the machine only where it was short.
+      const machineWasShort =
+        host?.minAvailableBytes === undefined ||
+        host.totalBytes === undefined ||
+        host.minAvailableBytes < 0.1 * host.totalBytes;
+      const because: Reason[] = [
+        reason(exit, `${exit.name} (pid ${exit.pid}) was ended by SIGKILL`),
+        reason(
+          own,
+          `the OOM killer's counter of cgroup ${own.path} rose by ${localKills(own)} during the run`,
+        ),
+      ];
+      if (owner !== null && owner !== own)
+        because.push(
+          reason(
+            owner,
+            `cgroup ${owner.path} reached its limit of ${formatBytes(owner.limitBytes ?? 0)}`,
+          ),
+        );
+      findings.push({
+        subject: subjectOf(exit),
+        cause: owner === null && machineWasShort ? 'kernel-global-oom' : 'kernel-cgroup-oom',
+        ...((own.groupKills ?? 0) > 0 ? { variant: 'group-kill' } : {}),
+        confidence: alone && owner !== null ? 'strong' : 'likely',
+        headline:
+          owner === null
+            ? `The kernel killed ${exit.name} (pid ${exit.pid}) for memory; no limit of its cgroups was hit, so ${machineWasShort ? 'the machine was out of memory' : 'it was one above them that cannot be seen from here'}`
+            : `The kernel killed ${exit.name} (pid ${exit.pid}): its cgroup ${owner.path} reached its ${formatBytes(owner.limitBytes ?? 0)} limit`,
+        because,
+        victim: victimOf(exit),
+        killer: { name: 'kernel' },
+        limit:
+          owner === null
+            ? machineWasShort
+              ? { owner: 'host', bytes: host?.totalBytes ?? null }
+              : { owner: 'cgroup', bytes: null }
+            : { owner: 'cgroup', path: owner.path, bytes: owner.limitBytes },
+        memory: exit.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
+        unknown: named ? [] : unknownKernelLog(context),
+        ...(hostKills === 0
+          ? {
+              against: [
+                { says: 'the host counted no OOM kill', source: 'proc', place: '/proc/vmstat' },
+              ],
+            }
+          : {}),
+      });
+    }
+    return [...findings, ...unseen(facts, context)];
+  },
+});
+
+/** By somebody else: a wrapper that ends itself with its command's signal was not. */
+const wasKilled = (exit: ProcessExit, exits: readonly ProcessExit[]): boolean =>
+  exit.signal === 'SIGKILL' && echoedBy(exit, exits) === undefined;
+
+/**
+ * A cgroup's counter rose, and nobody saw the status of who died: its parent had reaped it before the next sample (a pool's worker).
+ * The largest of those that vanished there is the likeliest. The kernel log, where it was read, has the name.
+ */
+function unseen(
+  facts: {
+    readonly 'process-exit': readonly ProcessExit[];
+    readonly 'cgroup-counters': readonly CgroupCounters[];
+    readonly 'kernel-oom-kill': readonly unknown[];
+  },
+  context: RuleContext,
+): readonly Finding[] {
+  if (kernelLogRead(context) || facts['kernel-oom-kill'].length > 0) return [];
+  return facts['cgroup-counters'].flatMap((own): readonly Finding[] => {
+    const here = facts['process-exit'].filter(({ cgroup }) => cgroup === own.path);
+    const seen = here.filter((exit) => wasKilled(exit, facts['process-exit'])).length;
+    const [exit, next] = here
+      .filter(({ signal, exitCode }) => signal === null && exitCode === null)
+      .toSorted((a, b) => (b.peakRssBytes ?? 0) - (a.peakRssBytes ?? 0));
+    if ((localKills(own) ?? 0) <= seen || exit === undefined) return [];
+    const owner = limitOwner(levelsOf(exit, facts['cgroup-counters']));
+    if (owner === null) return [];
+    const clear = (exit.peakRssBytes ?? 0) >= 2 * (next?.peakRssBytes ?? 0);
+    return [
+      {
+        subject: subjectOf(exit),
+        cause: 'kernel-cgroup-oom',
+        confidence: clear ? 'likely' : 'weak',
+        headline: `The kernel killed a process of cgroup ${own.path}, ${clear ? 'most likely' : 'perhaps'} ${nameOf(exit)}: cgroup ${owner.path} reached its ${formatBytes(owner.limitBytes ?? 0)} limit`,
+        because: [
+          reason(
+            own,
+            `the OOM killer's counter of cgroup ${own.path} rose by ${localKills(own)} during the run`,
+          ),
+          reason(
+            exit,
+            `${nameOf(exit)} vanished from it, and nobody saw how it ended${exit.peakRssBytes === undefined ? '' : `; it had held up to ${formatBytes(exit.peakRssBytes)}`}`,
+          ),
+        ],
+        victim: victimOf(exit),
+        killer: { name: 'kernel' },
+        limit: { owner: 'cgroup', path: owner.path, bytes: owner.limitBytes },
+        memory: exit.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
+        unknown: unknownKernelLog(context),
+      },
+    ];
+  });
+}

@@ -1,0 +1,134 @@
+import { expect, test } from 'vitest';
+import type { Evidence, FailedAllocation, ProcessExit } from '../../model/evidence.ts';
+import { failedAllocation } from './failed-allocation.ts';
+import { tracedKill } from './traced-kill.ts';
+
+const exit = (more: Partial<ProcessExit>): ProcessExit => ({
+  kind: 'process-exit',
+  origin: { source: 'wait-status', place: 'events.ndjson:9', line: 9 },
+  when: { wall: '2026-01-31T12:00:01.000Z' },
+  pid: 42,
+  name: 'python3',
+  role: 'command',
+  exitCode: null,
+  signal: 'SIGSEGV',
+  ...more,
+});
+const refusal = (
+  wall: string,
+  bytes: number,
+  more: Partial<FailedAllocation> = {},
+): FailedAllocation => ({
+  kind: 'failed-allocation',
+  origin: { source: 'agent', place: 'agent/42.mem', quote: 'malloc' },
+  when: { wall },
+  pid: 42,
+  name: 'python3',
+  failure: {
+    bytes,
+    errno: 'ENOMEM',
+    stack: [{ function: 'load', file: '/home/me/app.py', line: 7 }],
+    caller: 'naive.so',
+  },
+  seenBy: 'agent',
+  ...more,
+});
+const justBefore = '2026-01-31T12:00:00.900Z';
+const judge = (...evidence: readonly Evidence[]) =>
+  failedAllocation.judge(evidence, { sources: [] });
+
+test('refused just before a segfault: disguised, with size and line', () => {
+  const [finding] = judge(exit({}), refusal(justBefore, 1e12));
+  expect(finding).toMatchObject({
+    cause: 'alloc-failure-segfault',
+    death: 'disguised',
+    confidence: 'strong',
+    request: { bytes: 1e12 },
+    stack: [{ file: '/home/me/app.py', line: 7 }],
+  });
+  expect(finding?.headline).toContain('load (app.py:7)');
+});
+
+test('refused long before a segfault: says nothing', () => {
+  expect(judge(exit({}), refusal('2026-01-31T11:59:00.000Z', 1e12))).toEqual([]);
+});
+
+test("another process's refusal: says nothing", () => {
+  expect(judge(exit({}), refusal(justBefore, 1e12, { pid: 43 }))).toEqual([]);
+});
+
+test('of many refusals the last large one speaks, not the crumbs after it', () => {
+  const [finding] = judge(
+    exit({}),
+    refusal(justBefore, 1e9),
+    refusal(justBefore, 1e9 + 1),
+    refusal(justBefore, 64),
+  );
+  expect(finding?.request?.bytes).toBe(1e9 + 1);
+});
+
+test.each([
+  [{ signal: 'SIGABRT' }, 'alloc-failure-abort'],
+  [{ signal: null, exitCode: 1 }, 'alloc-failure-exception'],
+] as const)('%o: %s', (how, cause) => {
+  expect(judge(exit(how), refusal(justBefore, 1e9))[0]).toMatchObject({
+    cause,
+    confidence: 'strong',
+  });
+});
+
+test('a limit of the process is named as the cause of an exception', () => {
+  const limit = { owner: 'rlimit', path: 'RLIMIT_AS', bytes: 3e8 } as const;
+  expect(
+    judge(exit({ signal: null, exitCode: 1 }), refusal(justBefore, 1e9, { limit }))[0],
+  ).toMatchObject({
+    cause: 'rlimit',
+    limit,
+    unknown: [],
+  });
+});
+
+test.each([{ signal: 'SIGKILL' }, { signal: 'SIGTERM' }, { signal: null, exitCode: 0 }] as const)(
+  '%o: a refusal is no explanation',
+  (how) => {
+    expect(judge(exit(how), refusal(justBefore, 1e9))).toEqual([]);
+  },
+);
+
+test('a core that took a minute to write: the refusal was just before the crash all the same', () => {
+  const early = refusal('2026-01-31T11:59:01.000Z', 1e9);
+  expect(judge(exit({}), early)).toEqual([]);
+  expect(judge(exit({ dumpingMs: 60_000 }), early)[0]).toMatchObject({
+    cause: 'alloc-failure-segfault',
+  });
+});
+
+test('--at-limit kill: its own SIGKILL is explained', () => {
+  const limit = { owner: 'budget', path: '--memory-limit', bytes: 1e9 } as const;
+  expect(judge(exit({ signal: 'SIGKILL' }), refusal(justBefore, 64, { limit }))[0]).toMatchObject({
+    cause: 'alloc-failure-abort',
+    variant: 'memory-limit',
+    confidence: 'certain',
+  });
+});
+
+const sender = { pid: 7, name: 'bash', kernel: false };
+test('a traced kill names its sender; the kernel, other signals and no trace say nothing here', () => {
+  const traced = (more: Partial<ProcessExit>) =>
+    tracedKill.judge([exit({ signal: 'SIGKILL', ...more })], { sources: [] });
+  expect(traced({ sender })[0]).toMatchObject({
+    cause: 'not-memory',
+    confidence: 'certain',
+    killer: { name: 'bash', pid: 7 },
+  });
+  expect(traced({ sender: { ...sender, name: 'earlyoom' } })[0]).toMatchObject({
+    cause: 'userspace-oom-daemon',
+  });
+  expect(traced({ sender: { ...sender, name: 'earlyoom' }, signal: 'SIGTERM' })[0]).toMatchObject({
+    cause: 'userspace-oom-daemon',
+    confidence: 'strong',
+  });
+  expect(traced({ sender: { ...sender, kernel: true } })).toEqual([]);
+  expect(traced({ sender, signal: 'SIGTERM' })).toEqual([]);
+  expect(traced({})).toEqual([]);
+});

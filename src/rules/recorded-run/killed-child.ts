@@ -1,0 +1,41 @@
+import type { Finding } from '../../model/finding.ts';
+import { defineRule, reason } from '../shared/define-rule.ts';
+import { isSame, nameOf, subjectOf } from '../shared/recorded.ts';
+
+/** What became of the parent when the kernel had killed its child: pools wait for ever, and nobody sees why (P15 to P17, S9). */
+export const killedChild = defineRule({
+  id: 'killed-child',
+  title: 'The killed process was a child, and its parent went on or hung',
+  needs: ['kernel-oom-kill', 'process-exit'],
+  judge: (facts) =>
+    facts['process-exit'].flatMap((exit): readonly Finding[] => {
+      const kill = facts['kernel-oom-kill'].find(({ victim }) => isSame(victim.pid, exit));
+      const { parent, parentAfterwards } = exit;
+      if (kill === undefined || parent === undefined || parentAfterwards === undefined) return [];
+      if (parentAfterwards === 'ended') return [];
+      const hangs = parentAfterwards === 'hangs';
+      return [
+        {
+          subject: subjectOf(exit),
+          cause: kill.constraint === 'memcg' ? 'kernel-cgroup-oom' : 'kernel-global-oom',
+          confidence: 'likely',
+          headline: `The kernel killed ${nameOf(exit)}, a child of ${nameOf(parent)}`,
+          because: [
+            reason(
+              exit,
+              hangs
+                ? `its parent ${nameOf(parent)} went on waiting without working`
+                : `its parent ${nameOf(parent)} went on`,
+            ),
+          ],
+          related: [
+            {
+              pid: parent.pid,
+              name: parent.name,
+              how: hangs ? 'its parent, which went on waiting for it' : 'its parent, which went on',
+            },
+          ],
+        },
+      ];
+    }),
+});

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import type { CgroupCounters, Evidence, HostCounters, ProcessExit } from '../../model/evidence.ts';
+import { markedVictim } from './marked-victim.ts';
+
+const exit: ProcessExit = {
+  kind: 'process-exit',
+  origin: { source: 'wait-status', place: 'events.ndjson:9', line: 9 },
+  pid: 42,
+  name: 'python3',
+  role: 'command',
+  exitCode: null,
+  signal: 'SIGKILL',
+  cgroup: '/job',
+  markedVictim: {
+    place: 'agent/trace.log:3',
+    quote: 'mark_victim: pid=42',
+    anonRssBytes: 90 * 2 ** 20,
+    totalVmBytes: 200 * 2 ** 20,
+  },
+};
+const counters: CgroupCounters = {
+  kind: 'cgroup-counters',
+  origin: { source: 'cgroup', place: '/sys/fs/cgroup/job' },
+  version: 2,
+  path: '/job',
+  level: 0,
+  limitBytes: 100 * 2 ** 20,
+  localOoms: 1,
+};
+const host = (minAvailableBytes: number): HostCounters => ({
+  kind: 'host-counters',
+  origin: { source: 'proc', place: '/proc/meminfo' },
+  totalBytes: 8 * 2 ** 30,
+  minAvailableBytes,
+});
+const judge = (...evidence: readonly Evidence[]) => markedVictim.judge(evidence, { sources: [] });
+
+test('a mark and a cgroup at its limit: certain, with what it held', () => {
+  expect(judge(exit, counters, host(4 * 2 ** 30))).toMatchObject([
+    {
+      cause: 'kernel-cgroup-oom',
+      confidence: 'certain',
+      victim: { pid: 42, anonRssBytes: 90 * 2 ** 20, totalVmBytes: 200 * 2 ** 20 },
+      limit: { owner: 'cgroup', path: '/job', bytes: 100 * 2 ** 20 },
+    },
+  ]);
+});
+
+test('a mark alone: by the kernel, but whose limit it was stays open', () => {
+  expect(judge(exit, host(4 * 2 ** 30))).toMatchObject([
+    { cause: 'kernel-cgroup-oom', confidence: 'strong', limit: { owner: 'cgroup', bytes: null } },
+  ]);
+  expect(judge(exit, host(2 ** 20))).toMatchObject([
+    { cause: 'kernel-global-oom', confidence: 'strong', limit: { owner: 'host' } },
+  ]);
+  expect(judge(exit, counters, host(2 ** 20))).toMatchObject([{ confidence: 'strong' }]);
+});
+
+test('without a mark, or ended otherwise, it says nothing', () => {
+  const { markedVictim: mark, ...unmarked } = exit;
+  expect(mark).toBeDefined();
+  expect(judge(unmarked, counters)).toEqual([]);
+  expect(judge({ ...exit, signal: null, exitCode: 0 }, counters)).toEqual([]);
+});

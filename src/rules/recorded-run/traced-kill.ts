@@ -1,0 +1,48 @@
+import type { ProcessExit } from '../../model/evidence.ts';
+import type { Finding } from '../../model/finding.ts';
+import { defineRule, reason } from '../shared/define-rule.ts';
+import { nameOf, subjectOf, victimOf } from '../shared/recorded.ts';
+
+/** Programs that kill for memory: their kill is theirs to explain (U1 to U3). */
+const memoryGuards = /^(?:earlyoom|nohang|systemd-oomd|oomd|below|kubelet)/;
+
+/** A process sent the deadly signal, and a tracepoint saw which: not the kernel, whatever the counters say. */
+export const tracedKill = defineRule({
+  id: 'traced-kill',
+  title: 'A tracepoint saw which process sent the signal (L2)',
+  needs: ['process-exit'],
+  judge: (facts) =>
+    facts['process-exit'].flatMap((exit): readonly Finding[] => {
+      const { sender, signal } = exit;
+      if (sender === undefined || sender.kernel || sender.pid === exit.pid) return [];
+      // Guards ask first: SIGTERM of one of them is a kill, of anybody else a normal stop.
+      if (memoryGuards.test(sender.name) && (signal === 'SIGKILL' || signal === 'SIGTERM'))
+        return [guard(exit, sender.name, signal)];
+      return signal === 'SIGKILL' ? [other(exit, sender)] : [];
+    }),
+});
+
+const other = (exit: ProcessExit, { pid, name }: NonNullable<ProcessExit['sender']>): Finding => ({
+  subject: subjectOf(exit),
+  cause: 'not-memory',
+  variant: 'killed-by-process',
+  confidence: 'certain',
+  headline: `${nameOf(exit)} was killed by ${name} (pid ${pid}): not by the kernel`,
+  because: [reason(exit, `a tracepoint saw ${name} (pid ${pid}) send SIGKILL to it`)],
+  ruledOut: [
+    { cause: 'kernel-cgroup-oom', because: 'the kernel did not send the signal' },
+    { cause: 'kernel-global-oom', because: 'the kernel did not send the signal' },
+  ],
+  killer: { name, pid },
+  victim: victimOf(exit),
+});
+
+const guard = (exit: ProcessExit, name: string, signal: string): Finding => ({
+  subject: subjectOf(exit),
+  cause: 'userspace-oom-daemon',
+  confidence: 'strong',
+  headline: `${name} killed ${nameOf(exit)}`,
+  because: [reason(exit, `a tracepoint saw ${name} send ${signal} to it`)],
+  killer: { name, ...(exit.sender === undefined ? {} : { pid: exit.sender.pid }) },
+  victim: victimOf(exit),
+});

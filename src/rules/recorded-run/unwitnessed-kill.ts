@@ -1,0 +1,272 @@
+import type {
+  CgroupCounters,
+  HostCounters,
+  KernelNotice,
+  ProcessExit,
+  Stall,
+} from '../../model/evidence.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { Reason, RuledOut, Unknown } from '../../model/report.ts';
+import { formatBytes } from '../../model/units.ts';
+import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
+import {
+  echoedBy,
+  isSame,
+  kernelLogRead,
+  levelsOf,
+  localKills,
+  nameOf,
+  ofProcess,
+  subjectOf,
+  unknownKernelLog,
+  victimOf,
+} from '../shared/recorded.ts';
+
+/**
+ * SIGKILL, or 137 from a shell, with nothing that says memory: somebody else's kill (L2). The counters that stood still and a readable
+ * kernel log are the proof; without them it stays open. SIGTERM is not looked at: a normal stop.
+ */
+export const unwitnessedKill = defineRule({
+  id: 'unwitnessed-kill',
+  title: 'A SIGKILL that the kernel did not send for memory',
+  needs: ['process-exit'],
+  uses: [
+    'cgroup-counters',
+    'host-counters',
+    'kernel-oom-kill',
+    'kernel-notice',
+    'process-limits',
+    'stall',
+    'killer-record',
+  ],
+  judge: (facts, context) =>
+    facts['process-exit'].flatMap((exit): readonly Finding[] => {
+      const bySignal = exit.signal === 'SIGKILL';
+      const byShell = exit.exitCode === 137 && exit.role === 'command';
+      if (!bySignal && !byShell) return [];
+      if (facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit))) return [];
+      if (facts['killer-record'].some(({ victim }) => isSame(victim?.pid, exit))) return [];
+      const echoed = echoedBy(exit, facts['process-exit']);
+      if (
+        echoed !== undefined &&
+        facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, echoed))
+      )
+        return [];
+      // Programs kill their helpers every day: worth a word only where the command itself did not end well.
+      const command = facts['process-exit'].find(({ role }) => role === 'command');
+      if (exit.role === 'descendant' && (command?.exitCode === 0 || command?.signal === 'SIGKILL'))
+        return [];
+      // Its own child was killed: that is the incident, and 137 is how the shell handed it on.
+      if (
+        byShell &&
+        (facts['kernel-oom-kill'].length > 0 ||
+          facts['process-exit'].some((other) => other.signal === 'SIGKILL'))
+      )
+        return [];
+      // Somebody lost patience with a process that had long stopped working: the stall is the verdict.
+      if (facts.stall.some((stall) => stall.pid === exit.pid || lastedUntil(stall, exit)))
+        return [];
+      const levels = levelsOf(exit, facts['cgroup-counters']);
+      const moved = levels.some((counters) => (localKills(counters) ?? counters.oomKills ?? 0) > 0);
+      if (moved) return bySignal ? [] : [shellSaidSo(exit, levels, context)];
+      const host = facts['host-counters'][0];
+      const unseen = facts['kernel-notice'].find(
+        ({ what, pid }) => what === 'kill-of-unknown' && (pid === undefined || pid > exit.pid),
+      );
+      if (byShell && unseen !== undefined) return [killOfUnseen(exit, unseen)];
+      const counted = levels.some(
+        ({ vanished, ...counters }) =>
+          vanished !== true && localKills(counters as CgroupCounters) !== undefined,
+      );
+      const hostSilent = host?.oomKills === 0;
+      const log = kernelLogRead(context);
+      // The kernel killed something, and nothing that can be read says what.
+      const openQuestion =
+        !log &&
+        ((host?.oomKills ?? 0) > 0 ||
+          facts['cgroup-counters'].some((counters) => (localKills(counters) ?? 0) > 0));
+      const cpu = ofProcess(exit, facts['process-limits'])[0]?.limits.find(
+        ({ path }) => path === 'RLIMIT_CPU',
+      );
+      const because: Reason[] = [
+        bySignal
+          ? reason(exit, `${nameOf(exit)} was ended by SIGKILL`)
+          : reason(
+              exit,
+              `${nameOf(exit)} exited with 137: 128 + 9, what a shell says when its command was ended by SIGKILL`,
+            ),
+      ];
+      const ruledOut: RuledOut[] = [];
+      if (log)
+        ruledOut.push({
+          cause: 'kernel-cgroup-oom',
+          because: 'the kernel log was read over the whole run and names no kill of it',
+        });
+      if (counted)
+        ruledOut.push({
+          cause: 'kernel-cgroup-oom',
+          because: `the OOM counters of its cgroups did not move (${levels.map(({ path }) => path).join(', ')})`,
+        });
+      if (hostSilent && host !== undefined)
+        ruledOut.push({
+          cause: 'kernel-global-oom',
+          because: `the machine counted no OOM kill at all during the run${host.minAvailableBytes === undefined ? '' : `, and had at least ${formatBytes(host.minAvailableBytes)} available`}`,
+        });
+      const proofs = [log, counted, hostSilent].filter(Boolean).length;
+      if (openQuestion || proofs === 0 || (byShell && proofs < 2))
+        return [
+          {
+            subject: subjectOf(exit),
+            cause: 'undetermined',
+            confidence: 'weak',
+            headline: bySignal
+              ? `${nameOf(exit)} was killed by SIGKILL; who sent it cannot be told`
+              : `${nameOf(exit)} exited with 137; whether anything was killed cannot be told`,
+            because:
+              (host?.oomKills ?? 0) > 0 && host !== undefined
+                ? [
+                    ...because,
+                    reason(
+                      host,
+                      `the machine counted ${host.oomKills} OOM kills during the run: this may have been one, in a cgroup whose counters cannot be seen from here`,
+                    ),
+                  ]
+                : because,
+            ruledOut,
+            victim: victimOf(exit),
+            unknown: [...unknownKernelLog(context), ...otherKillers],
+            memory: memoryOf(exit),
+          },
+        ];
+      return [
+        {
+          subject: subjectOf(exit),
+          cause: 'not-memory',
+          variant: cpu === undefined ? 'killed' : 'cpu-limit',
+          confidence: proofs >= 2 && !pressed(levels, host) ? 'strong' : 'likely',
+          headline: bySignal
+            ? `${nameOf(exit)} was killed by SIGKILL, but not by the kernel for memory: ${cpu === undefined ? 'somebody sent it' : `it has a limit of ${cpu.bytes} s of CPU time`}`
+            : `${nameOf(exit)} exited with 137, but the kernel killed nothing for memory`,
+          because: [
+            ...because,
+            ...ruledOut.map(({ because: says }) => ({
+              says,
+              source: 'recording',
+              place: 'events.ndjson',
+            })),
+          ],
+          ruledOut,
+          victim: victimOf(exit),
+          unknown: [
+            ...(log ? [] : unknownKernelLog(context)),
+            ...(pressed(levels, host) ? otherKillers : []),
+          ],
+          memory: memoryOf(exit),
+          remedies: [
+            {
+              title: 'Look for who sends SIGKILL',
+              detail:
+                "kill -9, timeout -s KILL, a supervisor whose patience ended, a liveness probe, docker stop after its grace, the end of a job's walltime.",
+              command: null,
+            },
+          ],
+        },
+      ];
+    }),
+});
+
+/** The stall went on until about when the process ended. */
+function lastedUntil(stall: Stall, exit: ProcessExit): boolean {
+  if (stall.stillGoingOn) return true;
+  const begun = Date.parse(stall.when?.wall ?? '');
+  const ended = Date.parse(exit.when?.wall ?? '');
+  return Math.abs(begun + stall.durationMs - ended) < 2500;
+}
+
+const memoryOf = ({ peakRssBytes }: ProcessExit) =>
+  peakRssBytes === undefined ? {} : { peakRssBytes };
+
+/** Memory was short enough that a guard in user space may have acted: they leave no trace in the kernel. */
+function pressed(levels: readonly CgroupCounters[], host: HostCounters | undefined): boolean {
+  const machine =
+    host?.minAvailableBytes !== undefined &&
+    host.totalBytes !== undefined &&
+    host.minAvailableBytes < 0.1 * host.totalBytes;
+  return (
+    machine ||
+    levels.some(
+      ({ limitBytes, peakBytes }) =>
+        limitBytes !== null && peakBytes !== undefined && peakBytes > 0.9 * limitBytes,
+    )
+  );
+}
+
+const otherKillers: readonly Unknown[] = [
+  {
+    what: 'whether a memory guard in user space (systemd-oomd, earlyoom, nohang) killed it',
+    why: 'they leave nothing in the kernel log and move no counter',
+    command: 'journalctl -u systemd-oomd -u earlyoom -u nohang --since -1h',
+  },
+];
+
+/** The kernel killed something that was started after the command and lived too short to be seen; the command then said 137. */
+function killOfUnseen(exit: ProcessExit, kill: KernelNotice): Finding {
+  const victim = `${kill.name ?? 'a process'}${kill.pid === undefined ? '' : ` (pid ${kill.pid})`}`;
+  return {
+    subject: subjectOf(exit),
+    cause: kill.text === '' ? 'kernel-global-oom' : 'kernel-cgroup-oom',
+    confidence: 'likely',
+    headline: `${nameOf(exit)} exited with 137 after the kernel had killed ${victim}, probably its child`,
+    because: [
+      reason(kill, `the kernel's OOM killer killed ${victim} during the run`),
+      reason(
+        exit,
+        'exit status 137: 128 + 9, what a shell says when its command was ended by SIGKILL',
+      ),
+    ],
+    against: [
+      {
+        says: `${victim} was never seen among the processes of the run: it may have been somebody else's`,
+        source: 'recording',
+        place: 'events.ndjson',
+      },
+    ],
+    victim: {
+      ...(kill.pid === undefined ? {} : { pid: kill.pid }),
+      ...(kill.name === undefined ? {} : { name: kill.name }),
+      ...(kill.text === '' ? {} : { cgroup: kill.text }),
+    },
+    killer: { name: 'kernel' },
+    memory: memoryOf(exit),
+  };
+}
+
+function shellSaidSo(
+  exit: ProcessExit,
+  levels: readonly CgroupCounters[],
+  context: RuleContext,
+): Finding {
+  const own = levels.find((counters) => (localKills(counters) ?? 0) > 0) ?? levels[0];
+  return {
+    subject: subjectOf(exit),
+    cause: 'kernel-cgroup-oom',
+    confidence: 'likely',
+    headline: `${nameOf(exit)} exited with 137 while the OOM killer struck in its cgroup ${own?.path ?? ''}`,
+    because: [
+      reason(
+        exit,
+        'exit status 137: 128 + 9, what a shell says when its command was ended by SIGKILL',
+      ),
+      ...(own === undefined
+        ? []
+        : [reason(own, `the OOM killer's counter of cgroup ${own.path} rose during the run`)]),
+    ],
+    victim: victimOf(exit),
+    killer: { name: 'kernel' },
+    ...(own === undefined
+      ? {}
+      : { limit: { owner: 'cgroup', path: own.path, bytes: own.limitBytes } }),
+    unknown: unknownKernelLog(context),
+    memory: memoryOf(exit),
+  };
+}

@@ -1,0 +1,187 @@
+/** What the rules about the kernel's records share. */
+import type { Cause } from '../../model/causes.ts';
+import type { KernelOomKill, OomConstraint, OomReport, Origin } from '../../model/evidence.ts';
+import type { CulpritRole, Limit, ProcessRole, Reason, Remedy, Task } from '../../model/report.ts';
+import { formatBytes } from '../../model/units.ts';
+import { limitCommand } from './limit-command.ts';
+
+export const causeOf = (constraint: OomConstraint | null): Cause => {
+  switch (constraint) {
+    case 'memcg':
+      return 'kernel-cgroup-oom';
+    case 'cpuset':
+    case 'memory-policy':
+      return 'kernel-cpuset-oom';
+    case 'none':
+    case null:
+      return 'kernel-global-oom';
+  }
+};
+
+export const who = ({ name, pid }: ProcessRole): string =>
+  name === undefined || name === ''
+    ? pid === undefined
+      ? 'a process'
+      : `process ${pid}`
+    : pid === undefined
+      ? name
+      : `${name} (pid ${pid})`;
+
+export const at = (origin: Origin, says: string): Reason => ({
+  says,
+  source: origin.source,
+  place: origin.place,
+  ...(origin.quote === undefined ? {} : { quote: origin.quote }),
+});
+
+/** Strictly above in the tree of cgroups (K4). */
+export const isAncestor = (upper: string, lower: string): boolean =>
+  upper !== lower && (upper === '/' || lower.startsWith(`${upper}/`));
+
+export function limitOf(
+  constraint: OomConstraint | null,
+  report: OomReport | null,
+  oomMemcg: string | undefined,
+): Limit {
+  if (constraint === 'memcg')
+    return {
+      owner: 'cgroup',
+      ...(oomMemcg === undefined ? {} : { path: oomMemcg }),
+      bytes: report?.limitBytes ?? null,
+    };
+  if (constraint === 'cpuset' || constraint === 'memory-policy')
+    return { owner: 'numa-node', bytes: null };
+  return { owner: 'host', bytes: report?.hostBytes?.['totalRam'] ?? null };
+}
+
+/** Statistics of a cgroup by one name, although v1 calls the hierarchy's figure `total_…` and v2 does not. */
+export const stat = (report: OomReport, key: string): number | undefined =>
+  report.statBytes?.[`total_${key}`] ?? report.statBytes?.[key];
+
+const held = (task: Task): number | undefined => {
+  const resident =
+    task.anonRssBytes === undefined ? task.rssBytes : task.anonRssBytes + (task.shmemRssBytes ?? 0);
+  return resident === undefined ? undefined : resident + (task.swapBytes ?? 0);
+};
+
+/** Memory without a process: where less than this share of the usage belongs to the tasks of the table. */
+const ownedShare = 0.5;
+
+/**
+ * Who or what held the memory (section 3.6 of the catalogue): the biggest process, or, where the whole table
+ * explains less than half of the usage, what the statistics name instead.
+ */
+export function culpritOf(victim: ProcessRole, report: OomReport | null): CulpritRole | null {
+  if (report === null) return null;
+  const tasks = report.tasks
+    .map((task) => ({ task, bytes: held(task) }))
+    .filter((entry): entry is { task: Task; bytes: number } => entry.bytes !== undefined)
+    .sort((a, b) => b.bytes - a.bytes);
+  const byTasks = tasks.reduce((sum, { bytes }) => sum + bytes, 0);
+  const usage = report.usageBytes;
+  const victimBytes =
+    victim.anonRssBytes === undefined
+      ? undefined
+      : victim.anonRssBytes + (victim.shmemRssBytes ?? 0);
+  const known = tasks.length > 0 ? byTasks : victimBytes;
+  if (usage !== undefined && usage > 0 && known !== undefined && known < usage * ownedShare) {
+    const without = withoutProcess(report, usage);
+    if (without !== null) return without;
+  }
+  const biggest = tasks[0];
+  if (biggest !== undefined) {
+    const { task, bytes } = biggest;
+    const alike = tasks.filter(({ task: other }) => other.name === task.name);
+    const total = alike.reduce((sum, entry) => sum + entry.bytes, 0);
+    // Many small ones of one name (workers) can together be the hog.
+    if (alike.length > 3 && total > bytes * 3)
+      return { what: 'processes', name: task.name, bytes: total };
+    return { what: 'process', pid: task.pid, name: task.name, bytes };
+  }
+  if (usage !== undefined && victimBytes !== undefined && victimBytes >= usage * ownedShare)
+    return { what: 'process', ...pidAndName(victim), bytes: victimBytes };
+  return null;
+}
+
+function withoutProcess(report: OomReport, usage: number): CulpritRole | null {
+  const shares: readonly [CulpritRole['what'], number | undefined][] = [
+    ['tmpfs', stat(report, 'shmem')],
+    ['slab', stat(report, 'slab_unreclaimable')],
+    ['sockets', stat(report, 'sock')],
+    ['kernel', stat(report, 'kernel') ?? report.statBytes?.['kmem_usage']],
+    ['page-cache', stat(report, 'cache') ?? stat(report, 'file')],
+  ];
+  for (const [what, bytes] of shares)
+    if (bytes !== undefined && bytes >= usage * ownedShare) return { what, bytes };
+  return null;
+}
+
+const pidAndName = ({ pid, name }: ProcessRole) => ({
+  ...(pid === undefined ? {} : { pid }),
+  ...(name === undefined ? {} : { name }),
+});
+
+const without: Partial<Record<CulpritRole['what'], string>> = {
+  tmpfs: 'files on tmpfs or /dev/shm (shared memory)',
+  slab: "the kernel's own structures (slab)",
+  sockets: 'socket buffers',
+  kernel: 'the kernel on behalf of the cgroup',
+  'page-cache': 'cached files that could not be written back',
+};
+export const holderWords = (culprit: CulpritRole): string =>
+  without[culprit.what] ??
+  (culprit.what === 'processes' ? `the processes named ${culprit.name}` : who(culprit));
+
+/** Where it was killed at its limit the need is not known: only that it was more. */
+function moreForCgroup(path: string | undefined, report: OomReport | null): Remedy {
+  const limitBytes = report?.limitBytes ?? report?.usageBytes;
+  if (limitBytes === undefined)
+    return {
+      title: 'Give the cgroup more memory, or the program less to do',
+      detail:
+        'The limit that fired is the one of this cgroup; the machine itself may have plenty left.',
+      command: null,
+    };
+  const twice = limitBytes * 2;
+  return {
+    title: `Give ${path === undefined || path.length > 40 ? 'its cgroup' : path} more than ${formatBytes(limitBytes)}`,
+    detail: `It died at the limit, so its real need is not known, only that it is more. Try ${formatBytes(twice)} and record it again: the peak of a run that ends well, plus a fifth, is the limit to set. (Containers: --memory or resources.limits.memory; units: MemoryMax=; jobs: --mem.)`,
+    command: path === undefined ? null : limitCommand(path, twice),
+  };
+}
+
+export function remediesFor(
+  kill: Pick<KernelOomKill, 'victim' | 'constraint' | 'oomMemcg'>,
+  report: OomReport | null,
+  culprit: CulpritRole | null,
+): Remedy[] {
+  const remedies: Remedy[] = [];
+  if (culprit?.what === 'tmpfs')
+    remedies.push({
+      title: 'Free the files on tmpfs first',
+      detail:
+        'They stay charged after the kill, so a restarted process dies sooner. Write big files to a disk, or give the tmpfs a size.',
+      command: 'df -h -t tmpfs; ls -lS /dev/shm /tmp | head',
+    });
+  if (kill.constraint === 'memcg') remedies.push(moreForCgroup(kill.oomMemcg, report));
+  else if (kill.constraint === 'cpuset' || kill.constraint === 'memory-policy')
+    remedies.push({
+      title: 'Let it use more NUMA nodes',
+      detail: 'It was bound to nodes that were full while others may have been free.',
+      command: 'numactl --hardware; cat /sys/fs/cgroup/cpuset.mems.effective',
+    });
+  else
+    remedies.push({
+      title: 'Put the memory-hungry part under a limit of its own',
+      detail:
+        'When the whole machine is out of memory the kernel chooses by size, not by fault. A cgroup with MemoryMax lets only the guilty die.',
+      command: 'systemd-run --scope -p MemoryMax=4G -p MemorySwapMax=0 COMMAND',
+    });
+  remedies.push({
+    title: 'See where the memory goes next time',
+    detail:
+      'The kernel knows sizes, not lines of code. A recorded run names the lines and the variables that hold the memory.',
+    command: 'coroner run COMMAND',
+  });
+  return remedies;
+}

@@ -1,0 +1,332 @@
+/** How the records of other killers become findings; each cause has its own small rule file. */
+import { causes, type Cause } from '../../model/causes.ts';
+import { atMost, type Confidence } from '../../model/confidence.ts';
+import type {
+  KernelOomKill,
+  KillerRecord,
+  MetricsWindow,
+  StatedLimit,
+} from '../../model/evidence.ts';
+import type { Finding, Subject } from '../../model/finding.ts';
+import type { Limit, Remedy, RuledOut } from '../../model/report.ts';
+import { formatBytes } from '../../model/units.ts';
+import { reason } from './define-rule.ts';
+import { nameOf, positionOf, subjectOf } from './subjects.ts';
+
+export interface Context {
+  readonly limits?: readonly StatedLimit[];
+  readonly metrics?: readonly MetricsWindow[];
+  readonly kernelKills?: readonly KernelOomKill[];
+}
+
+interface Spec {
+  readonly cause: Cause;
+  readonly remedies: (record: KillerRecord) => readonly Remedy[];
+  readonly ruledOut?: (record: KillerRecord) => readonly RuledOut[];
+  /** What a stated limit must be `of` to be this killer's. */
+  readonly limitOf?:
+    | readonly StatedLimit['of'][]
+    | ((record: KillerRecord) => readonly StatedLimit['of'][]);
+}
+
+/** One finding a death: the records that speak of one process, container or unit are one. */
+export function killerFindings(
+  records: readonly KillerRecord[],
+  spec: Spec,
+  context: Context = {},
+): readonly Finding[] {
+  const mine = records.filter(({ cause }) => cause === spec.cause);
+  return groups(mine).map((group) => findingOf(group, spec, context));
+}
+
+type Group = readonly [KillerRecord, ...KillerRecord[]];
+
+function groups(records: readonly KillerRecord[]): readonly Group[] {
+  const found: [KillerRecord, ...KillerRecord[]][] = [];
+  const byPid = new Map<number, [KillerRecord, ...KillerRecord[]]>();
+  const byLabel = new Map<string, [KillerRecord, ...KillerRecord[]]>();
+  /** Groups in which a record does not say whom it means. */
+  const open = new Set<[KillerRecord, ...KillerRecord[]]>();
+  for (const record of records) {
+    const pid = record.victim?.pid;
+    const label = record.subject === undefined ? undefined : lastPart(record.subject);
+    const known =
+      pid !== undefined && !isOfUnit(record)
+        ? byPid.get(pid)
+        : label === undefined
+          ? undefined
+          : byLabel.get(label);
+    const candidates =
+      pid === undefined ? endsOf(found, mostGroups) : endsOf([...open], mostGroups);
+    const group =
+      known ??
+      candidates.find((others) =>
+        endsOf(others, mostRecords).some((other) => sameVictim(other, record)),
+      );
+    const into = group ?? [record];
+    if (group === undefined) found.push(into);
+    else group.push(record);
+    if (pid === undefined) open.add(into);
+    else byPid.set(pid, into);
+    if (label !== undefined && !byLabel.has(label)) byLabel.set(label, into);
+  }
+  return found;
+}
+
+/** A storm has thousands of records: each is compared with so many groups, the first and the last, and in each with so many records. */
+const [mostGroups, mostRecords] = [40, 4];
+
+const endsOf = <Item>(list: readonly Item[], count: number): readonly Item[] =>
+  list.length <= 2 * count ? list : [...list.slice(0, count), ...list.slice(-count)];
+
+/**
+ * systemd-oomd kills a whole unit, one process after the other: a pid is only one of them. A slice is where the pressure
+ * was, above the unit that it killed.
+ */
+const isOfUnit = ({ by, subject }: KillerRecord): boolean =>
+  by === 'systemd-oomd' && subject !== undefined && !subject.endsWith('.slice');
+
+function sameVictim(a: KillerRecord, b: KillerRecord): boolean {
+  if (isOfUnit(a) && isOfUnit(b)) return sameLabel(a.subject!, b.subject!);
+  if (a.victim?.pid !== undefined && b.victim?.pid !== undefined)
+    return a.victim.pid === b.victim.pid;
+  if (a.by !== b.by && a.witness === 'direct' && b.witness === 'direct' && a.cause !== b.cause)
+    return false;
+  if (a.subject !== undefined && b.subject !== undefined) return sameLabel(a.subject, b.subject);
+  // One of them does not say whom it means: the same incident, unless both were killers of different processes.
+  return a.victim?.pid === undefined || b.victim?.pid === undefined;
+}
+
+/** A unit, pod or cgroup by its whole path or by its last part, also where the middle was cut with `…`. */
+function sameLabel(a: string, b: string): boolean {
+  const [one, other] = [lastPart(a), lastPart(b)];
+  return (
+    one === other ||
+    (one.length > 8 && other.endsWith(one)) ||
+    (other.length > 8 && one.endsWith(other))
+  );
+}
+
+const lastPart = (label: string): string =>
+  label
+    .split(/[/…]/)
+    .at(-1)!
+    .replace(/^\.{2,3}/, '')
+    .toLowerCase();
+
+function findingOf(group: Group, spec: Spec, context: Context): Finding {
+  const kill = group.filter(({ death }) => death !== 'slow');
+  const best =
+    kill.find(({ victim }) => victim?.pid !== undefined) ??
+    kill.find(({ witness }) => witness === 'direct') ??
+    kill[0] ??
+    group.at(-1)!;
+  const pids = [...new Set(group.flatMap(({ victim }) => victim?.pid ?? []))];
+  // Of a unit's processes none is the victim before the others.
+  const victim =
+    pids.length > 1
+      ? {}
+      : Object.assign({}, ...group.map(({ victim = {} }) => victim), best.victim ?? {});
+  const label = best.subject ?? group.find(({ subject }) => subject !== undefined)?.subject;
+  const limit =
+    group.find((one) => one.limit?.bytes != null)?.limit ??
+    statedLimit(best, spec, context) ??
+    measuredLimit(best, context) ??
+    group.find((one) => one.limit)?.limit;
+  const used = Math.max(
+    0,
+    ...group.flatMap(({ usedBytes }) => (usedBytes === undefined ? [] : [usedBytes])),
+  );
+  const subject = echoSubject(best, label, context) ?? {
+    ...subjectOf(best, { ...victim, label }),
+    ...(pids.length > 1 ? { otherPids: pids } : {}),
+  };
+  return {
+    subject,
+    cause: spec.cause,
+    death: best.death ?? causes[spec.cause].death,
+    ...(best.variant === undefined ? {} : { variant: best.variant }),
+    confidence: confidenceOf(group, best),
+    headline: headline(best, victim, label, limit, used),
+    because: [
+      ...unique(group).map((one) => reason(one, one.says)),
+      ...metricsReasons(spec, limit, context),
+    ].slice(0, 8),
+    killer: { name: best.cause.startsWith('kernel-') ? 'kernel' : best.by },
+    ...(Object.keys(victim).length === 0 ? {} : { victim }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(best.requestBytes === undefined ? {} : { request: { bytes: best.requestBytes } }),
+    ...(spec.ruledOut === undefined ? {} : { ruledOut: spec.ruledOut(best) }),
+    unknown: unknowns(best),
+    remedies: spec.remedies(best),
+  };
+}
+
+const unique = (group: readonly KillerRecord[]): readonly KillerRecord[] => [
+  ...new Map(group.map((one) => [`${one.says} ${one.victim?.pid ?? ''}`, one])).values(),
+];
+
+function confidenceOf(group: Group, best: KillerRecord): Confidence {
+  const named =
+    best.victimNearby !== true &&
+    (best.victim?.pid !== undefined ||
+      best.victim?.name !== undefined ||
+      best.subject !== undefined);
+  if (best.witness === 'direct') return named ? 'certain' : 'strong';
+  // A sticky, container-wide flag: with the exit status that fits it is more than the flag alone.
+  const fits = group.some(
+    ({ exitCode, signal }) => exitCode === 137 || signal === 'SIGKILL' || signal === '9',
+  );
+  return atMost(fits ? 'strong' : 'likely', 'strong');
+}
+
+function headline(
+  best: KillerRecord,
+  victim: { readonly pid?: number; readonly name?: string },
+  label: string | undefined,
+  limit: Limit | undefined,
+  used: number,
+): string {
+  const named = victim.pid !== undefined || victim.name !== undefined;
+  const isUnit = label !== undefined && isOfUnit({ ...best, subject: label });
+  const who = isUnit
+    ? short(label!)
+    : named
+      ? `${victim.name === undefined ? `process ${victim.pid}` : nameOf(victim)}${label === undefined ? '' : ` of ${short(label)}`}`
+      : label === undefined
+        ? null
+        : best.cause === 'job-scheduler-limit' && /^\d[\d._+[\]-]*$/.test(label)
+          ? `job ${label}`
+          : short(label);
+  const by = properName(best.by);
+  const figures = [
+    ...(limit?.bytes == null
+      ? []
+      : [`${best.cause === 'kernel-cgroup-oom' ? '' : 'limit '}${formatBytes(limit.bytes)}`]),
+    ...(used === 0 ? [] : [`used ${formatBytes(used)}`]),
+  ].join(', ');
+  const tail = figures === '' ? '' : ` (${figures})`;
+  if (best.death === 'slow')
+    return `${named && victim.name === undefined ? capital(who ?? '') : (who ?? 'The process')} was over its memory quota and waited instead of working${tail}, says ${by}`;
+  switch (best.cause) {
+    case 'kernel-cgroup-oom':
+      // systemd counts kills in the unit: whose limit it was, or the machine's end, it does not say
+      if (best.by === 'systemd' && limit?.bytes == null)
+        return `The kernel's OOM killer killed a process${who === null ? '' : ` of ${who}`}${tail}, says systemd`;
+      return `The kernel killed ${who ?? 'a process of the container'} at its memory limit${tail}, says ${by}`;
+    case 'kernel-global-oom':
+    case 'kernel-cpuset-oom':
+      return `The kernel killed ${who ?? 'a process'}: the whole machine was out of memory${tail}, says ${by}`;
+    case 'orchestrator-eviction':
+      return `${capital(by)} evicted ${who ?? 'the pod'}: the node was low on memory${tail}`;
+    case 'userspace-oom-daemon':
+      // Ray's early monitor raised an exception in the task: nobody was killed
+      return `${by} ${best.death === 'obvious' ? 'ended' : 'killed'} ${who ?? 'the process'} to free memory${tail}`;
+    case 'jetsam':
+      return best.variant === 'per-process-limit' ||
+        best.variant === 'highwater' ||
+        limit?.bytes != null
+        ? `The kernel of macOS or iOS killed ${who ?? 'the process'} (jetsam): it was over its own memory limit${tail}`
+        : `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${tail}`;
+    default:
+      return `${by} ended ${who ?? 'the process'} at its memory limit${tail}`;
+  }
+}
+
+const properNames: Readonly<Record<string, string>> = {
+  'app-engine': 'App Engine',
+  'aws-ecs': 'Amazon ECS',
+  'aws-lambda': 'AWS Lambda',
+  azure: 'Azure',
+  'bitbucket-pipelines': 'Bitbucket Pipelines',
+  'cloud-foundry': 'Cloud Foundry',
+  'cloud-functions': 'Cloud Functions',
+  'cloud-run': 'Cloud Run',
+  cloudflare: 'Cloudflare',
+  colab: 'Colab',
+  docker: 'Docker',
+  heroku: 'Heroku',
+  htcondor: 'HTCondor',
+  kaggle: 'Kaggle',
+  kubelet: 'the kubelet',
+  kubernetes: 'Kubernetes',
+  lsf: 'LSF',
+  nomad: 'Nomad',
+  pbs: 'PBS',
+  ray: "Ray's memory monitor",
+  render: 'Render',
+  sge: 'SGE',
+  slurm: 'Slurm',
+  yarn: 'YARN',
+  'cgroup counter': "the cgroup's counter",
+  'dask nanny': "Dask's nanny",
+};
+const properName = (by: string): string => properNames[by] ?? by;
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+const short = (label: string): string => (label.length > 60 ? `…${label.slice(-58)}` : label);
+
+/** A limit named elsewhere in the text, where there is one and not several that contradict each other. */
+function statedLimit(
+  best: KillerRecord,
+  { limitOf = [] }: Spec,
+  { limits = [] }: Context,
+): Limit | undefined {
+  const of = typeof limitOf === 'function' ? limitOf(best) : limitOf;
+  const fitting = limits.filter((one) => of.includes(one.of));
+  const sizes = new Set(fitting.map(({ limit }) => limit.bytes));
+  return sizes.size === 1 ? fitting[0]!.limit : undefined;
+}
+
+function measuredLimit(best: KillerRecord, { metrics = [] }: Context): Limit | undefined {
+  const window = metrics.find(({ limitBytes }) => limitBytes !== undefined);
+  return window?.limitBytes === undefined || best.cause !== 'kernel-cgroup-oom'
+    ? undefined
+    : { owner: 'cgroup', bytes: window.limitBytes };
+}
+
+function metricsReasons(spec: Spec, limit: Limit | undefined, { metrics = [] }: Context) {
+  return spec.cause !== 'kernel-cgroup-oom' || limit === undefined
+    ? []
+    : metrics
+        .filter(({ reading }) => reading !== 'calm')
+        .map((window) => reason(window, window.says));
+}
+
+/** A status without a pid, beside the kernel's own line on that kill: the same death. */
+function echoSubject(
+  best: KillerRecord,
+  label: string | undefined,
+  { kernelKills = [] }: Context,
+): Subject | undefined {
+  if (best.victim?.pid !== undefined || kernelKills.length === 0) return undefined;
+  const inCgroup = kernelKills.filter(({ taskMemcg, oomMemcg }) =>
+    [taskMemcg, oomMemcg].some(
+      (path) =>
+        label !== undefined &&
+        path !== undefined &&
+        (path.includes(label) || sameLabel(path, label)),
+    ),
+  );
+  const kill = inCgroup.at(-1) ?? kernelKills.at(-1)!;
+  if (kill.victim.pid === undefined) return undefined;
+  return {
+    pid: kill.victim.pid,
+    ...(kill.victim.name === undefined ? {} : { name: kill.victim.name }),
+    ...(label === undefined ? {} : { label }),
+    ...(kill.when === undefined ? {} : { when: kill.when }),
+    position: positionOf(kill),
+  };
+}
+
+function unknowns(best: KillerRecord) {
+  if (best.witness === 'direct') return [];
+  const whole = best.by === 'systemd' ? 'unit' : 'container';
+  return [
+    {
+      what: `Which process of the ${whole} was killed, and when`,
+      why: `the flag of ${best.by} speaks of the whole ${whole} and stays set until it is started again`,
+      command: "sudo journalctl -k | grep -i 'killed process'",
+    },
+  ];
+}

@@ -1,0 +1,109 @@
+/** What rules about recordings share. */
+import type { CgroupCounters, Evidence, ProcessExit } from '../../model/evidence.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { ProcessRole, Unknown } from '../../model/report.ts';
+import type { RuleContext } from './define-rule.ts';
+
+export const isSame = (pid: number | undefined, exit: ProcessExit) =>
+  pid !== undefined && (pid === exit.pid || (exit.otherPids ?? []).includes(pid));
+
+export const subjectOf = (exit: ProcessExit): Finding['subject'] => ({
+  pid: exit.pid,
+  ...(exit.otherPids === undefined ? {} : { otherPids: exit.otherPids }),
+  name: exit.name,
+  ...(exit.cgroup === undefined ? {} : { cgroup: exit.cgroup }),
+  ...(exit.when === undefined ? {} : { when: exit.when }),
+  position: exit.origin.line ?? 0,
+});
+
+/** The cgroups that bind a process, its own first. */
+export function levelsOf(
+  exit: ProcessExit,
+  counters: readonly CgroupCounters[],
+): readonly CgroupCounters[] {
+  const { cgroup } = exit;
+  // Not known (it died at once): every cgroup that the run was seen in.
+  if (cgroup === undefined) return counters.toSorted((a, b) => b.path.length - a.path.length);
+  return counters
+    .filter(({ path }) => path === cgroup || path === '/' || cgroup.startsWith(`${path}/`))
+    .toSorted((a, b) => b.path.length - a.path.length);
+}
+
+/** Kills counted in this very cgroup. v1 counts only there; on v2 the hierarchical counter tells of descendants too. */
+export const localKills = (counters: CgroupCounters): number | undefined =>
+  counters.localOomKills ?? (counters.version === 1 ? counters.oomKills : undefined);
+
+/**
+ * Whose limit fired: on v2 the level whose own `oom` moved, else the innermost level that was hit and has a limit (K2b, K4).
+ * On v1 failcnt stays 0 where the limit on memory plus swap is the same (seen on 6.18): there a peak at the limit tells.
+ */
+export function limitOwner(levels: readonly CgroupCounters[]): CgroupCounters | null {
+  const limited = levels.filter(({ limitBytes }) => limitBytes !== null);
+  return (
+    limited.find(({ version, localOoms }) => version === 2 && (localOoms ?? 0) > 0) ??
+    limited.find(
+      ({ version, limitHits, peakBytes, limitBytes }) =>
+        (limitHits ?? 0) > 0 ||
+        (version === 1 && (peakBytes ?? 0) >= (limitBytes ?? Number.POSITIVE_INFINITY) * 0.99),
+    ) ??
+    null
+  );
+}
+
+/** What a readable kernel log would have told, with the command; nothing where it was read. */
+export function unknownKernelLog({ sources }: RuleContext): readonly Unknown[] {
+  const log = sources.find(({ id }) => id === 'kernel-log');
+  if (log?.status === 'read') return [];
+  return [
+    {
+      what: "the kernel's own record of the kill",
+      why:
+        log === undefined
+          ? 'the kernel log was not asked'
+          : `the kernel log (${log.place}) could not be read: ${log.status}${log.detail === undefined ? '' : ` (${log.detail})`}`,
+      command: log?.command ?? 'sudo dmesg -T | grep -iE "killed process|out of memory"',
+    },
+  ];
+}
+
+export const victimOf = (exit: ProcessExit): ProcessRole => ({
+  pid: exit.pid,
+  name: exit.name,
+  ...(exit.cgroup === undefined ? {} : { cgroup: exit.cgroup }),
+  ...(exit.command === undefined ? {} : { command: exit.command }),
+});
+
+export const nameOf = ({ name, pid }: { readonly name: string; readonly pid: number }): string =>
+  `${name} (pid ${pid})`;
+
+/** Within this time of the end of its command a wrapper has ended itself. */
+const echoMs = 1000;
+
+/**
+ * `timeout` and `sudo` end themselves with the signal that ended their command: the process that went with its parent in one moment, was
+ * not seen to end otherwise, and was larger by far. undefined: it died for itself.
+ */
+export function echoedBy(
+  exit: ProcessExit,
+  exits: readonly ProcessExit[],
+): ProcessExit | undefined {
+  const at = Date.parse(exit.when?.wall ?? '');
+  return exits.find(
+    (child) =>
+      child.parent?.pid === exit.pid &&
+      child.exitCode === null &&
+      (child.signal === null || child.signal === exit.signal) &&
+      !(Math.abs(at - Date.parse(child.when?.wall ?? '')) > echoMs) &&
+      (child.peakRssBytes ?? 0) > 8 * (exit.peakRssBytes ?? Number.POSITIVE_INFINITY),
+  );
+}
+
+/** Whether the kernel log was read over the whole run: only then does its silence mean something. */
+export const kernelLogRead = ({ sources }: RuleContext): boolean =>
+  sources.some(({ id, status }) => id === 'kernel-log' && status === 'read');
+
+/** Facts of one process, by its pid here or in another namespace. */
+export const ofProcess = <Fact extends Evidence & { readonly pid?: number | null }>(
+  exit: ProcessExit,
+  facts: readonly Fact[],
+): readonly Fact[] => facts.filter(({ pid }) => pid != null && isSame(pid, exit));
