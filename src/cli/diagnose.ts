@@ -3,10 +3,8 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { diagnose } from '../diagnose/diagnose.ts';
 import { narrow, type Narrow } from '../diagnose/narrow.ts';
-import { gatherChunks, gatherUnreadable } from '../gather/text.ts';
-import type { Wanted } from '../gather/this-machine/machine.ts';
-import { openInput, openStream, type OpenedInput } from '../gather/input.ts';
-import { mergeGathered, type Gathered } from '../model/gathered.ts';
+import { gather, gatherThisMachine, isUnreadable } from '../gather/gather.ts';
+import { mergeGathered, type Gathered, type Wanted } from '../model/gathered.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -27,11 +25,6 @@ interface Options extends FileOptions {
   readonly name?: string;
   readonly cgroup?: string;
   readonly boot?: string;
-}
-
-/** What was gathered, and the recording where an incident folder was among it. */
-interface Everything extends Gathered {
-  readonly recording?: Recording;
 }
 
 export function configure(command: Command): void {
@@ -59,34 +52,33 @@ async function run(files: readonly string[], options: Options): Promise<void> {
   const { boot, ...wanted } = wantedOf(options);
   if (boot !== undefined && files.length > 0)
     throw new Problem('--boot narrows what this machine is asked, and files were named');
-  const everything =
+  const progress = progressLine(process.stderr);
+  const gathered =
     files.length === 0
-      ? await gatherThisMachine({ ...wanted, ...(boot === undefined ? {} : { boot }) })
-      : merge(await gatherAll(files));
-  const report = narrow(diagnose(everything), wanted);
-  await show(report, options, everything.recording);
+      ? await gatherThisMachine(
+          { ...wanted, ...(boot === undefined ? {} : { boot }) },
+          progress.show,
+        ).finally(progress.clear)
+      : mergeGathered(await gatherAll(files));
+  const report = narrow(diagnose(gathered), wanted);
+  await show(report, options, gathered.recording);
   if (options.check === true && report.incidents.some(({ outOfMemory }) => outOfMemory === true))
     process.exitCode = exitCodes.memoryDeathFound;
 }
-
-const merge = (parts: readonly Everything[]): Everything => {
-  const recording = parts.find((part) => part.recording !== undefined)?.recording;
-  return { ...mergeGathered(parts), ...(recording === undefined ? {} : { recording }) };
-};
 
 /**
  * All inputs as one body of evidence. One that cannot be read is a problem; beside others it is said, and ends with
  * status 66 after the verdict on the rest.
  */
-async function gatherAll(files: readonly string[]): Promise<readonly Everything[]> {
-  const parts: Everything[] = [];
+async function gatherAll(files: readonly string[]): Promise<readonly Gathered[]> {
+  const parts: Gathered[] = [];
   const names = files.map((file) => basename(file));
   for (const [index, file] of files.entries()) {
     const base = names[index] ?? file;
     // Two files of one name (a/kern.log, b/kern.log) are told apart by their paths.
     const name = names.indexOf(base) === names.lastIndexOf(base) ? base : file;
     try {
-      parts.push(await gather(file, name));
+      parts.push(await gatherOne(file, name));
     } catch (error) {
       if (!(error instanceof Problem) || files.length === 1) throw error;
       process.stderr.write(`coroner: ${error.message}\n`);
@@ -98,101 +90,12 @@ async function gatherAll(files: readonly string[]): Promise<readonly Everything[
   return parts;
 }
 
-async function gather(path: string, name: string): Promise<Everything> {
-  if (path === '-') return gatherOpened(await openStream(process.stdin), 'stdin');
-  const opened = await openInput(path);
-  if (opened.kind === 'unreadable')
-    throw new Problem(`cannot read ${path}: ${opened.why}`, opened.command, exitCodes.noInput);
-  return gatherOpened(opened, opened.kind === 'folder' ? path : name);
-}
-
-async function gatherOpened(opened: OpenedInput, name: string): Promise<Everything> {
-  switch (opened.kind) {
-    case 'bytes': {
-      const progress = progressLine(process.stderr);
-      const of = opened.bytes === undefined ? '' : ` of ${Math.ceil(opened.bytes / 2 ** 20)}`;
-      try {
-        return await gatherChunks(opened.chunks, name, {
-          onProgress: (bytes) => progress.show(`${name} (${Math.round(bytes / 2 ** 20)}${of} MiB)`),
-        });
-      } finally {
-        progress.clear();
-      }
-    }
-    case 'core': {
-      const { gatherCore } = await import('../gather/python-in-core.ts');
-      return gatherCore(opened.path, name);
-    }
-    case 'core-stream': {
-      const { gatherCoreStream } = await import('../gather/python-in-core.ts');
-      return gatherCoreStream(opened.chunks, name);
-    }
-    case 'incident-folder':
-      return gatherIncidentFolder(opened.path);
-    case 'folder':
-      return gatherFolder(opened, name);
-    case 'unreadable':
-      return gatherUnreadable(opened, name);
-  }
-}
-
-/** Every file below a folder; one that cannot be read is said and does not stop the others. */
-async function gatherFolder(
-  { files, leftOut }: OpenedInput & { kind: 'folder' },
-  folder: string,
-): Promise<Everything> {
-  const parts: Everything[] = [];
-  for (const file of files)
-    parts.push(
-      await gatherOpened(await openInput(file), file.slice(folder.length).replace(/^\/+/, '')),
-    );
-  if (leftOut > 0)
-    parts.push({
-      evidence: [],
-      sources: [
-        {
-          id: 'text',
-          place: folder,
-          status: 'truncated',
-          detail: `${leftOut} entries were left out (unreadable, or too many)`,
-        },
-      ],
-    });
-  return merge(parts);
-}
-
-async function gatherIncidentFolder(path: string): Promise<Everything> {
-  const [
-    { readIncidentFolder },
-    { parseIncident },
-    { withFailedAllocations },
-    { withInsideEvidence },
-    { withLaterKernelLog },
-  ] = await Promise.all([
-    import('../store/incidents.ts'),
-    import('../gather/incident-folder/incident.ts'),
-    import('../gather/incident-folder/series.ts'),
-    import('../gather/incident-folder/trace.ts'),
-    import('../gather/incident-folder/later-kernel-log.ts'),
-  ]);
-  const parsed = parseIncident(withLaterKernelLog(readIncidentFolder(path).texts));
-  if (parsed === null)
-    throw new Problem(
-      `cannot read ${path}: its incident.json is not one of coroner's`,
-      undefined,
-      exitCodes.noInput,
-    );
-  const inside = withInsideEvidence(path, parsed.evidence);
-  return {
-    evidence: inside.evidence,
-    sources: [...parsed.sources, ...inside.sources],
-    recording: withFailedAllocations(parsed.recording, inside.evidence),
-  };
-}
-
-async function gatherThisMachine(wanted: Wanted): Promise<Everything> {
-  const { gatherThisMachine: gather } = await import('../gather/this-machine/here.ts');
-  return gather(wanted);
+async function gatherOne(path: string, name: string): Promise<Gathered> {
+  const progress = progressLine(process.stderr);
+  const gathered = await gather(path, name, progress.show).finally(progress.clear);
+  if (isUnreadable(gathered))
+    throw new Problem(`cannot read ${path}: ${gathered.why}`, gathered.command, exitCodes.noInput);
+  return gathered;
 }
 
 function wantedOf({ since, until, pid, name, cgroup, boot }: Options): Narrow & Wanted {

@@ -4,15 +4,9 @@ import { basename, join, resolve } from 'node:path';
 import { diagnose } from '../diagnose/diagnose.ts';
 import type { Recording } from '../model/recording.ts';
 import { nothingKnown, type Report } from '../model/report.ts';
-import { withFailedAllocations } from '../gather/incident-folder/series.ts';
-import { parseIncident } from '../gather/incident-folder/incident.ts';
-import { withInsideEvidence } from '../gather/incident-folder/trace.ts';
-import {
-  isIncidentFolder,
-  listIncidentFolders,
-  readIncidentFolder,
-  storeRoot,
-} from '../store/incidents.ts';
+import { gatherIncidentFolder } from '../gather/incident-folder/gather-incident.ts';
+import { isUnreadable } from '../gather/gather.ts';
+import { isIncidentFolder, listIncidentFolders, storeRoot } from '../store/incidents.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Problem } from './problem.ts';
 
@@ -64,22 +58,14 @@ export function findFolder(which: string, root: string): string {
 }
 
 function tellFolder(folder: string): Told {
-  const parsed = parseIncident(readIncidentFolder(folder).texts);
-  if (parsed === null)
-    throw new Problem(
-      `cannot read ${folder}: its incident.json is not one of coroner's`,
-      undefined,
-      exitCodes.noInput,
-    );
-  const inside = withInsideEvidence(folder, parsed.evidence);
+  const gathered = gatherIncidentFolder(folder);
+  if (isUnreadable(gathered))
+    throw new Problem(`cannot read ${folder}: ${gathered.why}`, undefined, exitCodes.noInput);
   return {
     name: basename(folder),
     folder,
-    recording: withFailedAllocations(parsed.recording, inside.evidence),
-    report: diagnose({
-      evidence: inside.evidence,
-      sources: [...parsed.sources, ...inside.sources],
-    }),
+    recording: gathered.recording,
+    report: diagnose(gathered),
   };
 }
 

@@ -3,9 +3,7 @@ import { diagnose } from '../diagnose/diagnose.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
-import { withFailedAllocations } from '../gather/incident-folder/series.ts';
-import { parseIncident } from '../gather/incident-folder/incident.ts';
-import { withInsideEvidence } from '../gather/incident-folder/trace.ts';
+import { gatherIncident } from '../gather/incident-folder/gather-incident.ts';
 import { renderJson } from '../render/json.ts';
 import { incidentFiles, readIncidentFolder, type IncidentWriter } from '../store/incidents.ts';
 import { Problem } from './problem.ts';
@@ -24,17 +22,9 @@ export function judge(writer: IncidentWriter): Judged | null {
     const text = texts.has(name) ? undefined : writer.text(name);
     if (text !== undefined) texts.set(name, text);
   }
-  const parsed = parseIncident(texts);
-  if (parsed === null) return null;
-  const inside =
-    writer.folder === null
-      ? { evidence: parsed.evidence, sources: [] }
-      : withInsideEvidence(writer.folder, parsed.evidence);
-  const report = diagnose({
-    evidence: inside.evidence,
-    sources: [...parsed.sources, ...inside.sources],
-  });
-  return { report, recording: withFailedAllocations(parsed.recording, inside.evidence) };
+  const gathered = gatherIncident(texts, writer.folder);
+  if (gathered === null) return null;
+  return { report: diagnose(gathered), recording: gathered.recording };
 }
 
 export interface ShowOptions extends FileOptions {

@@ -12,12 +12,15 @@ export type OpenedInput =
   | { readonly kind: 'core-stream'; readonly chunks: AsyncIterable<Uint8Array> }
   | { readonly kind: 'incident-folder'; readonly path: string }
   | { readonly kind: 'folder'; readonly files: readonly string[]; readonly leftOut: number }
-  | {
-      readonly kind: 'unreadable';
-      readonly status: 'absent' | 'denied' | 'malformed';
-      readonly why: string;
-      readonly command?: string;
-    };
+  | Unreadable;
+
+/** An input that cannot be read: a fact to tell, with what would help. */
+export interface Unreadable {
+  readonly kind: 'unreadable';
+  readonly status: 'absent' | 'denied' | 'malformed';
+  readonly why: string;
+  readonly command?: string;
+}
 
 const chunkBytes = 1 << 18;
 const maxFiles = 10_000;
@@ -222,7 +225,7 @@ async function* guarded(
 
 async function* emptyChunks(): AsyncGenerator<Uint8Array> {}
 
-export function unreadable(error: unknown): OpenedInput & { kind: 'unreadable' } {
+export function unreadable(error: unknown): Unreadable {
   if (error instanceof CannotDecompress)
     return {
       kind: 'unreadable',

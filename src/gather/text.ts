@@ -3,7 +3,7 @@ import type { SourceReport } from '../model/report.ts';
 import type { Evidence } from '../model/evidence.ts';
 import { allNeedles, decode, linesOf, parseInput } from '../parsers/parse.ts';
 import { Scanner, type Stretch } from '../parsers/search/scan.ts';
-import { unreadable, type OpenedInput } from './input.ts';
+import { unreadable, type Unreadable } from './input.ts';
 
 export interface GatherOptions {
   /** Called now and then with the bytes read so far. */
@@ -63,10 +63,7 @@ export function gatherText(name: string, text: string): Gathered {
 }
 
 /** What cannot be read is a source too: it is said, with what would help. */
-export function gatherUnreadable(
-  { status, why, command }: OpenedInput & { kind: 'unreadable' },
-  name: string,
-): Gathered {
+export function gatherUnreadable({ status, why, command }: Unreadable, name: string): Gathered {
   const source = { id: 'text', place: name, status, detail: why };
   return { evidence: [], sources: [command === undefined ? source : { ...source, command }] };
 }

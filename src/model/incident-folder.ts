@@ -5,6 +5,9 @@
 import type { Limit, MemoryPicture, StackFrame } from './report.ts';
 import type { Bytes, Ms } from './units.ts';
 
+/** Where the kernel's trace of a run lies in its folder. */
+export const traceFile = 'agent/trace.log';
+
 /** `incident.json`: written before the command starts, never changed afterwards. */
 export interface IncidentStart {
   readonly format: 'coroner-incident/1';

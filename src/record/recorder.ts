@@ -7,6 +7,7 @@ import { bootId, hostReader, machineFacts } from '../machine/host.ts';
 import { askForKernelLog, followKernelLog } from '../machine/kernel-log.ts';
 import { procAt } from '../machine/proc.ts';
 import { textOf } from '../machine/read.ts';
+import { recorderRoots, type RecorderRoots } from '../machine/roots.ts';
 import type {
   EventLine,
   IncidentEnd,
@@ -25,15 +26,6 @@ import { passSignals } from './signals.ts';
 import { stallWatch } from './stall.ts';
 import type { StderrTail } from './stderr-tail.ts';
 import { ProcessTree, type Tracked } from './tree.ts';
-
-/** The parts of the machine that tests replace. */
-export interface Roots {
-  readonly proc: string;
-  /** Replaces /sys/fs/cgroup in the mount table. */
-  readonly cgroup?: string;
-  readonly kernelLog: string;
-}
-export const realRoots: Roots = { proc: '/proc', kernelLog: '/dev/kmsg' };
 
 /** What others do during a run: the last look, the agent, a limit of the run's own. */
 export interface Companion {
@@ -69,7 +61,7 @@ export interface RecordOptions {
   readonly say: (line: string) => void;
   /** Shortest time between two samples; default 50 ms. */
   readonly sampleEveryMs?: number;
-  readonly roots?: Roots;
+  readonly roots?: RecorderRoots;
   readonly spawner?: Spawner;
 }
 export type RecordResult =
@@ -103,7 +95,7 @@ const sayAfterMs = 250;
 
 /** Runs the command and records it. Faults of the recorder are noted and never touch the command. */
 export async function record(options: RecordOptions): Promise<RecordResult> {
-  const { command, writer, say, roots = realRoots, companions = [] } = options;
+  const { command, writer, say, roots = recorderRoots, companions = [] } = options;
   const startedWall = new Date();
   const startedAt = performance.now();
   const clock = () => performance.now() - startedAt;
@@ -408,7 +400,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     }
     // Only a death is worth the time of asking another program.
     const other =
-      roots.kernelLog === realRoots.kernelLog && ending.signal !== null
+      roots.kernelLog === recorderRoots.kernelLog && ending.signal !== null
         ? await askForKernelLog(startedWall.getTime() / 1000, uptimeSeconds)
         : null;
     if (other !== null) for (const line of other.lines) writer.append('kernel.log', `${line}\n`);
@@ -433,7 +425,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     const byShell = ending.exitCode === 137 || ending.exitCode === 143;
     // Programs end their helpers every day.
     const worth = bySignal || byShell || (unexplained && (memoryWasShort || ending.exitCode !== 0));
-    if (roots.kernelLog !== realRoots.kernelLog || !worth) return;
+    if (roots.kernelLog !== recorderRoots.kernelLog || !worth) return;
     const guards = runningGuards(roots.proc);
     if (guards.length === 0) return;
     const { text, source } = await askGuards(

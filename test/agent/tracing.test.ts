@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { startTracing } from '../../src/machine/tracing.ts';
 import { parseTraceLog } from '../../src/parsers/formats/trace-log.ts';
-import { withTrace } from '../../src/record/tracing.ts';
+import { withTrace } from '../../src/gather/incident-folder/trace.ts';
 import { markedVictim } from '../../src/rules/recorded-run/marked-victim.ts';
 import { makeCgroup } from '../cgroup.ts';
 import { cgroup, root } from '../have.ts';

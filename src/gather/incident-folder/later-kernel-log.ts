@@ -2,13 +2,16 @@ import { followKernelLog } from '../../machine/kernel-log.ts';
 import { bootId } from '../../machine/host.ts';
 import type { IncidentStart, SourceSeen } from '../../model/incident-folder.ts';
 import type { IncidentTexts } from '../../store/incidents.ts';
-import { realRoots, type Roots } from '../../record/recorder.ts';
+import { recorderRoots, type RecorderRoots } from '../../machine/roots.ts';
 
 /**
  * Finishes the job of a recorder that was killed: what the kernel log of this boot still says of the time since the run began is added
  * to what the folder holds. Folders of a finished run, of another boot or of another machine are given back as they are.
  */
-export function withLaterKernelLog(texts: IncidentTexts, roots: Roots = realRoots): IncidentTexts {
+export function withLaterKernelLog(
+  texts: IncidentTexts,
+  roots: RecorderRoots = recorderRoots,
+): IncidentTexts {
   if (texts.has('end.json')) return texts;
   let start: IncidentStart;
   try {

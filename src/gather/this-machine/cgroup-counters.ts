@@ -4,7 +4,8 @@ import type { StandingCgroup } from '../../model/evidence.ts';
 import type { SourceReport } from '../../model/report.ts';
 import { findMounts, parseFlat, type Mount } from '../../machine/cgroup.ts';
 import { textOf } from '../../machine/read.ts';
-import type { Machine, Part } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { Gathered } from '../../model/gathered.ts';
 
 const maxCgroups = 50_000;
 const maxDepth = 24;
@@ -12,7 +13,7 @@ const maxDepth = 24;
 const noLimitBytes = 2 ** 60;
 
 /** Cgroups that still stand and have lost a process to the OOM killer, and the host's own count. */
-export async function gatherCgroupCounters({ roots, wanted }: Machine): Promise<Part> {
+export async function gatherCgroupCounters({ roots, wanted }: Machine): Promise<Gathered> {
   const sources: SourceReport[] = [];
   const evidence: StandingCgroup[] = [];
   const mounts = findMounts(

@@ -1,6 +1,7 @@
 import type { Evidence } from '../../model/evidence.ts';
 import type { SourceReport } from '../../model/report.ts';
-import type { Machine, Part } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { Gathered } from '../../model/gathered.ts';
 
 const timeoutMs = 2000;
 const maxContainers = 200;
@@ -15,9 +16,9 @@ const runtimes = [
 ] as const;
 
 /** Every runtime that answers within two seconds; those that are not installed are not mentioned. */
-export async function gatherContainers({ ask, readStream }: Machine): Promise<Part> {
+export async function gatherContainers({ ask, readStream }: Machine): Promise<Gathered> {
   const parts = await Promise.all(
-    runtimes.map(async ({ command, list, inspect }): Promise<Part> => {
+    runtimes.map(async ({ command, list, inspect }): Promise<Gathered> => {
       const listed = await ask(command, list, { timeoutMs, maxBytes: 1 << 20 });
       if (listed.status === 'absent') return { evidence: [], sources: [] };
       if (listed.status !== 'answered')

@@ -3,17 +3,18 @@ import type { Evidence } from '../../model/evidence.ts';
 import type { SourceReport } from '../../model/report.ts';
 import { textOf } from '../../machine/read.ts';
 import { entriesOf, fileAbout } from './folders.ts';
-import type { Machine, Part } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { Gathered } from '../../model/gathered.ts';
 
 /** The newest ones: every core costs milliseconds, a compressed one as long as it is large. */
 const maxCores = 10;
 const maxPackedBytes = 2 * 2 ** 30;
 
 /** Cores where core_pattern puts them, and the notes of systemd-coredump and apport. */
-export async function gatherCoredumps(machine: Machine): Promise<Part> {
+export async function gatherCoredumps(machine: Machine): Promise<Gathered> {
   const { roots } = machine;
   const pattern = textOf(join(roots.proc, 'sys/kernel/core_pattern'))?.trim() ?? null;
-  const parts: Part[] = [];
+  const parts: Gathered[] = [];
   if (pattern === null)
     parts.push(
       nothing(
@@ -68,7 +69,7 @@ function coreName(pattern: string): RegExp {
   return new RegExp(`^${text}(?:\\.\\d+)?$`);
 }
 
-async function coresIn(machine: Machine, folder: string, name: RegExp): Promise<Part> {
+async function coresIn(machine: Machine, folder: string, name: RegExp): Promise<Gathered> {
   const { wanted, readFile, onProgress } = machine;
   const listed = entriesOf(folder);
   if ('status' in listed)
@@ -140,7 +141,7 @@ function mayBe(path: string, pid: number | undefined): boolean {
   return named === null || Number(named[1]) === pid;
 }
 
-async function coredumpctl({ ask, readStream, wanted }: Machine): Promise<Part> {
+async function coredumpctl({ ask, readStream, wanted }: Machine): Promise<Gathered> {
   const narrowed = wanted.pid === undefined ? [] : [String(wanted.pid)];
   const answer = await ask('coredumpctl', ['--no-pager', '--quiet', 'info', ...narrowed], {
     timeoutMs: 20_000,
@@ -164,7 +165,7 @@ async function coredumpctl({ ask, readStream, wanted }: Machine): Promise<Part> 
 }
 
 /** Apport's reports, and what kdump saved of a kernel that panicked (K9). */
-async function crashFolder(machine: Machine): Promise<Part> {
+async function crashFolder(machine: Machine): Promise<Gathered> {
   const folder = machine.roots.varCrash;
   const listed = entriesOf(folder);
   if ('status' in listed)
@@ -209,7 +210,7 @@ const nothing = (
   status: SourceReport['status'],
   detail?: string,
   command?: string,
-): Part => ({
+): Gathered => ({
   evidence: [],
   sources: [
     {

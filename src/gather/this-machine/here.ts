@@ -1,36 +1,29 @@
 import { uptime } from 'node:os';
 import { ask, listen } from '../../machine/ask.ts';
 import { gatherChunks, gatherUnreadable } from '../text.ts';
-import { machineRoots, type Part, type Wanted } from './machine.ts';
+import { machineRoots } from '../../machine/roots.ts';
 import { openInput } from '../input.ts';
-import { gatherThisMachine as gather } from './this-machine.ts';
-import type { Gathered } from '../../model/gathered.ts';
+import { gatherThisMachine } from './this-machine.ts';
+import { nothingGathered, type Gathered, type Wanted } from '../../model/gathered.ts';
 import { gatherCore } from '../python-in-core.ts';
-import { progressLine } from '../../cli/progress-line.ts';
 
-/** This machine's logs, cores and counters; on a terminal with a line that says what is being read. */
-export async function gatherThisMachine(wanted: Wanted): Promise<Gathered> {
-  const progress = progressLine(process.stderr);
-  try {
-    return await gather({
-      roots: machineRoots,
-      wanted,
-      ask,
-      listen,
-      clock,
-      readStream: (chunks, name) =>
-        gatherChunks(chunks, name, {
-          onProgress: (bytes) => progress.show(`${name} (${Math.round(bytes / 2 ** 20)} MiB)`),
-        }),
-      readFile,
-      onProgress: progress.show,
-    });
-  } finally {
-    progress.clear();
-  }
-}
+/** This machine's logs, cores and counters. `onProgress` is told what is being read. */
+export const gatherHere = (wanted: Wanted, onProgress: (what: string) => void): Promise<Gathered> =>
+  gatherThisMachine({
+    roots: machineRoots,
+    wanted,
+    ask,
+    listen,
+    clock,
+    readStream: (chunks, name) =>
+      gatherChunks(chunks, name, {
+        onProgress: (bytes) => onProgress(`${name} (${Math.round(bytes / 2 ** 20)} MiB)`),
+      }),
+    readFile,
+    onProgress,
+  });
 
-async function readFile(path: string, name: string): Promise<Part> {
+async function readFile(path: string, name: string): Promise<Gathered> {
   const opened = await openInput(path);
   switch (opened.kind) {
     case 'bytes':
@@ -42,7 +35,7 @@ async function readFile(path: string, name: string): Promise<Part> {
     case 'core-stream':
     case 'folder':
     case 'incident-folder':
-      return { evidence: [], sources: [] };
+      return nothingGathered;
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Machine, Part, Wanted } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { Gathered, Wanted } from '../../model/gathered.ts';
 
 /** Only what the parsers read: entries with all their fields are ten times as large. */
 const fields = [
@@ -54,7 +55,7 @@ const timeoutMs = 120_000;
 const maxBytes = 2 * 2 ** 30;
 
 /** The journal of all boots, or of the one that was asked for. */
-export async function gatherJournal(machine: Machine): Promise<Part> {
+export async function gatherJournal(machine: Machine): Promise<Gathered> {
   // Not --quiet: it also keeps quiet about journals that may not be read.
   const args = [
     '--no-pager',

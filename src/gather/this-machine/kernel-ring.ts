@@ -1,10 +1,11 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import type { Evidence } from '../../model/evidence.ts';
 import { bootId } from '../../machine/host.ts';
-import type { Machine, Part } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { Gathered } from '../../model/gathered.ts';
 
 /** The ring of this boot: /dev/kmsg, else dmesg. */
-export async function gatherKernelRing(machine: Machine): Promise<Part> {
+export async function gatherKernelRing(machine: Machine): Promise<Gathered> {
   const { roots, wanted, ask, readStream } = machine;
   if (wanted.boot !== undefined && wanted.boot !== '0') return { evidence: [], sources: [] };
   const ring = readRing(roots.kmsg);

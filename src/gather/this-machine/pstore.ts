@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import type { Evidence } from '../../model/evidence.ts';
 import type { SourceReport } from '../../model/report.ts';
 import { entriesOf, fileAbout } from './folders.ts';
-import type { Machine, Part } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { Gathered } from '../../model/gathered.ts';
 
 /** What a panicking kernel left in firmware or reserved memory (K9): /sys/fs/pstore, and where systemd-pstore moves it. */
-export async function gatherPstore(machine: Machine): Promise<Part> {
+export async function gatherPstore(machine: Machine): Promise<Gathered> {
   const { roots, readStream } = machine;
   const evidence: Evidence[] = [];
   const sources: SourceReport[] = [];
@@ -59,7 +60,7 @@ function readRecord(
   if (about === null || about.bytes > maxRecordBytes) return null;
   try {
     const text = readFileSync(path, 'utf8');
-    const header = /^(?:Panic|Oops)#\d+ Part(\d+)\n/.exec(text);
+    const header = /^(?:Panic|Oops)#\d+ Gathered(\d+)\n/.exec(text);
     return {
       text: header === null ? text : text.slice(header[0].length),
       part: Number(header?.[1] ?? 0),

@@ -17,7 +17,8 @@ import type { SourceReport } from '../../model/report.ts';
 import type { Answer } from '../../machine/ask.ts';
 import { readCoreFile } from '../core-file.ts';
 import { gatherChunks } from '../text.ts';
-import type { Machine, Part, Wanted } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { Gathered, Wanted } from '../../model/gathered.ts';
 import { openInput } from '../input.ts';
 import { gatherThisMachine } from './this-machine.ts';
 
@@ -78,7 +79,7 @@ function machine(commands: Commands = {}, wanted: Wanted = {}): Machine {
       };
     },
     readStream: (chunks, name) => gatherChunks(chunks, name),
-    readFile: async (path, name): Promise<Part> => {
+    readFile: async (path, name): Promise<Gathered> => {
       const opened = await openInput(path);
       if (opened.kind === 'bytes') return gatherChunks(opened.chunks, name);
       if (opened.kind === 'core') {
@@ -97,7 +98,7 @@ function machine(commands: Commands = {}, wanted: Wanted = {}): Machine {
 
 const sourceOf = (sources: readonly SourceReport[], id: string) =>
   sources.find((source) => source.id === id);
-const killedPids = ({ evidence }: Part) =>
+const killedPids = ({ evidence }: Gathered) =>
   evidence.flatMap((fact) => (fact.kind === 'kernel-oom-kill' ? [fact.victim.pid] : []));
 
 test('a machine that tells nothing: every source is named with what became of it', async () => {

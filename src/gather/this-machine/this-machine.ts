@@ -3,15 +3,16 @@ import type { SourceReport } from '../../model/report.ts';
 import { gatherCgroupCounters } from './cgroup-counters.ts';
 import { gatherContainers } from './containers.ts';
 import { gatherCoredumps } from './coredumps.ts';
-import type { Machine, Part } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { Gathered } from '../../model/gathered.ts';
 import { gatherJournal } from './journal.ts';
 import { gatherKernelRing } from './kernel-ring.ts';
 import { gatherPstore } from './pstore.ts';
 import { gatherVarLog } from './var-log.ts';
 
 /** Everything that this machine can still tell. Every source that was asked is in `sources`, whatever became of it. */
-export async function gatherThisMachine(machine: Machine): Promise<Part> {
-  const steps: readonly [string, (machine: Machine) => Promise<Part>][] = [
+export async function gatherThisMachine(machine: Machine): Promise<Gathered> {
+  const steps: readonly [string, (machine: Machine) => Promise<Gathered>][] = [
     ['the kernel log', gatherKernelRing],
     ['the journal', gatherJournal],
     ['the logs in /var/log', gatherVarLog],

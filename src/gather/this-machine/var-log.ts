@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import type { Evidence } from '../../model/evidence.ts';
 import type { SourceReport } from '../../model/report.ts';
 import { entriesOf, fileAbout } from './folders.ts';
-import type { Machine, Part } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { Gathered } from '../../model/gathered.ts';
 
 /** `messages`, `kern.log.1`, `syslog-20260131.gz`, and the guards' own files. */
 const logName =
@@ -10,7 +11,7 @@ const logName =
 const maxFiles = 200;
 
 /** The classic logs, rotated and compressed ones too, the oldest first. */
-export async function gatherVarLog(machine: Machine): Promise<Part> {
+export async function gatherVarLog(machine: Machine): Promise<Gathered> {
   const { roots, wanted, readFile, onProgress } = machine;
   const folder = roots.varLog;
   const listed = entriesOf(folder);
