@@ -20,7 +20,7 @@ test('the parser of the page reads its sample, and the rules judge what it gives
   const folder = mkdtempSync(join(tmpdir(), 'coroner-docs-'));
   try {
     const file = join(folder, 'example-guard.ts');
-    writeFileSync(file, block('ts src/parsers/example-guard.ts'));
+    writeFileSync(file, block('ts src/parsers/formats/example-guard.ts'));
     const { exampleGuard } = (await import(file)) as { exampleGuard: Parser };
     const sample = block('text sample');
     const evidence = parseInput({ name: 'sample', lines: linesOf(sample) }, [exampleGuard]);

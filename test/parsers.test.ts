@@ -35,10 +35,10 @@ const golden = ({ bytes, parser }: Fixture) => {
 
 test('no two parsers share an id, and each says what it needs', () => {
   expect(new Set(parsers.map(({ id }) => id)).size).toBe(parsers.length);
-  for (const { id, title, needles } of parsers) {
+  for (const { id, title, literals } of parsers) {
     expect(id).toMatch(/^[a-z0-9-]+$/);
     expect(title.length).toBeGreaterThan(3);
-    for (const needle of needles) expect(needle).not.toBe('');
+    for (const literal of literals) expect(literal).not.toBe('');
   }
 });
 

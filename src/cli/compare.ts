@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { compareRuns, renderComparison } from '../render/compare.ts';
-import { rootOf, tell } from './incident-store.ts';
+import { rootOf, loadIncident } from './incident-store.ts';
 import { terminalOptions } from './terminal-options.ts';
 
 interface Options {
@@ -18,7 +18,7 @@ export function configure(command: Command): void {
     .option('--store <dir>', 'where the incident folders are, if not in the default place')
     .action((before: string, after: string, options: Options) => {
       const root = rootOf(options.store);
-      const comparison = compareRuns(tell(before, root), tell(after, root));
+      const comparison = compareRuns(loadIncident(before, root), loadIncident(after, root));
       process.stdout.write(
         options.json === true
           ? `${JSON.stringify(comparison, null, 2)}\n`

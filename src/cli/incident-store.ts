@@ -10,7 +10,7 @@ import { isIncidentFolder, listIncidentFolders, storeRoot } from '../store/incid
 import { exitCodes } from './exit-codes.ts';
 import { Problem } from './problem.ts';
 
-export interface Told {
+export interface LoadedIncident {
   readonly name: string;
   readonly folder: string | null;
   readonly report: Report;
@@ -21,9 +21,10 @@ export const rootOf = (store: string | undefined): string =>
   store === undefined ? storeRoot() : resolve(store);
 
 /** `last`, an id or the start of one, an incident folder, or a report written with `--json`. */
-export function tell(which: string, root: string): Told {
-  if (which !== 'last' && existsSync(which) && statSync(which).isFile()) return tellFile(which);
-  return tellFolder(findFolder(which, root));
+export function loadIncident(which: string, root: string): LoadedIncident {
+  if (which !== 'last' && existsSync(which) && statSync(which).isFile())
+    return loadReportFile(which);
+  return loadFolder(findFolder(which, root));
 }
 
 export function findFolder(which: string, root: string): string {
@@ -57,7 +58,7 @@ export function findFolder(which: string, root: string): string {
   return only;
 }
 
-function tellFolder(folder: string): Told {
+function loadFolder(folder: string): LoadedIncident {
   const gathered = gatherIncidentFolder(folder);
   if (isUnreadable(gathered))
     throw new Problem(`cannot read ${folder}: ${gathered.why}`, undefined, exitCodes.noInput);
@@ -69,7 +70,7 @@ function tellFolder(folder: string): Told {
   };
 }
 
-function tellFile(file: string): Told {
+function loadReportFile(file: string): LoadedIncident {
   let report: unknown;
   try {
     report = JSON.parse(readFileSync(file, 'utf8'));

@@ -4,7 +4,7 @@ import type { Inspection, MemoryPicture } from '../model/report.ts';
 import { formatDuration } from '../model/units.ts';
 import { isRefusal, readText, type Refusal } from '../python/live-process.ts';
 import {
-  look,
+  takeSnapshot,
   openTarget,
   smallChunks,
   versionText,
@@ -71,7 +71,7 @@ function inspect(name: string, options: Options): void {
     // Now: later another program may run in its place.
     const who = whoIs(opened);
     let stoppedMs: number | null = null;
-    const memory = look(opened, {
+    const memory = takeSnapshot(opened, {
       budgetMs: Math.min(
         options.budget * 1000,
         (paused?.heldUntil ?? Infinity) - performance.now(),

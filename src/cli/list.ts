@@ -65,7 +65,7 @@ function rowOf(folder: string): readonly Row[] {
   if (start === null) return [];
   const end = readEnd(folder);
   const incidents = storedReport(folder)?.incidents ?? [];
-  const told = incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
+  const loaded = incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
   return [
     {
       id: basename(folder),
@@ -76,14 +76,14 @@ function rowOf(folder: string): readonly Row[] {
       exitCode: end?.exitCode ?? null,
       signal: end?.signal ?? null,
       verdict:
-        told === undefined
+        loaded === undefined
           ? null
           : {
-              outOfMemory: told.outOfMemory,
-              death: told.death,
-              cause: told.cause,
-              confidence: told.confidence,
-              headline: told.headline,
+              outOfMemory: loaded.outOfMemory,
+              death: loaded.death,
+              cause: loaded.cause,
+              confidence: loaded.confidence,
+              headline: loaded.headline,
             },
     },
   ];

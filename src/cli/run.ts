@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Report } from '../model/report.ts';
 import { formatBytes, formatDuration, parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
-import { lastLook, noLastLook } from '../record/final-snapshot/final-snapshot.ts';
+import { finalSnapshot, noFinalSnapshot } from '../record/final-snapshot/final-snapshot.ts';
 import { record, type Companion, type RecordResult } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';
@@ -224,12 +224,12 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
       : []),
     ...(live === null ? [] : [live]),
     options.lastLook !== false
-      ? options.lastLook === true || roomForLastLook()
-        ? lastLook({ forced: !roomForLastLook() })
-        : noLastLook(
-            `coroner has no more than ${formatBytes(availableLimitBytes() ?? 0)} together with the command, and a look takes memory: it is not taken below ${formatBytes(leastForLastLookBytes)}`,
+      ? options.lastLook === true || headroomForFinalSnapshot()
+        ? finalSnapshot({ forced: !headroomForFinalSnapshot() })
+        : noFinalSnapshot(
+            `coroner has no more than ${formatBytes(availableLimitBytes() ?? 0)} together with the command, and a look takes memory: it is not taken below ${formatBytes(leastForFinalSnapshotBytes)}`,
           )
-      : noLastLook('the last look was switched off (--no-last-look)', 'coroner run COMMAND'),
+      : noFinalSnapshot('the last look was switched off (--no-last-look)', 'coroner run COMMAND'),
   ];
 }
 
@@ -240,18 +240,18 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
 function verdictAtHand(): Companion {
   let loaded = false;
   return {
-    onSample: ({ atMs, rooms, growthBytesPerSecond }) => {
-      if (loaded || atMs < 1000 || !isWithinReach(rooms, growthBytesPerSecond)) return;
+    onSample: ({ atMs, headrooms, growthBytesPerSecond }) => {
+      if (loaded || atMs < 1000 || !isWithinReach(headrooms, growthBytesPerSecond)) return;
       loaded = true;
-      if (roomForLastLook())
+      if (headroomForFinalSnapshot())
         void import('./verdict.ts').then(() => import('../render/terminal.ts'));
     },
   };
 }
 
 /** A look costs tens of MiB. In a small container they would be the command's: it would die earlier, and perhaps coroner with it. */
-const leastForLastLookBytes = 512 * 2 ** 20;
-const roomForLastLook = () => (availableLimitBytes() ?? 0) >= leastForLastLookBytes;
+const leastForFinalSnapshotBytes = 512 * 2 ** 20;
+const headroomForFinalSnapshot = () => (availableLimitBytes() ?? 0) >= leastForFinalSnapshotBytes;
 /** Now and then: it reads every folder of the store. Never what another recorder still writes. */
 function prune(root: string): void {
   if (Math.random() > 0.1) return;

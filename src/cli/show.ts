@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { renderJson } from '../render/json.ts';
 import { redactRecording, redactReport } from '../render/redact.ts';
 import { renderTerminal } from '../render/terminal.ts';
-import { rootOf, tell } from './incident-store.ts';
+import { rootOf, loadIncident } from './incident-store.ts';
 import { addFileOptions, htmlOf, writeReportFiles, type FileOptions } from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 
@@ -40,12 +40,12 @@ export function configure(command: Command): void {
 }
 
 async function show(which: string, options: Options): Promise<void> {
-  const told = tell(which, rootOf(options.store));
-  const { name } = told;
+  const loaded = loadIncident(which, rootOf(options.store));
+  const { name } = loaded;
   const redact = options.redact === true;
-  const report = redact ? redactReport(told.report) : told.report;
+  const report = redact ? redactReport(loaded.report) : loaded.report;
   const recording =
-    redact && told.recording !== undefined ? redactRecording(told.recording) : told.recording;
+    redact && loaded.recording !== undefined ? redactRecording(loaded.recording) : loaded.recording;
   const annotations = await writeReportFiles(report, recording, {
     ...options,
     embedSource: !redact,

@@ -25,9 +25,9 @@ export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput)
       for (const finding of rule.judge(evidence, { sources }))
         opinions.push({ rule: rule.id, finding });
   }
-  const looks = evidence.filter(({ kind }) => kind === 'memory-look');
+  const snapshots = evidence.filter(({ kind }) => kind === 'heap-snapshot');
   const incidents = joinOpinions(opinions).map((group) =>
-    withFittingRemedies(withMemory(toIncident(group, sources), looks, group, sources)),
+    withFittingRemedies(withMemory(toIncident(group, sources), snapshots, group, sources)),
   );
   return { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
 }

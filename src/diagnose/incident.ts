@@ -11,7 +11,7 @@ import type {
   Unknown,
 } from '../model/report.ts';
 import type { DeathGroup } from './join.ts';
-import { lastLookId } from './memory.ts';
+import { finalSnapshotId } from './memory.ts';
 
 /** One death's findings as the incident that is reported. The best finding speaks, the others add what it lacks. */
 export function toIncident(group: DeathGroup, sources: readonly SourceReport[]): Incident {
@@ -148,7 +148,7 @@ function unknowns(
   if (compareConfidence(best.confidence, 'certain') < 0)
     for (const { id, place, status, detail, command } of sources) {
       // Speaks of one process: memory.ts says it where that one died.
-      if (id === lastLookId) continue;
+      if (id === finalSnapshotId) continue;
       if (status === 'read' || status === 'truncated' || command === undefined) continue;
       told.push({
         what: `what ${id} would have told`,

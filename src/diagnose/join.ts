@@ -129,12 +129,17 @@ function joinNamespaces(groups: [Opinion, ...Opinion[]][]): [Opinion, ...Opinion
   );
   const told = groups.filter((group) => group.every((one) => isVague(one) && isKill(one)));
   const [kill] = inContainer;
-  const [echo] = told;
-  if (inContainer.length !== 1 || told.length !== 1 || kill === undefined || echo === undefined)
+  const [duplicate] = told;
+  if (
+    inContainer.length !== 1 ||
+    told.length !== 1 ||
+    kill === undefined ||
+    duplicate === undefined
+  )
     return groups;
-  if (kill === echo || !agree(kill[0], echo[0])) return groups;
-  kill.push(...echo);
-  return groups.filter((group) => group !== echo);
+  if (kill === duplicate || !agree(kill[0], duplicate[0])) return groups;
+  kill.push(...duplicate);
+  return groups.filter((group) => group !== duplicate);
 }
 
 function agree(a: Opinion, b: Opinion): boolean {

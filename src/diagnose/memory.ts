@@ -1,4 +1,4 @@
-import type { Evidence, MemoryLook } from '../model/evidence.ts';
+import type { Evidence, HeapSnapshot } from '../model/evidence.ts';
 import type {
   Incident,
   MemoryPicture,
@@ -10,7 +10,7 @@ import type {
 import type { DeathGroup } from './join.ts';
 
 /** A source of this id says why nobody looked into a process; its place is `/proc/PID/mem`. */
-export const lastLookId = 'last-look';
+export const finalSnapshotId = 'last-look';
 
 /** Adds what was seen inside the process that an incident is about: the last look, the agent's tables. */
 export function withMemory(
@@ -34,28 +34,28 @@ export function withMemory(
         : [],
     ),
   ]);
-  const looks = evidence.filter(
-    (fact): fact is MemoryLook => fact.kind === 'memory-look' && pids.has(fact.pid),
+  const snapshots = evidence.filter(
+    (fact): fact is HeapSnapshot => fact.kind === 'heap-snapshot' && pids.has(fact.pid),
   );
   let memory: MemoryPicture = incident.memory;
-  for (const { picture } of looks) memory = merge(memory, picture);
+  for (const { picture } of snapshots) memory = merge(memory, picture);
   const stack = incident.stack.length > 0 ? incident.stack : stackOf(memory.threads ?? []);
   const unknown =
     (memory.holders?.length ?? 0) > 0 || incident.outOfMemory === false
       ? incident.unknown
-      : [...incident.unknown, ...notLooked(sources, pids, stack.length > 0)];
+      : [...incident.unknown, ...withoutSnapshot(sources, pids, stack.length > 0)];
   return { ...incident, memory, stack, unknown };
 }
 
 /** Nobody knows which variables held the memory of a Python into which nobody looked: why, and what would have told. */
-function notLooked(
+function withoutSnapshot(
   sources: readonly SourceReport[],
   pids: ReadonlySet<number | undefined>,
   hasStack: boolean,
 ): Unknown[] {
   const source = sources.find(
     ({ id, place, status }) =>
-      id === lastLookId &&
+      id === finalSnapshotId &&
       status !== 'read' &&
       pids.has(Number(/^\/proc\/(\d+)\/mem$/.exec(place)?.[1])),
   );

@@ -1,15 +1,15 @@
 import type { CoreFile } from '../elf/index.ts';
 import { readCoreFile, readCoreStream } from './core-file.ts';
-import type { MemoryLook } from '../model/evidence.ts';
+import type { HeapSnapshot } from '../model/evidence.ts';
 import type { Gathered } from '../model/gathered.ts';
 import type { Thread } from '../model/report.ts';
-import { lookIntoCore } from '../python/heap-snapshot.ts';
+import { snapshotCore } from '../python/heap-snapshot.ts';
 
 /** A core file straight from disk, compressed or not, with its Python stacks and who held its memory where it was a Python. */
 export async function gatherCore(path: string, name: string): Promise<Gathered> {
-  const inside = pythonInside(name);
-  const { evidence, source } = await readCoreFile(path, name, inside);
-  return { evidence: [...evidence, ...inside.looks], sources: [source] };
+  const python = pythonInCore(name);
+  const { evidence, source } = await readCoreFile(path, name, python);
+  return { evidence: [...evidence, ...python.snapshots], sources: [source] };
 }
 
 /** A core that comes through a pipe. */
@@ -17,29 +17,29 @@ export async function gatherCoreStream(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
 ): Promise<Gathered> {
-  const inside = pythonInside(name);
-  const { evidence, source } = await readCoreStream(chunks, name, inside);
-  return { evidence: [...evidence, ...inside.looks], sources: [source] };
+  const python = pythonInCore(name);
+  const { evidence, source } = await readCoreStream(chunks, name, python);
+  return { evidence: [...evidence, ...python.snapshots], sources: [source] };
 }
 
 /** Nothing waits for the process any more, but a person does. */
-const lookBudgetMs = 10_000;
+const snapshotBudgetMs = 10_000;
 
-interface PythonInside {
+interface PythonInCore {
   readonly pythonStacks: (core: CoreFile) => readonly Thread[];
-  readonly looks: MemoryLook[];
+  readonly snapshots: HeapSnapshot[];
 }
 
-function pythonInside(name: string): PythonInside {
-  const looks: MemoryLook[] = [];
+function pythonInCore(name: string): PythonInCore {
+  const snapshots: HeapSnapshot[] = [];
   return {
-    looks,
+    snapshots,
     // What stands in a core is anybody's: a reader that stumbles over it must not hide what the core itself tells.
     pythonStacks: (core) => {
       let stacks: readonly Thread[] = [];
       try {
-        const picture = lookIntoCore(core, {
-          budgetMs: lookBudgetMs,
+        const picture = snapshotCore(core, {
+          budgetMs: snapshotBudgetMs,
           quick: true,
           onStep: (_, { threads = [] }) => {
             stacks = threads;
@@ -48,8 +48,8 @@ function pythonInside(name: string): PythonInside {
         // When the core was written is not when it is read.
         const { lookedAt: _, threads: __, ...memory } = picture ?? {};
         if (picture !== null && core.process !== null)
-          looks.push({
-            kind: 'memory-look',
+          snapshots.push({
+            kind: 'heap-snapshot',
             origin: { source: 'core-heap', place: name },
             pid: core.process.pid,
             name: core.process.name,

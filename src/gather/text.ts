@@ -1,7 +1,7 @@
 import type { Gathered } from '../model/gathered.ts';
 import type { SourceReport } from '../model/report.ts';
 import type { Evidence } from '../model/evidence.ts';
-import { allNeedles, decode, linesOf, parseInput } from '../parsers/parse.ts';
+import { allLiterals, decode, linesOf, parseInput } from '../parsers/parse.ts';
 import { Scanner, type Stretch } from '../parsers/search/scan.ts';
 import { unreadable, type Unreadable } from './input.ts';
 
@@ -19,7 +19,7 @@ export async function gatherChunks(
   name: string,
   { onProgress }: GatherOptions = {},
 ): Promise<Gathered> {
-  const scanner = new Scanner(allNeedles);
+  const scanner = new Scanner(allLiterals);
   const evidence: Evidence[] = [];
   const parse = (stretches: Iterable<Stretch>) => {
     for (const { bytes: part, firstLine } of stretches) {

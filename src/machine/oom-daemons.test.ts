@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Answer } from './ask.ts';
-import { askGuards, runningGuards } from './oom-daemons.ts';
+import { askOomDaemons, runningOomDaemons } from './oom-daemons.ts';
 
 const answer = (stdout: string, more: Partial<Answer> = {}): Answer => ({
   status: 'answered',
@@ -28,8 +28,8 @@ test('guards are known by the name of their process', () => {
       writeFileSync(join(proc, pid, 'comm'), `${name}\n`);
     }
     mkdirSync(join(proc, '15'));
-    expect(runningGuards(proc)).toEqual(['earlyoom', 'systemd-oomd']);
-    expect(runningGuards(join(proc, 'nowhere'))).toEqual([]);
+    expect(runningOomDaemons(proc)).toEqual(['earlyoom', 'systemd-oomd']);
+    expect(runningOomDaemons(join(proc, 'nowhere'))).toEqual([]);
   } finally {
     rmSync(proc, { recursive: true });
   }
@@ -37,7 +37,7 @@ test('guards are known by the name of their process', () => {
 
 test('asked again until it tells of an action, and not longer', async () => {
   const calls: (readonly string[])[] = [];
-  const late = await askGuards(['earlyoom', 'nohang'], 1700000000.9, [1, 1], (_, args) => {
+  const late = await askOomDaemons(['earlyoom', 'nohang'], 1700000000.9, [1, 1], (_, args) => {
     calls.push(args);
     return Promise.resolve(answer(calls.length < 3 ? 'earlyoom[197]: mem avail: 35\n' : acted));
   });
@@ -50,7 +50,7 @@ test('asked again until it tells of an action, and not longer', async () => {
     'SYSLOG_IDENTIFIER=nohang',
   ]);
   let asked = 0;
-  const silent = await askGuards(['earlyoom'], 0, [1], () => {
+  const silent = await askOomDaemons(['earlyoom'], 0, [1], () => {
     asked += 1;
     return Promise.resolve(answer(''));
   });
@@ -59,12 +59,12 @@ test('asked again until it tells of an action, and not longer', async () => {
 
 test('what may not be read is said, with the command that would tell', async () => {
   const hint = 'Hint: You are currently not seeing messages from other users and the system.\n';
-  const denied = await askGuards(['earlyoom'], 0, [1], () =>
+  const denied = await askOomDaemons(['earlyoom'], 0, [1], () =>
     Promise.resolve(answer('', { stderr: hint })),
   );
   expect(denied.source).toMatchObject({ status: 'denied' });
   expect(denied.source.command).toBe('sudo journalctl -u earlyoom --since -1h');
-  const absent = await askGuards(['earlyoom'], 0, [1], () =>
+  const absent = await askOomDaemons(['earlyoom'], 0, [1], () =>
     Promise.resolve(answer('', { status: 'absent' })),
   );
   expect(absent.source.status).toBe('absent');

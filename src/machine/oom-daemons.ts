@@ -4,10 +4,10 @@ import type { SourceReport } from '../model/report.ts';
 import type { Ask } from './ask.ts';
 
 /** Programs that end processes for their memory and tell the journal of it, by name and unit (U1 to U4). */
-export const memoryGuards = ['earlyoom', 'nohang', 'systemd-oomd', 'oomd'] as const;
+export const oomDaemons = ['earlyoom', 'nohang', 'systemd-oomd', 'oomd'] as const;
 
 /** Those that run on this machine. */
-export function runningGuards(procRoot: string): readonly string[] {
+export function runningOomDaemons(procRoot: string): readonly string[] {
   const running = new Set<string>();
   let entries: readonly string[];
   try {
@@ -19,7 +19,7 @@ export function runningGuards(procRoot: string): readonly string[] {
     if (!/^\d+$/.test(entry)) continue;
     try {
       const name = readFileSync(join(procRoot, entry, 'comm'), 'utf8').trimEnd();
-      if ((memoryGuards as readonly string[]).includes(name)) running.add(name);
+      if ((oomDaemons as readonly string[]).includes(name)) running.add(name);
     } catch {
       // ended meanwhile
     }
@@ -27,7 +27,7 @@ export function runningGuards(procRoot: string): readonly string[] {
   return [...running];
 }
 
-export interface GuardWords {
+export interface OomDaemonLog {
   readonly text: string;
   readonly source: SourceReport;
 }
@@ -39,23 +39,23 @@ const acts = /ending SIG(?:TERM|KILL)|[Kk]ill(?:ed|ing) |oomd kill/;
  * What the guards wrote into the journal since then. nohang writes its lines half a second after the victim is gone, and the
  * journal is late where memory is short: while nothing tells of an action it is asked again, after each of the pauses.
  */
-export async function askGuards(
-  guards: readonly string[],
+export async function askOomDaemons(
+  daemons: readonly string[],
   sinceSeconds: number,
   pausesMs: readonly number[],
   ask: Ask,
-): Promise<GuardWords> {
+): Promise<OomDaemonLog> {
   // Not --quiet: it also keeps quiet about journals that may not be read.
   const args = [
     '--no-pager',
     '--output=short',
     `--since=@${Math.floor(sinceSeconds)}`,
-    ...guards.flatMap((name, index) => [
+    ...daemons.flatMap((name, index) => [
       ...(index === 0 ? [] : ['+']),
       `SYSLOG_IDENTIFIER=${name}`,
     ]),
   ];
-  const place = `journalctl ${guards.map((name) => `-u ${name}`).join(' ')}`;
+  const place = `journalctl ${daemons.map((name) => `-u ${name}`).join(' ')}`;
   for (let attempt = 0; ; attempt += 1) {
     const { status, stdout, stderr } = await ask('journalctl', args, {
       timeoutMs: 3000,

@@ -231,7 +231,7 @@ export interface IncidentEnd {
 }
 
 /** One line of `python/<pid>.ndjson`: what the start-up hook saw (docs/how-run-works.md). */
-export interface LastWordsLine {
+export interface HookErrorLine {
   readonly what: 'exception';
   readonly fate: 'uncaught' | 'thread' | 'ignored';
   readonly pid: number;
@@ -253,7 +253,7 @@ export interface LastWordsLine {
 }
 
 /** `looks/NNN-PID.json`: one look into a process, written again after each stage: the process may die at any moment. */
-export interface LookFile {
+export interface SnapshotFile {
   readonly format: 'coroner-look/1';
   readonly pid: number;
   readonly name: string;

@@ -19,7 +19,7 @@ export interface Recording {
   readonly cgroups: readonly RecordedCgroup[];
   readonly host: Series;
   readonly events: readonly RecordedEvent[];
-  readonly looks: readonly Look[];
+  readonly looks: readonly RecordedSnapshot[];
 }
 
 /** Columns of equal length; `atMs` counts from the start of the run. null: not read at that moment. */
@@ -69,7 +69,7 @@ export interface RecordedEvent {
   readonly text: string;
   readonly stack?: readonly StackFrame[];
 }
-export interface Look {
+export interface RecordedSnapshot {
   readonly atMs: Ms;
   readonly pid: number;
   readonly name: string;

@@ -1,7 +1,7 @@
 import type { Evidence } from '../model/evidence.ts';
 import { parsers as allParsers } from './index.ts';
 import type { Input, Parser } from './parser.ts';
-import { gramsIn, maxPasted, wholeText } from './text/lines.ts';
+import { trigramsIn, maxPasted, wholeText } from './text/lines.ts';
 
 /** Splits decoded text into numbered lines. CR LF and a missing last line end are no trouble. */
 export function linesOf(text: string, firstNumber = 1): Input['lines'] {
@@ -25,19 +25,19 @@ export function decode(bytes: Uint8Array): string {
 }
 
 /** Everything a parser could be interested in. */
-export const allNeedles: readonly string[] = [
-  ...new Set(allParsers.flatMap(({ needles }) => needles)),
+export const allLiterals: readonly string[] = [
+  ...new Set(allParsers.flatMap(({ literals }) => literals)),
 ];
 
 /** Runs every parser one of whose needles stands in the input, and those that have none. */
 export function parseInput(input: Input, parsers: readonly Parser[] = allParsers): Evidence[] {
   const text = wholeText(input);
   const flat = text.length <= maxPasted ? text.replace(/(?<!\s)\s*\n[>|\s]*/g, ' ') : '';
-  const grams = gramsIn(input, flat);
+  const trigrams = trigramsIn(input, flat);
   return parsers.flatMap((parser) =>
-    parser.needles.length === 0 ||
-    parser.needles.some(
-      (needle) => grams.mayHave(needle) && (text.includes(needle) || flat.includes(needle)),
+    parser.literals.length === 0 ||
+    parser.literals.some(
+      (literal) => trigrams.mayHave(literal) && (text.includes(literal) || flat.includes(literal)),
     )
       ? [...parser.parse(input)]
       : [],

@@ -26,6 +26,6 @@ export interface Parser {
    * needles of at least 8 bytes are looked for, so have one for whatever proves a death. None: the parser adds
    * to what others found and makes no stretch interesting by itself.
    */
-  readonly needles: readonly string[];
+  readonly literals: readonly string[];
   readonly parse: (input: Input) => Iterable<Evidence>;
 }

@@ -4,7 +4,7 @@ import type { Interpreter } from './interpreter.ts';
 import { addressLimit, chunkBytes, isPlausible, type Memory } from './memory.ts';
 import { sizeAndVisit } from './objects/traverse.ts';
 import { kinds, TypeTable, type TypeInfo } from './objects/types.ts';
-import { WaitingReferences } from './pending-references.ts';
+import { PendingReferences } from './pending-references.ts';
 
 export interface CensusOptions {
   /** `performance.now()` at which it must have ended, however far it got. */
@@ -17,7 +17,7 @@ export interface CensusOptions {
    * Beyond this number of waiting references, an array is left in its middle until they are followed: less memory, but chunks are read
    * again where the array's order is not that of its items. Default: no bound.
    */
-  readonly maxWaiting?: number;
+  readonly maxPending?: number;
 }
 
 /** Flags of a node: its children are counted into it; its children each get a node (they have names). */
@@ -76,10 +76,10 @@ export class Census {
   private bitsUsed = 0;
   /** One bit a page: memory out of line, and objects that are longer than a page. */
   private readonly pages: Uint32Array;
-  private readonly waiting: WaitingReferences;
-  private readonly visitWaiting: (entry: number, owner: number) => boolean;
-  private waitingChunk = 0;
-  private waitingDense = 0;
+  private readonly pending: PendingReferences;
+  private readonly visitPending: (entry: number, owner: number) => boolean;
+  private pendingChunk = 0;
+  private pendingDense = 0;
   private stackLow = new Int32Array(1 << 14);
   private stackHigh = new Int32Array(1 << 14);
   private stackOwner = new Int32Array(1 << 14);
@@ -92,12 +92,12 @@ export class Census {
   );
   private steps = 0;
 
-  private readonly maxWaiting: number;
+  private readonly maxPending: number;
   /** Rests of arrays: start, count, stride, owner, … */
-  private readonly rests: number[] = [];
+  private readonly partialArrays: number[] = [];
 
-  constructor(python: Interpreter, { deadline, softNodes, maxNodes, maxWaiting }: CensusOptions) {
-    this.maxWaiting = maxWaiting ?? Infinity;
+  constructor(python: Interpreter, { deadline, softNodes, maxNodes, maxPending }: CensusOptions) {
+    this.maxPending = maxPending ?? Infinity;
     this.python = python;
     this.memory = python.memory;
     this.types = new TypeTable(python);
@@ -109,8 +109,8 @@ export class Census {
     const denseChunks = 2 ** this.memory.shift === chunkBytes ? this.memory.denseChunks : 1024;
     this.bits = Array.from({ length: denseChunks }, () => null);
     this.pages = new Uint32Array(denseChunks * 8);
-    this.waiting = new WaitingReferences(denseChunks, this.memory.pool);
-    this.visitWaiting = (entry, owner) => this.visitOne(entry, owner);
+    this.pending = new PendingReferences(denseChunks, this.memory.pool);
+    this.visitPending = (entry, owner) => this.visitOne(entry, owner);
   }
 
   /** Whether the object at this address was counted. */
@@ -158,8 +158,8 @@ export class Census {
     let left = count;
     let at = start;
     while (left > 0) {
-      if (this.waiting.count > this.maxWaiting && left > fewItems) {
-        this.rests.push(at, left, stride, owner);
+      if (this.pending.count > this.maxPending && left > fewItems) {
+        this.partialArrays.push(at, left, stride, owner);
         return;
       }
       const chunk = (at * perChunk) | 0;
@@ -253,8 +253,8 @@ export class Census {
    * what was visited before, here or there.
    */
   probe(onKnown: (address: number) => void): Census {
-    const { deadline, maxWaiting, bits } = this;
-    const probe = new Census(this.python, { deadline, maxWaiting, softNodes: 0, maxNodes: 0 });
+    const { deadline, maxPending, bits } = this;
+    const probe = new Census(this.python, { deadline, maxPending, softNodes: 0, maxNodes: 0 });
     probe.onKnown = onKnown;
     probe.borrowed = bits;
     probe.bits = [...bits];
@@ -312,14 +312,14 @@ export class Census {
         const chunk = (high << 12) | (low >>> 20);
         const dense = this.memory.blocks[chunk >>> 10]! + (chunk & 1023);
         if (this.memory.slots[dense] === 0)
-          this.waiting.add(dense, ((low & 0xf_ffff) >>> 3) | validated, owner);
+          this.pending.add(dense, ((low & 0xf_ffff) >>> 3) | validated, owner);
         else this.traverse(low, high, owner);
         if ((++this.steps & 1023) === 0 && this.checkTime()) return;
       }
-      if (this.waiting.count > 0) {
+      if (this.pending.count > 0) {
         if (!this.drainNextQueue()) return;
-      } else if (this.rests.length > 0) {
-        const [at, count, stride, owner] = this.rests.splice(-4) as [
+      } else if (this.partialArrays.length > 0) {
+        const [at, count, stride, owner] = this.partialArrays.splice(-4) as [
           number,
           number,
           number,
@@ -349,7 +349,7 @@ export class Census {
 
   /** Takes the next chunk that something waits for, in the order of addresses, round and round. */
   private drainNextQueue(): boolean {
-    const { counts, countsByBlock } = this.waiting;
+    const { counts, countsByBlock } = this.pending;
     const size = counts.length;
     let dense = this.nextDense;
     for (let looked = 0; looked <= size;) {
@@ -366,14 +366,14 @@ export class Census {
     }
     if ((counts[dense] ?? 0) === 0) return false;
     this.nextDense = dense + 1;
-    this.waitingDense = dense;
-    this.waitingChunk = this.memory.chunkOf(dense);
-    return this.waiting.drain(dense, this.visitWaiting);
+    this.pendingDense = dense;
+    this.pendingChunk = this.memory.chunkOf(dense);
+    return this.pending.drain(dense, this.visitPending);
   }
 
   /** A reference that waited for its chunk. false: the time is over. */
   private visitOne(entry: number, owner: number): boolean {
-    const { memory, waitingChunk: chunk, waitingDense: dense } = this;
+    const { memory, pendingChunk: chunk, pendingDense: dense } = this;
     if (memory.slots[dense] === 0) memory.load(chunk, dense);
     const low = (chunk << 20) | ((entry & 0x1_ffff) << 3);
     if ((entry & validated) !== 0) this.traverse(low, chunk >>> 12, owner);
@@ -425,7 +425,7 @@ export class Census {
 
   /** Gives its memory back to the pool: nothing is to be counted or asked any more. */
   release(): void {
-    this.waiting.release();
+    this.pending.release();
     this.bits.fill(null);
     for (const segment of this.bitSegments) this.memory.pool?.give(segment);
     this.bitSegments.length = 0;
@@ -456,7 +456,7 @@ export class Census {
     }
     const slot = memory.slots[dense]!;
     if (slot === 0) {
-      this.waiting.add(dense, bit, owner);
+      this.pending.add(dense, bit, owner);
       return;
     }
     const words = memory.words[slot]!;

@@ -10,8 +10,8 @@ import { isRefusal, openProcess, type Refusal } from './live-process.ts';
 import { Memory, type ChunkPool, type MemorySource } from './memory.ts';
 import { accountFor } from './native.ts';
 import { quickHolders } from './quick.ts';
-import { findSmells } from './smells/index.ts';
-import { findsOf } from './smells/scan.ts';
+import { checkSmells } from './smells/index.ts';
+import { candidatesOf } from './smells/scan.ts';
 import { readThreads, toThread, type PythonThread } from './stacks.ts';
 
 /** A CPython whose memory is open for reading. */
@@ -30,7 +30,7 @@ export function openTarget(
   pool?: ChunkPool,
 ): Target | Refusal {
   const source = typeof target === 'number' ? openProcess(target) : openCoreProcess(target);
-  return isRefusal(source) ? source : lookInto(source, maxChunks, shift, pool);
+  return isRefusal(source) ? source : snapshotProcess(source, maxChunks, shift, pool);
 }
 
 /** Chunks of 64 KiB: values here and there, stacks. A census takes chunks of 1 MiB of its own. */
@@ -42,21 +42,21 @@ export function closeTarget({ source, memory }: Target): void {
 }
 
 /** A look into a core that is open already; null where it was no Python, or one that cannot be read. */
-export function lookIntoCore(core: CoreFile, options: LookOptions): MemoryPicture | null {
-  const target = lookInto(
+export function snapshotCore(core: CoreFile, options: SnapshotOptions): MemoryPicture | null {
+  const target = snapshotProcess(
     coreSource(core, () => {}),
     256,
     smallChunks,
   );
-  return isRefusal(target) ? null : look(target, options);
+  return isRefusal(target) ? null : takeSnapshot(target, options);
 }
 
 /** The Python stacks of a core that is open already; none where it was no Python, or one that cannot be read. */
 export function stacksOfCore(core: CoreFile): readonly Thread[] {
-  return lookIntoCore(core, { budgetMs: 1000, stacksOnly: true })?.threads ?? [];
+  return snapshotCore(core, { budgetMs: 1000, stacksOnly: true })?.threads ?? [];
 }
 
-function lookInto(
+function snapshotProcess(
   source: MemorySource,
   maxChunks?: number,
   shift?: number,
@@ -99,11 +99,11 @@ export function versionText({ version }: Runtime): string {
   return patch === null ? `${major}.${minor}` : `${major}.${minor}.${patch}`;
 }
 
-export interface LookOptions {
+export interface SnapshotOptions {
   /** For everything that needs the process to stand still. */
   readonly budgetMs: Ms;
   /** Each step's result as it comes: the process may die, or coroner with it. */
-  readonly onStep?: (step: LookStep, picture: MemoryPicture) => void;
+  readonly onStep?: (step: SnapshotStep, picture: MemoryPicture) => void;
   /** Nothing of the process is needed to stand still any more. */
   readonly onRead?: () => void;
   readonly stacksOnly?: boolean;
@@ -123,12 +123,12 @@ export interface LookOptions {
   /** At most so many nodes, for little memory. */
   readonly softNodes?: number;
   readonly maxNodes?: number;
-  readonly maxWaiting?: number;
+  readonly maxPending?: number;
 }
-export type LookStep = 'stacks' | 'quick' | 'census' | 'holders';
+export type SnapshotStep = 'stacks' | 'quick' | 'census' | 'holders';
 
 /** Looks at stacks, then counts the heap, then finds who holds it. Each step is given out as it comes. */
-export function look(target: Target, options: LookOptions): MemoryPicture {
+export function takeSnapshot(target: Target, options: SnapshotOptions): MemoryPicture {
   const { runtime, source, memory } = target;
   const { budgetMs, onStep, onRead, pool } = options;
   const begun = performance.now();
@@ -210,12 +210,12 @@ export function look(target: Target, options: LookOptions): MemoryPicture {
     }
     onStep?.('quick', picture);
   }
-  const scene = { target, options, threads, estimates, begun, deadline };
-  if (memory.shift !== smallChunks) return countHeap(scene, target.python, picture);
+  const context = { target, options, threads, estimates, begun, deadline };
+  if (memory.shift !== smallChunks) return countHeap(context, target.python, picture);
   memory.release();
   const counting = new Memory(source, options.censusChunks, undefined, pool);
   try {
-    return countHeap(scene, new Interpreter(counting, runtime), picture);
+    return countHeap(context, new Interpreter(counting, runtime), picture);
   } finally {
     counting.release();
   }
@@ -255,9 +255,9 @@ function whatWasRead(threads: readonly PythonThread[]): readonly Thread[] {
   });
 }
 
-interface CountScene {
+interface CountContext {
   readonly target: Target;
-  readonly options: LookOptions;
+  readonly options: SnapshotOptions;
   readonly threads: readonly PythonThread[];
   readonly estimates: readonly Holder[];
   readonly begun: Ms;
@@ -265,24 +265,28 @@ interface CountScene {
 }
 
 /** The count of all objects, then who holds them. */
-function countHeap(scene: CountScene, python: Interpreter, before: MemoryPicture): MemoryPicture {
-  const { options, threads, deadline } = scene;
-  const { softNodes, maxNodes, maxWaiting } = options;
+function countHeap(
+  context: CountContext,
+  python: Interpreter,
+  before: MemoryPicture,
+): MemoryPicture {
+  const { options, threads, deadline } = context;
+  const { softNodes, maxNodes, maxPending } = options;
   const heap = readHeap(python, threads, {
     deadline,
     ...(softNodes === undefined ? {} : { softNodes }),
     ...(maxNodes === undefined ? {} : { maxNodes }),
-    ...(maxWaiting === undefined ? {} : { maxWaiting }),
+    ...(maxPending === undefined ? {} : { maxPending }),
   });
   try {
-    return judgeHeap(scene, heap, before);
+    return judgeHeap(context, heap, before);
   } finally {
     heap.census.release();
   }
 }
 
 function judgeHeap(
-  { target: { source }, options, estimates, begun }: CountScene,
+  { target: { source }, options, estimates, begun }: CountContext,
   heap: Heap,
   before: MemoryPicture,
 ): MemoryPicture {
@@ -335,7 +339,7 @@ function judgeHeap(
   }
   onRead?.();
   const smells =
-    isComplete && goOn() ? findSmells({ heap, found, finds: findsOf(heap, found) }) : [];
+    isComplete && goOn() ? checkSmells({ heap, found, candidates: candidatesOf(heap, found) }) : [];
   const holders = found.holders.map((holder) => withPath(holder, estimates));
   picture = { ...picture, holders, smells };
   onStep?.('holders', picture);

@@ -11,7 +11,7 @@ const blockShift = Math.log2(blockWords);
  * References that wait until the chunk into which they point is loaded: one list a chunk, two 32-bit words each. The lists are
  * made of small blocks that are used again: lists that double as they grow leave as much garbage as they hold.
  */
-export class WaitingReferences {
+export class PendingReferences {
   /** How many wait, in all, for each chunk, and for each 1024 chunks. */
   count = 0;
   readonly counts: Int32Array;

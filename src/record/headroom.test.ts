@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { WatchedCgroup } from './cgroups.ts';
-import { isWithinReach, paceMs, roomsOf } from './headroom.ts';
+import { isWithinReach, paceMs, headroomsOf } from './headroom.ts';
 
 const gib = 2 ** 30;
 const cgroup = (limitBytes: number | null, currentBytes?: number, gone = false) =>
@@ -10,7 +10,7 @@ const host = { totalBytes: 16 * gib, availableBytes: 10 * gib };
 describe('roomsOf', () => {
   test('cgroups, address space and machine, each with what is free', () => {
     expect(
-      roomsOf(
+      headroomsOf(
         [cgroup(null, gib), cgroup(2 * gib, gib), cgroup(gib), cgroup(gib, 0, true)],
         [
           {
@@ -28,7 +28,7 @@ describe('roomsOf', () => {
     ]);
   });
   test('a machine that tells nothing is no room', () => {
-    expect(roomsOf([], [], { totalBytes: undefined, availableBytes: undefined })).toEqual([]);
+    expect(headroomsOf([], [], { totalBytes: undefined, availableBytes: undefined })).toEqual([]);
   });
 });
 
@@ -39,9 +39,9 @@ describe('paceMs', () => {
     ['a small container', [{ limitBytes: gib / 2, freeBytes: gib / 4 }], 50],
     ['one GB free: two samples even at 5 GB/s', [{ limitBytes: 2e9, freeBytes: 1e9 }], 100],
     ['a wide machine', wide, 500],
-    ['the nearest counts', [host, { limitBytes: gib, freeBytes: 0 }].map(room), 50],
-  ])('%s', (_, rooms, ms) => {
-    expect(paceMs(rooms, 50, 'moving', 60_000)).toBe(ms);
+    ['the nearest counts', [host, { limitBytes: gib, freeBytes: 0 }].map(headroom), 50],
+  ])('%s', (_, headrooms, ms) => {
+    expect(paceMs(headrooms, 50, 'moving', 60_000)).toBe(ms);
   });
   test('a short run has a curve too', () => {
     expect(paceMs(wide, 50, 'moving', 300)).toBe(100);
@@ -63,12 +63,12 @@ describe('isWithinReach', () => {
     ['a wide machine at rest', [{ limitBytes: 16 * gib, freeBytes: 10 * gib }], 0, false],
     ['growth that reaches it', [{ limitBytes: 16 * gib, freeBytes: 10 * gib }], 2.1 * gib, true],
     ['a big one that is fuller', [{ limitBytes: 512 * gib, freeBytes: 200 * gib }], 0, true],
-  ])('%s', (_, rooms, growth, expected) => {
-    expect(isWithinReach(rooms, growth)).toBe(expected);
+  ])('%s', (_, headrooms, growth, expected) => {
+    expect(isWithinReach(headrooms, growth)).toBe(expected);
   });
 });
 
-function room(value: { limitBytes: number; freeBytes: number } | typeof host) {
+function headroom(value: { limitBytes: number; freeBytes: number } | typeof host) {
   return 'freeBytes' in value
     ? value
     : { limitBytes: value.totalBytes, freeBytes: value.availableBytes };

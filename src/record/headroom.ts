@@ -4,20 +4,20 @@ import type { WatchedCgroup } from './cgroups.ts';
 import type { SampledProcess } from './sampler.ts';
 
 /** A finite limit above the run, with what is free below it. */
-export interface Room {
+export interface Headroom {
   readonly limitBytes: Bytes;
   readonly freeBytes: Bytes;
 }
 
 /** Every limit of cgroups, address space and machine; without the machine where it does not tell what is available. */
-export function roomsOf(
+export function headroomsOf(
   cgroups: readonly WatchedCgroup[],
   processes: readonly Pick<SampledProcess, 'vmBytes' | 'limits'>[],
   host: { readonly totalBytes: Bytes | undefined; readonly availableBytes: Bytes | undefined },
-): readonly Room[] {
-  const rooms: Room[] = [];
+): readonly Headroom[] {
+  const headrooms: Headroom[] = [];
   const add = (limitBytes: Bytes, usedBytes: Bytes) =>
-    rooms.push({ limitBytes, freeBytes: Math.max(0, limitBytes - usedBytes) });
+    headrooms.push({ limitBytes, freeBytes: Math.max(0, limitBytes - usedBytes) });
   for (const { gone, limits, last } of cgroups)
     if (!gone && limits.limitBytes !== null && last.currentBytes !== undefined)
       add(limits.limitBytes, last.currentBytes);
@@ -28,7 +28,7 @@ export function roomsOf(
   const { totalBytes, availableBytes } = host;
   if (totalBytes !== undefined && availableBytes !== undefined)
     add(totalBytes, totalBytes - availableBytes);
-  return rooms;
+  return headrooms;
 }
 
 /** No program was seen to fill memory faster: 5 GB/s with huge pages, measured. */
@@ -44,15 +44,15 @@ const calmMs = { moving: [100, 500], resting: [250, 1000] } as const;
  * reach a limit between two.
  */
 export function paceMs(
-  rooms: readonly Room[],
+  headrooms: readonly Headroom[],
   closeMs: Ms,
   memory: keyof typeof calmMs,
   ageMs: Ms,
 ): Ms {
-  if (rooms.length === 0) return closeMs;
+  if (headrooms.length === 0) return closeMs;
   const [least, most] = calmMs[memory];
   const calm = Math.min(most, Math.max(least, ageMs / 10));
-  const freeBytes = Math.min(...rooms.map((room) => room.freeBytes));
+  const freeBytes = Math.min(...headrooms.map((headroom) => headroom.freeBytes));
   return Math.max(closeMs, Math.min(calm, freeBytes / fastestBytesPerMs / 2));
 }
 
@@ -62,8 +62,11 @@ const nearBytes = 4 * 2 ** 30;
 const nearSeconds = 5;
 
 /** Whether a limit may be reached so soon that what acts on it must be at hand. */
-export function isWithinReach(rooms: readonly Room[], growthBytesPerSecond: number): boolean {
-  return rooms.some(
+export function isWithinReach(
+  headrooms: readonly Headroom[],
+  growthBytesPerSecond: number,
+): boolean {
+  return headrooms.some(
     ({ limitBytes, freeBytes }) =>
       freeBytes < nearBytes ||
       freeBytes < limitBytes * nearShare ||

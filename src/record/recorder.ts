@@ -2,7 +2,7 @@ import { readlinkSync, watch, writeFileSync, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import { findMounts } from '../machine/cgroup.ts';
 import { ask } from '../machine/ask.ts';
-import { askGuards, runningGuards } from '../machine/oom-daemons.ts';
+import { askOomDaemons, runningOomDaemons } from '../machine/oom-daemons.ts';
 import { bootId, hostReader, machineFacts } from '../machine/host.ts';
 import { askForKernelLog, followKernelLog } from '../machine/kernel-log.ts';
 import { procAt } from '../machine/proc.ts';
@@ -80,7 +80,7 @@ export type RecordResult =
     };
 
 /** The environment variable that marks the run's processes and tells the Python hook where to write. */
-export const runMark = 'CORONER_RUN';
+export const runVariable = 'CORONER_RUN';
 
 const samplesBudgetBytes = 16 * 2 ** 20;
 /** A run with a million short processes: beyond this only what may matter is written down. */
@@ -110,7 +110,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   };
   const note = (text: string, pid?: number) =>
     writeEvent({ what: 'note', atMs: clock(), text, ...(pid === undefined ? {} : { pid }) });
-  const guard = (what: string, work: () => void) => {
+  const daemon = (what: string, work: () => void) => {
     try {
       work();
     } catch (error) {
@@ -137,11 +137,11 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
 
   const host = hostReader(roots.proc);
   const cgroups = cgroupWatch(findMounts(roots.proc, roots.cgroup));
-  const env: NodeJS.ProcessEnv = { ...options.env, [runMark]: writer.folder ?? writer.id };
+  const env: NodeJS.ProcessEnv = { ...options.env, [runVariable]: writer.folder ?? writer.id };
   if (writer.folder !== null)
     for (const companion of companions)
-      guard('prepare', () => companion.prepare?.(env, writer.folder ?? ''));
-  const tree = new ProcessTree(proc, `${runMark}=${env[runMark]}`);
+      daemon('prepare', () => companion.prepare?.(env, writer.folder ?? ''));
+  const tree = new ProcessTree(proc, `${runVariable}=${env[runVariable]}`);
   const stalls = stallWatch();
   const names = new Map<number, string>();
   let notable = false;
@@ -195,7 +195,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
         writeEvent(stall);
         if (stall.stillGoingOn) sayStall(stall);
       }
-      for (const companion of companions) guard('companion', () => companion.onSample?.(event));
+      for (const companion of companions) daemon('companion', () => companion.onSample?.(event));
     },
   });
 
@@ -275,9 +275,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const tick = () => {
     timer = undefined;
     const begun = process.cpuUsage();
-    guard('sample', () => sampler.tick());
-    guard('kernel log', () => readKernelLog(2000));
-    guard('counters', noticeKills);
+    daemon('sample', () => sampler.tick());
+    daemon('kernel log', () => readKernelLog(2000));
+    daemon('counters', noticeKills);
     // CPU time: on a busy machine the wall clock would count the others' work too.
     const { user, system } = process.cpuUsage(begun);
     const costMs = (user + system) / 1000;
@@ -286,7 +286,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     // Asked for by the user: so often everywhere.
     const isClose = options.sampleEveryMs !== undefined || ageMs - sampler.lastNewsMs < 500;
     const pace = (closeMs: number, memory: 'moving' | 'resting') =>
-      isClose ? closeMs : paceMs(sampler.rooms, closeMs, memory, ageMs);
+      isClose ? closeMs : paceMs(sampler.headrooms, closeMs, memory, ageMs);
     wanted = moving ? pace(fastest, 'moving') : Math.min(wanted * 1.5, pace(resting, 'resting'));
     if (ageMs < 100) wanted = Math.min(Math.max(5, ageMs / 2), fastest);
     else wanted = Math.min(Math.max(wanted, fastest, costMs * 20), 1000);
@@ -312,14 +312,14 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
 
   sampler.begin(proc.text('self', 'cgroup'));
   const launched = await launch(command, { stdio: options.stderr.stdio, env }, options.spawner);
-  guard('stderr', options.stderr.started);
+  daemon('stderr', options.stderr.started);
   if ('exitCode' in launched) {
     finish(null);
     return { launchError: launched };
   }
   const { pid } = launched;
   const stopPassing = passSignals(launched.signal);
-  guard('oom_score_adj', () => offerAsVictim(proc.path(pid, 'oom_score_adj'), cgroups, start));
+  daemon('oom_score_adj', () => offerAsVictim(proc.path(pid, 'oom_score_adj'), cgroups, start));
   const unprotect = protectItself(proc.path(process.pid, 'oom_score_adj'), cgroups);
   const context: CompanionContext = {
     folder: writer.folder,
@@ -327,9 +327,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     note,
     missed: (source) => writeEvent({ what: 'source', atMs: clock(), ...source }),
   };
-  for (const companion of companions) guard('companion', () => companion.started?.(pid, context));
+  for (const companion of companions) daemon('companion', () => companion.started?.(pid, context));
   let first: Tracked | null = null;
-  guard('sample', () => {
+  daemon('sample', () => {
     first = tree.begin(pid);
     if (first !== null) sampler.introduce(first);
   });
@@ -346,8 +346,8 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   unprotect();
   clearTimeout(timer);
   for (const timeout of said.values()) clearTimeout(timeout);
-  guard('sample', () => sampler.tick(true));
-  guard('kernel log', () => readKernelLog(Number.POSITIVE_INFINITY));
+  daemon('sample', () => sampler.tick(true));
+  daemon('kernel log', () => readKernelLog(Number.POSITIVE_INFINITY));
   writeEvent({
     what: 'process-gone',
     atMs: clock(),
@@ -357,24 +357,24 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     seenAs: 'wait',
     ...(first === null ? {} : dumpingOf(first)),
   });
-  guard('stall', () => {
+  daemon('stall', () => {
     const stall = stalls.end(clock());
     if (stall !== null) writeEvent(stall);
   });
   // From here on nothing may throw: how the command ended is known, and has to be handed on.
   const [, words] = await Promise.all([
-    finishCompanions(companions, guard),
+    finishCompanions(companions, daemon),
     options.stderr.finish().catch(() => null),
   ]);
   if (words !== null) writer.append('stderr.tail', words);
   notable ||= ending.exitCode !== 0 || (words !== null && tellingWords.test(words));
   for (const companion of companions)
-    guard('notable', () => {
+    daemon('notable', () => {
       if (companion.notable?.() === true) notable = true;
     });
   await finishKernelLog().catch((error: unknown) => note(`kernel log: ${String(error)}`));
-  await finishGuards().catch((error: unknown) => note(`memory guards: ${String(error)}`));
-  guard('end', () => finish(ending));
+  await finishOomDaemons().catch((error: unknown) => note(`memory guards: ${String(error)}`));
+  daemon('end', () => finish(ending));
   stopPassing();
   return {
     ending,
@@ -420,16 +420,16 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   }
 
   /** A guard in user space leaves nothing in the kernel log: its own words are in the journal. */
-  async function finishGuards(): Promise<void> {
+  async function finishOomDaemons(): Promise<void> {
     const bySignal = ending.signal !== null && guardsSignals.test(ending.signal);
     const byShell = ending.exitCode === 137 || ending.exitCode === 143;
     // Programs end their helpers every day.
     const worth = bySignal || byShell || (unexplained && (memoryWasShort || ending.exitCode !== 0));
     if (roots.kernelLog !== recorderRoots.kernelLog || !worth) return;
-    const guards = runningGuards(roots.proc);
-    if (guards.length === 0) return;
-    const { text, source } = await askGuards(
-      guards,
+    const daemons = runningOomDaemons(roots.proc);
+    if (daemons.length === 0) return;
+    const { text, source } = await askOomDaemons(
+      daemons,
       startedWall.getTime() / 1000,
       memoryWasShort ? [250, 500, 750] : [],
       ask,
@@ -479,11 +479,11 @@ const stallWords = {
 
 async function finishCompanions(
   companions: readonly Companion[],
-  guard: (what: string, work: () => void) => void,
+  daemon: (what: string, work: () => void) => void,
 ): Promise<void> {
   const waits: Promise<void>[] = [];
   for (const companion of companions)
-    guard('companion', () => {
+    daemon('companion', () => {
       const wait = companion.ended?.();
       if (wait !== undefined) waits.push(wait);
     });
@@ -519,7 +519,7 @@ function offerAsVictim(
 }
 
 /** What coroner needs at least. A process that cannot be killed and gets no memory either would wait for ever. */
-const roomBytes = 96 * 2 ** 20;
+const headroomBytes = 96 * 2 ** 20;
 
 /**
  * Takes the recorder out of the OOM killer's choice while the command lives, where it may (CAP_SYS_RESOURCE). Points alone do not help within one
@@ -531,7 +531,7 @@ function protectItself(
   cgroups: { readonly all: readonly WatchedCgroup[] },
 ): () => void {
   const limit = tightest(cgroups.all);
-  if (limit !== null && limit < roomBytes) return () => {};
+  if (limit !== null && limit < headroomBytes) return () => {};
   try {
     const before = textOf(path)?.trim();
     if (before === undefined) return () => {};

@@ -11,7 +11,7 @@ import type {
 import type { Limit } from '../model/report.ts';
 import type { CgroupWatch, WatchedCgroup } from './cgroups.ts';
 import { maskSecrets } from './mask.ts';
-import { isWithinReach, roomsOf, type Room } from './headroom.ts';
+import { isWithinReach, headroomsOf, type Headroom } from './headroom.ts';
 import type { ProcessTree, Tracked } from './tree.ts';
 
 /** How long its core had been written when it could be reaped, give or take a sample; nothing where none was seen. */
@@ -28,7 +28,7 @@ export interface SampleEvent {
   /** Growth of the run's resident memory, from the last two moments; 0 where not known. */
   readonly growthBytesPerSecond: number;
   /** What is free below each finite limit, the machine's memory among them. */
-  readonly rooms: readonly Room[];
+  readonly headrooms: readonly Headroom[];
   readonly host: HostSample | null;
 }
 export interface SampledProcess {
@@ -95,7 +95,7 @@ export class Sampler {
   /** How far the run's memory moved since the moment before, relative to itself. */
   movement = 0;
   nearLimit = false;
-  rooms: readonly Room[] = [];
+  headrooms: readonly Headroom[] = [];
   /** A process appeared or became another program: its first seconds are read closely. */
   lastNewsMs = 0;
   /** The most that the run's processes had resident together, as far as seen. */
@@ -337,18 +337,18 @@ export class Sampler {
     }
     this.nearLimit =
       nearest !== null && nearest.headroomBytes < (nearest.cgroup.limits.limitBytes ?? 0) / 10;
-    this.rooms = roomsOf(cgroups.all, processes, {
+    this.headrooms = headroomsOf(cgroups.all, processes, {
       totalBytes: this.#parts.totalBytes,
       availableBytes: this.#availableBytes,
     });
-    this.#isClose = isWithinReach(this.rooms, growth);
+    this.#isClose = isWithinReach(this.headrooms, growth);
     onSample({
       atMs,
       processes,
       cgroups: cgroups.all,
       nearest,
       growthBytesPerSecond: growth,
-      rooms: this.rooms,
+      headrooms: this.headrooms,
       host,
     });
   }

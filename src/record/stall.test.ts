@@ -67,7 +67,7 @@ function run(seconds: number, rates: Rates, extra: Partial<WatchedCgroup> = {}) 
       cgroups: [cgroup],
       nearest: null,
       growthBytesPerSecond: 0,
-      rooms: [],
+      headrooms: [],
       host: null,
     });
     if (stall !== null) said.push(stall);
@@ -145,7 +145,7 @@ describe('slow deaths', () => {
       host: null,
       nearest: null,
       growthBytesPerSecond: 0,
-      rooms: [],
+      headrooms: [],
     });
     expect(watch.end(5000)).toMatchObject({ how: 'memory-high', pid: 7, name: 'python3' });
   });

@@ -143,7 +143,7 @@ const lookAlikes: Readonly<Record<string, string>> = {
 
 const killerName = (name: string): string => (name === 'kernel' ? 'the kernel' : name);
 
-const ownerWords: Readonly<Record<LimitOwner, string>> = {
+const ownerLabels: Readonly<Record<LimitOwner, string>> = {
   host: 'the whole machine',
   cgroup: 'cgroup',
   rlimit: 'resource limit',
@@ -166,12 +166,12 @@ const ownerWords: Readonly<Record<LimitOwner, string>> = {
 export function limitName({ owner, path, bytes }: Limit): string {
   const name =
     path === undefined || path === ''
-      ? ownerWords[owner]
+      ? ownerLabels[owner]
       : owner === 'rlimit' && path.startsWith('RLIMIT_')
         ? path
         : owner === 'overcommit' || owner === 'host'
-          ? `${ownerWords[owner]} (${path})`
-          : `${ownerWords[owner]} ${path}`;
+          ? `${ownerLabels[owner]} (${path})`
+          : `${ownerLabels[owner]} ${path}`;
   if (bytes === null) return name;
   return owner === 'map-count' ? `${name}` : `${name}: ${formatBytes(bytes)}`;
 }
@@ -292,7 +292,7 @@ const isLibrary = ({ file }: StackFrame): boolean =>
   /[/\\](?:site-packages|dist-packages)[/\\]|[/\\]lib(?:64)?[/\\]python\d/.test(file);
 
 /** The innermost frame that is the user's own, else the innermost. */
-export const tellingFrame = (stack: readonly StackFrame[]): StackFrame | undefined =>
+export const informativeFrame = (stack: readonly StackFrame[]): StackFrame | undefined =>
   stack.find((frame) => !isLibrary(frame)) ?? stack[0];
 
 /** A kill, or a standstill, finds a program at any line; a refusal at the one that asked. */
@@ -321,7 +321,7 @@ const worthTelling = 0.2;
 
 function whereInTheCode({ stack, memory, outOfMemory, request, death, limit }: Incident): Answer {
   const question = 'Where in the code?';
-  const frame = tellingFrame(stack);
+  const frame = informativeFrame(stack);
   const sentences: string[] = [];
   // A sum without a line, `(Python itself and its start-up)`, is no place in anybody's code.
   const [allocation] = (memory.allocations ?? [])

@@ -25,8 +25,8 @@ export function renderTerminal(report: Report, options: TerminalOptions): string
   if (incidents.length === 0) nothingFound(page, sources);
   else if (options.quiet) for (const incident of incidents) headlineOnly(page, incident);
   else if (incidents.length === 1 || options.verbose)
-    for (const incident of incidents) tell(page, incident, recording, sources);
-  else tellMany(page, incidents, recording, sources);
+    for (const incident of incidents) oneIncident(page, incident, recording, sources);
+  else manyIncidents(page, incidents, recording, sources);
   return inked(page.lines, options);
 }
 
@@ -72,7 +72,7 @@ function banner(page: Page, incident: Incident): void {
   page.gap();
 }
 
-function tell(
+function oneIncident(
   page: Page,
   incident: Incident,
   recording: Recording | undefined,
@@ -178,7 +178,7 @@ function alike(incidents: readonly Incident[]): readonly (readonly [Incident, ..
 }
 
 /** More than one death: a list of all, and the story of the one that matters most. */
-function tellMany(
+function manyIncidents(
   page: Page,
   incidents: readonly Incident[],
   recording: Recording | undefined,
@@ -229,5 +229,5 @@ function tellMany(
   if (told === undefined) return;
   page.gap();
   page.add([{ text: page.signs.rule.repeat(page.width), style: ['dim'] }]);
-  tell(page, told, recording, sources);
+  oneIncident(page, told, recording, sources);
 }

@@ -3,10 +3,10 @@ import { allocFailureException } from './program-output/alloc-failure-exception.
 import { coreAllocFailureAbort } from './core-dump/core-alloc-failure-abort.ts';
 import { coreAllocFailureSegfault } from './core-dump/core-alloc-failure-segfault.ts';
 import { coreNotMemory } from './core-dump/core-not-memory.ts';
-import { countedKill } from './recorded-run/counted-kill.ts';
+import { oomKillCounter } from './recorded-run/oom-kill-counter.ts';
 import type { Rule } from './shared/define-rule.ts';
-import { markedVictim } from './recorded-run/marked-victim.ts';
-import { tracedKill } from './recorded-run/traced-kill.ts';
+import { oomMarkVictim } from './recorded-run/oom-mark-victim.ts';
+import { signalTrace } from './recorded-run/signal-trace.ts';
 import { failedAllocation } from './recorded-run/failed-allocation.ts';
 import { jetsam } from './other-killers/jetsam.ts';
 import { jobSchedulerLimit } from './other-killers/job-scheduler-limit.ts';
@@ -15,15 +15,15 @@ import {
   kernelRefusal,
   kernelSegfault,
 } from './kernel-log/kernel-crash.ts';
-import { kernelKillToldByOthers } from './other-killers/kernel-kill-told-by-others.ts';
-import { kernelLookAlike } from './kernel-log/kernel-notice.ts';
+import { kernelKillReportedByOthers } from './other-killers/kernel-kill-reported-by-others.ts';
+import { kernelNotice } from './kernel-log/kernel-notice.ts';
 import { kernelOomKill } from './kernel-log/kernel-oom-kill.ts';
 import { kernelOomWithoutKill } from './kernel-log/kernel-oom-without-kill.ts';
 import {
   killedForOtherReason,
-  misleadingWords,
+  misleadingMessages,
   notMemoryErrors,
-  notMemoryWords,
+  notMemoryMessages,
 } from './program-output/not-memory.ts';
 import { orchestratorEviction } from './other-killers/orchestrator-eviction.ts';
 import { gpuOom, languageHeapLimit, shmExhausted } from './program-output/other-resources.ts';
@@ -36,7 +36,7 @@ import { standingCgroup } from './other-killers/standing-cgroup.ts';
 import { survivedRefusal } from './recorded-run/survived-refusal.ts';
 import { swapThrash } from './recorded-run/swap-thrash.ts';
 import { undeterminedKill } from './program-output/undetermined-kill.ts';
-import { unwitnessedKill } from './recorded-run/unwitnessed-kill.ts';
+import { unattributedSigkill } from './recorded-run/unattributed-sigkill.ts';
 import { userspaceOomDaemon } from './other-killers/userspace-oom-daemon.ts';
 
 /** Every rule, the most specific explanation of a death first: of equally sure findings the earlier wins. */
@@ -48,9 +48,9 @@ export const rules: readonly Rule[] = [
   coreAllocFailureAbort,
   coreNotMemory,
   failedAllocation,
-  tracedKill,
-  markedVictim,
-  countedKill,
+  signalTrace,
+  oomMarkVictim,
+  oomKillCounter,
   killedChild,
   survivedRefusal,
   swapThrash,
@@ -59,23 +59,23 @@ export const rules: readonly Rule[] = [
   jobSchedulerLimit,
   platformLimit,
   jetsam,
-  kernelKillToldByOthers,
+  kernelKillReportedByOthers,
   allocFailureException,
   allocFailureAbort,
   refusingLimit,
   recordedCrash,
-  unwitnessedKill,
+  unattributedSigkill,
   ...gpuOom,
   ...shmExhausted,
   ...languageHeapLimit,
   notMemoryErrors,
-  notMemoryWords,
-  misleadingWords,
+  notMemoryMessages,
+  misleadingMessages,
   killedForOtherReason,
   slowDeathMetrics,
   undeterminedKill,
   kernelRefusal,
   kernelSegfault,
-  kernelLookAlike,
+  kernelNotice,
   standingCgroup,
 ];

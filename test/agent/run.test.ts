@@ -133,8 +133,8 @@ describe.skipIf(reason)(`coroner run with the agent${reason ? ` (${reason})` : '
     await sleep(4000);
     const { readAgentFiles } = await import('../../src/gather/incident-folder/agent-files.ts');
     const { allocationsOf } = await import('../../src/parsers/formats/agent-allocations.ts');
-    const { looks } = readAgentFiles(join(output, incident));
-    const [top] = looks.flatMap(({ file }) => allocationsOf(file, 'peak'));
+    const { snapshots } = readAgentFiles(join(output, incident));
+    const [top] = snapshots.flatMap(({ file }) => allocationsOf(file, 'peak'));
     expect(top).toMatchObject({ function: 'grow' });
     expect(top?.bytes).toBeGreaterThan(40 * 2 ** 20);
     const diagnosis = spawnSync(

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { startTracing } from '../../src/machine/tracing.ts';
 import { parseTraceLog } from '../../src/parsers/formats/trace-log.ts';
 import { withTrace } from '../../src/gather/incident-folder/trace.ts';
-import { markedVictim } from '../../src/rules/recorded-run/marked-victim.ts';
+import { oomMarkVictim } from '../../src/rules/recorded-run/oom-mark-victim.ts';
 import { makeCgroup } from '../cgroup.ts';
 import { cgroup, root } from '../have.ts';
 
@@ -131,7 +131,7 @@ describe.skipIf(reason)(`the kernel as witness${reason ? ` (${reason})` : ''}`, 
         expect(exit).toMatchObject({
           markedVictim: { place: expect.stringMatching(/^agent\/trace\.log:\d+$/) },
         });
-        const [finding] = markedVictim.judge([exit!], { sources: [] });
+        const [finding] = oomMarkVictim.judge([exit!], { sources: [] });
         expect(finding).toMatchObject({ cause: 'kernel-cgroup-oom', confidence: 'strong' });
       } finally {
         await start.tracing.close();

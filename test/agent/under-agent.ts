@@ -54,7 +54,7 @@ export async function underAgent(
       signal,
       stdout,
       stderr,
-      files: readAgentFiles(folder).looks.map(({ file: found }) => found),
+      files: readAgentFiles(folder).snapshots.map(({ file: found }) => found),
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -22,7 +22,12 @@ import { crashFacts, openCore, type CoreFile } from '../../src/elf/index.ts';
 import { readCoreFile } from '../../src/gather/core-file.ts';
 import type { Incident } from '../../src/model/report.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { closeTarget, look, openTarget, stacksOfCore } from '../../src/python/heap-snapshot.ts';
+import {
+  closeTarget,
+  takeSnapshot,
+  openTarget,
+  stacksOfCore,
+} from '../../src/python/heap-snapshot.ts';
 import { command, pythons, systemPython } from '../have.ts';
 import { build, coreOf, coresHere, gdb, gdbSays, programs } from './dump.ts';
 
@@ -123,7 +128,7 @@ describe.skipIf(needs !== null)(`a refused allocation behind a crash${because}`,
       pid,
       name: 'naive-malloc',
       bytes: 1_000_000_004_096,
-      by: 'overcommit',
+      reporter: 'overcommit',
     } as const;
     const { incidents } = diagnose({ evidence: [...evidence, refusal], sources: [source] });
     expect(incidents).toHaveLength(1);
@@ -236,7 +241,7 @@ describe.skipIf(needs !== null)(`a core that is not whole, or packed${because}`,
     truncateSync(core, size - 8192);
     const less = openTarget(core);
     if (isRefusal(less)) throw new Error(less.detail);
-    const { notes } = look(less, { budgetMs: 10_000 });
+    const { notes } = takeSnapshot(less, { budgetMs: 10_000 });
     closeTarget(less);
     expect(notes).toContainEqual(
       expect.stringMatching(

@@ -12,7 +12,7 @@ import type { MemoryPicture } from '../../src/model/report.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
 import {
   closeTarget,
-  look,
+  takeSnapshot,
   openTarget,
   smallChunks,
   versionText,
@@ -103,7 +103,7 @@ function lookAt(
     const heldUntil = paused?.heldUntil ?? 0;
     const few =
       round % 8 === 1 ? { softNodes: 30_000, maxNodes: 100_000, maxWaiting: 1 << 17 } : {};
-    const picture = look(opened, {
+    const picture = takeSnapshot(opened, {
       budgetMs: isLast ? 500 : 2000,
       stacksOnly: how === 'stacks',
       moves: paused === null,
@@ -447,7 +447,7 @@ describe('cores that were cut', () => {
   ): { readonly refusal: string } | { readonly picture: MemoryPicture } {
     const opened = openTarget(path, 256, smallChunks);
     if (isRefusal(opened)) return { refusal: opened.detail };
-    const picture = look(opened, { budgetMs: 10_000 });
+    const picture = takeSnapshot(opened, { budgetMs: 10_000 });
     closeTarget(opened);
     return { picture };
   }

@@ -7,7 +7,7 @@ import { loadedObject } from '../../src/elf/index.ts';
 import { findRuntime } from '../../src/python/find-runtime.ts';
 import { Interpreter } from '../../src/python/interpreter.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { look, threadsOf } from '../../src/python/heap-snapshot.ts';
+import { takeSnapshot, threadsOf } from '../../src/python/heap-snapshot.ts';
 import { Memory, type MemorySource } from '../../src/python/memory.ts';
 import { toThread } from '../../src/python/stacks.ts';
 import { imageOf, sourceOf } from './spoil.ts';
@@ -80,7 +80,10 @@ function lookAt(source: MemorySource) {
   const runtime = findRuntime(memory);
   if (isRefusal(runtime)) return runtime;
   const python = new Interpreter(memory, runtime);
-  return { runtime, picture: look({ memory, source, runtime, python }, { budgetMs: 5000 }) };
+  return {
+    runtime,
+    picture: takeSnapshot({ memory, source, runtime, python }, { budgetMs: 5000 }),
+  };
 }
 
 describe.skipIf(newest === undefined)('a synthesised 3.14 (needs CPython 3.13)', () => {

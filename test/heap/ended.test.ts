@@ -3,7 +3,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { closeTarget, look, openTarget, type Target } from '../../src/python/heap-snapshot.ts';
+import {
+  closeTarget,
+  takeSnapshot,
+  openTarget,
+  type Target,
+} from '../../src/python/heap-snapshot.ts';
 import { threadStates } from '../../src/python/pause.ts';
 import { triedVersions } from './target.ts';
 
@@ -43,7 +48,7 @@ describe.each(triedVersions())('CPython %s', (_, python) => {
     expect(target.source.isCurrent()).toBe(true);
     child!.stdin!.write('x');
     await until(() => !target.source.isCurrent());
-    const picture = look(target, { budgetMs: 10_000 });
+    const picture = takeSnapshot(target, { budgetMs: 10_000 });
     closeTarget(target);
     expect(picture.notes).toContainEqual(expect.stringMatching(/it ended, or started another/));
     expect(picture).not.toHaveProperty('accounted');
@@ -58,7 +63,7 @@ describe.each(triedVersions())('CPython %s', (_, python) => {
   ])('that ends while %s', async (_, quick, words) => {
     await run(python, `${holds}sys.stdin.read(1)`);
     const target = opened(child!.pid!);
-    const picture = look(target, {
+    const picture = takeSnapshot(target, {
       budgetMs: 10_000,
       quick,
       onStep: (step) => {
@@ -95,7 +100,7 @@ describe.each(triedVersions())('CPython %s', (_, python) => {
     );
     await until(() => threadStates(pid)[0] === 'S');
     const target = opened(pid);
-    const picture = look(target, { budgetMs: 1000, stacksOnly: true });
+    const picture = takeSnapshot(target, { budgetMs: 1000, stacksOnly: true });
     closeTarget(target);
     expect(picture.threads?.map(({ id }) => id)).toEqual([pid]);
   });

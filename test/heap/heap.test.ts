@@ -6,7 +6,12 @@ import type { Holder } from '../../src/model/report.ts';
 import { readHeap } from '../../src/python/heap.ts';
 import { holdersOf } from '../../src/python/holders.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { look, openTarget, threadsOf, type Target } from '../../src/python/heap-snapshot.ts';
+import {
+  takeSnapshot,
+  openTarget,
+  threadsOf,
+  type Target,
+} from '../../src/python/heap-snapshot.ts';
 import { command, pythonModule, systemPython } from '../have.ts';
 import { stopped, triedVersions, versions, type Stopped } from './target.ts';
 
@@ -133,7 +138,7 @@ describe('holders', () => {
     async () => {
       target = await stopped(systemPython, 'holders.py');
       const opened = open(target.pid);
-      const picture = look(opened, { budgetMs: 60_000 });
+      const picture = takeSnapshot(opened, { budgetMs: 60_000 });
       opened.source.close();
       const truth = JSON.parse(readFileSync(join(target.folder, 'truth'), 'utf8')) as Record<
         string,
@@ -165,7 +170,7 @@ describe('holders', () => {
       const [, python] = versions().at(-1)!;
       target = await stopped(python, 'holders.py');
       const live = open(target.pid);
-      const own = look(live, { budgetMs: 60_000 });
+      const own = takeSnapshot(live, { budgetMs: 60_000 });
       live.source.close();
       const core = join(target.folder, 'core');
       spawnSync('gdb', ['-p', String(target.pid), '-batch', '-ex', `generate-core-file ${core}`], {
@@ -173,7 +178,7 @@ describe('holders', () => {
         timeout: 60_000,
       });
       const dumped = open(core);
-      const dead = look(dumped, { budgetMs: 60_000 });
+      const dead = takeSnapshot(dumped, { budgetMs: 60_000 });
       dumped.source.close();
       const key = (holders: readonly Holder[] = []) =>
         holders

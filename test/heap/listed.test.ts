@@ -7,7 +7,7 @@ import { readHeap } from '../../src/python/heap.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
 import {
   closeTarget,
-  look,
+  takeSnapshot,
   openTarget,
   threadsOf,
   type Target,
@@ -32,7 +32,7 @@ describe.each(triedVersions())('CPython %s', (_, python) => {
       .split(' ')
       .map(Number) as [number, number];
     const open = opened(target.pid);
-    const { holders = [], notes = [] } = look(open, { budgetMs: 60_000 });
+    const { holders = [], notes = [] } = takeSnapshot(open, { budgetMs: 60_000 });
     closeTarget(open);
     const told = (name: string) =>
       holders.find((holder) => holder.name === name)?.retainedBytes ?? 0;

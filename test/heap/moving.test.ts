@@ -3,7 +3,12 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { findRuntime } from '../../src/python/find-runtime.ts';
 import { Interpreter } from '../../src/python/interpreter.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { look, smallChunks, threadsOf, type Target } from '../../src/python/heap-snapshot.ts';
+import {
+  takeSnapshot,
+  smallChunks,
+  threadsOf,
+  type Target,
+} from '../../src/python/heap-snapshot.ts';
 import { Memory, type MemorySource } from '../../src/python/memory.ts';
 import { imageOf, sourceOf } from './spoil.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';
@@ -58,7 +63,7 @@ describe.each(triedVersions())('CPython %s', (_, python) => {
       return target;
     };
     const calls = (moves: boolean) =>
-      look(torn(), { budgetMs: 10_000, stacksOnly: true, moves }).threads![0]!.stack.map(
+      takeSnapshot(torn(), { budgetMs: 10_000, stacksOnly: true, moves }).threads![0]!.stack.map(
         ({ function: called, file }) => [called, file],
       );
     const whole = frames.map(({ code }) => [code.name, code.file]);

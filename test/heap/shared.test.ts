@@ -1,7 +1,7 @@
 /** What several names hold together, and the way through instances. */
 import { afterEach, expect, test } from 'vitest';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { closeTarget, look, openTarget } from '../../src/python/heap-snapshot.ts';
+import { closeTarget, takeSnapshot, openTarget } from '../../src/python/heap-snapshot.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';
 
 let target: Stopped | null = null;
@@ -11,7 +11,7 @@ test.each(triedVersions())('CPython %s', { timeout: 120_000 }, async (_, python)
   target = await stopped(python, 'shared.py');
   const opened = openTarget(target.pid);
   if (isRefusal(opened)) throw new Error(opened.detail);
-  const { holders = [] } = look(opened, { budgetMs: 60_000 });
+  const { holders = [] } = takeSnapshot(opened, { budgetMs: 60_000 });
   closeTarget(opened);
   // The nodes of the tree are the index's as well, and not the modules' of the program.
   const shared = holders.find(({ path }) => /^(index \+ tree|tree \+ index)\b/.test(path));

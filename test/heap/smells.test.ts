@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Smell } from '../../src/model/report.ts';
 import { isRefusal } from '../../src/python/live-process.ts';
-import { look, openTarget } from '../../src/python/heap-snapshot.ts';
+import { takeSnapshot, openTarget } from '../../src/python/heap-snapshot.ts';
 import { threadStates } from '../../src/python/pause.ts';
 import { smells } from '../../src/python/smells/index.ts';
 import { pythonModule, systemPython } from '../have.ts';
@@ -61,7 +61,7 @@ async function smellsOf(
   if (pid !== target.pid) child = pid;
   const opened = openTarget(pid);
   if (isRefusal(opened)) throw new Error(opened.detail);
-  const picture = look(opened, { budgetMs: 60_000 });
+  const picture = takeSnapshot(opened, { budgetMs: 60_000 });
   opened.source.close();
   return picture.smells ?? [];
 }

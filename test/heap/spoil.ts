@@ -7,7 +7,12 @@ import { findRuntime } from '../../src/python/find-runtime.ts';
 import { readHeap } from '../../src/python/heap.ts';
 import { Interpreter } from '../../src/python/interpreter.ts';
 import { isRefusal, openProcess } from '../../src/python/live-process.ts';
-import { closeTarget, look, smallChunks, threadsOf } from '../../src/python/heap-snapshot.ts';
+import {
+  closeTarget,
+  takeSnapshot,
+  smallChunks,
+  threadsOf,
+} from '../../src/python/heap-snapshot.ts';
 import { ChunkPool, Memory, type MemorySource, type Region } from '../../src/python/memory.ts';
 
 export interface Image {
@@ -193,7 +198,7 @@ export async function lookAtSpoilt(
       } else {
         const target = { memory, source, runtime, python: new Interpreter(memory, runtime) };
         try {
-          look(target, {
+          takeSnapshot(target, {
             budgetMs: 1000,
             quick: seed % 2 === 0,
             pool,

@@ -3,7 +3,7 @@ import { findRuntime } from '../../src/python/find-runtime.ts';
 import { isRefusal, openProcess, type Refusal } from '../../src/python/live-process.ts';
 import { readHeap } from '../../src/python/heap.ts';
 import { Interpreter } from '../../src/python/interpreter.ts';
-import { look, openTarget, threadsOf } from '../../src/python/heap-snapshot.ts';
+import { takeSnapshot, openTarget, threadsOf } from '../../src/python/heap-snapshot.ts';
 import { Memory, type MemorySource } from '../../src/python/memory.ts';
 import { stopped, triedVersions, versions, type Stopped } from './target.ts';
 
@@ -23,7 +23,7 @@ describe.each(triedVersions())('CPython %s: values without a name', (_, python) 
     target = await stopped(python, 'unnamed.py', [how]);
     const opened = openTarget(target.pid);
     if (isRefusal(opened)) throw new Error(opened.detail);
-    const { holders = [], threads = [] } = look(opened, { budgetMs: 60_000 });
+    const { holders = [], threads = [] } = takeSnapshot(opened, { budgetMs: 60_000 });
     opened.source.close();
     const unnamed = holders.filter(({ scope }) => scope === 'stack');
     const bytes = unnamed.reduce((sum, { retainedBytes }) => sum + retainedBytes, 0);

@@ -22,7 +22,7 @@ import {
 import { readStart } from '../../store/incidents.ts';
 import { functionNames } from '../../python/function-names.ts';
 
-export interface AgentLook {
+export interface AgentReading {
   readonly file: AgentFile;
   /** In the incident folder: `agent/4711.mem`. */
   readonly place: string;
@@ -34,16 +34,16 @@ const mostFiles = 60;
 
 /** The files the agent left in an incident folder; the status of each that is not whole. */
 export function readAgentFiles(folder: string): {
-  readonly looks: readonly AgentLook[];
+  readonly snapshots: readonly AgentReading[];
   readonly sources: readonly SourceReport[];
 } {
   let names: string[];
   try {
     names = readdirSync(join(folder, 'agent')).filter((name) => /^\d+\.mem$/.test(name));
   } catch {
-    return { looks: [], sources: [] };
+    return { snapshots: [], sources: [] };
   }
-  const looks: AgentLook[] = [];
+  const snapshots: AgentReading[] = [];
   const sources: SourceReport[] = [];
   for (const name of worthReading(folder, names)) {
     const place = `agent/${name}`;
@@ -56,11 +56,11 @@ export function readAgentFiles(folder: string): {
     if (reading.status === 'malformed')
       sources.push({ id: agentFileId, place, status: 'malformed', detail: reading.detail });
     else {
-      looks.push({ file: reading.file, place });
+      snapshots.push({ file: reading.file, place });
       sources.push({ id: agentFileId, place, status: reading.status });
     }
   }
-  return { looks, sources };
+  return { snapshots, sources };
 }
 
 function worthReading(folder: string, names: readonly string[]): readonly string[] {
@@ -104,7 +104,7 @@ export function agentEvidenceOf(
   /** Recorded names that were out of date: pid to the name of the program that it was in the end. */
   readonly names: ReadonlyMap<number, string>;
 } {
-  const { looks, sources } = readAgentFiles(folder);
+  const { snapshots, sources } = readAgentFiles(folder);
   const sourceLine = sourceReader(readStart(folder)?.cwd);
   const symbol = functionNames();
   const exits = recorded.filter((fact) => fact.kind === 'process-exit');
@@ -113,7 +113,7 @@ export function agentEvidenceOf(
     exits.find((exit) => exit.pid === pid) ??
     exits.find(({ otherPids = [] }) => otherPids.includes(pid));
   return {
-    evidence: looks.flatMap(({ file, place }) =>
+    evidence: snapshots.flatMap(({ file, place }) =>
       agentEvidence(
         { ...file, pid: exitOf(file.pid)?.pid ?? file.pid },
         { place, endedAt: exitOf(file.pid)?.when?.wall, sourceLine, symbol },
@@ -121,7 +121,7 @@ export function agentEvidenceOf(
     ),
     sources,
     names: new Map(
-      looks.flatMap(({ file }) => {
+      snapshots.flatMap(({ file }) => {
         const exit = exitOf(file.pid);
         const isNewer =
           exit?.namedAt !== undefined && Date.parse(file.startedAt) > Date.parse(exit.namedAt);

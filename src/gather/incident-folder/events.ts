@@ -4,7 +4,7 @@ import type {
   CgroupSeen,
   EventLine,
   IncidentStart,
-  LastWordsLine,
+  HookErrorLine,
   ProcessGone,
   ProcessSeen,
   SampleLine,
@@ -43,9 +43,9 @@ export function parseLines<T>(
 }
 
 /** What the lines say of each process and cgroup, put together. */
-export interface Told {
-  readonly processes: ReadonlyMap<number, ProcessTold>;
-  readonly cgroups: ReadonlyMap<number, CgroupTold>;
+export interface Timeline {
+  readonly processes: ReadonlyMap<number, ProcessTimeline>;
+  readonly cgroups: ReadonlyMap<number, CgroupTimeline>;
   readonly commandPid: number | null;
   readonly host: {
     minAvailableBytes?: number;
@@ -55,7 +55,7 @@ export interface Told {
   };
   readonly stalls: readonly Numbered<StallSeen>[];
 }
-export interface ProcessTold {
+export interface ProcessTimeline {
   seen: Numbered<ProcessSeen>;
   limits: readonly Limit[];
   gone: Numbered<ProcessGone> | null;
@@ -69,7 +69,7 @@ export interface ProcessTold {
   };
   readonly cpu: { readonly atMs: number; readonly cpuMs: number }[];
 }
-interface CgroupTold {
+interface CgroupTimeline {
   readonly seen: Numbered<CgroupSeen>;
   last: CgroupSample;
   peakBytes: number | undefined;
@@ -82,13 +82,13 @@ const most = (a: number | undefined, b: number | undefined): number | undefined 
 const least = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined ? b : b === undefined ? a : Math.min(a, b);
 
-export function tell(
+export function loadTimeline(
   start: IncidentStart,
   events: readonly Numbered<EventLine>[],
   samples: readonly Numbered<SampleLine>[],
-): Told {
-  const processes = new Map<number, ProcessTold>();
-  const cgroups = new Map<number, CgroupTold>();
+): Timeline {
+  const processes = new Map<number, ProcessTimeline>();
+  const cgroups = new Map<number, CgroupTimeline>();
   const stalls = new Map<number, Numbered<StallSeen>>();
   let commandPid: number | null = null;
   for (const event of events) {
@@ -144,7 +144,7 @@ export function tell(
       if (known !== undefined) known.gone = true;
     } else if (event.what === 'stall') stalls.set(event.begunMs, event);
   }
-  const host: Told['host'] = {};
+  const host: Timeline['host'] = {};
   for (const sample of samples) {
     for (const process of sample.processes ?? []) {
       const known = processes.get(process.pid);
@@ -177,12 +177,12 @@ export function tell(
 }
 
 /** What the hook read of a process at the moment of its MemoryError: no sample is as near. */
-export function addMomentsOfFailure(texts: ReadonlyMap<string, string>, told: Told): void {
+export function addMomentsOfFailure(texts: ReadonlyMap<string, string>, timeline: Timeline): void {
   for (const [name, text] of texts) {
     const pid = Number(/^python\/(\d+)\.ndjson$/.exec(name)?.[1]);
-    const peaks = told.processes.get(pid)?.peaks;
+    const peaks = timeline.processes.get(pid)?.peaks;
     if (peaks === undefined) continue;
-    for (const line of wordsIn(text)) {
+    for (const line of hookLines(text)) {
       assign(peaks, 'rss', most(peaks.rss, line.rssBytes));
       assign(peaks, 'vm', most(peaks.vm, line.vmBytes));
       assign(peaks, 'data', most(peaks.data, line.dataBytes));
@@ -217,8 +217,8 @@ export const firstSeenMs = (events: readonly EventLine[], pid: number) =>
   events.find((event) => event.what === 'process' && event.pid === pid)?.atMs ?? 0;
 
 /** What the Python hook wrote of exceptions. */
-export const wordsIn = (text: string) =>
-  parseLines<LastWordsLine>(
+export const hookLines = (text: string) =>
+  parseLines<HookErrorLine>(
     text,
     (line) => line.what === 'exception' && typeof line.type === 'string',
   );

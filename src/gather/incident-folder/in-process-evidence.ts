@@ -8,21 +8,21 @@ export function withInProcessEvidence(
   folder: string,
   recorded: readonly Evidence[],
 ): { readonly evidence: readonly Evidence[]; readonly sources: readonly SourceReport[] } {
-  const inside = agentEvidenceOf(folder, recorded);
-  const seenInside = new Set(
-    inside.evidence.flatMap((fact) => (fact.kind === 'failed-allocation' ? [fact.pid] : [])),
+  const inProcess = agentEvidenceOf(folder, recorded);
+  const seenInProcess = new Set(
+    inProcess.evidence.flatMap((fact) => (fact.kind === 'failed-allocation' ? [fact.pid] : [])),
   );
   // One refusal, two witnesses: the one inside knows the line.
   const traced = withTrace(folder, recorded).filter(
     (fact) =>
       fact.kind !== 'failed-allocation' ||
       fact.seenBy !== 'tracepoint' ||
-      !seenInside.has(fact.pid),
+      !seenInProcess.has(fact.pid),
   );
   // A shell or a version manager's shim executes Python and that dies before the next sample: the name is still the shell's.
   const named = traced.map((fact) => {
-    const name = fact.kind === 'process-exit' ? inside.names.get(fact.pid) : undefined;
+    const name = fact.kind === 'process-exit' ? inProcess.names.get(fact.pid) : undefined;
     return name === undefined ? fact : { ...fact, name };
   });
-  return { evidence: [...named, ...inside.evidence], sources: inside.sources };
+  return { evidence: [...named, ...inProcess.evidence], sources: inProcess.sources };
 }

@@ -8,13 +8,19 @@ import type {
 import type { Recording } from '../../model/recording.ts';
 import type { SourceReport } from '../../model/report.ts';
 import { parsers } from '../../parsers/index.ts';
-import { lookEvidence, looksIn } from './snapshots.ts';
+import { snapshotEvidence, snapshotsIn } from './snapshots.ts';
 import type { Parser } from '../../parsers/parser.ts';
 import { toRecording } from './series.ts';
-import { guardEvidence, kernelEvidence } from './killers.ts';
-import { measuredEvidence } from './samples.ts';
-import { addMomentsOfFailure, parseJson, parseLines, tell, type Numbered } from './events.ts';
-import { lastWords, textEvidence } from './output.ts';
+import { oomDaemonEvidence, kernelEvidence } from './killers.ts';
+import { sampledEvidence } from './samples.ts';
+import {
+  addMomentsOfFailure,
+  parseJson,
+  parseLines,
+  loadTimeline,
+  type Numbered,
+} from './events.ts';
+import { hookErrors, textEvidence } from './output.ts';
 
 /** An incident folder understood. */
 export interface ParsedIncident {
@@ -44,28 +50,34 @@ export function parseIncident(
     texts.get('samples.ndjson'),
     (line) => typeof line.atMs === 'number',
   );
-  const told = tell(start, events, samples);
-  addMomentsOfFailure(texts, told);
-  const words = [...lastWords(texts, told, withParsers), ...textEvidence(texts, told, withParsers)];
-  const kernel = kernelEvidence(start, texts, told, words, withParsers);
+  const timeline = loadTimeline(start, events, samples);
+  addMomentsOfFailure(texts, timeline);
+  const output = [
+    ...hookErrors(texts, timeline, withParsers),
+    ...textEvidence(texts, timeline, withParsers),
+  ];
+  const kernel = kernelEvidence(start, texts, timeline, output, withParsers);
   const killed = new Set(
     kernel.flatMap((fact) => (fact.kind === 'kernel-oom-kill' ? [fact.victim.pid ?? 0] : [])),
   );
-  const recorded = measuredEvidence(start, told, events, killed);
-  const looks = looksIn(texts);
-  const looked = lookEvidence(looks, (pid) => told.processes.get(pid)?.gone?.atMs ?? null);
+  const recorded = sampledEvidence(start, timeline, events, killed);
+  const snapshots = snapshotsIn(texts);
+  const snapshotFacts = snapshotEvidence(
+    snapshots,
+    (pid) => timeline.processes.get(pid)?.gone?.atMs ?? null,
+  );
   return {
     start,
     end,
     evidence: [
       ...kernel,
-      ...guardEvidence(start, texts, told, withParsers),
-      ...words,
+      ...oomDaemonEvidence(start, texts, timeline, withParsers),
+      ...output,
       ...recorded,
-      ...looked,
+      ...snapshotFacts,
     ],
     sources: sourcesOf(start, end, texts, events),
-    recording: toRecording(start, end, told, events, samples, words, looks),
+    recording: toRecording(start, end, timeline, events, samples, output, snapshots),
   };
 }
 

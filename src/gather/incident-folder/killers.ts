@@ -2,22 +2,22 @@
 import type { Evidence, KernelNotice, KillerRecord } from '../../model/evidence.ts';
 import type { IncidentStart } from '../../model/incident-folder.ts';
 import type { Parser } from '../../parsers/parser.ts';
-import { whenOf, type Told } from './events.ts';
+import { whenOf, type Timeline } from './events.ts';
 import { parseText } from './output.ts';
 
 /** Kernel lines that speak of the run: of its processes, or of its cgroups where pids cannot be compared. */
 export function kernelEvidence(
   start: IncidentStart,
   texts: ReadonlyMap<string, string>,
-  told: Told,
-  words: readonly Evidence[],
+  timeline: Timeline,
+  output: readonly Evidence[],
   withParsers: readonly Parser[],
 ): readonly Evidence[] {
   const text = texts.get('kernel.log');
   if (text === undefined) return [];
   // A shell of the run names its dead child: `line 5: 29042 Killed`.
   const named = new Set(
-    words.flatMap((fact) =>
+    output.flatMap((fact) =>
       fact.kind === 'death-notice' && fact.pid !== undefined ? [fact.pid] : [],
     ),
   );
@@ -27,13 +27,13 @@ export function kernelEvidence(
     if (pid !== undefined) named.add(Number(pid));
   }
   const leaves = new Set<string>();
-  for (const { seen } of told.processes.values())
+  for (const { seen } of timeline.processes.values())
     if (seen.cgroup !== undefined && seen.cgroup !== '/') leaves.add(seen.cgroup);
-  const names = new Set([...told.processes.values()].map(({ seen }) => seen.name));
+  const names = new Set([...timeline.processes.values()].map(({ seen }) => seen.name));
   const ours = (pid: number | undefined, name: string | undefined, memcg: string | undefined) => {
     if (
       pid !== undefined &&
-      (told.processes.has(pid) || named.has(pid)) &&
+      (timeline.processes.has(pid) || named.has(pid)) &&
       start.initialPidNamespace !== false
     )
       return true;
@@ -69,9 +69,9 @@ export function kernelEvidence(
       case 'kernel-refusal':
         return start.initialPidNamespace === false
           ? names.has(fact.name)
-          : told.processes.has(fact.pid);
+          : timeline.processes.has(fact.pid);
       case 'kernel-notice':
-        return fact.pid !== undefined && told.processes.has(fact.pid);
+        return fact.pid !== undefined && timeline.processes.has(fact.pid);
       default:
         return false;
     }
@@ -86,15 +86,15 @@ export function kernelEvidence(
 }
 
 /** What memory guards say of processes of this run, and of cgroups in which some of them died. */
-export function guardEvidence(
+export function oomDaemonEvidence(
   start: IncidentStart,
   texts: ReadonlyMap<string, string>,
-  told: Told,
+  timeline: Timeline,
   withParsers: readonly Parser[],
 ): readonly KillerRecord[] {
   const text = texts.get('guards.log');
   if (text === undefined || start.initialPidNamespace === false) return [];
-  const killed = [...told.processes.values()]
+  const killed = [...timeline.processes.values()]
     .filter(({ gone }) => gone?.signal === 'SIGKILL' || gone?.signal === 'SIGTERM')
     .toSorted((a, b) => (b.peaks.rss ?? 0) - (a.peaks.rss ?? 0));
   return parseText('guards.log', text, withParsers).flatMap((fact): KillerRecord[] => {
@@ -102,7 +102,7 @@ export function guardEvidence(
     const { victim, subject } = fact;
     if (victim?.pid !== undefined)
       return killed.some(({ seen }) => seen.pid === victim.pid)
-        ? [{ ...fact, ...deathOf(start, told, victim.pid) }]
+        ? [{ ...fact, ...deathOf(start, timeline, victim.pid) }]
         : [];
     // A whole cgroup: of ours in it the one whose death the run is about, else the largest.
     const within = killed.filter(
@@ -111,16 +111,20 @@ export function guardEvidence(
         subject !== '/' &&
         (cgroup === subject || cgroup?.startsWith(`${subject}/`)),
     );
-    const one = within.find(({ seen }) => seen.pid === told.commandPid) ?? within[0];
+    const one = within.find(({ seen }) => seen.pid === timeline.commandPid) ?? within[0];
     if (one === undefined) return [];
     const { pid, name, cgroup } = one.seen;
     const named = { pid, name, ...(cgroup === undefined ? {} : { cgroup }) };
-    return [{ ...fact, ...deathOf(start, told, pid), victim: { ...victim, ...named } }];
+    return [{ ...fact, ...deathOf(start, timeline, pid), victim: { ...victim, ...named } }];
   });
 }
 
 /** The journal's times have neither year nor zone; the recorder's own clock saw the death. */
-function deathOf(start: IncidentStart, told: Told, pid: number): Pick<KillerRecord, 'when'> {
-  const gone = told.processes.get(pid)?.gone;
+function deathOf(
+  start: IncidentStart,
+  timeline: Timeline,
+  pid: number,
+): Pick<KillerRecord, 'when'> {
+  const gone = timeline.processes.get(pid)?.gone;
   return gone == null ? {} : { when: whenOf(start, gone.atMs) };
 }

@@ -2,22 +2,22 @@
 import type { Evidence, ProgramError } from '../../model/evidence.ts';
 import { linesOf, parseInput } from '../../parsers/parse.ts';
 import type { Parser } from '../../parsers/parser.ts';
-import { wordsIn, type Told } from './events.ts';
+import { hookLines, type Timeline } from './events.ts';
 
 /**
  * What the Python hook wrote. It is structured, but what its words mean (a size, whose memory) the parsers of tracebacks know:
  * they are given the traceback that Python would have printed.
  */
-export function lastWords(
+export function hookErrors(
   texts: ReadonlyMap<string, string>,
-  told: Told,
+  timeline: Timeline,
   withParsers: readonly Parser[],
 ): readonly ProgramError[] {
   const errors: ProgramError[] = [];
   for (const [name, text] of texts) {
     const pid = Number(/^python\/(\d+)\.ndjson$/.exec(name)?.[1]);
     if (!Number.isInteger(pid)) continue;
-    for (const line of wordsIn(text)) {
+    for (const line of hookLines(text)) {
       const stack = Array.isArray(line.stack) ? line.stack : [];
       const said = line.message ? `${line.type}: ${line.message}` : line.type;
       const printed = [
@@ -55,7 +55,7 @@ export function lastWords(
         fate: line.fate,
         ...(line.thread === undefined ? {} : { threadName: line.thread }),
         pid,
-        name: told.processes.get(pid)?.seen.name ?? 'python',
+        name: timeline.processes.get(pid)?.seen.name ?? 'python',
       });
     }
   }
@@ -71,7 +71,7 @@ export const parseText = (
 /** The command's own words: the tail of its stderr, and the dump that faulthandler wrote beside it. */
 export function textEvidence(
   texts: ReadonlyMap<string, string>,
-  told: Told,
+  timeline: Timeline,
   withParsers: readonly Parser[],
 ): readonly Evidence[] {
   const evidence: Evidence[] = [];
@@ -81,8 +81,8 @@ export function textEvidence(
         if (isKernelFact(fact)) continue;
         // A tail has no pid: what it says is the command's where there was one process only.
         evidence.push(
-          told.processes.size === 1 && told.commandPid !== null
-            ? withPid(fact, told.commandPid, told)
+          timeline.processes.size === 1 && timeline.commandPid !== null
+            ? withPid(fact, timeline.commandPid, timeline)
             : fact,
         );
       }
@@ -90,20 +90,20 @@ export function textEvidence(
     const fault = /^python\/(\d+)\.fault$/.exec(name);
     if (fault !== null && text.trim() !== '')
       for (const fact of parseText(name, text, withParsers))
-        evidence.push(withPid(fact, Number(fault[1]), told));
+        evidence.push(withPid(fact, Number(fault[1]), timeline));
   }
   return evidence;
 }
 
 const isKernelFact = (fact: Evidence) => fact.kind.startsWith('kernel-');
 
-function withPid(fact: Evidence, pid: number, told: Told): Evidence {
+function withPid(fact: Evidence, pid: number, timeline: Timeline): Evidence {
   if ('pid' in fact && fact.pid !== undefined) return fact;
   if (
     fact.kind === 'program-error' ||
     fact.kind === 'program-abort' ||
-    (fact.kind === 'death-notice' && fact.by === 'faulthandler')
+    (fact.kind === 'death-notice' && fact.reporter === 'faulthandler')
   )
-    return { ...fact, pid, name: fact.name ?? told.processes.get(pid)?.seen.name ?? 'python' };
+    return { ...fact, pid, name: fact.name ?? timeline.processes.get(pid)?.seen.name ?? 'python' };
   return fact;
 }

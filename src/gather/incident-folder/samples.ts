@@ -14,25 +14,31 @@ import type {
   ProcessGone,
   StallSeen,
 } from '../../model/incident-folder.ts';
-import { firstSeenMs, whenOf, type Numbered, type ProcessTold, type Told } from './events.ts';
+import {
+  firstSeenMs,
+  whenOf,
+  type Numbered,
+  type ProcessTimeline,
+  type Timeline,
+} from './events.ts';
 
-export function measuredEvidence(
+export function sampledEvidence(
   start: IncidentStart,
-  told: Told,
+  timeline: Timeline,
   events: readonly Numbered<EventLine>[],
   killed: ReadonlySet<number>,
 ): readonly Evidence[] {
   const evidence: Evidence[] = [];
-  const killing = [...told.cgroups.values()]
+  const killing = [...timeline.cgroups.values()]
     .filter(({ last }) => (last.localOomKills ?? 0) > 0)
     .map(({ seen: { path } }) => path);
-  for (const [pid, process] of told.processes) {
+  for (const [pid, process] of timeline.processes) {
     const { seen, gone, limits, peaks } = process;
     // A status nobody saw is worth telling only where somebody else tells how it ended, or that something was killed there.
     const saw = gone !== null && (gone.signal !== null || gone.exitCode !== null);
     const among = seen.cgroup !== undefined && killing.includes(seen.cgroup);
     if (gone !== null && (saw || among || killed.has(pid))) {
-      const parent = seen.parentPid === null ? undefined : told.processes.get(seen.parentPid);
+      const parent = seen.parentPid === null ? undefined : timeline.processes.get(seen.parentPid);
       const { wall: namedAt } = whenOf(start, seen.atMs);
       const exit: ProcessExit = {
         kind: 'process-exit',
@@ -66,7 +72,7 @@ export function measuredEvidence(
         ...(parent === undefined
           ? {}
           : { parent: { pid: parent.seen.pid, name: parent.seen.name } }),
-        ...(told.commandPid === null ? {} : { leaderPid: told.commandPid }),
+        ...(timeline.commandPid === null ? {} : { leaderPid: timeline.commandPid }),
       };
       evidence.push(exit);
     }
@@ -94,7 +100,7 @@ export function measuredEvidence(
       evidence.push(fact);
     }
   }
-  for (const { seen, last, peakBytes, underOom, gone } of told.cgroups.values()) {
+  for (const { seen, last, peakBytes, underOom, gone } of timeline.cgroups.values()) {
     const counters: Partial<CgroupCounters> = Object.fromEntries(
       Object.entries({
         peakBytes,
@@ -129,7 +135,7 @@ export function measuredEvidence(
   const host: HostCounters = {
     kind: 'host-counters',
     origin: { source: 'proc', place: '/proc/vmstat, /proc/meminfo' },
-    ...told.host,
+    ...timeline.host,
     ...(machine.totalBytes === undefined ? {} : { totalBytes: machine.totalBytes }),
     ...(machine.swapTotalBytes === undefined ? {} : { swapTotalBytes: machine.swapTotalBytes }),
     ...(machine.overcommitMode === undefined ? {} : { overcommitMode: machine.overcommitMode }),
@@ -138,12 +144,12 @@ export function measuredEvidence(
       : { commitLimitBytes: machine.commitLimitBytes }),
   };
   evidence.push(host);
-  for (const stall of told.stalls) evidence.push(stallEvidence(start, stall));
+  for (const stall of timeline.stalls) evidence.push(stallEvidence(start, stall));
   return evidence;
 }
 
 /** The parent lived on for a second and more after its child's death, and hardly computed (S9). */
-function hung(parent: ProcessTold | undefined, childGone: ProcessGone): boolean {
+function hung(parent: ProcessTimeline | undefined, childGone: ProcessGone): boolean {
   if (parent === undefined || childGone.parentState !== 'alive') return false;
   const after = parent.cpu.filter(({ atMs }) => atMs >= childGone.atMs);
   const [first, last] = [after[0], after.at(-1)];

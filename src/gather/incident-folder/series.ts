@@ -9,7 +9,7 @@ import type {
   SampleLine,
 } from '../../model/incident-folder.ts';
 import type {
-  Look,
+  RecordedSnapshot,
   RecordedCgroup,
   RecordedEvent,
   RecordedProcess,
@@ -18,7 +18,7 @@ import type {
 } from '../../model/recording.ts';
 import type { Limit } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
-import { firstSeenMs, type Numbered, type Told } from './events.ts';
+import { firstSeenMs, type Numbered, type Timeline } from './events.ts';
 
 const processColumns = [
   'rssBytes',
@@ -62,11 +62,11 @@ const hostColumns = [
 export function toRecording(
   start: IncidentStart,
   end: IncidentEnd | null,
-  told: Told,
+  timeline: Timeline,
   events: readonly Numbered<EventLine>[],
   samples: readonly Numbered<SampleLine>[],
-  words: readonly Evidence[],
-  looks: readonly Look[],
+  output: readonly Evidence[],
+  snapshots: readonly RecordedSnapshot[],
 ): Recording {
   const ofProcess = new Map<number, Row<ProcessSample>[]>();
   const ofCgroup = new Map<number, Row<CgroupSample>[]>();
@@ -77,28 +77,30 @@ export function toRecording(
   const recordedUntilMs = endOfSampling(end, samples);
   /** When the memory of each process went; absent: it outlived the recording. */
   const died = new Map<number, number>();
-  for (const [pid, { gone }] of told.processes) {
+  for (const [pid, { gone }] of timeline.processes) {
     const killed = events.find((event) => event.what === 'kill' && event.pid === pid);
     const diedMs = deathOf(ofProcess.get(pid) ?? [], killed?.atMs ?? gone?.atMs ?? null);
     if (diedMs !== null) died.set(pid, diedMs);
   }
-  const processes = [...told.processes].map(([pid, { seen, gone, peaks }]): RecordedProcess => ({
-    pid,
-    parentPid: seen.parentPid,
-    name: seen.name,
-    command: seen.command,
-    startedMs: firstSeenMs(events, pid),
-    endedMs: gone?.atMs ?? null,
-    exitCode: gone?.exitCode ?? null,
-    signal: gone?.signal ?? null,
-    ...(peaks.rss === undefined ? {} : { peakRssBytes: peaks.rss }),
-    samples: series(
-      whileItLived(ofProcess.get(pid) ?? [], died.get(pid), recordedUntilMs),
-      processColumns,
-    ),
-  }));
-  const cgroups = [...told.cgroups.values()].map(({ seen }): RecordedCgroup => {
-    const members = [...told.processes].filter(
+  const processes = [...timeline.processes].map(
+    ([pid, { seen, gone, peaks }]): RecordedProcess => ({
+      pid,
+      parentPid: seen.parentPid,
+      name: seen.name,
+      command: seen.command,
+      startedMs: firstSeenMs(events, pid),
+      endedMs: gone?.atMs ?? null,
+      exitCode: gone?.exitCode ?? null,
+      signal: gone?.signal ?? null,
+      ...(peaks.rss === undefined ? {} : { peakRssBytes: peaks.rss }),
+      samples: series(
+        whileItLived(ofProcess.get(pid) ?? [], died.get(pid), recordedUntilMs),
+        processColumns,
+      ),
+    }),
+  );
+  const cgroups = [...timeline.cgroups.values()].map(({ seen }): RecordedCgroup => {
+    const members = [...timeline.processes].filter(
       ([
         ,
         {
@@ -136,7 +138,8 @@ export function toRecording(
   const limits: Limit[] = cgroups
     .filter(({ limitBytes }) => limitBytes !== null)
     .map(({ path, limitBytes }) => ({ owner: 'cgroup' as const, path, bytes: limitBytes }));
-  const command = told.commandPid === null ? undefined : told.processes.get(told.commandPid);
+  const command =
+    timeline.commandPid === null ? undefined : timeline.processes.get(timeline.commandPid);
   limits.push(
     ...(command?.limits ?? []).filter(({ path }) => path === 'RLIMIT_AS' || path === 'RLIMIT_DATA'),
   );
@@ -157,8 +160,8 @@ export function toRecording(
       samples.flatMap(({ atMs, host }) => (host === undefined ? [] : [{ atMs, values: host }])),
       hostColumns,
     ),
-    events: recordedEvents(start, told, events, words, looks),
-    looks,
+    events: recordedEvents(start, timeline, events, output, snapshots),
+    looks: snapshots,
   };
 }
 
@@ -242,15 +245,15 @@ const oneMomentMs = 1000;
 
 function recordedEvents(
   start: IncidentStart,
-  told: Told,
+  timeline: Timeline,
   events: readonly Numbered<EventLine>[],
-  words: readonly Evidence[],
-  looks: readonly Look[],
+  output: readonly Evidence[],
+  snapshots: readonly RecordedSnapshot[],
 ): readonly RecordedEvent[] {
   const shown: RecordedEvent[] = [];
   const introduced = new Set<number>();
   const named = (pid: number): string =>
-    `${told.processes.get(pid)?.seen.name ?? 'process'} (pid ${pid})`;
+    `${timeline.processes.get(pid)?.seen.name ?? 'process'} (pid ${pid})`;
   const kills = events.filter((event) => event.what === 'kill');
   const near = (a: { readonly atMs: number }, b: { readonly atMs: number }): boolean =>
     Math.abs(a.atMs - b.atMs) <= oneMomentMs;
@@ -305,9 +308,9 @@ function recordedEvents(
       });
     } else if (event.what === 'note') shown.push({ atMs, what: 'note', text: event.text });
   }
-  for (const { atMs, pid, picture } of looks) {
+  for (const { atMs, pid, picture } of snapshots) {
     // Near the end they come in quick succession: the last of them tells what the others do.
-    if (looks.some((later) => later.pid === pid && later.atMs > atMs && near(later, { atMs })))
+    if (snapshots.some((later) => later.pid === pid && later.atMs > atMs && near(later, { atMs })))
       continue;
     const [holder] = [...(picture.holders ?? [])].sort((a, b) => b.retainedBytes - a.retainedBytes);
     shown.push({
@@ -317,14 +320,14 @@ function recordedEvents(
       text: `${named(pid)}${holder === undefined ? '' : `: ${holder.name} held ${holder.estimate ? 'about ' : ''}${formatBytes(holder.retainedBytes)}`}`,
     });
   }
-  for (const stall of told.stalls)
+  for (const stall of timeline.stalls)
     shown.push({
       atMs: stall.begunMs,
       what: 'stall',
       ...(stall.pid === null ? {} : { pid: stall.pid }),
       text: `waiting for memory (${stall.how}${stall.swapBytes ? `, ${formatBytes(stall.swapBytes)} in swap` : ''})`,
     });
-  for (const fact of words) {
+  for (const fact of output) {
     if (fact.kind !== 'program-error' || fact.origin.source !== 'python-hook') continue;
     const wall = fact.when?.wall === undefined ? Number.NaN : Date.parse(fact.when.wall);
     const atMs = wall - Date.parse(start.startedAt);

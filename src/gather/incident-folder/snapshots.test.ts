@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { LookFile } from '../../model/incident-folder.ts';
+import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { Holder } from '../../model/report.ts';
-import { lookEvidence, looksIn } from './snapshots.ts';
+import { snapshotEvidence, snapshotsIn } from './snapshots.ts';
 
 const holder: Holder = {
   name: 'rows',
@@ -16,7 +16,11 @@ const holder: Holder = {
   alsoHeldBy: [],
   estimate: true,
 };
-const look = (atMs: number, picture: LookFile['picture'], more: Partial<LookFile> = {}): string =>
+const snapshot = (
+  atMs: number,
+  picture: SnapshotFile['picture'],
+  more: Partial<SnapshotFile> = {},
+): string =>
   JSON.stringify({
     format: 'coroner-look/1',
     pid: 7,
@@ -25,24 +29,24 @@ const look = (atMs: number, picture: LookFile['picture'], more: Partial<LookFile
     stage: 'quick',
     picture,
     ...more,
-  } satisfies LookFile);
+  } satisfies SnapshotFile);
 
 test('the last look that knows holders speaks, with its age from when the process was let go', () => {
   const texts = new Map([
     [
       'looks/002-7.json',
-      look(900, { holders: [{ ...holder, retainedBytes: 9 }] }, { stoppedMs: 60 }),
+      snapshot(900, { holders: [{ ...holder, retainedBytes: 9 }] }, { stoppedMs: 60 }),
     ],
-    ['looks/001-7.json', look(500, { holders: [holder] })],
-    ['looks/003-7.json', look(980, { threads: [] }, { stage: 'stacks' })],
+    ['looks/001-7.json', snapshot(500, { holders: [holder] })],
+    ['looks/003-7.json', snapshot(980, { threads: [] }, { stage: 'stacks' })],
     ['samples.ndjson', 'x'],
   ]);
-  const looks = looksIn(texts);
-  expect(looks.map(({ atMs }) => atMs)).toEqual([500, 900, 980]);
-  const [evidence, ...others] = lookEvidence(looks, () => 1000);
+  const snapshots = snapshotsIn(texts);
+  expect(snapshots.map(({ atMs }) => atMs)).toEqual([500, 900, 980]);
+  const [evidence, ...others] = snapshotEvidence(snapshots, () => 1000);
   expect(others).toEqual([]);
   expect(evidence).toMatchObject({
-    kind: 'memory-look',
+    kind: 'heap-snapshot',
     pid: 7,
     origin: { source: 'last-look', place: 'looks/002-7.json' },
     picture: { ageAtDeathMs: 40, holders: [{ retainedBytes: 9 }] },
@@ -50,7 +54,7 @@ test('the last look that knows holders speaks, with its age from when the proces
 });
 
 test('a file that is cut off, of another format or hostile is left out', () => {
-  const whole = look(1, {});
+  const whole = snapshot(1, {});
   const texts = new Map([
     ['looks/1.json', whole.slice(0, -5)],
     ['looks/2.json', 'null'],
@@ -59,10 +63,13 @@ test('a file that is cut off, of another format or hostile is left out', () => {
     ['looks/5.json', whole.replace('"pid":7', '"pid":"7"')],
     ['looks/sub/6.json', whole],
   ]);
-  expect(looksIn(texts)).toEqual([]);
+  expect(snapshotsIn(texts)).toEqual([]);
 });
 
 test('of a process that did not end, the look has no age', () => {
-  const [evidence] = lookEvidence(looksIn(new Map([['looks/1.json', look(5, {})]])), () => null);
+  const [evidence] = snapshotEvidence(
+    snapshotsIn(new Map([['looks/1.json', snapshot(5, {})]])),
+    () => null,
+  );
   expect(evidence?.picture.ageAtDeathMs).toBeUndefined();
 });

@@ -1,24 +1,24 @@
-import type { MemoryLook } from '../../model/evidence.ts';
-import type { LookFile } from '../../model/incident-folder.ts';
-import type { Look } from '../../model/recording.ts';
+import type { HeapSnapshot } from '../../model/evidence.ts';
+import type { SnapshotFile } from '../../model/incident-folder.ts';
+import type { RecordedSnapshot } from '../../model/recording.ts';
 
 /** A look with the file it stands in. */
-export interface ReadLook extends Look {
+export interface ReadSnapshot extends RecordedSnapshot {
   readonly place: string;
   /** When the process was let go: until then nothing changed in it. */
   readonly untilMs: number;
 }
 
 /** Looks of an incident folder (`looks/NNN-PID.json`), the earliest first. A file that was cut off is left out. */
-export function looksIn(texts: ReadonlyMap<string, string>): readonly ReadLook[] {
-  const looks: ReadLook[] = [];
+export function snapshotsIn(texts: ReadonlyMap<string, string>): readonly ReadSnapshot[] {
+  const snapshots: ReadSnapshot[] = [];
   for (const [place, text] of texts) {
     if (!/^looks\/[^/]+\.json$/.test(place)) continue;
-    const look = parse(text);
-    if (look === null) continue;
-    const { atMs, pid, name, rssBytes, stoppedMs, picture } = look;
+    const snapshot = parse(text);
+    if (snapshot === null) continue;
+    const { atMs, pid, name, rssBytes, stoppedMs, picture } = snapshot;
     const untilMs = atMs + (typeof stoppedMs === 'number' ? stoppedMs : 0);
-    looks.push({
+    snapshots.push({
       place,
       untilMs,
       atMs,
@@ -28,39 +28,40 @@ export function looksIn(texts: ReadonlyMap<string, string>): readonly ReadLook[]
       ...(rssBytes === undefined ? {} : { rssBytes }),
     });
   }
-  return looks.sort((a, b) => a.atMs - b.atMs || (a.place < b.place ? -1 : 1));
+  return snapshots.sort((a, b) => a.atMs - b.atMs || (a.place < b.place ? -1 : 1));
 }
 
-function parse(text: string): LookFile | null {
+function parse(text: string): SnapshotFile | null {
   try {
-    const value = JSON.parse(text) as LookFile | null;
-    const isLook =
+    const value = JSON.parse(text) as SnapshotFile | null;
+    const isSnapshot =
       value?.format === 'coroner-look/1' &&
       typeof value.atMs === 'number' &&
       typeof value.pid === 'number' &&
       typeof value.picture === 'object' &&
       value.picture !== null;
-    return isLook ? { ...value, name: String(value.name) } : null;
+    return isSnapshot ? { ...value, name: String(value.name) } : null;
   } catch {
     return null;
   }
 }
 
 /** The last look into each process that has died, with its age at that moment. */
-export function lookEvidence(
-  looks: readonly ReadLook[],
+export function snapshotEvidence(
+  snapshots: readonly ReadSnapshot[],
   endedMs: (pid: number) => number | null,
-): readonly MemoryLook[] {
-  const last = new Map<number, ReadLook>();
+): readonly HeapSnapshot[] {
+  const last = new Map<number, ReadSnapshot>();
   // A later look that got as far as holders wins over an earlier one; stacks alone do not replace holders.
-  for (const look of looks) {
-    const known = last.get(look.pid);
-    if (known === undefined || hasHolders(look) || !hasHolders(known)) last.set(look.pid, look);
+  for (const snapshot of snapshots) {
+    const known = last.get(snapshot.pid);
+    if (known === undefined || hasHolders(snapshot) || !hasHolders(known))
+      last.set(snapshot.pid, snapshot);
   }
   return [...last.values()].map(({ place, pid, name, untilMs, picture }) => {
     const ended = endedMs(pid);
     return {
-      kind: 'memory-look',
+      kind: 'heap-snapshot',
       origin: { source: 'last-look', place },
       pid,
       name,
@@ -72,4 +73,4 @@ export function lookEvidence(
   });
 }
 
-const hasHolders = ({ picture }: ReadLook): boolean => (picture.holders?.length ?? 0) > 0;
+const hasHolders = ({ picture }: ReadSnapshot): boolean => (picture.holders?.length ?? 0) > 0;

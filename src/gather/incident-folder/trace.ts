@@ -27,7 +27,7 @@ export function withTrace(folder: string, recorded: readonly Evidence[]): readon
   const exits = recorded.filter((fact): fact is ProcessExit => fact.kind === 'process-exit');
   return [
     ...recorded.map((fact) =>
-      fact.kind === 'process-exit' ? withMark(withSender(fact, trace), trace) : fact,
+      fact.kind === 'process-exit' ? withVictimMark(withSender(fact, trace), trace) : fact,
     ),
     ...trace.refusals.flatMap((refusal): FailedAllocation[] => {
       const exit = exits.find(({ pid }) => pid === refusal.pid);
@@ -81,7 +81,7 @@ function withSender(exit: ProcessExit, { signals }: TraceLog): ProcessExit {
 }
 
 /** Chosen by the OOM killer, and ended by its SIGKILL. A pid of another namespace counts only where its name agrees. */
-function withMark(exit: ProcessExit, { victims }: TraceLog): ProcessExit {
+function withVictimMark(exit: ProcessExit, { victims }: TraceLog): ProcessExit {
   if (exit.signal !== 'SIGKILL') return exit;
   const mark = victims.findLast(
     ({ pid, name }) =>

@@ -16,7 +16,7 @@ export interface KernelOomKill extends Fact<'kernel-oom-kill'> {
   /** Cgroup of the victim (`task_memcg`). */
   readonly taskMemcg?: string;
   /** Which line proves it: the kill's own, the report's `oom-kill:` alone, or only the choice (`Kill process … or sacrifice child`). */
-  readonly witness?: 'killed' | 'oom-kill' | 'choice' | 'reaped';
+  readonly sourceKind?: 'killed' | 'oom-kill' | 'choice' | 'reaped';
   readonly variant?: 'group-kill' | 'sysrq' | 'allocating-task' | 'panic' | 'sacrificed-child';
 }
 
@@ -86,7 +86,7 @@ export interface KernelRefusal extends Fact<'kernel-refusal'> {
   readonly name: string;
   /** Absent before the kernel printed it. */
   readonly bytes?: Bytes;
-  readonly by: 'overcommit' | 'rlimit-data';
+  readonly reporter: 'overcommit' | 'rlimit-data';
   readonly limitBytes?: Bytes;
 }
 

@@ -9,12 +9,12 @@ import type { Fact } from './fact.ts';
  */
 export interface KillerRecord extends Fact<'killer-record'> {
   /** `earlyoom`, `nohang`, `systemd-oomd`, `kubelet`, `docker`, `slurm`, `heroku`, `jetsam`, … */
-  readonly by: string;
+  readonly reporter: string;
   readonly cause: Cause;
   readonly death?: Death;
   readonly variant?: string;
   /** What the record itself says, as one sentence for the headline's reason. */
-  readonly says: string;
+  readonly message: string;
   readonly victim?: ProcessRole;
   /** Pod, container, unit, job: who it was where there is no process. */
   readonly subject?: string;
@@ -22,7 +22,7 @@ export interface KillerRecord extends Fact<'killer-record'> {
   readonly usedBytes?: Bytes;
   readonly requestBytes?: Bytes;
   /** direct: the killer's own record. indirect: a status flag that others set, sticky or container-wide. */
-  readonly witness: 'direct' | 'indirect';
+  readonly sourceKind: 'direct' | 'indirect';
   /** The victim is named by a line nearby, not by this record. */
   readonly victimNearby?: true;
   readonly exitCode?: number;
@@ -50,7 +50,7 @@ export interface MetricsWindow extends Fact<'metrics'> {
   readonly samples: number;
   /** What the tool's figures say on their own. */
   readonly reading: 'thrashing' | 'full' | 'high' | 'calm';
-  readonly says: string;
+  readonly message: string;
 }
 
 /** A memory limit that the text itself names: `ulimit -v`, `docker run -m`, `MemoryMax=`, `limits: memory:`, `#SBATCH --mem`. */

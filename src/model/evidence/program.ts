@@ -36,7 +36,7 @@ export interface ProgramError extends Fact<'program-error'> {
   /** The array that could not be made (numpy). */
   readonly array?: { readonly shape: readonly number[]; readonly dtype: string };
   /** Where the words mislead: what they really mean. */
-  readonly really?: string;
+  readonly actualMeaning?: string;
   /** With its traceback; false where only the last line or a mention of it is left. */
   readonly headed?: boolean;
 }
@@ -44,7 +44,7 @@ export interface ProgramError extends Fact<'program-error'> {
 /** The program ended itself and said why (P5, P11 to P13, E18). */
 export interface ProgramAbort extends Fact<'program-abort'> {
   /** `std::bad_alloc`, `rust`, `jemalloc`, `fatal-python-error`, `faulthandler`, `glibc-corruption`, … */
-  readonly by: string;
+  readonly reporter: string;
   readonly signal?: string;
   readonly resource: Resource;
   readonly message: string;
@@ -63,13 +63,13 @@ export interface ProgramAbort extends Fact<'program-abort'> {
   /** Nothing says that an allocation failed: what is seen is what such a failure leaves behind. */
   readonly indirect?: boolean;
   /** Where the words mislead: what they really mean. */
-  readonly really?: string;
+  readonly actualMeaning?: string;
 }
 
 /** Somebody says that a process was killed or ended so: a shell, a pool, a server, an orchestrator (P15 to P18). */
 export interface DeathNotice extends Fact<'death-notice'> {
   /** `shell`, `multiprocessing`, `concurrent.futures`, `gunicorn`, `airflow`, … */
-  readonly by: string;
+  readonly reporter: string;
   readonly pid?: number;
   readonly name?: string;
   readonly signal?: string;
@@ -88,10 +88,10 @@ export interface DeathNotice extends Fact<'death-notice'> {
 }
 
 /** Words that name memory, or sound like it, and mean something else: for the rule-out. */
-export interface MisleadingWords extends Fact<'misleading-words'> {
+export interface MisleadingMessage extends Fact<'misleading-message'> {
   readonly meaning: string;
   readonly resource: Resource;
   readonly pid?: number;
 }
 
-export type ProgramEvidence = ProgramError | ProgramAbort | DeathNotice | MisleadingWords;
+export type ProgramEvidence = ProgramError | ProgramAbort | DeathNotice | MisleadingMessage;

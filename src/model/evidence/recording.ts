@@ -121,7 +121,7 @@ export interface FailedAllocation extends Fact<'failed-allocation'> {
 }
 
 /** The last look and the agent's tables for one process. */
-export interface MemoryLook extends Fact<'memory-look'> {
+export interface HeapSnapshot extends Fact<'heap-snapshot'> {
   readonly pid: number;
   readonly name: string;
   readonly picture: MemoryPicture;
@@ -134,4 +134,4 @@ export type RecordingEvidence =
   | ProcessLimits
   | Stall
   | FailedAllocation
-  | MemoryLook;
+  | HeapSnapshot;

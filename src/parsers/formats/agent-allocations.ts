@@ -1,5 +1,5 @@
 /** What the agent's file is evidence of: the lines that had allocated what was live, how they grew, and every refused request. */
-import type { FailedAllocation, MemoryLook } from '../../model/evidence.ts';
+import type { FailedAllocation, HeapSnapshot } from '../../model/evidence.ts';
 import type {
   Allocation,
   AllocationFailure,
@@ -291,8 +291,8 @@ export interface AgentEvidenceOptions extends AllocationOptions {
 export function agentEvidence(
   file: AgentFile,
   { place, endedAt, sourceLine = () => null, ...options }: AgentEvidenceOptions,
-): (FailedAllocation | MemoryLook)[] {
-  const evidence: (FailedAllocation | MemoryLook)[] = [];
+): (FailedAllocation | HeapSnapshot)[] {
+  const evidence: (FailedAllocation | HeapSnapshot)[] = [];
   const endMs = endedAt === undefined ? Number.NaN : Date.parse(endedAt);
   const withText = <Frame extends StackFrame | Allocation>(frame: Frame): Frame => {
     const text =
@@ -333,7 +333,7 @@ export function agentEvidence(
   }));
   if (allocations.length > 0 || file.failures.length > 0 || file.notes.length > 0)
     evidence.push({
-      kind: 'memory-look',
+      kind: 'heap-snapshot',
       origin: { source: agentFileId, place },
       pid: file.pid,
       name: file.name,

@@ -5,7 +5,7 @@ import { signalByText } from '../../model/signals.ts';
 export const apport: Parser = {
   id: 'apport',
   title: "Apport's crash reports in /var/crash",
-  needles: ['ProblemType: Crash'],
+  literals: ['ProblemType: Crash'],
   *parse({ name, lines }) {
     for (let index = 0; index < lines.length; index += 1) {
       const line = lines[index]!;

@@ -10,19 +10,19 @@ const global = { cause: 'kernel-global-oom', owner: 'host' } as const;
 const wordings: readonly KillerWording[] = [
   {
     ...global,
-    by: 'FreeBSD',
-    needle: 'was killed: ',
+    reporter: 'FreeBSD',
+    literal: 'was killed: ',
     pattern:
       /\bpid (?<pid>\d{1,9}) \((?<name>.{1,64}?)\),(?: jid \d{1,9},?)?(?: uid (?<uid>\d{1,10}),?)? was killed: (?:out of swap space|failed to reclaim memory|a thread waited too long to allocate a page)/,
-    says: 'the kernel names the process that it killed because memory and swap were full',
+    message: 'the kernel names the process that it killed because memory and swap were full',
   },
   {
     ...global,
-    by: 'NetBSD',
-    needle: 'killed: out of swap',
+    reporter: 'NetBSD',
+    literal: 'killed: out of swap',
     pattern:
       /\bUVM: pid (?<pid>\d{1,9})(?:\.\d{1,9})? \((?<name>.{1,64}?)\), uid (?<uid>-?\d{1,10}) killed: out of swap/,
-    says: 'the kernel names the process that it killed because swap was full',
+    message: 'the kernel names the process that it killed because swap was full',
   },
 ];
 

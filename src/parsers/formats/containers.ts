@@ -11,26 +11,27 @@ import { readNotices, type NoticeWording } from '../text/notices.ts';
 
 const id = 'containers';
 const docker = {
-  by: 'docker',
+  reporter: 'docker',
   cause: 'kernel-cgroup-oom',
   owner: 'cgroup',
-  witness: 'indirect',
+  sourceKind: 'indirect',
 } as const;
 
 const kills: readonly KillerWording[] = [
   {
     ...docker,
-    needle: 'OOMKilled',
+    literal: 'OOMKilled',
     pattern: /["']?\bOOMKilled["']?(?: ?[:=]{1,2} ?| )["'`]{0,2}[Tt]rue\b/,
-    says: 'Docker has the flag OOMKilled: some process of the container was killed at its memory limit since the container was started',
+    message:
+      'Docker has the flag OOMKilled: some process of the container was killed at its memory limit since the container was started',
     refine: withState,
   },
   {
     ...docker,
-    needle: 'container oom',
+    literal: 'container oom',
     pattern:
       /\bcontainer oom (?<subject>[0-9a-f]{12,64})(?: \(.{0,400}?name=(?<cgroup>[\w.-]{1,100}).{0,200}?\))?/,
-    says: 'the event stream of Docker has an oom event of the container',
+    message: 'the event stream of Docker has an oom event of the container',
     refine: ({ groups }, { victim: _ignored, ...record }) => ({
       ...record,
       subject: groups['cgroup'] ?? groups['subject']!,
@@ -38,79 +39,81 @@ const kills: readonly KillerWording[] = [
   },
   {
     ...docker,
-    needle: '"oom"',
+    literal: '"oom"',
     pattern:
       /"status": ?"oom", ?"id": ?"(?<subject>[0-9a-f]{12,64})"(?:.{0,600}?"name": ?"(?<cgroup>[\w.-]{1,100})")?/,
-    says: 'the event stream of Docker has an oom event of the container',
+    message: 'the event stream of Docker has an oom event of the container',
     refine: ({ groups }, { victim: _ignored, ...record }) => ({
       ...record,
       subject: groups['cgroup'] ?? groups['subject']!,
     }),
   },
   {
-    by: 'containerd',
+    reporter: 'containerd',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'TaskOOM',
+    sourceKind: 'indirect',
+    literal: 'TaskOOM',
     pattern: /TaskOOM event.{0,40}?(?:container_?id[:=\\" ]{1,5}(?<subject>[0-9a-f]{12,64}))?/i,
-    says: 'containerd saw an OOM event of the container',
+    message: 'containerd saw an OOM event of the container',
   },
   {
-    by: 'podman',
+    reporter: 'podman',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: '/tasks/oom',
+    sourceKind: 'indirect',
+    literal: '/tasks/oom',
     pattern: /\/tasks\/oom \{?"?container_id"?:"?(?<subject>[0-9a-f]{12,64})/,
-    says: 'containerd has an oom event of the container',
+    message: 'containerd has an oom event of the container',
   },
   {
-    by: 'nomad',
+    reporter: 'nomad',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'OOM Killed',
+    sourceKind: 'indirect',
+    literal: 'OOM Killed',
     pattern:
       /Exit Code: (?<code>\d{1,3}),? (?:Exit Message: )?"?(?:Docker container exited with non-zero exit code: \d{1,3}; )?.{0,60}OOM Killed/,
-    says: 'Nomad tells that the task was OOM killed',
+    message: 'Nomad tells that the task was OOM killed',
   },
   {
-    by: 'crun',
+    reporter: 'crun',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'memory limit could be too low',
+    sourceKind: 'indirect',
+    literal: 'memory limit could be too low',
     pattern: /OOM: the memory limit could be too low/,
-    says: 'the runtime could not even start the container in its memory limit',
+    message: 'the runtime could not even start the container in its memory limit',
   },
   {
-    by: 'runc',
+    reporter: 'runc',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'container init was OOM-killed',
+    sourceKind: 'indirect',
+    literal: 'container init was OOM-killed',
     pattern: /container init was OOM-killed \(memory limit too low\?\)/,
-    says: 'the runtime could not even start the container in its memory limit',
+    message: 'the runtime could not even start the container in its memory limit',
   },
   {
-    by: 'ECS agent',
+    reporter: 'ECS agent',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'died due to OOM',
+    sourceKind: 'indirect',
+    literal: 'died due to OOM',
     pattern:
       /process within container [0-9a-f]{12,64}(?: \(name: "(?<subject>[^"]{1,200})"\))? died due to OOM/,
-    says: 'the agent of ECS heard from Docker that a process of the container was killed at its memory limit',
+    message:
+      'the agent of ECS heard from Docker that a process of the container was killed at its memory limit',
   },
   {
-    by: 'OpenShift',
+    reporter: 'OpenShift',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'was killed due to an out of memory condition',
+    sourceKind: 'indirect',
+    literal: 'was killed due to an out of memory condition',
     pattern: /[Tt]he build pod was killed due to an out of memory condition/,
-    says: 'OpenShift tells that the pod of the build was killed at its memory limit (OutOfMemoryKilled)',
+    message:
+      'OpenShift tells that the pod of the build was killed at its memory limit (OutOfMemoryKilled)',
   },
 ];
 
@@ -132,7 +135,8 @@ function withState({ input, index }: Found, record: KillerRecord): KillerRecord 
     ...(running
       ? {
           variant: 'sticky-flag',
-          says: 'Docker has the flag OOMKilled although the container runs: some process in it was killed at the memory limit, perhaps not the main one and perhaps long ago',
+          message:
+            'Docker has the flag OOMKilled although the container runs: some process in it was killed at the memory limit, perhaps not the main one and perhaps long ago',
         }
       : {}),
     ...(name === null ? {} : { subject: name[1]! }),
@@ -143,36 +147,36 @@ function withState({ input, index }: Found, record: KillerRecord): KillerRecord 
 
 const endings: readonly NoticeWording[] = [
   {
-    by: 'docker',
-    needle: 'Exited (137)',
+    reporter: 'docker',
+    literal: 'Exited (137)',
     exitCode: 137,
     pattern: /(?:(?<name>[\w.-]{1,80}) +)?Exited \(137\)/,
     unless: ({ input }) => oomFlag(input) === true,
   },
   {
-    by: 'docker',
-    needle: 'exited with code 137',
+    reporter: 'docker',
+    literal: 'exited with code 137',
     exitCode: 137,
     pattern: /(?:(?<name>[\w.-]{1,80}) )?exited with code 137/,
     unless: ({ input }) => oomFlag(input) === true,
   },
   {
-    by: 'docker',
-    needle: 'container kill',
+    reporter: 'docker',
+    literal: 'container kill',
     signal: 'SIGKILL',
     otherReason: 'somebody sent it a signal through Docker (docker kill or stop)',
     pattern: /\bcontainer kill (?<name>[0-9a-f]{12,64}) \(.{0,400}signal=(?:9|SIGKILL|KILL)\b/,
   },
   {
-    by: 'docker',
-    needle: 'failed to exit within',
+    reporter: 'docker',
+    literal: 'failed to exit within',
     signal: 'SIGKILL',
     otherReason: 'it did not stop in time (docker stop)',
     pattern: /Container (?<name>[0-9a-f]{12,64}) failed to exit within .{1,40} - using the force/,
   },
   {
-    by: 'docker',
-    needle: 'Health check',
+    reporter: 'docker',
+    literal: 'Health check',
     signal: 'SIGKILL',
     otherReason: 'its health check failed',
     pattern: /(?:unhealthy|Health check failed).{0,80}(?:killing|killed|restart)/,
@@ -188,7 +192,7 @@ function oomFlag(input: Input): boolean | undefined {
 export const containers: Parser = {
   id,
   title: 'Docker, podman, containerd, CRI-O, Nomad: states, events and endings of containers',
-  needles: [...new Set([...kills, ...endings].map(({ needle }) => needle))],
+  literals: [...new Set([...kills, ...endings].map(({ literal }) => literal))],
   parse,
 };
 
@@ -199,8 +203,8 @@ function* parse(input: Input): Iterable<Evidence> {
     let last: string | undefined;
     for (const record of readKillers(input, id, kills)) {
       // One flag, printed by inspect and again by --format.
-      if (record.says === last && record.subject === undefined) continue;
-      last = record.says;
+      if (record.message === last && record.subject === undefined) continue;
+      last = record.message;
       yield record;
     }
   }
@@ -231,7 +235,7 @@ function* templated(input: Input): Iterable<KillerRecord | DeathNotice> {
     const code = Number(value('ExitCode') ?? Number.NaN);
     const common = {
       origin: originOf(input, id, at, at + 1, 'OOMKilled'),
-      by: 'docker',
+      reporter: 'docker',
       ...(Number.isNaN(code) ? {} : { exitCode: code }),
     } as const;
     if (value('OOMKilled') === 'true')
@@ -239,8 +243,9 @@ function* templated(input: Input): Iterable<KillerRecord | DeathNotice> {
         kind: 'killer-record',
         ...common,
         cause: 'kernel-cgroup-oom',
-        says: 'Docker has the flag OOMKilled: some process of the container was killed at its memory limit since the container was started',
-        witness: 'indirect',
+        message:
+          'Docker has the flag OOMKilled: some process of the container was killed at its memory limit since the container was started',
+        sourceKind: 'indirect',
       };
     else if (code === 137)
       yield { kind: 'death-notice', ...common, signal: 'SIGKILL', flagged: false };
@@ -277,7 +282,7 @@ function* inspect(input: Input): Iterable<KillerRecord | DeathNotice> {
       const common = {
         origin: originOf(input, id, index, index, 'OOMKilled'),
         ...(finished > 0 ? { when: { wall: new Date(finished).toISOString() } } : {}),
-        by: 'docker',
+        reporter: 'docker',
         exitCode: state['ExitCode'],
       } as const;
       if (flag) {
@@ -287,14 +292,14 @@ function* inspect(input: Input): Iterable<KillerRecord | DeathNotice> {
           ...common,
           cause: 'kernel-cgroup-oom',
           ...(running ? { variant: 'sticky-flag' } : {}),
-          says: running
+          message: running
             ? 'Docker has the flag OOMKilled although the container runs: some process in it was killed at the memory limit, perhaps not the main one and perhaps long ago'
             : 'Docker has the flag OOMKilled: some process of the container was killed at its memory limit since the container was started',
           ...(name === undefined ? {} : { subject: name }),
           ...(typeof memory === 'number' && memory > 0
             ? { limit: { owner: 'cgroup', bytes: memory } }
             : {}),
-          witness: 'indirect',
+          sourceKind: 'indirect',
         };
       } else if (state['ExitCode'] === 137)
         yield {

@@ -20,7 +20,14 @@ interface Listed {
 export const debuggerListing: Parser = {
   id,
   title: 'Backtraces of gdb, lldb and AddressSanitizer as text',
-  needles: ['operator new', '__throw_bad_alloc', 'Py_DECREF', 'Py_INCREF', 'Py_XDECREF', 'Py_TYPE'],
+  literals: [
+    'operator new',
+    '__throw_bad_alloc',
+    'Py_DECREF',
+    'Py_INCREF',
+    'Py_XDECREF',
+    'Py_TYPE',
+  ],
   parse,
 };
 
@@ -50,7 +57,7 @@ function refusedNew(stack: readonly Listed[], input: Input): ProgramAbort | unde
     .find((text) => text !== undefined);
   return {
     ...common(stack, asked + 1, input),
-    by: 'std::bad_alloc',
+    reporter: 'std::bad_alloc',
     message: 'operator new threw, and nobody caught it',
     ...(size === undefined ? {} : { requestBytes: Number(size) }),
   };
@@ -76,7 +83,7 @@ function interpretersNull(stack: readonly Listed[], input: Input): ProgramAbort 
   return /(?:=|==) ?(?:NULL|\(nil\)|0x0\b)|\(Py\w{1,40} \*\) 0x0\b|\(NULL\)/.test(said)
     ? {
         ...common(stack, counted + 1, input),
-        by: 'CPython',
+        reporter: 'CPython',
         crashed: true,
         crash: 'segfault',
         indirect: true,

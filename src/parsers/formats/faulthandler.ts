@@ -23,7 +23,7 @@ const signals: Readonly<Record<string, string>> = {
 export const faulthandler: Parser = {
   id,
   title: "faulthandler's dump of a crash",
-  needles: ['Fatal Python error: ', 'fatal exception: ', 'set_nomemory'],
+  literals: ['Fatal Python error: ', 'fatal exception: ', 'set_nomemory'],
   parse,
 };
 
@@ -43,7 +43,7 @@ function* parse(input: Input): Iterable<DeathNotice | ProgramAbort> {
         yield {
           kind: 'death-notice',
           origin: originOf(input, id, at),
-          by: 'the interpreter',
+          reporter: 'the interpreter',
           signal: 'SIGABRT',
           stack: stackAfter(input, at),
         };
@@ -53,7 +53,7 @@ function* parse(input: Input): Iterable<DeathNotice | ProgramAbort> {
     yield {
       kind: 'death-notice',
       origin: originOf(input, id, at),
-      by: 'faulthandler',
+      reporter: 'faulthandler',
       signal: signals[match[1]!]!,
       // A page of /dev/shm that could not be had is a bus error, and there is no word on it elsewhere (E9).
       ...(match[1] === 'Bus error' &&
@@ -81,7 +81,7 @@ function* injected(input: Input): Iterable<ProgramAbort> {
   yield {
     kind: 'program-abort',
     origin: originOf(input, id, at),
-    by: 'CPython',
+    reporter: 'CPython',
     signal: segfault ? 'SIGSEGV' : 'SIGABRT',
     resource: 'memory',
     variant: 'injected',

@@ -13,232 +13,232 @@ const kills: readonly KillerWording[] = [
   // Slurm
   {
     ...job,
-    by: 'slurm',
-    needle: 'State: O',
+    reporter: 'slurm',
+    literal: 'State: O',
     pattern: /State: (?:OUT_OF_MEMORY|Out of memory) \(exit code .{1,20}\)/,
-    says: 'seff tells that the job was out of memory',
+    message: 'seff tells that the job was out of memory',
     refine: seff,
   },
   {
     ...job,
-    by: 'slurm',
-    needle: 'Detected ',
+    reporter: 'slurm',
+    literal: 'Detected ',
     pattern:
       /Detected \d{1,9} oom[-_ ]kill event(?:\(s\)|s)? in (?:[Ss]tep[Ii]d ?= ?|[Ss]tep )(?<subject>[\w.+[\]-]{1,60}?)(?: cgroup)?\./,
-    says: 'slurmstepd counted OOM kills in the cgroup of the step',
+    message: 'slurmstepd counted OOM kills in the cgroup of the step',
   },
   {
     ...job,
-    by: 'slurm',
-    needle: 'memory limit',
+    reporter: 'slurm',
+    literal: 'memory limit',
     pattern:
       /(?:slurmstepd: )?(?:error: )?(?:Step|Job) (?<subject>[\d._a-z]{1,40}) exceeded (?:virtual )?memory limit \((?<used>\d{1,16}) > (?<limit>\d{1,16})\)(?:, being killed)?/,
-    says: 'Slurm polled the memory of the job above its limit and killed it',
+    message: 'Slurm polled the memory of the job above its limit and killed it',
     refine: kilobytes,
   },
   {
     ...job,
-    by: 'slurm',
+    reporter: 'slurm',
     // Up to 17.11: written where the counter of failed charges was not 0, which page cache that was given back makes it too.
-    needle: 'memory limit at some point',
-    witness: 'indirect',
+    literal: 'memory limit at some point',
+    sourceKind: 'indirect',
     pattern: /(?:error: )?Exceeded (?:step|job|virtual)? ?memory limit at some point/,
-    says: 'Slurm tells that the job was at its memory limit at some point',
+    message: 'Slurm tells that the job was at its memory limit at some point',
   },
   {
     ...job,
-    by: 'slurm',
-    needle: 'OUT_OF_ME',
+    reporter: 'slurm',
+    literal: 'OUT_OF_ME',
     // One row is one line: the exit code `0:125` of the row before is no job.
     span: 1,
     pattern:
       /(?:^|[\s|])(?<subject>\d{1,12}(?:_\d{1,9})?(?:\.\w{1,20})?(?=[\s|]))?[^\n]{0,200}?\bOUT_OF_ME(?:MORY|M\+|\+|MO\+)?/,
-    says: 'the accounting of Slurm has the state OUT_OF_MEMORY',
+    message: 'the accounting of Slurm has the state OUT_OF_MEMORY',
     refine: sacct,
   },
   {
     ...job,
-    by: 'slurm',
-    needle: 'Out Of Memory',
+    reporter: 'slurm',
+    literal: 'Out Of Memory',
     pattern: /srun: error: (?<cgroup>[\w.-]{1,80}): tasks? [\d,-]{1,80}: Out Of Memory/,
-    says: 'srun tells that tasks were out of memory',
+    message: 'srun tells that tasks were out of memory',
     refine: (_, { victim: __, ...record }) => record,
   },
   {
     ...job,
-    by: 'slurm',
-    needle: 'Out Of Memory',
+    reporter: 'slurm',
+    literal: 'Out Of Memory',
     pattern:
       /(?:Slurm )?(?:Job_id=(?<subject>\d{1,12})|job (?<cgroup>\d{1,12})).{0,120}(?:Failed|Ended).{0,80}(?:OUT_OF_MEMORY|Out Of Memory)/i,
-    says: 'Slurm mailed that the job was out of memory',
+    message: 'Slurm mailed that the job was out of memory',
     refine: (_, { victim: __, ...record }) => record,
   },
   {
     ...job,
-    by: 'slurm',
-    needle: 'cgroup out-of-memory handler',
+    reporter: 'slurm',
+    literal: 'cgroup out-of-memory handler',
     pattern: /Some of your processes may have been killed by the cgroup out-of-memory handler/,
-    says: 'slurmstepd tells of kills at the limit of the job',
+    message: 'slurmstepd tells of kills at the limit of the job',
   },
   // PBS / Torque
   {
     ...job,
-    by: 'pbs',
-    needle: 'exceeded limit',
+    reporter: 'pbs',
+    literal: 'exceeded limit',
     pattern:
       /(?:PBS: job killed: |job killed: )?(?<signal>p?v?mem|vmem|mem|pmem) (?<used>\d{1,16}(?:[kmg]?b)?) exceeded limit (?<limit>\d{1,16}(?:[kmg]?b)?)/,
-    says: 'PBS polled the memory of the job above its limit and killed it',
+    message: 'PBS polled the memory of the job above its limit and killed it',
     refine: dropSignal,
   },
   {
     ...job,
-    by: 'pbs',
-    needle: 'Cgroup mem',
+    reporter: 'pbs',
+    literal: 'Cgroup mem',
     pattern: /Cgroup mem(?:sw)? limit exceeded: .{0,200}/,
-    says: 'the cgroup hook of PBS saw the limit exceeded',
+    message: 'the cgroup hook of PBS saw the limit exceeded',
   },
   {
     ...job,
-    by: 'pbs',
-    needle: 'exceeded MEM usage hard limit',
+    reporter: 'pbs',
+    literal: 'exceeded MEM usage hard limit',
     pattern:
       /job (?<subject>\S{1,60}) exceeded MEM usage (?:hard|soft) limit \((?<used>\d{1,16}) > (?<limit>\d{1,16})\)/,
-    says: 'the batch system saw the memory limit exceeded',
+    message: 'the batch system saw the memory limit exceeded',
     refine: megabytes,
   },
   {
     ...job,
-    by: 'pbs',
-    needle: 'exceeded a memory resource limit',
+    reporter: 'pbs',
+    literal: 'exceeded a memory resource limit',
     pattern: /Job exceeded a memory resource limit \(.{1,60}\)\. Job was aborted/,
-    says: 'Torque aborted the job at a memory limit',
+    message: 'Torque aborted the job at a memory limit',
     refine: torque,
   },
   // LSF
   {
     ...job,
-    by: 'lsf',
-    needle: 'TERM_MEMLIMIT',
+    reporter: 'lsf',
+    literal: 'TERM_MEMLIMIT',
     pattern: /TERM_MEMLIMIT: job killed after reaching LSF memory usage limit/,
-    says: 'LSF killed the job at its memory limit',
+    message: 'LSF killed the job at its memory limit',
     refine: lsfLimit,
   },
   {
     ...job,
-    by: 'lsf',
-    needle: 'TERM_SWAP',
+    reporter: 'lsf',
+    literal: 'TERM_SWAP',
     pattern: /TERM_SWAP: job killed after reaching LSF swap usage limit/,
-    says: 'LSF killed the job at its swap limit',
+    message: 'LSF killed the job at its swap limit',
     refine: lsfLimit,
   },
   // SGE / UGE
   {
     ...job,
-    by: 'sge',
-    needle: 'exceeds job hard limit',
+    reporter: 'sge',
+    literal: 'exceeds job hard limit',
     pattern:
       /job (?<subject>[\d.]{1,40}) exceeds job (?:master )?hard limit "(?:h_vmem|h_rss|mem_free|h_data)" of queue.{0,120}? \((?<used>[\d.]{1,20}[KMGkmg]?) > limit: ?(?<limit>[\d.]{1,20}[KMGkmg]?)\)/,
-    says: 'SGE saw the job above its hard memory limit',
+    message: 'SGE saw the job above its hard memory limit',
   },
   {
     ...job,
-    by: 'sge',
-    needle: 'h_vmem',
+    reporter: 'sge',
+    literal: 'h_vmem',
     pattern:
       /(?:killed|exceed\w{0,4}|over).{0,80}\bh_vmem\b|\bh_vmem\b.{0,60}(?:exceeded|limit reached|killed)/,
-    says: 'the text says that the job was over h_vmem',
+    message: 'the text says that the job was over h_vmem',
   },
   // HTCondor
   {
     ...job,
-    by: 'htcondor',
-    needle: 'request_memory',
+    reporter: 'htcondor',
+    literal: 'request_memory',
     pattern:
       /(?:[Jj]ob )?(?:(?:has gone over|exceeded|used more than).{0,40})?(?:cgroup )?memory (?:limit of (?<limit>\d{1,9} megabytes)|usage exceeded request_memory).{0,120}/,
-    says: 'HTCondor held or removed the job for its memory',
+    message: 'HTCondor held or removed the job for its memory',
   },
   {
     ...job,
-    by: 'htcondor',
-    needle: 'gone over',
+    reporter: 'htcondor',
+    literal: 'gone over',
     pattern:
       /Job has gone over (?:cgroup )?memory limit of (?<limit>\d{1,9}) megabytes(?:\. (?:Last measured|Peak) usage: (?<used>\d{1,9}) megabytes)?/,
-    says: 'HTCondor held the job for its memory',
+    message: 'HTCondor held the job for its memory',
     refine: megabytes,
   },
   {
     ...job,
-    by: 'htcondor',
-    needle: 'Error from',
+    reporter: 'htcondor',
+    literal: 'Error from',
     pattern:
       /Error from .{1,80}: (?:Docker job|Job) has (?:gone over|exhausted) (?:its )?memory (?:limit|usage).{0,60}?(?:of (?<limit>\d{1,9}) (?:Mb|megabytes))?/i,
-    says: 'HTCondor held the job for its memory',
+    message: 'HTCondor held the job for its memory',
     refine: megabytes,
   },
   {
     ...job,
-    by: 'htcondor',
-    needle: 'excessive memory use',
+    reporter: 'htcondor',
+    literal: 'excessive memory use',
     pattern:
       /[Jj]ob (?:was )?killed by HTCondor due to excessive memory use(?: \(RSS=(?<used>\d{1,9} MB)\))?/,
-    says: 'HTCondor killed the job for its memory',
+    message: 'HTCondor killed the job for its memory',
   },
   {
     ...job,
-    by: 'htcondor',
-    needle: 'due to memory',
+    reporter: 'htcondor',
+    literal: 'due to memory',
     pattern: /(?:put on hold|held|removed) by SYSTEM_PERIODIC_(?:HOLD|REMOVE) due to memory.{0,80}/,
-    says: 'HTCondor held or removed the job for its memory',
+    message: 'HTCondor held or removed the job for its memory',
   },
   // YARN, Spark on YARN
   {
     ...job,
-    by: 'yarn',
-    needle: 'beyond ',
+    reporter: 'yarn',
+    literal: 'beyond ',
     span: 5,
     pattern:
       /Container \[pid=(?<pid>\d{1,9}),container(?:ID|Id)=(?<subject>container_\w{1,60})\] is running (?:\d{1,16}B )?beyond (?:the '?)?(?:physical|PHYSICAL|virtual|VIRTUAL)'? memory limits?\. Current usage: (?<used>[\d.]{1,12} ?[KMGT]?B) of (?<limit>[\d.]{1,12} ?[KMGT]?B) physical memory used(?:; (?<signal>[\d.]{1,12} ?[KMGT]?B) of (?<code>[\d.]{1,12} ?[KMGT]?B) virtual memory used)?/,
-    says: 'the node manager of YARN killed the container because it was over its memory limit',
+    message: 'the node manager of YARN killed the container because it was over its memory limit',
     refine: yarnLimit,
   },
   {
     ...job,
-    by: 'yarn',
-    needle: 'exceeding ',
+    reporter: 'yarn',
+    literal: 'exceeding ',
     pattern:
       /Container killed by YARN for exceeding (?:physical |virtual )?memory limits\.? ?(?:(?<used>[\d.]{1,12} ?[KMGT]?B) of (?<limit>[\d.]{1,12} ?[KMGT]?B) (?:physical|virtual) memory used)?/,
-    says: 'YARN killed the container because it was over its memory limit',
+    message: 'YARN killed the container because it was over its memory limit',
   },
   {
     ...job,
-    by: 'yarn',
-    needle: 'beyond ',
+    reporter: 'yarn',
+    literal: 'beyond ',
     span: 4,
     pattern:
       /[Cc]ontainer (?:(?<subject>container_\w{1,60})|\[pid=(?<pid>\d{1,9})[^\]]{0,120}\]) is running (?:\d{1,16}B )?beyond (?:the )?'?(?:physical|virtual|PHYSICAL|VIRTUAL)'? memory limits?/,
-    says: 'YARN killed the container because it was over its memory limit',
+    message: 'YARN killed the container because it was over its memory limit',
   },
   // Others
   {
     ...job,
-    by: 'flux',
-    needle: 'oom: Memory cgroup out of memory',
+    reporter: 'flux',
+    literal: 'oom: Memory cgroup out of memory',
     pattern: /oom: Memory cgroup out of memory: killed \d{1,6} tasks? on \S{1,80}/,
-    says: 'Flux counted OOM kills in the cgroup of the job',
+    message: 'Flux counted OOM kills in the cgroup of the job',
   },
   {
     ...job,
-    by: 'cromwell',
-    needle: 'memory retry',
+    reporter: 'cromwell',
+    literal: 'memory retry',
     pattern: /job exited with (?:return )?code.{0,60}(?:OutOfMemory|memory retry)/,
-    says: 'the workflow engine tells of a lack of memory',
+    message: 'the workflow engine tells of a lack of memory',
   },
   {
     ...job,
-    by: 'snakemake',
-    needle: 'SLURM status is',
+    reporter: 'snakemake',
+    literal: 'SLURM status is',
     pattern: /SLURM status is: 'OUT_OF_MEMORY'/,
-    says: 'Snakemake tells what Slurm gave as the state',
+    message: 'Snakemake tells what Slurm gave as the state',
   },
 ];
 
@@ -344,78 +344,78 @@ function yarnLimit(
 
 const endings: readonly NoticeWording[] = [
   {
-    by: 'slurm',
-    needle: ': Killed',
+    reporter: 'slurm',
+    literal: ': Killed',
     signal: 'SIGKILL',
     pattern: /srun: error: (?<name>[\w.-]{1,80}): tasks? [\d,-]{1,80}: Killed/,
   },
   {
-    by: 'slurm',
-    needle: 'DUE TO TIME LIMIT',
+    reporter: 'slurm',
+    literal: 'DUE TO TIME LIMIT',
     signal: 'SIGKILL',
     otherReason: 'its time limit',
     pattern: /CANCELLED AT \S{1,40} DUE TO TIME LIMIT/,
   },
   {
-    by: 'slurm',
-    needle: 'DUE TO PREEMPTION',
+    reporter: 'slurm',
+    literal: 'DUE TO PREEMPTION',
     signal: 'SIGKILL',
     otherReason: 'preemption by another job',
     pattern: /CANCELLED AT \S{1,40} DUE TO (?:PREEMPTION|NODE FAILURE)/,
   },
   {
-    by: 'slurm',
-    needle: 'DUE TO NODE FAILURE',
+    reporter: 'slurm',
+    literal: 'DUE TO NODE FAILURE',
     signal: 'SIGKILL',
     otherReason: 'the failure of the node',
     pattern: /CANCELLED AT \S{1,40} DUE TO NODE FAILURE/,
   },
   {
-    by: 'slurm',
-    needle: 'CANCELLED by',
+    reporter: 'slurm',
+    literal: 'CANCELLED by',
     signal: 'SIGKILL',
     otherReason: 'it was cancelled (scancel)',
     pattern: /\bCANCELLED by \d{1,10}/,
   },
   {
-    by: 'slurm',
-    needle: '*** JOB',
+    reporter: 'slurm',
+    literal: '*** JOB',
     signal: 'SIGKILL',
     otherReason: 'it was cancelled',
     pattern: /\*{3} (?:JOB|STEP) \S{1,40} ON \S{1,80} CANCELLED AT \S{1,40} \*{3}/,
   },
   {
-    by: 'pbs',
-    needle: 'walltime',
+    reporter: 'pbs',
+    literal: 'walltime',
     signal: 'SIGKILL',
     otherReason: 'its time limit (walltime)',
     pattern: /(?:PBS: )?job killed: (?:walltime|cput|ncpus) \S{1,30} exceeded limit \S{1,30}/,
   },
   {
-    by: 'lsf',
-    needle: 'TERM_RUNLIMIT',
+    reporter: 'lsf',
+    literal: 'TERM_RUNLIMIT',
     signal: 'SIGKILL',
     otherReason: 'its time limit (run limit)',
     pattern: /TERM_RUNLIMIT: job killed after reaching LSF run time limit/,
   },
   {
-    by: 'lsf',
-    needle: 'TERM_OWNER',
+    reporter: 'lsf',
+    literal: 'TERM_OWNER',
     signal: 'SIGKILL',
     otherReason: 'its owner killed it',
     pattern: /TERM_OWNER: job killed by owner/,
   },
   // PBS and Torque add the signal to 256
   {
-    by: 'pbs',
-    needle: 'Exit_status=26',
+    reporter: 'pbs',
+    literal: 'Exit_status=26',
     signal: 'SIGKILL',
     pattern: /Exit_status=265\b/,
     unless: pbsSaysWhy,
   },
   {
-    by: 'sge',
-    needle: 'h_rt',
+    reporter: 'sge',
+    literal: 'h_rt',
     signal: 'SIGKILL',
     otherReason: 'its time limit (h_rt)',
     pattern: /exceed\w{0,4} job hard limit "h_rt"|exceeded hard wallclock time/,
@@ -427,8 +427,8 @@ function pbsSaysWhy({ input }: Found): boolean {
 }
 
 /** What `qacct -j` prints of a job that SGE ended: sge_status(5), accounting(5). */
-const qacctNeedle = 'assumedly after job';
-const enforcedNeedle = 'qmaster enforced h_rt';
+const qacctLiteral = 'assumedly after job';
+const enforcedLiteral = 'qmaster enforced h_rt';
 
 /**
  * `failed 100 : assumedly after job` and an exit status of 128 + n tell only that a signal ended the job. Beside a
@@ -437,7 +437,7 @@ const enforcedNeedle = 'qmaster enforced h_rt';
  */
 function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
   const whole = wholeText(input);
-  if (!whole.includes(qacctNeedle) && !whole.includes(enforcedNeedle)) return;
+  if (!whole.includes(qacctLiteral) && !whole.includes(enforcedLiteral)) return;
   // Several jobs: each begins with a line of its own.
   const starts = input.lines.flatMap(({ text }, at) => (/^\s*qname\s/.test(text) ? [at] : []));
   if (starts.length === 0) starts.push(0);
@@ -466,20 +466,21 @@ function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
       yield {
         kind: 'killer-record',
         origin,
-        by: 'sge',
+        reporter: 'sge',
         cause: 'job-scheduler-limit',
-        says: 'SGE ended the job by a signal, and its highest use (maxvmem) was at the h_vmem that it had asked for',
+        message:
+          'SGE ended the job by a signal, and its highest use (maxvmem) was at the h_vmem that it had asked for',
         ...(subject === undefined ? {} : { subject }),
         limit: { owner: 'scheduler', bytes: limit },
         ...(usedBytes === undefined ? {} : { usedBytes }),
-        witness: 'indirect',
+        sourceKind: 'indirect',
         exitCode: status,
       };
     else if (status === 137)
       yield {
         kind: 'death-notice',
         origin,
-        by: 'sge',
+        reporter: 'sge',
         signal: 'SIGKILL',
         exitCode: status,
         ...(subject === undefined ? {} : { name: `job ${subject}` }),
@@ -490,11 +491,11 @@ function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
 export const jobSchedulers: Parser = {
   id,
   title: 'Slurm, PBS, LSF, SGE, HTCondor, YARN: jobs ended at a memory limit, or at another one',
-  needles: [
+  literals: [
     ...new Set([
-      ...[...kills, ...endings].map(({ needle }) => needle),
-      qacctNeedle,
-      enforcedNeedle,
+      ...[...kills, ...endings].map(({ literal }) => literal),
+      qacctLiteral,
+      enforcedLiteral,
     ]),
   ],
   parse,
@@ -503,7 +504,7 @@ export const jobSchedulers: Parser = {
 function* parse(input: Input): Iterable<Evidence> {
   const records = [...readKillers(input, id, kills)];
   yield* records;
-  if (records.every(({ by }) => by !== 'sge')) yield* qacct(input);
+  if (records.every(({ reporter }) => reporter !== 'sge')) yield* qacct(input);
   // A job that ran out of memory is often cancelled in the same breath.
   if (records.length === 0) yield* readNotices(input, id, endings);
 }

@@ -7,11 +7,11 @@ import { requestedBytes } from '../text/sizes.ts';
 const id = 'jvm';
 
 interface Wording {
-  readonly needle: string;
+  readonly literal: string;
   readonly pattern: RegExp;
   readonly resource: ProgramAbort['resource'];
   readonly variant?: string;
-  readonly really?: string;
+  readonly actualMeaning?: string;
   readonly raises?: boolean;
   readonly signal?: string;
 }
@@ -21,20 +21,20 @@ const threads =
 
 const wordings: readonly Wording[] = [
   {
-    needle: 'OutOfMemoryError',
+    literal: 'OutOfMemoryError',
     resource: 'memory',
     pattern:
       /java\.lang\.OutOfMemoryError: (?:Map failed|Out of swap space\?|\(?(?:malloc|mmap)\)? failed).{0,80}/,
   },
   {
-    needle: 'OutOfMemoryError',
+    literal: 'OutOfMemoryError',
     resource: 'threads',
     raises: true,
-    really: threads,
+    actualMeaning: threads,
     pattern: /java\.lang\.OutOfMemoryError: unable to create (?:new )?native thread.{0,80}/,
   },
   {
-    needle: 'OutOfMemoryError',
+    literal: 'OutOfMemoryError',
     resource: 'language-heap',
     variant: 'jvm-heap',
     raises: true,
@@ -42,7 +42,7 @@ const wordings: readonly Wording[] = [
       /(?:java\.lang\.)?OutOfMemoryError: ?(?:Java heap space|GC overhead limit exceeded|Metaspace|PermGen space|Requested array size exceeds VM limit|Compressed class space|Direct buffer memory|Cannot reserve \d{1,16} bytes of direct buffer memory.{0,80}|Java heap.{0,40}|heap space|error while calling spill|UTF16 String size.{0,60}|Overflow: String length.{0,40}|Required (?:array )?(?:length|size).{0,40})/,
   },
   {
-    needle: 'OutOfMemoryError',
+    literal: 'OutOfMemoryError',
     resource: 'language-heap',
     variant: 'jvm-heap',
     raises: true,
@@ -50,51 +50,51 @@ const wordings: readonly Wording[] = [
       /(?:Terminating due to )?java\.lang\.OutOfMemoryError\b(?!: (?:unable|Map failed|Out of swap))/,
   },
   {
-    needle: 'SparkOutOfMemoryError',
+    literal: 'SparkOutOfMemoryError',
     resource: 'language-heap',
     variant: 'jvm-heap',
     raises: true,
     pattern: /SparkOutOfMemoryError.{0,120}/,
   },
   {
-    needle: 'Could not reserve enough space',
+    literal: 'Could not reserve enough space',
     resource: 'memory',
     pattern: /Could not reserve enough space for (?:\d{1,12}KB )?object heap/,
   },
   {
-    needle: 'Could not allocate metaspace',
+    literal: 'Could not allocate metaspace',
     resource: 'memory',
     pattern: /Could not allocate metaspace: \d{1,19} bytes/,
   },
   {
-    needle: 'os::commit_memory',
+    literal: 'os::commit_memory',
     resource: 'memory',
     pattern:
       /os::commit_memory\(0x[0-9a-f]{1,16}, \d{1,19}, \d\) failed; error='[^']{1,80}' \((?:errno|error)=\d{1,6}\)?/,
   },
   {
-    needle: 'insufficient memory for the Java Runtime',
+    literal: 'insufficient memory for the Java Runtime',
     resource: 'memory',
     span: 5,
     pattern:
       /There is insufficient memory for the Java Runtime Environment to continue\.(?: # Native memory allocation \(\w{1,20}\) failed to (?:map|allocate) \d{1,19} bytes)?/,
   } as Wording & { span: number },
   {
-    needle: 'Native memory allocation',
+    literal: 'Native memory allocation',
     resource: 'memory',
     pattern:
       /Native memory allocation \(\w{1,20}\) failed to (?:map|allocate|commit|reserve) \d{1,19} bytes(?: for .{1,60})?/,
   },
   {
-    needle: 'Out of Memory Error',
+    literal: 'Out of Memory Error',
     resource: 'memory',
     pattern: /# {1,2}Out of Memory Error \([\w.]{1,40}:\d{1,6}\)/,
   },
   {
-    needle: 'StackOverflowError',
+    literal: 'StackOverflowError',
     resource: 'stack',
     raises: true,
-    really: 'calls were nested too deeply: the stack (-Xss), not the memory',
+    actualMeaning: 'calls were nested too deeply: the stack (-Xss), not the memory',
     pattern: /java\.lang\.StackOverflowError/,
   },
 ];
@@ -102,7 +102,7 @@ const wordings: readonly Wording[] = [
 export const jvm: Parser = {
   id,
   title: 'The JVM: its own heap limit, or memory that the system refused; hs_err files',
-  needles: [...new Set(wordings.map(({ needle }) => needle))],
+  literals: [...new Set(wordings.map(({ literal }) => literal))],
   parse,
 };
 
@@ -120,9 +120,9 @@ function* parse(input: Input): Iterable<ProgramAbort> {
 }
 
 function phraseOf(wording: Wording): Phrase<ProgramAbort> {
-  const { needle, pattern, resource, variant, really, raises } = wording;
+  const { literal, pattern, resource, variant, actualMeaning, raises } = wording;
   return {
-    needle,
+    literal,
     pattern,
     span: 6,
     make: (found) => {
@@ -136,7 +136,7 @@ function phraseOf(wording: Wording): Phrase<ProgramAbort> {
       return {
         kind: 'program-abort',
         origin: found.origin,
-        by: 'jvm',
+        reporter: 'jvm',
         ...(pid === undefined ? {} : { pid }),
         ...(raises === true ? { raises } : { signal: 'SIGABRT' }),
         resource,
@@ -144,7 +144,7 @@ function phraseOf(wording: Wording): Phrase<ProgramAbort> {
         stack: [],
         ...(size === undefined ? {} : { requestBytes: size }),
         ...(variant === undefined ? {} : { variant }),
-        ...(really === undefined ? {} : { really }),
+        ...(actualMeaning === undefined ? {} : { actualMeaning }),
       };
     },
   };

@@ -29,7 +29,7 @@ const id = 'kernel-log';
 export const kernelLog: Parser = {
   id,
   title: 'Kernel log',
-  needles: [
+  literals: [
     'invoked oom-killer',
     'oom-killer: gfp_mask',
     'oom-kill:constraint',
@@ -754,7 +754,7 @@ class KernelLogReader {
       ...(report?.oomMemcg === undefined ? {} : { oomMemcg: report.oomMemcg }),
       ...(report?.taskMemcg === undefined ? {} : { taskMemcg: report.taskMemcg }),
       ...(variant === undefined ? {} : { variant }),
-      witness: kill.kind,
+      sourceKind: kill.kind,
     };
   }
 

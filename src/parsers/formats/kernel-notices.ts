@@ -45,7 +45,7 @@ function refusal(text: string): KernelSideFact | null {
   if (overcommit !== null)
     return {
       kind: 'kernel-refusal',
-      by: 'overcommit',
+      reporter: 'overcommit',
       pid: Number(overcommit[1]),
       name: overcommit[2] ?? '',
       ...(overcommit[3] === undefined ? {} : { bytes: Number(overcommit[3]) }),
@@ -54,7 +54,7 @@ function refusal(text: string): KernelSideFact | null {
   if (data === null) return null;
   return {
     kind: 'kernel-refusal',
-    by: 'rlimit-data',
+    reporter: 'rlimit-data',
     pid: Number(data[2]),
     name: data[1] ?? '',
     bytes: Number(data[3]),

@@ -15,7 +15,7 @@ const maxAnchors = 50;
 export const kubernetesObjects: Parser = {
   id,
   title: 'Kubernetes pods and events as JSON or YAML',
-  needles: [
+  literals: [
     'containerStatuses',
     'initContainerStatuses',
     '"Evicted"',
@@ -107,11 +107,11 @@ function* factsOf(object: Json, input: Input, from: number, to: number): Iterabl
       yield {
         kind: 'killer-record',
         origin: near(input, from, to, 'low on resource: memory', 'low on resource', 'Evicted'),
-        by: 'kubelet',
+        reporter: 'kubelet',
         cause: 'orchestrator-eviction',
-        says: `the kubelet evicted the pod: ${message.slice(0, 300)}`,
+        message: `the kubelet evicted the pod: ${message.slice(0, 300)}`,
         ...(name === undefined ? {} : { subject: name }),
-        witness: 'direct',
+        sourceKind: 'direct',
       };
   }
   const containers = [
@@ -140,12 +140,12 @@ function* factsOf(object: Json, input: Input, from: number, to: number): Iterabl
       ...(finished === undefined || Number.isNaN(Date.parse(finished))
         ? {}
         : { when: { wall: new Date(finished).toISOString() } }),
-      by: 'kubernetes',
+      reporter: 'kubernetes',
       cause: 'kernel-cgroup-oom',
-      says: `the status of the container says OOMKilled${typeof restarts === 'number' ? ` (${restarts} restarts)` : ''}`,
+      message: `the status of the container says OOMKilled${typeof restarts === 'number' ? ` (${restarts} restarts)` : ''}`,
       subject: [name, container].filter((part) => part !== undefined).join('/') || 'container',
       ...(bytes === undefined ? {} : { limit: { owner: 'cgroup', bytes } }),
-      witness: 'indirect',
+      sourceKind: 'indirect',
       ...(typeof exitCode === 'number' ? { exitCode } : {}),
     };
   }
@@ -164,11 +164,12 @@ function* event(object: Json, input: Input, from: number, to: number): Iterable<
       kind: 'killer-record',
       origin: near(input, from, to, victim[0], 'SystemOOM'),
       ...when,
-      by: 'kubelet',
+      reporter: 'kubelet',
       cause: 'kernel-global-oom',
-      says: 'the kubelet saw in the kernel log that the whole node was out of memory and whom the kernel killed',
+      message:
+        'the kubelet saw in the kernel log that the whole node was out of memory and whom the kernel killed',
       victim: { name: victim[1]!, pid: Number(victim[2]) },
-      witness: 'direct',
+      sourceKind: 'direct',
     };
   if (reason === 'Evicted' && /low on resource: \[?memory/.test(message)) {
     const name = text(at(object, 'involvedObject', 'name'));
@@ -176,11 +177,11 @@ function* event(object: Json, input: Input, from: number, to: number): Iterable<
       kind: 'killer-record',
       origin: near(input, from, to, 'low on resource: memory', 'low on resource', 'Evicted'),
       ...when,
-      by: 'kubelet',
+      reporter: 'kubelet',
       cause: 'orchestrator-eviction',
-      says: `the kubelet evicted the pod: ${message.slice(0, 300)}`,
+      message: `the kubelet evicted the pod: ${message.slice(0, 300)}`,
       ...(name === undefined ? {} : { subject: name }),
-      witness: 'direct',
+      sourceKind: 'direct',
     };
   }
 }

@@ -10,109 +10,113 @@ import { readNotices, type NoticeWording } from '../text/notices.ts';
 import { quantityBytes, sizeBytes } from '../text/sizes.ts';
 
 const id = 'kubernetes-text';
-const kubelet = { by: 'kubelet', witness: 'direct' } as const;
+const kubelet = { reporter: 'kubelet', sourceKind: 'direct' } as const;
 
 const kills: readonly KillerWording[] = [
   {
     ...kubelet,
     cause: 'kernel-global-oom',
-    needle: 'System OOM encountered',
+    literal: 'System OOM encountered',
     pattern: /System OOM encountered, victim process: (?<name>.{0,64}?), pid: (?<pid>\d{1,9})/,
-    says: 'the kubelet saw in the kernel log that the whole node was out of memory and whom the kernel killed',
+    message:
+      'the kubelet saw in the kernel log that the whole node was out of memory and whom the kernel killed',
   },
   {
     ...kubelet,
     cause: 'kernel-global-oom',
-    needle: 'System OOM encountered',
+    literal: 'System OOM encountered',
     pattern: /System OOM encountered(?!, victim)/,
-    says: 'the kubelet saw in the kernel log that the whole node was out of memory',
+    message: 'the kubelet saw in the kernel log that the whole node was out of memory',
   },
   {
     ...kubelet,
     cause: 'orchestrator-eviction',
     owner: 'orchestrator',
-    needle: 'was low on resource: ',
+    literal: 'was low on resource: ',
     pattern:
       /(?:[Tt]he )?node was low on resource: \[?(?<signal>memory|[\w-]{1,30})\]?\.(?: Threshold quantity: (?<limit>[\w.]{1,20}), available: (?<used>[\w.]{1,20})\.)?(?: Container (?<subject>[\w.-]{1,100}) was using (?:(?:memory )?(?<code>[\w.]{1,20}))(?:, request is (?<uid>[\w.]{1,20})|, which exceeds its request of (?<cgroup>[\w.]{1,20}))?)?/,
-    says: 'the kubelet evicted the pod because the node was low on memory',
+    message: 'the kubelet evicted the pod because the node was low on memory',
     refine: eviction,
   },
   {
     ...kubelet,
     cause: 'orchestrator-eviction',
     owner: 'orchestrator',
-    needle: 'The node had condition: ',
+    literal: 'The node had condition: ',
     pattern: /The node had condition: \[(?:.{0,60}, ?)?MemoryPressure.{0,60}\]/,
-    says: 'the pod was not admitted or evicted because the node was under memory pressure',
+    message: 'the pod was not admitted or evicted because the node was under memory pressure',
   },
   {
     ...kubelet,
     cause: 'orchestrator-eviction',
     owner: 'orchestrator',
-    needle: 'eviction manager',
+    literal: 'eviction manager',
     pattern:
       /[Ee]viction manager: (?:pods? (?<subject>\S{1,200}) evicted|must evict pod\(s\) to reclaim memory|must evict pod\(s\) to reclaim" resourceName="memory"|attempting to reclaim memory)/,
-    says: "the kubelet's eviction manager reclaimed memory",
+    message: "the kubelet's eviction manager reclaimed memory",
   },
   {
     ...kubelet,
     cause: 'orchestrator-eviction',
     owner: 'orchestrator',
-    needle: 'EvictionThresholdMet',
+    literal: 'EvictionThresholdMet',
     pattern: /EvictionThresholdMet.{0,120}Attempting to reclaim memory/,
-    says: 'the node reached its eviction threshold for memory',
+    message: 'the node reached its eviction threshold for memory',
   },
   {
-    by: 'kubernetes',
+    reporter: 'kubernetes',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'OOMKilled',
+    sourceKind: 'indirect',
+    literal: 'OOMKilled',
     pattern:
       /(?:^|[^\w"'=:{.])(?:(?<subject>[a-z0-9][a-z0-9.-]{1,200}) +\d{1,3}\/\d{1,3} +)?(?:(?:Init:)?OOMKilled)\b(?! ?[":]? ?[":=]? ?(?:true|false))/,
-    says: 'Kubernetes gives OOMKilled as the reason: a process of the container was killed at its memory limit',
+    message:
+      'Kubernetes gives OOMKilled as the reason: a process of the container was killed at its memory limit',
     refine: oomKilled,
   },
   {
-    by: 'kubernetes',
+    reporter: 'kubernetes',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'OOMKilled',
+    sourceKind: 'indirect',
+    literal: 'OOMKilled',
     pattern: /[Rr]eason["']?[ :=]{1,3}["']?OOMKilled/,
-    says: 'Kubernetes gives OOMKilled as the reason: a process of the container was killed at its memory limit',
+    message:
+      'Kubernetes gives OOMKilled as the reason: a process of the container was killed at its memory limit',
     refine: oomKilled,
   },
   {
     // before 1.0
-    by: 'kubernetes',
+    reporter: 'kubernetes',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'OOM Killed',
+    sourceKind: 'indirect',
+    literal: 'OOM Killed',
     pattern: /["']?[Rr]eason["']?[ :=]{1,3}["']?OOM Killed\b/,
-    says: 'Kubernetes gives OOM Killed as the reason: a process of the container was killed at its memory limit',
+    message:
+      'Kubernetes gives OOM Killed as the reason: a process of the container was killed at its memory limit',
     refine: oomKilled,
   },
   {
-    by: 'kubernetes',
+    reporter: 'kubernetes',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'Memory cgroup out of memory',
+    sourceKind: 'indirect',
+    literal: 'Memory cgroup out of memory',
     pattern: /TaskOOM|OOMKilling.{0,200}Memory cgroup out of memory/,
-    says: 'an event tells of a kill at a memory limit',
+    message: 'an event tells of a kill at a memory limit',
     // node-problem-detector copies the kernel's line into its event, which the kernel parser reads
     refine: () => undefined,
   },
   {
-    by: 'kubelet',
+    reporter: 'kubelet',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'Created an OOM event in container',
+    sourceKind: 'indirect',
+    literal: 'Created an OOM event in container',
     pattern: /Created an OOM event in container "?(?<cgroup>[^\s"]{1,400})/,
-    says: 'cAdvisor in the kubelet saw a kill in the cgroup',
+    message: 'cAdvisor in the kubelet saw a kill in the cgroup',
     // The root cgroup has no limit: what reached its end there is the machine.
     refine: ({ groups }, record) => {
       if (groups['cgroup'] !== '/') return record;
@@ -120,18 +124,19 @@ const kills: readonly KillerWording[] = [
       return {
         ...rest,
         cause: 'kernel-global-oom',
-        says: 'cAdvisor in the kubelet saw a kill in the root cgroup: the whole node was out of memory',
+        message:
+          'cAdvisor in the kubelet saw a kill in the root cgroup: the whole node was out of memory',
       };
     },
   },
   {
-    by: 'kubernetes',
+    reporter: 'kubernetes',
     cause: 'kernel-cgroup-oom',
     owner: 'cgroup',
-    witness: 'indirect',
-    needle: 'PreviousContainerWasOOMKilled',
+    sourceKind: 'indirect',
+    literal: 'PreviousContainerWasOOMKilled',
     pattern: /PreviousContainerWasOOMKilled.{0,300}/,
-    says: 'an event says that the previous container was OOM killed',
+    message: 'an event says that the previous container was OOM killed',
   },
 ];
 
@@ -146,12 +151,12 @@ function eviction(found: Found, record: KillerRecord): KillerRecord | undefined 
   return {
     kind: 'killer-record',
     origin: record.origin,
-    by: 'kubelet',
+    reporter: 'kubelet',
     cause: 'orchestrator-eviction',
-    says: `the kubelet evicted the pod: the node was low on memory${available === undefined || threshold === undefined ? '' : ` (${available} bytes available, threshold ${threshold})`}${request === undefined ? '' : `; the container had requested ${request} bytes`}`,
+    message: `the kubelet evicted the pod: the node was low on memory${available === undefined || threshold === undefined ? '' : ` (${available} bytes available, threshold ${threshold})`}${request === undefined ? '' : `; the container had requested ${request} bytes`}`,
     ...(subject === undefined ? {} : { subject }),
     ...(usedBytes === undefined ? {} : { usedBytes }),
-    witness: 'direct',
+    sourceKind: 'direct',
   };
 }
 
@@ -225,39 +230,39 @@ function limitInDescribe(input: Input): number | undefined {
 const endings: readonly NoticeWording[] = [
   // The column tells no reason: memory, disk, inodes and pids all read so.
   {
-    by: 'kubectl',
-    needle: ' Evicted ',
+    reporter: 'kubectl',
+    literal: ' Evicted ',
     vanished: true,
     pattern: /(?<name>[a-z0-9][a-z0-9.-]{1,200}) +\d{1,3}\/\d{1,3} +Evicted +\d{1,6}\b/,
     unless: ({ input }) =>
       mentions(input, /low on resource|had condition|exceeds the (?:total )?limit/),
   },
   {
-    by: 'kubelet',
-    needle: 'liveness probe',
+    reporter: 'kubelet',
+    literal: 'liveness probe',
     signal: 'SIGKILL',
     otherReason: 'its liveness probe failed',
     pattern:
       /(?:Container (?<name>\S{1,100}) )?failed liveness probe, will be (?:restarted|killed)/,
   },
   {
-    by: 'kubelet',
-    needle: 'startup probe',
+    reporter: 'kubelet',
+    literal: 'startup probe',
     signal: 'SIGKILL',
     otherReason: 'its startup probe failed',
     pattern: /(?:Container (?<name>\S{1,100}) )?failed startup probe, will be (?:restarted|killed)/,
   },
   {
-    by: 'kubelet',
-    needle: 'DeadlineExceeded',
+    reporter: 'kubelet',
+    literal: 'DeadlineExceeded',
     signal: 'SIGTERM',
     otherReason: 'its deadline passed',
     pattern:
       /(?:Job was active longer than specified deadline|Pod was active on the node longer than the specified deadline)/,
   },
   {
-    by: 'kubelet',
-    needle: 'preempt',
+    reporter: 'kubelet',
+    literal: 'preempt',
     signal: 'SIGTERM',
     otherReason: 'it was preempted by a pod of higher priority',
     pattern: /Preempted (?:by|in order to admit) .{1,120}/,
@@ -267,7 +272,7 @@ const endings: readonly NoticeWording[] = [
 export const kubernetesText: Parser = {
   id,
   title: 'Kubernetes as text: describe, events and the kubelet log',
-  needles: [...new Set([...kills, ...endings].map(({ needle }) => needle))],
+  literals: [...new Set([...kills, ...endings].map(({ literal }) => literal))],
   parse,
 };
 
@@ -301,7 +306,7 @@ function systemOom(record: KillerRecord, whole: string): KillerRecord {
   const name = record.victim?.name ?? '';
   if (!whole.includes(`(${name})`) || !/Kill(?:ed)? process \d/.test(whole)) return record;
   const { victim: _ignored, ...rest } = record;
-  return { ...rest, witness: 'indirect' };
+  return { ...rest, sourceKind: 'indirect' };
 }
 
 function* onlyWithoutMemory(notices: Iterable<DeathNotice>, whole: string): Iterable<DeathNotice> {

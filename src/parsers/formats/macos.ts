@@ -9,16 +9,17 @@ import { isAdvice, isDefinition, lineAt, originOf, wholeText } from '../text/lin
 import { readKillers, type KillerWording } from '../text/killers.ts';
 
 const id = 'macos';
-const jetsam = { by: 'jetsam', cause: 'jetsam', owner: 'host' } as const;
+const jetsam = { reporter: 'jetsam', cause: 'jetsam', owner: 'host' } as const;
 
 const kills: readonly KillerWording[] = [
   {
     ...jetsam,
     variant: 'low-swap',
-    needle: 'killing largest compressed process',
+    literal: 'killing largest compressed process',
     pattern:
       /(?:low swap|memorystatus): killing largest compressed process (?:with pid (?<pid>\d{1,9}) \((?<name>.{1,64}?)\) and size (?<used>\d{1,12} MB)|(?<subject>[^\s[…][^[…]{0,63}?) ?(?:\[(?<uid>\d{1,9})\]|…|\.{3}|\[(?:…|\.{3})\]) ?(?<limit>[\d,]{1,12} MB))/,
-    says: 'the kernel of macOS was out of swap and compressor space and names the process that it killed; the size is the uncompressed size of its compressed pages, not its RSS',
+    message:
+      'the kernel of macOS was out of swap and compressor space and names the process that it killed; the size is the uncompressed size of its compressed pages, not its RSS',
     refine: ({ groups }, { subject, limit, ...record }) => {
       if (groups['pid'] !== undefined) return record;
       const pid = groups['uid'];
@@ -35,18 +36,18 @@ const kills: readonly KillerWording[] = [
   {
     ...jetsam,
     variant: 'per-process-limit',
-    needle: 'exceeded mem limit',
+    literal: 'exceeded mem limit',
     pattern:
       /(?:memorystatus|EXC_RESOURCE ?->)[: ]{0,2}\s?(?:(?<name>[^[]{1,64}?) ?\[(?<pid>\d{1,9})\] )?exceeded mem limit: (?:Active|Inactive)Hard (?<limit>\d{1,9} MB) \(fatal\)/,
-    says: 'the kernel killed the process at its own memory limit',
+    message: 'the kernel killed the process at its own memory limit',
   },
   {
     ...jetsam,
     variant: 'jetsam',
-    needle: 'killing_',
+    literal: 'killing_',
     pattern:
       /\bkilling_(?<cgroup>idle|top|highwater|specific|vnode)\w{0,12}_?process pid (?<pid>\d{1,9}) \[(?<name>.{1,64}?)\](?: \((?<code>[\w-]{1,40}).{0,120}?\)| ?(?:\.{3}|…))(?: (?<used>\d{1,15}KB))?/,
-    says: 'the kernel names the process that memorystatus killed',
+    message: 'the kernel names the process that memorystatus killed',
     // With its reason left out (`…`), the function that killed tells: only these two have no reason but memory.
     refine: ({ groups }, { victim, ...record }) =>
       groups['code'] === undefined
@@ -61,68 +62,69 @@ const kills: readonly KillerWording[] = [
     ...jetsam,
     variant: 'jetsam',
     // up to macOS 10.12, and iOS
-    needle: 'memorystatus',
+    literal: 'memorystatus',
     pattern:
       /memorystatus(?:_thread)?: (?:killing|jettisoning|idle exiting)(?: pid| process)? (?<pid>\d{1,9}) \[(?<name>.{1,64}?)\] \((?<code>[\w-]{1,40}).{0,120}?\)/,
-    says: 'the kernel names the process that memorystatus killed',
+    message: 'the kernel names the process that memorystatus killed',
     refine: ({ groups }, record) => (isForMemory(groups['code']) ? record : undefined),
   },
   {
     ...jetsam,
     variant: 'per-process-limit',
-    needle: 'crossed memory high watermark',
+    literal: 'crossed memory high watermark',
     pattern:
       /process (?<name>[^[]{1,64}?) ?\[(?<pid>\d{1,9})\] crossed memory high watermark \((?<limit>\d{1,9} MB)\);? EXC_RESOURCE/,
-    says: 'the kernel saw the process over its own memory limit',
-    witness: 'indirect',
+    message: 'the kernel saw the process over its own memory limit',
+    sourceKind: 'indirect',
   },
   {
     ...jetsam,
     variant: 'per-process-limit',
-    needle: 'RESOURCE_TYPE_MEMORY',
+    literal: 'RESOURCE_TYPE_MEMORY',
     pattern:
       /EXC_RESOURCE \(?RESOURCE_TYPE_MEMORY(?:: high watermark memory limit exceeded)?\)? ?\((?:limit=(?<limit>\d{1,9} MB))?/,
-    says: 'the process went over its own memory limit (EXC_RESOURCE)',
-    witness: 'indirect',
+    message: 'the process went over its own memory limit (EXC_RESOURCE)',
+    sourceKind: 'indirect',
   },
   {
     ...jetsam,
     variant: 'swap-exhaustion',
-    needle: 'due to swap exhaustion',
+    literal: 'due to swap exhaustion',
     pattern: /memorystatus: killing (?<name>.{1,64}?) \[(?<pid>\d{1,9})\] due to swap exhaustion/,
-    says: 'the kernel killed the process because swap was exhausted',
+    message: 'the kernel killed the process because swap was exhausted',
   },
   {
     ...jetsam,
     death: 'slow',
     variant: 'suspended',
-    needle: 'due to swap exhaustion',
+    literal: 'due to swap exhaustion',
     pattern:
       /memorystatus: (?:throttling|suspending) (?<name>.{1,64}?) \[(?<pid>\d{1,9})\] due to swap exhaustion/,
-    says: 'the kernel suspended the process because swap was exhausted',
+    message: 'the kernel suspended the process because swap was exhausted',
   },
   {
     ...jetsam,
     variant: 'low-swap',
-    needle: 'low swap: killing',
+    literal: 'low swap: killing',
     pattern: /low swap: killing pid (?<pid>\d{1,9}) \((?<name>.{1,64}?)\)/,
-    says: 'the kernel killed the process because swap was exhausted',
+    message: 'the kernel killed the process because swap was exhausted',
   },
   {
     ...jetsam,
     death: 'slow',
     variant: 'suspended',
-    needle: 'low swap: ',
+    literal: 'low swap: ',
     pattern: /low swap: (?:throttling|suspending) pid (?<pid>\d{1,9}) \((?<name>.{1,64}?)\)/,
-    says: 'the kernel suspended the process because swap was exhausted',
+    message: 'the kernel suspended the process because swap was exhausted',
   },
   {
     ...jetsam,
     death: 'slow',
     variant: 'application-memory',
-    needle: 'run out of application memory',
+    literal: 'run out of application memory',
     pattern: /[Yy]our system has run out of application memory/,
-    says: 'macOS suspended the largest application because swap was exhausted and asks the user what to quit',
+    message:
+      'macOS suspended the largest application because swap was exhausted and asks the user what to quit',
   },
 ];
 
@@ -159,7 +161,7 @@ function* idleExits(input: Input): Iterable<DeathNotice> {
     yield {
       kind: 'death-notice',
       origin: originOf(input, id, at, at, 'memorystatus'),
-      by: 'the kernel of macOS',
+      reporter: 'the kernel of macOS',
       pid: Number(match[1]),
       name: match[2]!,
       signal: 'SIGKILL',
@@ -171,8 +173,8 @@ function* idleExits(input: Input): Iterable<DeathNotice> {
 export const macos: Parser = {
   id,
   title: 'macOS and iOS: jetsam in the unified log and in JetsamEvent reports',
-  needles: [
-    ...new Set(kills.map(({ needle }) => needle)),
+  literals: [
+    ...new Set(kills.map(({ literal }) => literal)),
     'JetsamEvent',
     'largestProcess',
     '"rpages"',
@@ -203,7 +205,7 @@ function* parse(input: Input): Iterable<Evidence> {
     reports.push(...damagedReport(input));
   if (/Largest process|largest process/.test(whole)) reports.push(...tableReport(input));
   yield* reports;
-  if (reports.length === 0 && told.length === 0) yield* toldReason(input);
+  if (reports.length === 0 && told.length === 0) yield* statedReason(input);
   if (/"bug_type" ?: ?"?309/.test(whole)) yield* crashReport(input);
   yield* sentByKernel(input);
   yield* idleExits(input);
@@ -237,10 +239,10 @@ function* jetsamReport(input: Input): Iterable<KillerRecord> {
         kind: 'killer-record',
         origin: originOf(input, id, Math.max(line, from), Math.max(line, from), one['reason']),
         ...(Number.isNaN(date) ? {} : { when: { wall: new Date(date).toISOString() } }),
-        by: 'jetsam',
+        reporter: 'jetsam',
         cause: 'jetsam',
         variant: one['reason'],
-        says: `the JetsamEvent report gives ${one['reason']} as the reason of its death`,
+        message: `the JetsamEvent report gives ${one['reason']} as the reason of its death`,
         victim: {
           ...(typeof one['pid'] === 'number' ? { pid: one['pid'] } : {}),
           ...(name === undefined ? {} : { name }),
@@ -248,7 +250,7 @@ function* jetsamReport(input: Input): Iterable<KillerRecord> {
         ...(typeof pages === 'number' && pageSize !== undefined
           ? { usedBytes: pages * pageSize }
           : {}),
-        witness: 'direct',
+        sourceKind: 'direct',
       };
       any = true;
     }
@@ -271,10 +273,11 @@ function* summary(input: Input): Iterable<KillerRecord> {
   yield {
     kind: 'killer-record',
     origin: originOf(input, id, at, at, 'largestProcess'),
-    by: 'jetsam',
+    reporter: 'jetsam',
     cause: 'jetsam',
-    says: 'it is from a JetsamEvent report, which macOS and iOS write when they end processes for want of memory; largestProcess is not yet the victim',
-    witness: 'indirect',
+    message:
+      'it is from a JetsamEvent report, which macOS and iOS write when they end processes for want of memory; largestProcess is not yet the victim',
+    sourceKind: 'indirect',
   };
 }
 
@@ -289,18 +292,18 @@ function* tableReport(input: Input): Iterable<KillerRecord> {
     yield {
       kind: 'killer-record',
       origin: originOf(input, id, at, at, row[2]!),
-      by: 'jetsam',
+      reporter: 'jetsam',
       cause: 'jetsam',
       variant: row[2]!,
-      says: `the low-memory report gives ${row[2]} as the reason of its death`,
+      message: `the low-memory report gives ${row[2]} as the reason of its death`,
       victim: { name: row[1]!.trim() },
-      witness: 'direct',
+      sourceKind: 'direct',
     };
   }
 }
 
 /** `killed by jetsam, reason vm-compressor-space-shortage`, in a sentence. */
-function* toldReason(input: Input): Iterable<KillerRecord> {
+function* statedReason(input: Input): Iterable<KillerRecord> {
   const whole = wholeText(input);
   if (!/jetsam/i.test(whole) || whole.length > 131_072) return;
   const at = input.lines.findIndex(({ text }) =>
@@ -312,10 +315,10 @@ function* toldReason(input: Input): Iterable<KillerRecord> {
   yield {
     kind: 'killer-record',
     origin: originOf(input, id, at, at, 'vm-'),
-    by: 'jetsam',
+    reporter: 'jetsam',
     cause: 'jetsam',
-    says: 'the text gives a reason of jetsam for a kill',
-    witness: 'indirect',
+    message: 'the text gives a reason of jetsam for a kill',
+    sourceKind: 'indirect',
   };
 }
 
@@ -335,10 +338,10 @@ function* damagedReport(input: Input): Iterable<KillerRecord> {
     yield {
       kind: 'killer-record',
       origin: originOf(input, id, at, at, reason[1]!),
-      by: 'jetsam',
+      reporter: 'jetsam',
       cause: 'jetsam',
       variant: reason[1]!,
-      says: `the JetsamEvent report gives ${reason[1]} as the reason of a death`,
+      message: `the JetsamEvent report gives ${reason[1]} as the reason of a death`,
       ...(name === null && pid === null
         ? {}
         : {
@@ -348,7 +351,7 @@ function* damagedReport(input: Input): Iterable<KillerRecord> {
             },
           }),
       ...(pages === null || pageSize === 0 ? {} : { usedBytes: Number(pages[1]) * pageSize }),
-      witness: 'direct',
+      sourceKind: 'direct',
     };
   }
 }
@@ -379,17 +382,17 @@ function* crashReport(input: Input): Iterable<Evidence> {
       yield {
         kind: 'killer-record',
         origin: originOf(input, id, from, from, 'JETSAM'),
-        by: 'jetsam',
+        reporter: 'jetsam',
         cause: 'jetsam',
-        says: 'the crash report gives JETSAM as the namespace of the termination',
+        message: 'the crash report gives JETSAM as the namespace of the termination',
         victim: { ...pid, ...name },
-        witness: 'direct',
+        sourceKind: 'direct',
       };
     else if (typeof exception['signal'] === 'string')
       yield {
         kind: 'death-notice',
         origin: originOf(input, id, from, from, 'signal'),
-        by: 'crash report',
+        reporter: 'crash report',
         ...pid,
         ...name,
         signal: exception['signal'],
@@ -409,7 +412,7 @@ function* sentByKernel(input: Input): Iterable<DeathNotice> {
     yield {
       kind: 'death-notice',
       origin: originOf(input, id, at, at, 'exited due to'),
-      by: 'launchd',
+      reporter: 'launchd',
       ...(match[2] === undefined ? {} : { pid: Number(match[2]) }),
       ...(match[1] === undefined ? {} : { name: match[1] }),
       signal: 'SIGKILL',

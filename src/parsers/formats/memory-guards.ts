@@ -13,21 +13,22 @@ const wordings: readonly KillerWording[] = [
   // earlyoom 1.3 to 1.9: `sending SIGTERM to process 200 uid 0 "python3": badness 1208, VmRSS 289 MiB`
   {
     ...guard,
-    by: 'earlyoom',
-    needle: 'to process ',
+    reporter: 'earlyoom',
+    literal: 'to process ',
     pattern:
       /[Ss]ending (?<signal>SIG(?:TERM|KILL)) to process (?<pid>\d{1,9})(?: uid (?<uid>\d{1,10}))? "(?<name>[^"]{0,64})": (?:badness|oom_score) -?\d{1,6}(?:, oom_score_adj -?\d{1,5})?(?:, VmRSS (?<used>\d{1,12} ?[KMG]iB))?/,
-    says: 'earlyoom names the process that it ended because memory and swap were below its thresholds',
+    message:
+      'earlyoom names the process that it ended because memory and swap were below its thresholds',
   },
   // 1.0 to 1.2: `Killing process: python3, pid: 200, badness: 800, VmRSS: 289 MiB`, `Killing process 200 python3`.
   // `Killing process 200 (python3) with signal SIGKILL.` are systemd's words.
   {
     ...guard,
-    by: 'earlyoom',
-    needle: 'illing process',
+    reporter: 'earlyoom',
+    literal: 'illing process',
     pattern:
       /(?:^|earlyoom(?:\[\d{1,9}\])?: )Killing process:? (?:(?<pid>\d{1,9}) (?<name>[^\s,()]{1,64})(?![^\s,]| with signal SIG)|(?<subject>[^\s,]{1,64}), pid: (?<uid>\d{1,9}))/,
-    says: 'earlyoom (an early version) names the process that it killed',
+    message: 'earlyoom (an early version) names the process that it killed',
     refine: (found, record) => {
       const { subject, uid } = found.groups;
       const { subject: _ignored, ...rest } = record;
@@ -39,88 +40,88 @@ const wordings: readonly KillerWording[] = [
   // 0.x: `Killing process 200 (python3)`; words so plain are earlyoom's only below its own warning
   {
     ...guard,
-    by: 'earlyoom',
-    needle: 'illing process',
+    reporter: 'earlyoom',
+    literal: 'illing process',
     pattern: /(?:^|\s)Killing process (?<pid>\d{1,9}) \((?<name>[^()]{1,64})\)\s*$/,
     span: 1,
-    says: 'earlyoom (an early version) names the process that it killed',
+    message: 'earlyoom (an early version) names the process that it killed',
     refine: ({ input }, record) =>
       mentions(input, /Out of memory! avail:|earlyoom v?\d/) ? record : undefined,
   },
   // 1.0.x: `Killing process 'bash' with signal 15, pid: 5874, badness: 538, VmRSS: 3160 MiB`
   {
     ...guard,
-    by: 'earlyoom',
-    needle: "illing process '",
+    reporter: 'earlyoom',
+    literal: "illing process '",
     pattern:
       /Killing process '(?<name>[^']{1,64})' with signal \d{1,2}, pid: (?<pid>\d{1,9}), badness: -?\d{1,6}(?:, VmRSS: (?<used>\d{1,12} MiB))?/,
-    says: 'earlyoom (an early version) names the process that it killed',
+    message: 'earlyoom (an early version) names the process that it killed',
   },
   // 1.3-rc: `killing process 27541 "bash" with signal 15: badness 550, VmRSS 7609 MiB`
   {
     ...guard,
-    by: 'earlyoom',
-    needle: 'illing process ',
+    reporter: 'earlyoom',
+    literal: 'illing process ',
     pattern:
       /killing process (?<pid>\d{1,9}) "(?<name>[^"]{1,64})" with signal \d{1,2}: badness -?\d{1,6}(?:, VmRSS (?<used>\d{1,12} MiB))?/,
-    says: 'earlyoom (an early version) names the process that it killed',
+    message: 'earlyoom (an early version) names the process that it killed',
   },
   // nohang: the corrective action is many lines
   {
     ...guard,
-    by: 'nohang',
-    needle: 'a corrective action:',
+    reporter: 'nohang',
+    literal: 'a corrective action:',
     pattern: /Implement(?:ing)? a corrective action:/,
     span: 1,
-    says: 'nohang names its victim',
+    message: 'nohang names its victim',
     refine: nohangVictim,
   },
   // oomd (Meta), to the kernel log: averages, cgroup, bytes, rules
   {
     ...guard,
-    by: 'oomd',
-    needle: 'oomd kill: ',
+    reporter: 'oomd',
+    literal: 'oomd kill: ',
     pattern:
       /oomd kill: [\d.]{1,12} [\d.]{1,12} [\d.]{1,12} (?<subject>\S{1,400}) (?<used>\d{1,18}) ruleset:\[.{0,200}?\]/,
-    says: 'oomd names the cgroup that it killed and the rule that fired',
+    message: 'oomd names the cgroup that it killed and the rule that fired',
   },
   // its own log, where the line above is cut off
   {
     ...guard,
-    by: 'oomd',
-    witness: 'indirect',
-    needle: 'BaseKillPlugin',
+    reporter: 'oomd',
+    sourceKind: 'indirect',
+    literal: 'BaseKillPlugin',
     pattern:
       /BaseKillPlugin\.cpp:\d{1,5}\] Trying to kill (?:\/sys\/fs\/cgroup\/)?(?<subject>\S{1,400})/,
-    says: 'oomd tells which cgroup it is about to kill',
+    message: 'oomd tells which cgroup it is about to kill',
   },
   {
     ...guard,
-    by: 'dask nanny',
-    needle: 'memory budget',
+    reporter: 'dask nanny',
+    literal: 'memory budget',
     pattern:
       /Worker (?<subject>\S{1,120}) \(pid=(?<pid>\d{1,9})\) exceeded (?<code>\d{1,3})% memory budget\. Restarting/,
-    says: "dask's nanny ended the worker because it was over its memory budget",
+    message: "dask's nanny ended the worker because it was over its memory budget",
     refine: daskBudget,
   },
   {
     ...guard,
-    by: 'dask nanny',
-    needle: 'memory budget',
+    reporter: 'dask nanny',
+    literal: 'memory budget',
     pattern: /Worker exceeded (?<code>\d{1,3})% memory budget\. Restarting/,
-    says: "dask's nanny ended the worker because it was over its memory budget",
+    message: "dask's nanny ended the worker because it was over its memory budget",
     refine: daskBudget,
   },
   {
     ...guard,
-    by: 'dask nanny',
+    reporter: 'dask nanny',
     death: 'slow',
     variant: 'paused',
-    needle: 'Pausing worker',
+    literal: 'Pausing worker',
     pattern:
       /Worker is at (?<code>\d{1,3})% memory usage\. Pausing worker\.? {0,3}Process memory: (?<used>[\d.]{1,12} ?[KMGT]?i?B) -- Worker memory limit: (?<limit>[\d.]{1,12} ?[KMGT]?i?B)/,
     span: 3,
-    says: 'dask paused the worker because it was near its memory limit',
+    message: 'dask paused the worker because it was near its memory limit',
     // What the nanny did next says more, and says of which worker.
     refine: ({ input }, { exitCode: _ignored, ...record }) =>
       mentions(input, /memory budget|was killed by|all those workers died/) ? undefined : record,
@@ -128,13 +129,13 @@ const wordings: readonly KillerWording[] = [
   {
     // Until Ray 1.13 the monitor raised it in the task, before the kernel would have killed.
     ...guard,
-    by: 'ray',
+    reporter: 'ray',
     death: 'obvious',
-    needle: 'RayOutOfMemoryError',
+    literal: 'RayOutOfMemoryError',
     pattern:
       /RayOutOfMemoryError: More than \d{1,3}% of the memory on node \S{1,120} is used \((?<used>[\d.]{1,12}) \/ (?<limit>[\d.]{1,12} [KMGT]?B)\)/,
     span: 3,
-    says: "ray's memory monitor ended the task because the node was over its threshold",
+    message: "ray's memory monitor ended the task because the node was over its threshold",
     refine: ({ match }, record) => {
       const used = sizeBytes(
         `${match.groups?.['used']} ${/[KMGT]?B/.exec(match.groups?.['limit'] ?? '')?.[0]}`,
@@ -144,12 +145,12 @@ const wordings: readonly KillerWording[] = [
   },
   {
     ...guard,
-    by: 'ray',
-    needle: 'was killed due to the node running low on memory',
+    reporter: 'ray',
+    literal: 'was killed due to the node running low on memory',
     pattern:
       /(?:Task|Actor|[Ww]orker|\d{1,6} worker\(s\)).{0,80}was killed due to the node running low on memory\.? ?(?:Memory on the node \(IP: .{0,60}?\)(?: where .{0,200}? was running)? was (?<used>[\d.]{1,12} ?[KMGT]?i?B) \/ (?<limit>[\d.]{1,12} ?[KMGT]?i?B))?/,
     span: 6,
-    says: "ray's memory monitor ended the task because the node was over its threshold",
+    message: "ray's memory monitor ended the task because the node was over its threshold",
     refine: (found, record) => {
       const pid =
         /(?:Worker PID|pid)[:= ]{1,3}(\d{1,9})/.exec(found.passage.slice(found.match.index)) ??
@@ -164,48 +165,48 @@ const wordings: readonly KillerWording[] = [
   },
   {
     ...guard,
-    by: 'ray',
-    needle: 'killed due to memory pressure (OOM)',
+    reporter: 'ray',
+    literal: 'killed due to memory pressure (OOM)',
     pattern: /(?<code>\d{1,6}) Workers \(tasks \/ actors\) killed due to memory pressure \(OOM\)/,
-    says: "ray's memory monitor counts the workers that it ended",
+    message: "ray's memory monitor counts the workers that it ended",
     refine: (_, { exitCode: _ignored, ...record }) => record,
   },
   {
     ...guard,
-    by: 'ray',
-    needle: 'to free up memory',
+    reporter: 'ray',
+    literal: 'to free up memory',
     pattern:
       /Killing worker with .{1,80}? to free up memory\.(?:.{0,20}worker pid: (?<pid>\d{1,9}))?/,
-    says: 'the raylet names the worker that its memory monitor ends',
+    message: 'the raylet names the worker that its memory monitor ends',
   },
   {
     ...guard,
-    by: 'lmkd',
-    needle: 'to free',
+    reporter: 'lmkd',
+    literal: 'to free',
     pattern:
       /(?:lowmemorykiller|lmkd)(?: ?\( ?\d{1,9}\)|\[\d{1,9}\])?: Kill(?:ing)? '?(?<name>[\w.:/-]{1,120})'? \((?<pid>\d{1,9})\), (?:uid (?<uid>\d{1,9}),)?.{0,60}?(?:adj|oom_score_adj) -?\d{1,5},? to free (?<used>\d{1,12}kB)/,
-    says: "Android's low memory killer names its victim",
+    message: "Android's low memory killer names its victim",
   },
   {
     ...guard,
-    by: 'lmkd',
-    needle: 'lowmemorykiller',
+    reporter: 'lmkd',
+    literal: 'lowmemorykiller',
     pattern: /lowmemorykiller: Killing '(?<name>[^']{1,80})' \((?<pid>\d{1,9})\),? adj -?\d{1,5}/,
-    says: "Android's low memory killer names its victim",
+    message: "Android's low memory killer names its victim",
   },
   {
     ...guard,
-    by: 'Talos',
-    needle: 'Sending SIGKILL to cgroup',
+    reporter: 'Talos',
+    literal: 'Sending SIGKILL to cgroup',
     pattern: /Sending SIGKILL to cgroup .{0,40}?(?<subject>\/?[\w./-]{1,300})/,
-    says: "Talos' OOM controller killed the cgroup",
+    message: "Talos' OOM controller killed the cgroup",
   },
   {
     ...guard,
-    by: 'LXD/Proxmox watchdog',
-    needle: 'memory-watchdog',
+    reporter: 'LXD/Proxmox watchdog',
+    literal: 'memory-watchdog',
     pattern: /memory-watchdog.{0,80}(?:killed|killing) (?:process |pid )?(?<pid>\d{1,9})/i,
-    says: 'a memory watchdog names its victim',
+    message: 'a memory watchdog names its victim',
   },
 ];
 

@@ -18,7 +18,7 @@ export const nativeAbort: Parser = {
   id,
   title:
     'Last words of programs whose allocation failed: C++, Rust, Go, R, PHP, databases, tools; and words that only sound so',
-  needles: [...new Set(refusals.map(({ needle }) => needle))],
+  literals: [...new Set(refusals.map(({ literal }) => literal))],
   parse,
 };
 
@@ -28,7 +28,7 @@ function* parse(input: Input): Iterable<ProgramAbort> {
     input,
     id,
     refusals.map((refusal): Phrase<ProgramAbort> => ({
-      needle: refusal.needle,
+      literal: refusal.literal,
       pattern: refusal.pattern,
       make: (found) => factOf(refusal, found, crash),
     })),
@@ -36,7 +36,7 @@ function* parse(input: Input): Iterable<ProgramAbort> {
 }
 
 function factOf(
-  { by, signal, resource = 'memory', variant, raises, really, unless }: Refusal,
+  { reporter, signal, resource = 'memory', variant, raises, actualMeaning, unless }: Refusal,
   found: Found,
   crash: Crash | null,
 ): ProgramAbort | undefined {
@@ -55,7 +55,7 @@ function factOf(
   return {
     kind: 'program-abort',
     origin: found.origin,
-    by,
+    reporter,
     ...ended,
     ...(signal === undefined ? {} : { signal }),
     resource,
@@ -64,7 +64,7 @@ function factOf(
     ...(request === undefined ? {} : { requestBytes: request }),
     ...(variant === undefined ? {} : { variant }),
     ...(raises === undefined ? {} : { raises }),
-    ...(really === undefined ? {} : { really }),
+    ...(actualMeaning === undefined ? {} : { actualMeaning }),
     ...(crashed === null ? {} : { crashed: true, crash: crashed.how }),
   };
 }

@@ -7,58 +7,58 @@ import { integer } from '../text/sizes.ts';
 const id = 'node';
 
 const wordings: readonly {
-  readonly needle: string;
+  readonly literal: string;
   readonly pattern: RegExp;
   readonly resource: ProgramAbort['resource'];
 }[] = [
   {
-    needle: 'heap out of memory',
+    literal: 'heap out of memory',
     resource: 'language-heap',
     pattern: /(?:FATAL ERROR: )?.{0,120}?(?:JavaScript|JS) heap out of memory/,
   },
   {
-    needle: 'near heap limit',
+    literal: 'near heap limit',
     resource: 'language-heap',
     pattern: /Ineffective mark-compacts near heap limit.{0,60}/,
   },
-  { needle: 'Reached heap limit', resource: 'language-heap', pattern: /Reached heap limit/ },
+  { literal: 'Reached heap limit', resource: 'language-heap', pattern: /Reached heap limit/ },
   {
-    needle: 'ERR_WORKER_OUT_OF_MEMORY',
+    literal: 'ERR_WORKER_OUT_OF_MEMORY',
     resource: 'language-heap',
     pattern: /ERR_WORKER_OUT_OF_MEMORY|Worker terminated due to reaching memory limit/,
   },
   {
-    needle: 'invalid array length Allocation failed',
+    literal: 'invalid array length Allocation failed',
     resource: 'language-heap',
     pattern: /invalid (?:array|table) (?:length|size) Allocation failed/,
   },
   {
-    needle: 'Array buffer allocation failed',
+    literal: 'Array buffer allocation failed',
     resource: 'memory',
     pattern: /RangeError: Array buffer allocation failed/,
   },
   {
-    needle: 'Zone Allocation failed',
+    literal: 'Zone Allocation failed',
     resource: 'memory',
     pattern: /Zone Allocation failed - process out of memory/,
   },
   {
-    needle: 'process out of memory',
+    literal: 'process out of memory',
     resource: 'memory',
     pattern: /(?:Fatal process OOM|Allocation failed - process out of memory)/,
   },
   {
-    needle: 'Committing semi space failed',
+    literal: 'Committing semi space failed',
     resource: 'memory',
     pattern: /Committing semi space failed\. Allocation failed.{0,60}/,
   },
   {
-    needle: 'Invalid string length',
+    literal: 'Invalid string length',
     resource: 'none',
     pattern: /RangeError: Invalid string length/,
   },
   {
-    needle: 'Maximum call stack size exceeded',
+    literal: 'Maximum call stack size exceeded',
     resource: 'stack',
     pattern: /RangeError: Maximum call stack size exceeded/,
   },
@@ -67,14 +67,14 @@ const wordings: readonly {
 export const node: Parser = {
   id,
   title: 'Node and V8: the limit of their own heap, and memory that the system refused',
-  needles: [...new Set(wordings.map(({ needle }) => needle))],
+  literals: [...new Set(wordings.map(({ literal }) => literal))],
   *parse(input) {
     let heap = false;
     for (const fact of readPhrases<ProgramAbort>(
       input,
       id,
-      wordings.map(({ needle, pattern, resource }) => ({
-        needle,
+      wordings.map(({ literal, pattern, resource }) => ({
+        literal,
         pattern,
         make: ({ origin, match, input: { lines }, index }) => {
           // `<--- Last few GCs --->`: `[4242:0x55…] 71385 ms: Mark-sweep 2047.6 (2049.9) -> …`
@@ -88,7 +88,7 @@ export const node: Parser = {
           return {
             kind: 'program-abort',
             origin,
-            by: 'Node',
+            reporter: 'Node',
             ...(resource === 'language-heap' ? { variant: 'v8-heap' } : {}),
             resource,
             message: match[0],
@@ -96,7 +96,7 @@ export const node: Parser = {
             ...(pid === undefined ? {} : { pid }),
             ...(resource === 'none'
               ? {
-                  really:
+                  actualMeaning:
                     'a string may not be longer than V8 allows (512 MiB): a limit of the language, no shortage',
                 }
               : {}),

@@ -19,7 +19,7 @@ const id = 'python-remains';
 export const pythonRemains: Parser = {
   id,
   title: 'What is left of a MemoryError that Python could not print',
-  needles: [
+  literals: [
     'MemoryError',
     'lost sys.stderr',
     'sys.unraisablehook',
@@ -100,24 +100,24 @@ const remains = (
 /** The object dump of `_PyObject_Dump` when stderr is lost (P3: 3.8 to 3.13; the older wording: 3.6 and 3.7; 2.7's `ignored`). */
 const dumps: readonly Phrase<ProgramError>[] = [
   {
-    needle: 'object type name',
+    literal: 'object type name',
     span: 5,
     pattern: /object type name ?: (?:MemoryError\b.{0,200}|.{0,80}\bMemoryError\(\))/,
     make: (found) => remains(aroundDump(found), 'P3', '', framesBefore(found)),
   },
   {
-    needle: 'MemoryError',
+    literal: 'MemoryError',
     span: 1,
     pattern: /^type ?: MemoryError$/,
     make: (found) => remains(aroundDump(found), 'P3', '', framesBefore(found)),
   },
   {
-    needle: 'Exception MemoryError',
+    literal: 'Exception MemoryError',
     pattern: /Exception MemoryError: (?:MemoryError\(.{0,100}?\)|<.{0,100}?>) in .{1,300}? ignored/,
     make: ({ origin }) => remains(origin, 'P7', ''),
   },
   {
-    needle: 'sys.unraisablehook',
+    literal: 'sys.unraisablehook',
     span: 2,
     pattern:
       /Exception ignored (?:on building|in) sys\.unraisablehook(?: arguments)?:? MemoryError/,
@@ -152,7 +152,7 @@ function framesBefore({ input, index }: Found): StackFrame[] {
 /** 3.11 to 3.13: memory ran out while a deep recursion was unwound, and the exception got lost (P4). */
 const unwound: readonly Phrase<ProgramError>[] = [
   {
-    needle: 'error return without exception set',
+    literal: 'error return without exception set',
     pattern:
       /SystemError: (?:<.{1,200}> returned NULL without setting an exception|error return without exception set)/,
     make: (found) => {
@@ -176,7 +176,7 @@ const unwound: readonly Phrase<ProgramError>[] = [
 const abort = (origin: ProgramAbort['origin'], message: string): ProgramAbort => ({
   kind: 'program-abort',
   origin,
-  by: 'Fatal Python error',
+  reporter: 'Fatal Python error',
   signal: 'SIGABRT',
   resource: 'memory',
   message,
@@ -186,7 +186,7 @@ const abort = (origin: ProgramAbort['origin'], message: string): ProgramAbort =>
 /** The interpreter's own last words for lack of memory (P5), 2.7 to 3.13. */
 const fatal: readonly Phrase<ProgramAbort>[] = [
   {
-    needle: 'Fatal Python error',
+    literal: 'Fatal Python error',
     // The message begins with its words, or with the C function (3.8 and later): words further on are another's.
     pattern:
       /Fatal Python error: (?:[\w.]{1,60}: )?(?:Cannot recover from MemoryErrors?|Out of memory and PyExc_MemoryError|out of memory\b(?!:)|memory allocation failed|Could not preallocate MemoryError|Not enough memory|can't allocate).{0,160}/,

@@ -15,7 +15,7 @@ const id = 'python-traceback';
 export const pythonTraceback: Parser = {
   id,
   title: 'Python tracebacks and the exceptions at their end',
-  needles: [
+  literals: [
     'Traceback (most recent call last)',
     'MemoryError',
     'OutOfMemoryError',
@@ -425,7 +425,7 @@ function factOf(chain: readonly Raised[], input: Input): ProgramError | undefine
     ...(limitIn(words) === undefined ? {} : { limitBytes: limitIn(words)! }),
     ...(where.pid === undefined ? {} : { pid: where.pid }),
     ...(meaning?.variant === undefined ? {} : { variant: meaning.variant }),
-    ...(meaning?.really === undefined ? {} : { really: meaning.really }),
+    ...(meaning?.actualMeaning === undefined ? {} : { actualMeaning: meaning.actualMeaning }),
     ...(when === undefined ? {} : { when }),
     ...(meaning?.resource === 'memory'
       ? { class: /[./]?(?:MemoryError|_ArrayMemoryError)$/.test(chosen.type) ? 'P1' : 'P14' }

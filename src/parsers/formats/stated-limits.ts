@@ -12,7 +12,7 @@ interface Wording {
   readonly of: string;
   readonly owner: LimitOwner;
   readonly path?: string;
-  readonly needle: string;
+  readonly literal: string;
   readonly pattern: RegExp;
   readonly size: (text: string, input: Input) => number | undefined;
   readonly prose?: boolean;
@@ -61,7 +61,7 @@ const wordings: readonly Wording[] = [
     of: 'RLIMIT_AS',
     owner: 'rlimit',
     path: 'RLIMIT_AS',
-    needle: 'ulimit',
+    literal: 'ulimit',
     pattern: /ulimit (?:-[A-Za-z]+ \w{1,20} ){0,8}-S?H?v (?<size>\d{1,16})/,
     size: kib,
   },
@@ -70,7 +70,7 @@ const wordings: readonly Wording[] = [
     of: 'RLIMIT_DATA',
     owner: 'rlimit',
     path: 'RLIMIT_DATA',
-    needle: 'ulimit',
+    literal: 'ulimit',
     pattern: /ulimit (?:-[A-Za-z]+ \w{1,20} ){0,8}-S?H?d (?<size>\d{1,16})/,
     size: kib,
   },
@@ -78,7 +78,7 @@ const wordings: readonly Wording[] = [
     of: 'RLIMIT_AS',
     owner: 'rlimit',
     path: 'RLIMIT_AS',
-    needle: 'address space',
+    literal: 'address space',
     pattern: /Max address space {1,20}(?<size>\d{1,20}) {1,20}\S{1,20} {1,20}bytes/,
     size: bytes,
   },
@@ -86,7 +86,7 @@ const wordings: readonly Wording[] = [
     of: 'RLIMIT_DATA',
     owner: 'rlimit',
     path: 'RLIMIT_DATA',
-    needle: 'data size',
+    literal: 'data size',
     pattern: /Max data size {1,20}(?<size>\d{1,20}) {1,20}\S{1,20} {1,20}bytes/,
     size: bytes,
   },
@@ -94,7 +94,7 @@ const wordings: readonly Wording[] = [
     of: 'RLIMIT_AS',
     owner: 'rlimit',
     path: 'RLIMIT_AS',
-    needle: 'virtual memory',
+    literal: 'virtual memory',
     pattern: /virtual memory \(kbytes, -v\) (?<size>\d{1,16})\b/,
     size: kib,
   },
@@ -102,7 +102,7 @@ const wordings: readonly Wording[] = [
     of: 'RLIMIT_AS',
     owner: 'rlimit',
     path: 'RLIMIT_AS',
-    needle: 'RLIMIT_AS',
+    literal: 'RLIMIT_AS',
     pattern: /setrlimit\((?:resource\.)?RLIMIT_AS, ?\((?<size>\d{6,19})\b/,
     size: bytes,
   },
@@ -110,7 +110,7 @@ const wordings: readonly Wording[] = [
     of: 'RLIMIT_AS',
     owner: 'rlimit',
     path: 'RLIMIT_AS',
-    needle: 'LimitAS',
+    literal: 'LimitAS',
     pattern: /LimitAS=(?<size>\d[\w.]{0,16})/,
     size: bytes,
   },
@@ -118,7 +118,7 @@ const wordings: readonly Wording[] = [
   {
     of: 'container',
     owner: 'cgroup',
-    needle: 'mem_limit',
+    literal: 'mem_limit',
     pattern: /mem_limit["']?[:=]? {0,3}["']?(?<size>\d[\d.]{0,12} ?[bkmgBKMG]?i?b?)\b/,
     size: bytes,
   },
@@ -127,7 +127,7 @@ const wordings: readonly Wording[] = [
     of: 'platform',
     owner: 'platform',
     path: 'Cloud Run',
-    needle: 'gcloud',
+    literal: 'gcloud',
     pattern:
       /gcloud (?:beta |alpha )?run (?:deploy|jobs|services|worker-pools)\b.{0,400}?--memory[= ]["']?(?<size>\d[\d.]{0,12}(?:[KMG]i?)?)\b/,
     size: (text) => quantityBytes(text),
@@ -136,7 +136,7 @@ const wordings: readonly Wording[] = [
     of: 'worker',
     owner: 'daemon',
     path: 'dask nanny',
-    needle: 'memory_limit',
+    literal: 'memory_limit',
     pattern: /\bmemory_limit=["'](?<size>\d[\d.]{0,12} ?[KMGT]i?B)["']/,
     size: ofDask,
   },
@@ -144,7 +144,7 @@ const wordings: readonly Wording[] = [
     of: 'worker',
     owner: 'daemon',
     path: 'dask nanny',
-    needle: '--memory-limit',
+    literal: '--memory-limit',
     pattern:
       /\bdask[ -]worker\b.{0,300}?--memory-limit[= ]["']?(?<size>\d[\d.]{0,12} ?[KMGT]i?B)\b/,
     size: ofDask,
@@ -153,7 +153,7 @@ const wordings: readonly Wording[] = [
     of: 'platform',
     owner: 'platform',
     path: 'fly.toml [[vm]]',
-    needle: 'memory',
+    literal: 'memory',
     pattern: /(?:^|\s)memory(?:_mb)? = ["']?(?<size>\d{1,6} ?(?:[MmGg][Bb])?)(?=["']|\s|$)/,
     size: ofFly,
   },
@@ -161,7 +161,7 @@ const wordings: readonly Wording[] = [
     of: 'container',
     owner: 'cgroup',
     path: 'ECS',
-    needle: '"memory"',
+    literal: '"memory"',
     pattern: /"memory": {0,4}"?(?<size>\d{2,7})"?(?=[\s,}]|$)/,
     size: ofEcs,
   },
@@ -170,28 +170,28 @@ const wordings: readonly Wording[] = [
     of: 'reservation',
     owner: 'cgroup',
     path: 'ECS',
-    needle: '"memoryReservation"',
+    literal: '"memoryReservation"',
     pattern: /"memoryReservation": {0,4}"?(?<size>\d{2,7})"?(?=[\s,}]|$)/,
     size: ofEcs,
   },
   {
     of: 'container',
     owner: 'cgroup',
-    needle: '--memory',
+    literal: '--memory',
     pattern: /--memory[= ]["']?(?<size>\d[\d.]{0,12}[bkmgBKMG]?i?)\b/,
     size: bytes,
   },
   {
     of: 'container',
     owner: 'cgroup',
-    needle: ' -m',
+    literal: ' -m',
     pattern: /(?:docker|podman|nerdctl) run .{0,400}?-m[= ]?(?<size>\d[\d.]{0,12}[bkmgBKMG])\b/,
     size: bytes,
   },
   {
     of: 'container',
     owner: 'cgroup',
-    needle: 'memory',
+    literal: 'memory',
     pattern:
       /limits: ?\{? ?(?:cpus?: ?["']?[\w.]{1,12}["']?,? ){0,1}memory: ?["']?(?<size>\d[\d.]{0,12}[KMGT]i?[bB]?)["']?/,
     size: ofContainer,
@@ -199,7 +199,7 @@ const wordings: readonly Wording[] = [
   {
     of: 'container',
     owner: 'cgroup',
-    needle: 'memory',
+    literal: 'memory',
     pattern:
       /\b[Ll]imits?["']?: {0,4}.{0,60}\bmemory["']?[:=] {0,20}["']?(?<size>\d[\d.]{0,12}[KMGT]i?[bB]?)\b/,
     size: ofContainer,
@@ -207,28 +207,28 @@ const wordings: readonly Wording[] = [
   {
     of: 'container',
     owner: 'cgroup',
-    needle: 'limits.memory',
+    literal: 'limits.memory',
     pattern: /\blimits\.memory["'`]{0,2} ?[:=]{1,2} ?["'`]?(?<size>\d[\d.]{0,12}[KMGT]i?[bB]?)\b/,
     size: ofContainer,
   },
   {
     of: 'function',
     owner: 'platform',
-    needle: 'MemorySize',
+    literal: 'MemorySize',
     pattern: /\bMemorySize["']?[:=] {0,3}["']?(?<size>\d{3,5})\b/,
     size: mebibytes,
   },
   {
     of: 'unit',
     owner: 'cgroup',
-    needle: 'Memory: ',
+    literal: 'Memory: ',
     pattern: /\bMemory: [\d.]{1,12}[KMGT]? \((?:[^)]{0,60} )?max: (?<size>\d[\d.]{0,12}[KMGT])\b/,
     size: bytes,
   },
   {
     of: 'container',
     owner: 'cgroup',
-    needle: 'cap',
+    literal: 'cap',
     pattern: /\b(?:memory |declared )?cap(?: of|:)? (?<size>\d[\d.]{0,8} ?[MG])(?:i?B)?\b/,
     size: bytes,
     prose: true,
@@ -237,7 +237,7 @@ const wordings: readonly Wording[] = [
   {
     of: 'container',
     owner: 'cgroup',
-    needle: 'i',
+    literal: 'i',
     pattern:
       /(?:\b(?:memory )?limit(?:ed)?\b|限制|メモリ制限|제한|лимит|límite|limite|Limit)[^\d\n.;]{0,30}?(?<size>\d[\d.]{0,8} ?(?:[KMGT]i?B?|[KMGT]i))\b/,
     size: proseSize,
@@ -246,7 +246,7 @@ const wordings: readonly Wording[] = [
   {
     of: 'container',
     owner: 'cgroup',
-    needle: 'limit',
+    literal: 'limit',
     pattern:
       /(?<size>\d[\d.]{0,8} ?(?:[MGT]i?B|[MGT]i|[MG]))\b(?: memory| RAM| container| of memory)?[ -](?:memory |RAM |container |cgroup )?limit\b/,
     size: proseSize,
@@ -256,21 +256,21 @@ const wordings: readonly Wording[] = [
   {
     of: 'unit',
     owner: 'cgroup',
-    needle: 'MemoryMax',
+    literal: 'MemoryMax',
     pattern: /\bMemoryMax ?[=:]? ?(?<size>\d[\d.]{0,16}[KMGT]?)\b/,
     size: bytes,
   },
   {
     of: 'unit',
     owner: 'cgroup',
-    needle: 'MemoryMax',
+    literal: 'MemoryMax',
     pattern: /(?<size>\d[\d.]{0,12}[KMGT])i?B? MemoryMax/,
     size: bytes,
   },
   {
     of: 'unit',
     owner: 'cgroup',
-    needle: 'MemoryLimit',
+    literal: 'MemoryLimit',
     pattern: /\bMemoryLimit ?= ?(?<size>\d[\d.]{0,16}[KMGT]?)\b/,
     size: bytes,
   },
@@ -278,21 +278,21 @@ const wordings: readonly Wording[] = [
     of: 'high',
     owner: 'cgroup',
     path: 'memory.high',
-    needle: 'MemoryHigh',
+    literal: 'MemoryHigh',
     pattern: /\bMemoryHigh ?[=:]? ?(?<size>\d[\d.]{0,16}[KMGT]?)\b/,
     size: bytes,
   },
   {
     of: 'container',
     owner: 'cgroup',
-    needle: 'memory.max',
+    literal: 'memory.max',
     pattern: /(?:^|\s|\/)memory\.max["']?(?: ?[:=] ?| {1,12})(?<size>\d{5,19})\b/,
     size: bytes,
   },
   {
     of: 'container',
     owner: 'cgroup',
-    needle: 'memory.limit_in_bytes',
+    literal: 'memory.limit_in_bytes',
     pattern: /memory\.limit_in_bytes["']?(?: ?[:=] ?| {1,12})(?<size>\d{5,15})\b/,
     size: bytes,
   },
@@ -300,14 +300,14 @@ const wordings: readonly Wording[] = [
   {
     of: 'job',
     owner: 'scheduler',
-    needle: '--mem',
+    literal: '--mem',
     pattern: /(?:#SBATCH|srun|sbatch|salloc)\b.{0,300}?--mem(?:=| )(?<size>\d{1,9}[KMGT]?)[Bb]?\b/,
     size: slurm,
   },
   {
     of: 'job',
     owner: 'scheduler',
-    needle: '--mem-per-cpu',
+    literal: '--mem-per-cpu',
     pattern:
       /(?:#SBATCH|srun|sbatch|salloc)\b.{0,300}?--mem-per-cpu(?:=| )(?<size>\d{1,9}[KMGT]?)[Bb]?\b/,
     size: ofSlurmCpu,
@@ -315,14 +315,14 @@ const wordings: readonly Wording[] = [
   {
     of: 'job',
     owner: 'scheduler',
-    needle: 'mem=',
+    literal: 'mem=',
     pattern: /(?:#PBS -l|qsub).{0,200}?\b(?:p?v?mem)=(?<size>\d{1,9}[kmgKMG]b?)\b/,
     size: bytes,
   },
   {
     of: 'job',
     owner: 'scheduler',
-    needle: 'h_vmem',
+    literal: 'h_vmem',
     pattern: /h_vmem=(?<size>\d[\d.]{0,9}[KMGkmg])\b/,
     size: bytes,
   },
@@ -336,7 +336,7 @@ function proseSize(text: string): number | undefined {
 export const statedLimits: Parser = {
   id,
   title: 'Memory limits that a text names',
-  needles: [],
+  literals: [],
   parse: (input) =>
     readPhrases<StatedLimit>(
       input,
@@ -345,8 +345,8 @@ export const statedLimits: Parser = {
       (wholeText(input).length > maxProse
         ? wordings.filter(({ prose }) => prose !== true)
         : wordings
-      ).map(({ of, owner, path, needle, pattern, size }): Phrase<StatedLimit> => ({
-        needle,
+      ).map(({ of, owner, path, literal, pattern, size }): Phrase<StatedLimit> => ({
+        literal,
         pattern,
         span: 3,
         make: ({ origin, groups, input }) => {

@@ -13,7 +13,7 @@ const id = 'systemd-coredump';
 export const systemdCoredump: Parser = {
   id,
   title: 'systemd-coredump: coredumpctl and the COREDUMP_* fields of the journal',
-  needles: [
+  literals: [
     'COREDUMP_PID',
     'COREDUMP_SIGNAL',
     'dumped core.',

@@ -4,79 +4,79 @@ import { lineAt, type Found } from '../text/lines.ts';
 import { killerParser, type KillerWording } from '../text/killers.ts';
 import { integer } from '../text/sizes.ts';
 
-const oomd = { cause: 'userspace-oom-daemon', by: 'systemd-oomd', owner: 'daemon' } as const;
+const oomd = { cause: 'userspace-oom-daemon', reporter: 'systemd-oomd', owner: 'daemon' } as const;
 
 const wordings: readonly KillerWording[] = [
   {
     ...oomd,
-    needle: 'due to memory used',
+    literal: 'due to memory used',
     variant: 'swap',
     pattern:
       /(?:Killed|Marked) (?<subject>\S{1,500}) (?:for killing )?due to memory used \(\d{1,18}\) \/ total \(\d{1,18}\) and swap used \(\d{1,18}\) \/ total \(\d{1,18}\) being more than [\d.]{1,8}%/,
-    says: 'systemd-oomd killed the cgroup because swap was nearly full',
+    message: 'systemd-oomd killed the cgroup because swap was nearly full',
   },
   {
     ...oomd,
-    needle: 'due to swap used',
+    literal: 'due to swap used',
     variant: 'swap',
     pattern:
       /Killed (?<subject>\S{1,500}) due to swap used \(\d{1,18}\) \/ total \(\d{1,18}\) being more than/,
-    says: 'systemd-oomd killed the cgroup because swap was nearly full',
+    message: 'systemd-oomd killed the cgroup because swap was nearly full',
   },
   {
     ...oomd,
-    needle: 'due to memory pressure',
+    literal: 'due to memory pressure',
     variant: 'pressure',
     pattern:
       /(?:Killed|Marked) (?<subject>\S{1,500}) (?:for killing )?due to memory pressure for (?:\S{1,500}) being (?<code>[\d.]{1,20})% > [\d.]{1,8}% for > .{1,20}? with reclaim activity/,
-    says: 'systemd-oomd killed the cgroup because its tasks did little but wait for memory',
+    message: 'systemd-oomd killed the cgroup because its tasks did little but wait for memory',
     refine: ({ groups }, { exitCode: _ignored, ...record }) =>
       // Above 100 % is impossible: seen with a kernel bug in 6.0-rc (PSI averages overflow).
       Number(groups['code']) > 100
         ? {
             ...record,
             variant: 'impossible-pressure',
-            says: `systemd-oomd killed the cgroup for a memory pressure of ${groups['code']} %, which cannot be: a fault of the kernel's figures, perhaps no shortage at all`,
+            message: `systemd-oomd killed the cgroup for a memory pressure of ${groups['code']} %, which cannot be: a fault of the kernel's figures, perhaps no shortage at all`,
           }
         : record,
   },
   {
     ...oomd,
-    needle: 'systemd-oomd killed',
+    literal: 'systemd-oomd killed',
     pattern:
       /(?:(?<![^\s:])(?<subject>[^\s:]{1,300}): )?systemd-oomd killed (?<code>\d{1,9}) process\(es\) in this unit/,
-    says: 'systemd tells that systemd-oomd killed the processes of the unit',
+    message: 'systemd tells that systemd-oomd killed the processes of the unit',
     refine: unitOf,
   },
   {
     ...oomd,
-    needle: 'systemd-oomd killed some process',
+    literal: 'systemd-oomd killed some process',
     pattern:
       /(?:(?<![^\s:])(?<subject>[^\s:]{1,300}): )?systemd-oomd killed some process\(es\) in this unit/,
-    says: 'systemd tells that systemd-oomd killed processes of the unit',
+    message: 'systemd tells that systemd-oomd killed processes of the unit',
   },
   // v247 and the debug log: the decision and the pids, without the final line
   {
     ...oomd,
-    needle: 'oomd attempting to kill',
+    literal: 'oomd attempting to kill',
     pattern: /oomd attempting to kill (?<pid>\d{1,9}) with KILL/,
-    says: 'systemd-oomd tells which process it kills',
+    message: 'systemd-oomd tells which process it kills',
     refine: ofUnit,
   },
   {
     ...oomd,
-    needle: 'emory pressure for ',
+    literal: 'emory pressure for ',
     variant: 'pressure',
     pattern:
       /Memory pressure for (?<subject>\S{1,500}) is (?:greater than|[\d.]{1,20}% > )\s?[\d.]{1,8}%? for (?:more than|>) .{1,20}?(?:and there was|with) reclaim activity/,
-    says: 'systemd-oomd saw tasks do little but wait for memory and killed below the cgroup',
+    message: 'systemd-oomd saw tasks do little but wait for memory and killed below the cgroup',
   },
   {
     ...oomd,
-    needle: 'wap used ',
+    literal: 'wap used ',
     variant: 'swap',
     pattern: /Swap used \(\d{1,18}\) \/ total \(\d{1,18}\) is more than [\d.]{1,8}%/,
-    says: 'systemd-oomd saw swap nearly full and killed',
+    message: 'systemd-oomd saw swap nearly full and killed',
   },
 ];
 
@@ -98,7 +98,7 @@ function ofUnit({ input, index }: Found, record: KillerRecord): KillerRecord {
 function unitOf(_: unknown, { exitCode, ...record }: KillerRecord): KillerRecord {
   return {
     ...record,
-    says: `${record.says}${integer(String(exitCode)) === undefined ? '' : `: ${exitCode}`}`,
+    message: `${record.message}${integer(String(exitCode)) === undefined ? '' : `: ${exitCode}`}`,
   };
 }
 

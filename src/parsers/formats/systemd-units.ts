@@ -10,81 +10,81 @@ import { readNotices, type NoticeWording } from '../text/notices.ts';
 
 const id = 'systemd-units';
 const systemd = {
-  by: 'systemd',
+  reporter: 'systemd',
   cause: 'kernel-cgroup-oom',
   owner: 'cgroup',
-  witness: 'indirect',
+  sourceKind: 'indirect',
 } as const;
 
 const kills: readonly KillerWording[] = [
   {
     ...systemd,
-    needle: 'has been killed by the OOM killer',
+    literal: 'has been killed by the OOM killer',
     pattern:
       /(?:(?<![^\s:"])(?<subject>[^\s:"]{1,300}): )?A process of this unit has been killed by the OOM killer/,
-    says: 'systemd saw the count of OOM kills rise in the unit',
+    message: 'systemd saw the count of OOM kills rise in the unit',
   },
   {
     ...systemd,
-    needle: 'oom-kill',
+    literal: 'oom-kill',
     pattern:
       /(?:(?<![^\s:"])(?<subject>[^\s:"]{1,300}): )?(?:Failed with result 'oom-kill'|Main process exited, code=killed.{0,80}result 'oom-kill')/,
-    says: "the unit failed with the result 'oom-kill'",
+    message: "the unit failed with the result 'oom-kill'",
   },
   {
     ...systemd,
-    needle: 'Result: oom-kill',
+    literal: 'Result: oom-kill',
     pattern: /Active: (?:failed|inactive).{0,20}\(Result: oom-kill\)/,
-    says: "systemctl says that the unit failed with the result 'oom-kill'",
+    message: "systemctl says that the unit failed with the result 'oom-kill'",
   },
   {
     ...systemd,
-    needle: 'Result=oom-kill',
+    literal: 'Result=oom-kill',
     pattern: /^Result=oom-kill/,
-    says: "systemctl says that the unit failed with the result 'oom-kill'",
+    message: "systemctl says that the unit failed with the result 'oom-kill'",
   },
   {
     ...systemd,
-    needle: 'oom-kill',
+    literal: 'oom-kill',
     pattern:
       /(?:(?<![\w@\\.:-])(?<subject>[\w@\\.:-]{1,200}\.(?:service|scope|slice))\S{0,3} .{0,80})?(?:Result|result|RESULT)["' =:]{1,4}oom-kill/,
-    says: "the unit failed with the result 'oom-kill'",
+    message: "the unit failed with the result 'oom-kill'",
   },
 ];
 
 const endings: readonly NoticeWording[] = [
   {
-    by: 'systemd',
-    needle: "Failed with result 'timeout'",
+    reporter: 'systemd',
+    literal: "Failed with result 'timeout'",
     signal: 'SIGKILL',
     otherReason: 'it did not stop in time (systemd stop timeout)',
     pattern: /(?:(?<name>[^\s:"`]{1,200}): )?Failed with result 'timeout'/,
   },
   {
-    by: 'systemd',
-    needle: 'Result: timeout',
+    reporter: 'systemd',
+    literal: 'Result: timeout',
     signal: 'SIGKILL',
     otherReason: 'it did not start or stop in time (systemd timeout)',
     pattern: /Active: failed \(Result: timeout\)/,
   },
   {
-    by: 'systemd',
-    needle: "Failed with result 'watchdog'",
+    reporter: 'systemd',
+    literal: "Failed with result 'watchdog'",
     signal: 'SIGABRT',
     otherReason: 'it missed its watchdog',
     pattern: /(?:(?<name>[^\s:"`]{1,200}): )?Failed with result 'watchdog'/,
   },
   {
-    by: 'systemd',
-    needle: 'timed out. Killing',
+    reporter: 'systemd',
+    literal: 'timed out. Killing',
     signal: 'SIGKILL',
     otherReason: 'it did not stop in time (systemd stop timeout)',
     pattern:
       /(?:(?<name>[^\s:"`]{1,200}): )?(?:State '[\w-]{1,30}' timed out|Processes still around after .{0,40}|start operation timed out|Stopping timed out)\. Killing/,
   },
   {
-    by: 'systemd',
-    needle: 'with signal SIGKILL',
+    reporter: 'systemd',
+    literal: 'with signal SIGKILL',
     signal: 'SIGKILL',
     otherReason: 'systemd killed it while stopping the unit',
     pattern:
@@ -94,8 +94,8 @@ const endings: readonly NoticeWording[] = [
       name !== undefined && sawOomKill(input, index, name),
   },
   {
-    by: 'systemd',
-    needle: 'status=9/KILL',
+    reporter: 'systemd',
+    literal: 'status=9/KILL',
     signal: 'SIGKILL',
     pattern: /(?:(?<name>[^\s:"`]{1,200}): )?Main process exited, code=killed, status=9\/KILL/,
     unless: ({ input }) =>
@@ -105,8 +105,8 @@ const endings: readonly NoticeWording[] = [
       ),
   },
   {
-    by: 'systemd',
-    needle: 'signal=KILL',
+    reporter: 'systemd',
+    literal: 'signal=KILL',
     signal: 'SIGKILL',
     pattern: /Main PID: (?<pid>\d{1,9}) \(code=killed, signal=KILL\)/,
     unless: ({ input }) =>
@@ -120,10 +120,10 @@ const endings: readonly NoticeWording[] = [
 export const systemdUnits: Parser = {
   id,
   title: 'systemd: units that failed with oom-kill, and units ended for other reasons',
-  needles: [
+  literals: [
     'oom-kill',
     'killed by the OOM killer',
-    ...new Set(endings.map(({ needle }) => needle)),
+    ...new Set(endings.map(({ literal }) => literal)),
   ],
   parse,
 };
@@ -157,7 +157,7 @@ function* parse(input: Input): Iterable<Evidence> {
     // `kernel: oom-kill:constraint=` is the kernel's own line
     if (/oom-kill:constraint/.test(record.origin.quote ?? '')) continue;
     const fact = byOomd ? daemons(record) : record;
-    const key = `${fact.subject ?? ''} ${fact.says}`;
+    const key = `${fact.subject ?? ''} ${fact.message}`;
     if (seen.has(key)) continue;
     seen.add(key);
     yield fact;
@@ -173,7 +173,7 @@ function* parse(input: Input): Iterable<Evidence> {
 
 const daemons = (record: KillerRecord): KillerRecord => ({
   ...record,
-  by: 'systemd-oomd',
+  reporter: 'systemd-oomd',
   cause: 'userspace-oom-daemon',
 });
 
@@ -200,7 +200,7 @@ function* peakOf(input: Input): Iterable<MetricsWindow> {
       ...(atLimit ? { limitBytes: bytes } : {}),
       samples: 1,
       reading: atLimit ? 'full' : 'calm',
-      says: atLimit
+      message: atLimit
         ? 'the highest use of the unit, which was stopped by its limit'
         : 'the highest use of the unit',
     };

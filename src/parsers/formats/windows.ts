@@ -8,11 +8,11 @@ const id = 'windows';
 export const windows: Parser = {
   id,
   title: 'Windows: low virtual memory (Resource-Exhaustion-Detector, event 2004)',
-  needles: ['low virtual memory condition', 'computer is low on memory'],
+  literals: ['low virtual memory condition', 'computer is low on memory'],
   parse: (input) =>
     readPhrases<MetricsWindow>(input, id, [
       {
-        needle: 'computer is low on memory',
+        literal: 'computer is low on memory',
         pattern: /[Yy]our computer is low on memory/,
         make: ({ origin }) => ({
           kind: 'metrics',
@@ -20,11 +20,11 @@ export const windows: Parser = {
           tool: 'Windows',
           samples: 1,
           reading: 'thrashing',
-          says: 'Windows came near its commit limit (RAM plus page file)',
+          message: 'Windows came near its commit limit (RAM plus page file)',
         }),
       },
       {
-        needle: 'low virtual memory condition',
+        literal: 'low virtual memory condition',
         span: 6,
         pattern:
           /(?:successfully diagnosed a )?low virtual memory condition\.?(?: The following programs consumed the most virtual memory: (?<name>[^()]{1,120}) \((?<pid>\d{1,10})\) consumed (?<used>\d{1,19}) bytes)?/,
@@ -37,7 +37,7 @@ export const windows: Parser = {
           ...(groups['used'] === undefined ? {} : { usedBytes: Number(groups['used']) }),
           samples: 1,
           reading: 'thrashing',
-          says: `Windows came near its commit limit (RAM plus page file)${groups['name'] === undefined ? '' : `; ${groups['name']} (pid ${groups['pid']}) had asked for the most: ${groups['used']} bytes`}`,
+          message: `Windows came near its commit limit (RAM plus page file)${groups['name'] === undefined ? '' : `; ${groups['name']} (pid ${groups['pid']}) had asked for the most: ${groups['used']} bytes`}`,
         }),
       },
     ]),

@@ -1,5 +1,5 @@
 // Made by scripts/four-byte-scanner.mjs from quads.c. Not to be edited.
-export const quadsWasm =
+export const scannerWasm =
   'AGFzbQEAAAABCwJgAAF/YAJ/fwF/AwkIAAAAAAAAAAEEBQFwAQEBBQMBABMGCQF/AUGQ6cgACwdcCQZtZW1vcnkCAA' +
   'drbm93bkF0AAAIYml0bWFwQXQAAQdmb3VuZEF0AAIGdGV4dEF0AAMJdGV4dEJ5dGVzAAQIcmVzdW1lQXQABQlsaW5l' +
   'RmVlZHMABgRzY2FuAAcK0AgICABBgIiAgAALCABBgIiEgAALCABBgMiEgAALCABBwMiIgAALBwBBgIDAAAsLAEEAKA' +

@@ -1,26 +1,26 @@
 /** Where a needle stands. */
-export interface NeedleHit {
+export interface LiteralHit {
   /** Of its first byte. */
   readonly at: number;
   /** Index in the list of needles. */
-  readonly needle: number;
+  readonly literal: number;
 }
 
 /** Finds all occurrences of many literal strings in bytes, overlapping ones too. */
-export interface NeedleFinder {
+export interface LiteralFinder {
   /** Hits sorted by position, then by needle; lines are counted on the way. */
   readonly search: (bytes: Uint8Array) => {
-    readonly hits: readonly NeedleHit[];
+    readonly hits: readonly LiteralHit[];
     readonly lineFeeds: number;
   };
   readonly longest: number;
 }
 
-export const byPosition = (a: NeedleHit, b: NeedleHit): number =>
-  a.at - b.at || a.needle - b.needle;
+export const byPosition = (a: LiteralHit, b: LiteralHit): number =>
+  a.at - b.at || a.literal - b.literal;
 
 /** Needles shorter than this would bring the window to a crawl: they are not looked for in big inputs. */
-export const shortestNeedle = 8;
+export const shortestLiteral = 8;
 
 const blockBytes = 3;
 const tableSize = 1 << 15;
@@ -29,8 +29,8 @@ const tableSize = 1 << 15;
  * Some bytes a step (Wu and Manber's method with blocks of three bytes): a table tells for each block how far the window
  * may move without jumping over a needle. 200 needles cost as much as one, and most bytes are never looked at.
  */
-export function needleFinder(needles: readonly string[]): NeedleFinder {
-  const encoded = needles.map((needle) => new TextEncoder().encode(needle));
+export function literalFinder(literals: readonly string[]): LiteralFinder {
+  const encoded = literals.map((literal) => new TextEncoder().encode(literal));
   const windowBytes = Math.min(8, ...encoded.map(({ length }) => length));
   if (encoded.length === 0 || windowBytes < blockBytes)
     return {
@@ -40,18 +40,18 @@ export function needleFinder(needles: readonly string[]): NeedleFinder {
   const shift = new Uint8Array(tableSize).fill(windowBytes - blockBytes + 1);
   /** Needles by the block that ends their window. */
   const byBlock = new Map<number, number[]>();
-  const windowAt = encoded.map((needle) => rarestWindow(needle, windowBytes));
-  for (const [index, needle] of encoded.entries()) {
+  const windowAt = encoded.map((literal) => rarestWindow(literal, windowBytes));
+  for (const [index, literal] of encoded.entries()) {
     const start = windowAt[index] ?? 0;
     for (let end = blockBytes; end <= windowBytes; end += 1) {
-      const hash = hashAt(needle, start + end - 1);
+      const hash = hashAt(literal, start + end - 1);
       const distance = windowBytes - end;
       if ((shift[hash] ?? 0) > distance) shift[hash] = distance;
       if (distance === 0) byBlock.set(hash, [...(byBlock.get(hash) ?? []), index]);
     }
   }
-  const search: NeedleFinder['search'] = (bytes) => {
-    const hits: NeedleHit[] = [];
+  const search: LiteralFinder['search'] = (bytes) => {
+    const hits: LiteralHit[] = [];
     const { length } = bytes;
     let at = windowBytes - 1;
     while (at < length) {
@@ -65,10 +65,10 @@ export function needleFinder(needles: readonly string[]): NeedleFinder {
         at += step;
         continue;
       }
-      for (const needle of byBlock.get(hash) as number[]) {
-        const start = at - windowBytes + 1 - (windowAt[needle] as number);
-        if (start >= 0 && standsAt(bytes, start, encoded[needle] as Uint8Array))
-          hits.push({ at: start, needle });
+      for (const literal of byBlock.get(hash) as number[]) {
+        const start = at - windowBytes + 1 - (windowAt[literal] as number);
+        if (start >= 0 && standsAt(bytes, start, encoded[literal] as Uint8Array))
+          hits.push({ at: start, literal });
       }
       at += 1;
     }
@@ -80,22 +80,22 @@ export function needleFinder(needles: readonly string[]): NeedleFinder {
 const hashAt = (bytes: Uint8Array, at: number): number =>
   ((bytes[at] ?? 0) ^ ((bytes[at - 1] ?? 0) << 5) ^ ((bytes[at - 2] ?? 0) << 10)) & (tableSize - 1);
 
-export function standsAt(bytes: Uint8Array, at: number, needle: Uint8Array): boolean {
-  if (at + needle.length > bytes.length) return false;
-  for (let index = 0; index < needle.length; index += 1)
-    if (bytes[at + index] !== needle[index]) return false;
+export function standsAt(bytes: Uint8Array, at: number, literal: Uint8Array): boolean {
+  if (at + literal.length > bytes.length) return false;
+  for (let index = 0; index < literal.length; index += 1)
+    if (bytes[at + index] !== literal[index]) return false;
   return true;
 }
 
 /** Letters by how often they stand in logs: a window of rare ones stops the search seldom. */
 const common = ' etaoinsrlcdupm0123456789';
-function rarestWindow(needle: Uint8Array, size: number): number {
+function rarestWindow(literal: Uint8Array, size: number): number {
   let best = 0;
   let bestScore = Infinity;
-  for (let start = 0; start + size <= needle.length; start += 1) {
+  for (let start = 0; start + size <= literal.length; start += 1) {
     let score = 0;
     for (let at = start; at < start + size; at += 1) {
-      const rank = common.indexOf(String.fromCharCode(needle[at] ?? 0));
+      const rank = common.indexOf(String.fromCharCode(literal[at] ?? 0));
       score += rank < 0 ? 0 : common.length - rank;
     }
     // What ends the window is compared first and most often.

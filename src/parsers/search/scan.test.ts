@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { fixtures } from '../../../test/fixtures.ts';
-import { countLineFeeds, needleFinder, shortestNeedle } from './literals.ts';
-import { allNeedles } from '../parse.ts';
-import { quadFinder } from './four-byte-scanner.ts';
+import { countLineFeeds, literalFinder, shortestLiteral } from './literals.ts';
+import { allLiterals } from '../parse.ts';
+import { fourByteFinder } from './four-byte-scanner.ts';
 import { Scanner, wholeBytes, type Stretch } from './scan.ts';
 
 const random = (seed: number) => () => {
@@ -13,9 +13,9 @@ const random = (seed: number) => () => {
 const scan = (
   bytes: Uint8Array,
   chunkBytes: number,
-  needles = ['Killed process', 'invoked oom-killer', 'segfault at '],
+  literals = ['Killed process', 'invoked oom-killer', 'segfault at '],
 ): Stretch[] => {
-  const scanner = new Scanner(needles);
+  const scanner = new Scanner(literals);
   const found: Stretch[] = [];
   for (let at = 0; at < bytes.length; at += chunkBytes) {
     // The chunk is overwritten afterwards, as a reader with one buffer does.
@@ -124,18 +124,18 @@ describe('the scanner', () => {
 });
 
 /** The plain way. */
-const occurrences = (text: string, needles: readonly string[]) => {
-  const found: { at: number; needle: number }[] = [];
+const occurrences = (text: string, literals: readonly string[]) => {
+  const found: { at: number; literal: number }[] = [];
   for (let at = 0; at < text.length; at += 1)
-    for (const [needle, words] of needles.entries())
-      if (text.startsWith(words, at)) found.push({ at, needle });
+    for (const [literal, words] of literals.entries())
+      if (text.startsWith(words, at)) found.push({ at, literal });
   return found;
 };
 
 describe('the finder of needles', () => {
   test('finds every occurrence, overlapping ones too', () => {
     const next = random(3);
-    const needles = [
+    const literals = [
       'Killed process',
       'illed process',
       'oom-kill',
@@ -143,26 +143,26 @@ describe('the finder of needles', () => {
       'abcabcab',
       'zzzzzzzz',
     ];
-    const finders = [needleFinder(needles), quadFinder(needles)];
+    const finders = [literalFinder(literals), fourByteFinder(literals)];
     const alphabet = 'abcKilled procsm-z';
     for (let round = 0; round < 200; round += 1) {
       let text = '';
       while (text.length < 400)
         text +=
           next() < 0.05
-            ? (needles[Math.floor(next() * needles.length)] as string)
+            ? (literals[Math.floor(next() * literals.length)] as string)
             : (alphabet[Math.floor(next() * alphabet.length)] as string);
       for (const finder of finders)
         expect(finder?.search(new TextEncoder().encode(text)).hits).toEqual(
-          occurrences(text, needles),
+          occurrences(text, literals),
         );
     }
   });
 
   test('finds the same with WebAssembly as without, in every fixture and over its inner borders', () => {
-    const needles = allNeedles.filter(({ length }) => length >= shortestNeedle);
-    const plain = needleFinder(needles);
-    const fast = quadFinder(needles);
+    const literals = allLiterals.filter(({ length }) => length >= shortestLiteral);
+    const plain = literalFinder(literals);
+    const fast = fourByteFinder(literals);
     const all = Buffer.concat(fixtures.map(({ bytes }) => bytes));
     const filler = Buffer.from('of the process that was started by a worker in time\n'.repeat(400));
     for (const text of [
@@ -170,7 +170,7 @@ describe('the finder of needles', () => {
       all,
       // Longer than what WebAssembly takes at once, needles at every offset to its end.
       Buffer.concat([Buffer.alloc((1 << 20) - 7000, 0x61), all.subarray(0, 20_000), filler]),
-      Buffer.from(needles.join('').repeat(300)),
+      Buffer.from(literals.join('').repeat(300)),
     ]) {
       const expected = plain.search(text);
       const found = fast?.search(text);
@@ -182,7 +182,7 @@ describe('the finder of needles', () => {
 
   test('finds all where there are more than WebAssembly reports at once', () => {
     const text = new TextEncoder().encode('oom-kill'.repeat(60_000));
-    expect(quadFinder(['oom-kill'])?.search(text).hits.length).toBe(60_000);
+    expect(fourByteFinder(['oom-kill'])?.search(text).hits.length).toBe(60_000);
   });
 
   test('counts line feeds at every offset', () => {

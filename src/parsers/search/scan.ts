@@ -1,5 +1,5 @@
-import { countLineFeeds, needleFinder, shortestNeedle, type NeedleFinder } from './literals.ts';
-import { quadFinder } from './four-byte-scanner.ts';
+import { countLineFeeds, literalFinder, shortestLiteral, type LiteralFinder } from './literals.ts';
+import { fourByteFinder } from './four-byte-scanner.ts';
 
 /** A part of an input that is worth parsing. */
 export interface Stretch {
@@ -8,7 +8,7 @@ export interface Stretch {
   readonly firstLine: number;
 }
 
-/** Read from before a needle: what led to it (a shell's command, the head of a traceback). */
+/** Read from before a literal: what led to it (a shell's command, the head of a traceback). */
 const beforeBytes = 8 * 1024;
 /** Read on after the last needle. */
 const afterBytes = 8 * 1024;
@@ -42,8 +42,8 @@ export class Scanner {
   /** The whole input, as long as it is small. */
   #small: Uint8Array[] | null = [];
 
-  constructor(needles: readonly string[]) {
-    this.#given = needles;
+  constructor(literals: readonly string[]) {
+    this.#given = literals;
   }
 
   get bytes(): number {
@@ -88,10 +88,10 @@ export class Scanner {
   }
 
   *#scan(chunk: Uint8Array): Generator<Stretch> {
-    const { needles, finder } = searchFor(this.#given, this.#seenBytes);
-    yield* this.#acrossTheEdge(chunk, needles, finder);
+    const { literals, finder } = searchFor(this.#given, this.#seenBytes);
+    yield* this.#acrossTheEdge(chunk, literals, finder);
     const { hits, lineFeeds } = finder.search(chunk);
-    for (const { at, needle } of hits) yield* this.#hit(chunk, at, needles[needle] ?? '');
+    for (const { at, literal } of hits) yield* this.#hit(chunk, at, literals[literal] ?? '');
     yield* this.#append(chunk, chunk.length);
     this.#remember(chunk, lineFeeds);
   }
@@ -99,27 +99,27 @@ export class Scanner {
   /** A needle may begin in the chunk before. */
   *#acrossTheEdge(
     chunk: Uint8Array,
-    needles: readonly string[],
-    finder: NeedleFinder,
+    literals: readonly string[],
+    finder: LiteralFinder,
   ): Generator<Stretch> {
     const overlap = finder.longest - 1;
     const tail = this.#context.subarray(Math.max(0, this.#context.length - overlap));
     if (tail.length === 0) return;
     const edge = concat([tail, chunk.subarray(0, overlap)]);
-    for (const { at, needle: index } of finder.search(edge).hits) {
-      const needle = needles[index] ?? '';
-      if (at < tail.length && at + needle.length > tail.length)
-        yield* this.#hit(chunk, at - tail.length, needle);
+    for (const { at, literal: index } of finder.search(edge).hits) {
+      const literal = literals[index] ?? '';
+      if (at < tail.length && at + literal.length > tail.length)
+        yield* this.#hit(chunk, at - tail.length, literal);
     }
   }
 
   /** `at` is relative to the chunk; negative where the needle began before it. */
-  *#hit(chunk: Uint8Array, at: number, needle: string): Generator<Stretch> {
+  *#hit(chunk: Uint8Array, at: number, literal: string): Generator<Stretch> {
     yield* this.#append(chunk, Math.max(0, at));
     const hit = this.#seenBytes + at;
-    const until = hit + needle.length + (openers.has(needle) ? openerBytes : afterBytes);
+    const until = hit + literal.length + (openers.has(literal) ? openerBytes : afterBytes);
     if (this.#open !== null) {
-      this.#open.untilByte = closers.has(needle) ? until : Math.max(this.#open.untilByte, until);
+      this.#open.untilByte = closers.has(literal) ? until : Math.max(this.#open.untilByte, until);
       return;
     }
     const start = this.#startOf(chunk, at);
@@ -216,8 +216,8 @@ export class Scanner {
 }
 
 interface Search {
-  readonly needles: readonly string[];
-  readonly finder: NeedleFinder;
+  readonly literals: readonly string[];
+  readonly finder: LiteralFinder;
 }
 const plain = new WeakMap<readonly string[], Search>();
 const fast = new WeakMap<readonly string[], Search>();
@@ -228,9 +228,9 @@ const plainBytes = 12 * 1024 * 1024;
 function searchFor(given: readonly string[], seenBytes: number): Search {
   const ready = fast.get(given) ?? (seenBytes < plainBytes ? plain.get(given) : undefined);
   if (ready !== undefined) return ready;
-  const needles = given.filter((needle) => needle.length >= shortestNeedle);
-  const made = seenBytes < plainBytes ? null : quadFinder(needles);
-  const search = { needles, finder: made ?? plain.get(given)?.finder ?? needleFinder(needles) };
+  const literals = given.filter((literal) => literal.length >= shortestLiteral);
+  const made = seenBytes < plainBytes ? null : fourByteFinder(literals);
+  const search = { literals, finder: made ?? plain.get(given)?.finder ?? literalFinder(literals) };
   (seenBytes < plainBytes ? plain : fast).set(given, search);
   return search;
 }

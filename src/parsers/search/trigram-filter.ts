@@ -2,14 +2,14 @@
  * Says at once that a literal stands nowhere in a text: hundreds of them are asked for, and hardly one is there. A bitmap of the
  * hashes of all three characters in a row; a literal of which one is missing cannot stand there.
  */
-export interface Grams {
+export interface Trigrams {
   /** False: surely not. True: look. */
   readonly mayHave: (literal: string) => boolean;
 }
 
 const bits = 1 << 17;
 
-export function gramsOf(...texts: readonly string[]): Grams {
+export function trigramsOf(...texts: readonly string[]): Trigrams {
   const bitmap = new Uint8Array(bits >> 3);
   for (const text of texts) {
     // Each character is looked up once: this is done to every character of every input.

@@ -7,16 +7,16 @@ import { isDefinition, lineAt, readPhrases, type Found } from './lines.ts';
 import { integer, sizeBytes } from './sizes.ts';
 
 export interface KillerWording {
-  readonly by: string;
+  readonly reporter: string;
   readonly cause: Cause;
   readonly death?: Death;
   readonly variant?: string;
-  readonly needle: string;
+  readonly literal: string;
   /** Groups taken where they took part: `pid`, `name`, `uid`, `subject`, `limit`, `used`, `code`, `signal`, `cgroup`. */
   readonly pattern: RegExp;
-  readonly says: string;
+  readonly message: string;
   readonly owner?: LimitOwner;
-  readonly witness?: 'direct' | 'indirect';
+  readonly sourceKind?: 'direct' | 'indirect';
   readonly span?: number;
   /** More than the groups tell; nothing where it is not what it seemed. */
   readonly refine?: (found: Found, record: KillerRecord) => KillerRecord | undefined;
@@ -33,7 +33,7 @@ export function* readKillers(
     input,
     source,
     wordings.map((wording) => ({
-      needle: wording.needle,
+      literal: wording.literal,
       pattern: wording.pattern,
       ...(wording.span === undefined ? {} : { span: wording.span }),
       make: (found) => recordOf(wording, found),
@@ -60,16 +60,16 @@ function recordOf(wording: KillerWording, found: Found): KillerRecord | undefine
   const record: KillerRecord = {
     kind: 'killer-record',
     origin: found.origin,
-    by: wording.by,
+    reporter: wording.reporter,
     cause: wording.cause,
     ...(wording.death === undefined ? {} : { death: wording.death }),
     ...(wording.variant === undefined ? {} : { variant: wording.variant }),
-    says: wording.says,
+    message: wording.message,
     ...(Object.keys(victim).length === 0 ? {} : { victim }),
     ...(subject === undefined ? {} : { subject }),
     ...(limitRole === undefined ? {} : { limit: limitRole }),
     ...(usedBytes === undefined ? {} : { usedBytes }),
-    witness: wording.witness ?? 'direct',
+    sourceKind: wording.sourceKind ?? 'direct',
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(signal === undefined ? {} : { signal }),
   };
@@ -83,6 +83,6 @@ export const killerParser = (
 ): Parser => ({
   id,
   title,
-  needles: [...new Set(wordings.map(({ needle }) => needle))],
+  literals: [...new Set(wordings.map(({ literal }) => literal))],
   parse: (input) => readKillers(input, id, wordings),
 });

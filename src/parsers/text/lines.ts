@@ -1,5 +1,5 @@
 import type { Evidence, Origin, When } from '../../model/evidence.ts';
-import { gramsOf, type Grams } from '../search/trigram-filter.ts';
+import { trigramsOf, type Trigrams } from '../search/trigram-filter.ts';
 import type { Input } from '../parser.ts';
 import { stripPrefix } from './prefix.ts';
 
@@ -57,7 +57,7 @@ export interface Found {
 
 /** One wording of a format: a literal that must stand in the line, and what it says. */
 export interface Phrase<Fact extends Evidence = Evidence> {
-  readonly needle: string;
+  readonly literal: string;
   /** Matched against the line and the ones it was wrapped onto, white space collapsed. Linear: no nested repetition. */
   readonly pattern: RegExp;
   /** Lines that one message may have been wrapped over. */
@@ -123,19 +123,19 @@ export function* readPhrases<Fact extends Evidence>(
   const whole = wholeText(input);
   // In what a person pastes, a mail program may have broken a line in the middle of the needle.
   const pasted = whole.length <= maxPasted ? flatText(input) : '';
-  const grams = gramsIn(input);
+  const trigrams = trigramsIn(input);
   const active = phrases.filter(
-    ({ needle }) =>
-      grams.mayHave(needle) &&
-      (whole.includes(needle) || (needle.includes(' ') && pasted.includes(needle))),
+    ({ literal }) =>
+      trigrams.mayHave(literal) &&
+      (whole.includes(literal) || (literal.includes(' ') && pasted.includes(literal))),
   );
   if (active.length === 0) return;
   const taken = new Map<number, (readonly [from: number, to: number])[]>();
   for (const [index, line] of input.lines.entries()) {
     for (const phrase of active) {
       if (
-        !line.text.includes(phrase.needle) &&
-        !(pasted !== '' && isBroken(input, index, phrase.needle))
+        !line.text.includes(phrase.literal) &&
+        !(pasted !== '' && isBroken(input, index, phrase.literal))
       )
         continue;
       for (const found of occurrences(input, source, index, phrase)) {
@@ -153,17 +153,17 @@ export function* readPhrases<Fact extends Evidence>(
   }
 }
 
-const gramsOfInputs = new WeakMap<Input, Grams>();
+const trigramsOfInputs = new WeakMap<Input, Trigrams>();
 
 /** What stands in the input, or in `more`, whether as it is or with its lines in one. Kept: every parser asks for its phrases. */
-export function gramsIn(input: Input, more = ''): Grams {
-  let grams = gramsOfInputs.get(input);
-  if (grams === undefined) {
+export function trigramsIn(input: Input, more = ''): Trigrams {
+  let trigrams = trigramsOfInputs.get(input);
+  if (trigrams === undefined) {
     const whole = wholeText(input);
-    grams = gramsOf(whole, whole.length <= maxPasted ? flatText(input) : '', more);
-    gramsOfInputs.set(input, grams);
+    trigrams = trigramsOf(whole, whole.length <= maxPasted ? flatText(input) : '', more);
+    trigramsOfInputs.set(input, trigrams);
   }
-  return grams;
+  return trigrams;
 }
 
 /** Up to this length a text is taken for a paste, in which a mail program may have broken a line in the middle of a needle. */
@@ -181,11 +181,11 @@ export function flatText(input: Input): string {
 }
 
 /** The needle begins on this line and ends on the next. */
-function isBroken(input: Input, index: number, needle: string): boolean {
-  if (!needle.includes(' ') || index + 1 >= input.lines.length) return false;
-  const end = wordsAt(input, index, needle).slice(-needle.length);
-  const start = wordsAt(input, index + 1, needle).slice(0, needle.length);
-  return `${end} ${start}`.includes(needle);
+function isBroken(input: Input, index: number, literal: string): boolean {
+  if (!literal.includes(' ') || index + 1 >= input.lines.length) return false;
+  const end = wordsAt(input, index, literal).slice(-literal.length);
+  const start = wordsAt(input, index + 1, literal).slice(0, literal.length);
+  return `${end} ${start}`.includes(literal);
 }
 
 /** The time that the line's prefix tells, where the fact has none of its own. */
@@ -226,9 +226,9 @@ function* occurrences(
   input: Input,
   source: string,
   index: number,
-  { needle, pattern, span = 4 }: Phrase,
+  { literal, pattern, span = 4 }: Phrase,
 ): Iterable<Found> {
-  const here = passageAt(input, index, span, needle);
+  const here = passageAt(input, index, span, literal);
   let any = false;
   for (const match of here.text.matchAll(global(pattern))) {
     if (match.index >= here.firstLength) break;
@@ -236,7 +236,7 @@ function* occurrences(
     yield found(input, source, index, here, match);
   }
   if (any || index === 0) return;
-  const before = passageAt(input, index - 1, span + 1, needle);
+  const before = passageAt(input, index - 1, span + 1, literal);
   const match = pattern.exec(before.text);
   if (match !== null && match.index < before.firstLength)
     yield found(input, source, index - 1, before, match);
@@ -262,10 +262,10 @@ interface Passage {
 const collapsed = new WeakMap<Input, (string | undefined)[]>();
 
 /** A line's words; kept, because every phrase of every parser asks for the same lines. */
-function wordsAt(input: Input, index: number, needle: string): string {
+function wordsAt(input: Input, index: number, literal: string): string {
   const line = input.lines[index]!.text;
   // The window into a long line depends on the needle.
-  if (line.length > windowLength) return collapse(windowAround(line, needle));
+  if (line.length > windowLength) return collapse(windowAround(line, literal));
   let kept = collapsed.get(input);
   if (kept === undefined) {
     kept = [];
@@ -274,19 +274,19 @@ function wordsAt(input: Input, index: number, needle: string): string {
   return (kept[index] ??= collapse(line));
 }
 
-function passageAt(input: Input, index: number, span: number, needle: string): Passage {
-  let text = wordsAt(input, index, needle);
+function passageAt(input: Input, index: number, span: number, literal: string): Passage {
+  let text = wordsAt(input, index, literal);
   const ends: number[] = [text.length];
   for (let at = index + 1; at < Math.min(index + span, input.lines.length); at += 1) {
-    text += ` ${wordsAt(input, at, needle)}`;
+    text += ` ${wordsAt(input, at, literal)}`;
     ends.push(text.length);
   }
   return { text, firstLength: ends[0]!, ends };
 }
 
-function windowAround(text: string, needle: string): string {
+function windowAround(text: string, literal: string): string {
   if (text.length <= windowLength) return text;
-  const at = Math.max(0, text.indexOf(needle));
+  const at = Math.max(0, text.indexOf(literal));
   const from = Math.max(0, at - windowLength / 4);
   return text.slice(from, from + windowLength);
 }

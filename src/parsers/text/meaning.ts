@@ -6,7 +6,7 @@ export interface Meaning {
   /** Finer: `windows-commit-limit`, `threads`, … */
   readonly variant?: string;
   /** For words that lie: what they really mean, as a sentence without a full stop. */
-  readonly really?: string;
+  readonly actualMeaning?: string;
 }
 
 /**
@@ -18,42 +18,46 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   [
     // The end of the words may be lost: glibc's own words begin small in no other case, the C library's reasons are capital.
     /[Cc]annot allocate memory in static TLS block|(?:\.so[.\d]{0,20}|\bImportError): (?:\/.{0,300}: )?cannot allocate memory\b/,
-    lie(
+    misleading(
       'the loader ran out of static thread-local storage for a library that was loaded late, which has nothing to do with RAM',
     ),
   ],
   [
     /out of memory \((?:1|14|21)\)/,
-    lie(
+    misleading(
       'SQLite prints "out of memory" where it has no better text: the code in brackets is an SQL error or a file that cannot be opened',
     ),
   ],
   [
     /(?:xmlSAX2|XMLSyntaxError|libxml).{0,80}Huge input lookup|Huge input lookup/i,
-    lie('libxml2 refused the input for its own size limit (huge_tree), not for lack of memory'),
+    misleading(
+      'libxml2 refused the input for its own size limit (huge_tree), not for lack of memory',
+    ),
   ],
   [
     /Cannot allocate write\+execute memory/i,
-    lie('the system forbids memory that is writable and executable (SELinux, PaX)'),
+    misleading('the system forbids memory that is writable and executable (SELinux, PaX)'),
   ],
   [
     /array is too big; |Maximum allowed (?:size|dimension) exceeded|array size too big/i,
-    lie('the size cannot even be expressed: numpy refused it before asking for memory'),
+    misleading('the size cannot even be expressed: numpy refused it before asking for memory'),
   ],
   [
     // 2^64 less a little: a negative number, passed on as a size
     /\balloc[^\n]{0,80}\b18446\d{15}\b/i,
-    lie('the size is a negative number read as a huge one: a bug or a bad input, no shortage'),
+    misleading(
+      'the size is a negative number read as a huge one: a bug or a bad input, no shortage',
+    ),
   ],
   [
     /<jemalloc>: Unsupported system page size/,
-    lie(
+    misleading(
       'jemalloc was built for another page size than this kernel has (4 KiB against 16 or 64 KiB): no memory was short',
     ),
   ],
   [
     /bcm2835\w{0,20}: .{0,40}mmap failed: Cannot allocate memory/,
-    lie(
+    misleading(
       "the board's registers could not be mapped (a library older than the board, or no right to /dev/mem)",
     ),
   ],
@@ -67,28 +71,28 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     {
       resource: 'descriptors',
       variant: 'inotify-watches',
-      really: 'the limit of file watches was reached (fs.inotify.max_user_watches)',
+      actualMeaning: 'the limit of file watches was reached (fs.inotify.max_user_watches)',
     },
   ],
   [
     /max virtual memory areas vm\.max_map_count \[\d+\] (?:is )?too low/i,
-    lie('a start-up check asks for a higher vm.max_map_count; no memory ran out'),
+    misleading('a start-up check asks for a higher vm.max_map_count; no memory ran out'),
   ],
   [
     /OOM command not allowed when used memory/i,
-    lie("Redis reached its own 'maxmemory' setting and refuses writes"),
+    misleading("Redis reached its own 'maxmemory' setting and refuses writes"),
   ],
   [
     /TCP: out of memory -- consider tuning tcp_mem/i,
-    lie('the TCP stack reached tcp_mem, its own share of memory for sockets'),
+    misleading('the TCP stack reached tcp_mem, its own share of memory for sockets'),
   ],
   [
     /RuntimeError: CUDA error: (?:an illegal memory access|misaligned address|device-side assert)|illegal memory access was encountered/i,
-    lie('a GPU kernel touched a wrong address: a bug, not a shortage'),
+    misleading('a GPU kernel touched a wrong address: a bug, not a shortage'),
   ],
   [
     /Memory access fault by GPU|Segmentation fault.{0,40}address not mapped/i,
-    lie('a wrong address was touched: a bug, not a shortage'),
+    misleading('a wrong address was touched: a bug, not a shortage'),
   ],
   // GPU ------------------------------------------------------------------------------------------------------
   [
@@ -105,7 +109,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   ],
   [
     /unable to open shared memory object.{0,120}Too many open files/,
-    { resource: 'descriptors', really: 'the limit of open files was reached (ulimit -n)' },
+    { resource: 'descriptors', actualMeaning: 'the limit of open files was reached (ulimit -n)' },
   ],
   // Shared memory --------------------------------------------------------------------------------------------
   [
@@ -143,7 +147,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     /can't start new thread|pthread_create failed \(EAGAIN\)|unable to create (?:new )?native thread|pthread_create.{0,60}(?:Resource temporarily unavailable|EAGAIN|failed)|failed to (?:create|spawn) (?:a )?(?:new )?(?:OS )?thread|Thread creation failed|newosproc|fork(?:: retry)?: (?:retry: )?Resource temporarily unavailable|BlockingIOError: \[Errno 11\]/i,
     {
       resource: 'threads',
-      really:
+      actualMeaning:
         'a limit of threads or processes was reached (ulimit -u, pids.max), or a sandbox refused the call',
     },
   ],
@@ -151,20 +155,21 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     /maximum recursion depth exceeded|RecursionError|StackOverflowError|has overflowed its stack|Maximum call stack size exceeded|stack level too deep|goroutine stack exceeds/i,
     {
       resource: 'stack',
-      really: 'calls were nested too deeply: the recursion limit or the stack, not the memory',
+      actualMeaning:
+        'calls were nested too deeply: the recursion limit or the stack, not the memory',
     },
   ],
   [
     /Too many open files|\[Errno 2[34]\]|EMFILE|ENFILE/,
-    { resource: 'descriptors', really: 'the limit of open files was reached (ulimit -n)' },
+    { resource: 'descriptors', actualMeaning: 'the limit of open files was reached (ulimit -n)' },
   ],
   [
     /No space left on device|\[Errno 28\]|ENOSPC|[Dd]isk (?:quota exceeded|full|is full)|database or disk is full|There is not enough space on the disk|\[Errno 122\]/,
-    { resource: 'disk', really: 'the disk (or a quota on it) was full' },
+    { resource: 'disk', actualMeaning: 'the disk (or a quota on it) was full' },
   ],
   [
     /(?:double free or corruption|malloc\(\): |free\(\): invalid|realloc\(\): invalid|munmap_chunk\(\)|malloc_consolidate\(\)|[Aa]ttempt to free invalid pointer|corrupted (?:size vs|double-linked)|corrupted top size|stack smashing detected|heap corruption|pointer being freed was not allocated|incorrect checksum for freed object|heap-buffer-overflow|AddressSanitizer: heap-use)/i,
-    lie(
+    misleading(
       'the heap was corrupted by a bug (a write past the end, or memory freed twice); no memory was short',
     ),
   ],
@@ -183,8 +188,8 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   ],
 ];
 
-function lie(really: string): Meaning {
-  return { resource: 'none', variant: 'misleading-words', really };
+function misleading(actualMeaning: string): Meaning {
+  return { resource: 'none', variant: 'misleading-words', actualMeaning };
 }
 
 /** What the words speak of; undefined where they say nothing about a resource. */

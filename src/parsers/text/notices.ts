@@ -5,8 +5,8 @@ import { readPhrases, wholeText, type Found } from './lines.ts';
 import { integer } from './sizes.ts';
 
 export interface NoticeWording {
-  readonly by: string;
-  readonly needle: string;
+  readonly reporter: string;
+  readonly literal: string;
   /** Groups `pid`, `name`, `code`, `signal` are taken where they took part. */
   readonly pattern: RegExp;
   readonly signal?: string;
@@ -61,8 +61,8 @@ export function* readNotices(
   yield* readPhrases<DeathNotice>(
     input,
     source,
-    wordings.map(({ needle, pattern, span, ...wording }) => ({
-      needle,
+    wordings.map(({ literal, pattern, span, ...wording }) => ({
+      literal,
       pattern,
       ...(span === undefined ? {} : { span }),
       make: (found) => noticeOf(wording, found),
@@ -71,7 +71,7 @@ export function* readNotices(
 }
 
 function noticeOf(
-  wording: Omit<NoticeWording, 'needle' | 'pattern' | 'span'>,
+  wording: Omit<NoticeWording, 'literal' | 'pattern' | 'span'>,
   found: Found,
 ): DeathNotice | undefined {
   if (wording.unless?.(found) === true) return undefined;
@@ -84,7 +84,7 @@ function noticeOf(
   return {
     kind: 'death-notice',
     origin: found.origin,
-    by: wording.by,
+    reporter: wording.reporter,
     ...(number === undefined ? {} : { pid: number }),
     ...(name === undefined || name.trim() === '' ? {} : { name: name.trim().slice(0, 80) }),
     ...(ended === undefined ? {} : { signal: ended }),
@@ -112,13 +112,13 @@ const denied =
 
 /** Whether the text itself says that memory was there. A long log holds many words: only a short text speaks of one death. */
 export function deniesMemory(input: Input): boolean {
-  let says = denials.get(input);
-  if (says === undefined) {
+  let message = denials.get(input);
+  if (message === undefined) {
     const whole = wholeText(input);
-    says = whole.length <= 65_536 && denied.test(whole);
-    denials.set(input, says);
+    message = whole.length <= 65_536 && denied.test(whole);
+    denials.set(input, message);
   }
-  return says;
+  return message;
 }
 const denials = new WeakMap<Input, boolean>();
 
@@ -146,7 +146,7 @@ function findHints(whole: string): readonly string[] {
           )
           .replace(/["']?OOM[- ]?[Kk]illed["']?\s{0,3}[:= ]\s{0,3}["']?(?:false|no)\b/g, '');
   if (denied.test(text)) return [];
-  return memoryWords.flatMap(([pattern, says]) => (pattern.test(text) ? [says] : []));
+  return memoryWords.flatMap(([pattern, message]) => (pattern.test(text) ? [message] : []));
 }
 
 export const noticeParser = (
@@ -156,6 +156,6 @@ export const noticeParser = (
 ): Parser => ({
   id,
   title,
-  needles: [...new Set(wordings.map(({ needle }) => needle))],
+  literals: [...new Set(wordings.map(({ literal }) => literal))],
   parse: (input) => readNotices(input, id, wordings),
 });

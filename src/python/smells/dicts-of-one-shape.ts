@@ -2,17 +2,17 @@ import type { Smell } from '../../model/report.ts';
 import { isPlausible } from '../memory.ts';
 import { kinds } from '../objects/types.ts';
 import { count, sampleOf } from './scan.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 /** A container of dicts that all have the same keys: rows. Slots, tuples or columns hold the values without the tables. */
 export const dictsOfOneShape: SmellRule = {
   id: 'dicts-of-one-shape',
   title: 'Dicts of one shape',
-  find: (scene: Scene) => {
-    const { describe } = scene.found;
-    const { memory, python } = scene.heap.census;
-    return scene.finds.flatMap((find): readonly Smell[] => {
-      const { items, weight } = sampleOf(describe, find, 300);
+  check: (context: CheckContext) => {
+    const { describe } = context.found;
+    const { memory, python } = context.heap.census;
+    return context.candidates.flatMap((check): readonly Smell[] => {
+      const { items, weight } = sampleOf(describe, check, 300);
       if (items.length < 100) return [];
       let shape: string | null = null;
       let bytes = 0;
@@ -38,9 +38,9 @@ export const dictsOfOneShape: SmellRule = {
       return [
         {
           id: 'dicts-of-one-shape',
-          holder: find.holder,
+          holder: check.holder,
           savesBytes: Math.max(0, Math.round((bytes - slotted) * weight)),
-          says: `${find.holder} holds ${count(find.length)} dicts with the same ${keys} keys: a class with __slots__ (dataclass(slots=True)) or columns take a fraction`,
+          says: `${check.holder} holds ${count(check.length)} dicts with the same ${keys} keys: a class with __slots__ (dataclass(slots=True)) or columns take a fraction`,
         },
       ];
     });

@@ -3,7 +3,7 @@ import { formatBytes } from '../../model/units.ts';
 import type { Memory } from '../memory.ts';
 import { readNdarray } from '../objects/numpy.ts';
 import { kinds, type TypeInfo } from '../objects/types.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 const leastBytes = 65_536;
 const spots = 64;
@@ -13,7 +13,7 @@ const spotBytes = 64;
 export const duplicateArrays: SmellRule = {
   id: 'duplicate-arrays',
   title: 'Copies of the same array',
-  find: ({ heap, found }: Scene) => {
+  check: ({ heap, found }: CheckContext) => {
     const { memory, graph, types } = heap.census;
     const groups = new Map<string, { bytes: number; nodes: number[] }>();
     for (let node = 1; node < graph.count; node++) {

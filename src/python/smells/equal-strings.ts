@@ -1,7 +1,7 @@
 import type { Smell } from '../../model/report.ts';
 import { kinds } from '../objects/types.ts';
 import { count, percentOf, sampleOf } from './scan.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 const sampled = 1500;
 const fields = 12;
@@ -11,12 +11,12 @@ const maxCompared = 256;
 export const equalStrings: SmellRule = {
   id: 'equal-strings',
   title: 'Many equal strings',
-  find: (scene: Scene) => {
-    const { describe } = scene.found;
-    const { python, memory } = scene.heap.census;
+  check: (context: CheckContext) => {
+    const { describe } = context.found;
+    const { python, memory } = context.heap.census;
     const minor = python.minor;
-    return scene.finds.flatMap((find): readonly Smell[] => {
-      const { items, weight } = sampleOf(describe, find, sampled);
+    return context.candidates.flatMap((check): readonly Smell[] => {
+      const { items, weight } = sampleOf(describe, check, sampled);
       const strings = new Map<number, number>();
       const take = (object: number) => {
         const type = describe.typeOf(object);
@@ -46,9 +46,9 @@ export const equalStrings: SmellRule = {
       return [
         {
           id: 'equal-strings',
-          holder: find.holder,
+          holder: check.holder,
           savesBytes: Math.round(saved),
-          says: `${find.holder} holds about ${count(strings.size * weight)} strings, ${percentOf(1 - share)} of which are equal to others: intern them (sys.intern) or use a category`,
+          says: `${check.holder} holds about ${count(strings.size * weight)} strings, ${percentOf(1 - share)} of which are equal to others: intern them (sys.intern) or use a category`,
         },
       ];
     });

@@ -1,7 +1,7 @@
 import type { Smell } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { readText } from '../live-process.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 /** A forked interpreter that does nothing copies 1 to 1.5 MiB of what it was started with (3.13, 6.18). */
 const leastBytes = 4 * 2 ** 20;
@@ -18,7 +18,7 @@ interface Area {
 export const forkCopies: SmellRule = {
   id: 'fork-copies',
   title: 'Copies of the parent in a forked process',
-  find: ({ heap }: Scene) => {
+  check: ({ heap }: CheckContext) => {
     const { kind, pid } = heap.census.memory.source;
     if (kind !== 'process' || pid === null) return [];
     const parent = Number(/^PPid:\s+(\d+)/m.exec(readText(`/proc/${pid}/status`) ?? '')?.[1] ?? 0);

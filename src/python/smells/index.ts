@@ -9,7 +9,7 @@ import { overAllocated } from './over-allocated.ts';
 import { pinnedFrames } from './pinned-frames.ts';
 import { pinningViews } from './pinning-views.ts';
 import { smallTuples } from './small-tuples.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 import { tinyArrays } from './tiny-arrays.ts';
 import { unboundedCache } from './unbounded-cache.ts';
 
@@ -33,9 +33,9 @@ const leastBytes = 64 * 1024;
 const maxShown = 20;
 
 /** The largest savings first. Where several holders have the very same things, the first of them speaks. */
-export function findSmells(scene: Scene): readonly Smell[] {
+export function checkSmells(context: CheckContext): readonly Smell[] {
   const all = smells
-    .flatMap(({ find }) => find(scene))
+    .flatMap(({ check }) => check(context))
     .filter(({ savesBytes }) => savesBytes >= leastBytes)
     .sort((a, b) => b.savesBytes - a.savesBytes);
   const isSame = (a: Smell, b: Smell) =>

@@ -1,7 +1,7 @@
 import type { Smell } from '../../model/report.ts';
 import { readNdarray } from '../objects/numpy.ts';
 import { kinds } from '../objects/types.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 const samples = 64;
 const run = 64;
@@ -10,9 +10,9 @@ const run = 64;
 export const integersAsFloats: SmellRule = {
   id: 'integers-as-floats',
   title: 'Wide numbers holding small integers',
-  find: (scene: Scene) => {
-    const { memory } = scene.heap.census;
-    return scene.finds.flatMap(({ holder, object, type }): readonly Smell[] => {
+  check: (context: CheckContext) => {
+    const { memory } = context.heap.census;
+    return context.candidates.flatMap(({ holder, object, type }): readonly Smell[] => {
       if (type.kind !== kinds.ndarray) return [];
       const array = readNdarray(memory, object);
       if (array.itemBytes !== 8 || (array.kind !== 'f' && array.kind !== 'i') || array.items < 4096)

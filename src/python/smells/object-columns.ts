@@ -2,7 +2,7 @@ import type { Smell } from '../../model/report.ts';
 import { readNdarray } from '../objects/numpy.ts';
 import { kinds } from '../objects/types.ts';
 import { count, sampleOf } from './scan.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 const minor12Overhead = 41;
 
@@ -10,13 +10,13 @@ const minor12Overhead = 41;
 export const objectColumns: SmellRule = {
   id: 'object-columns',
   title: 'Columns of Python objects',
-  find: (scene: Scene) => {
-    const { describe } = scene.found;
-    const { memory } = scene.heap.census;
-    return scene.finds.flatMap((find): readonly Smell[] => {
-      if (find.type.kind !== kinds.ndarray || find.length < 1000) return [];
-      if (readNdarray(memory, find.object).kind !== 'O') return [];
-      const { items, weight } = sampleOf(describe, find, 400);
+  check: (context: CheckContext) => {
+    const { describe } = context.found;
+    const { memory } = context.heap.census;
+    return context.candidates.flatMap((check): readonly Smell[] => {
+      if (check.type.kind !== kinds.ndarray || check.length < 1000) return [];
+      if (readNdarray(memory, check.object).kind !== 'O') return [];
+      const { items, weight } = sampleOf(describe, check, 400);
       const distinct = [...new Set(items)];
       const bytes = distinct.reduce((sum, item) => sum + describe.sizeOf(item), 0) * weight;
       const names = items.map((item) => describe.typeOf(item)?.name ?? '?');
@@ -30,9 +30,9 @@ export const objectColumns: SmellRule = {
       return [
         {
           id: 'object-columns',
-          holder: find.holder,
+          holder: check.holder,
           savesBytes: Math.round(saved),
-          says: `${find.holder} has an object column of ${count(find.length)} ${isNumber ? 'numbers' : 'strings'}: ${instead} holds them without an object each`,
+          says: `${check.holder} has an object column of ${count(check.length)} ${isNumber ? 'numbers' : 'strings'}: ${instead} holds them without an object each`,
         },
       ];
     });

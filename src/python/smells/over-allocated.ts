@@ -2,13 +2,13 @@ import type { Smell } from '../../model/report.ts';
 import { isPlausible } from '../memory.ts';
 import { kinds } from '../objects/types.ts';
 import { count } from './scan.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 /** Lists with far more room than items, and dicts with tables from larger times. */
 export const overAllocated: SmellRule = {
   id: 'over-allocated',
   title: 'Containers with much unused room',
-  find: ({ heap, found }: Scene) => {
+  check: ({ heap, found }: CheckContext) => {
     const { memory, graph, types, python } = heap.census;
     const smells: Smell[] = [];
     const nameOf = new Map(found.nodes.map((node, i) => [node, found.holders[i]!.name]));

@@ -2,13 +2,13 @@ import type { Smell } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { partsOf } from '../names.ts';
 import { kinds } from '../objects/types.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 /** A kept exception keeps its traceback, which keeps the locals of every call it went through. */
 export const pinnedFrames: SmellRule = {
   id: 'pinned-frames',
   title: 'Exceptions that pin the locals of their calls',
-  find: ({ heap, found }: Scene) => {
+  check: ({ heap, found }: CheckContext) => {
     const { census } = heap;
     const { graph, types } = census;
     const { retained, dominator } = found.dominators;

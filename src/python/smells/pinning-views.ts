@@ -2,13 +2,13 @@ import type { Smell } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { readNdarray } from '../objects/numpy.ts';
 import { kinds } from '../objects/types.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 /** A small view that alone keeps a large array: a copy of the part lets the rest go. */
 export const pinningViews: SmellRule = {
   id: 'pinning-views',
   title: 'Views that pin large arrays',
-  find: ({ heap, found }: Scene) => {
+  check: ({ heap, found }: CheckContext) => {
     const { memory, graph, types } = heap.census;
     const smells: Smell[] = [];
     for (const [i, holder] of found.holders.entries()) {

@@ -2,9 +2,9 @@ import type { Describer } from '../describe.ts';
 import type { Heap } from '../heap.ts';
 import type { Holders } from '../holders.ts';
 import { kinds } from '../objects/types.ts';
-import type { Find } from './smell.ts';
+import type { Candidate } from './smell.ts';
 
-const maxFinds = 400;
+const maxCandidates = 400;
 const maxDepth = 4;
 const enoughItems = 1000;
 /** Objects that are looked at below one holder: wide trees of small containers have millions. */
@@ -14,10 +14,10 @@ const maxVisits = 4000;
  * Containers of many items and numpy arrays below the largest holders: the holder's own object, and what samples of small
  * containers on the way hold, the nearest first. Cheap: some thousand objects are looked at.
  */
-export function findsOf(heap: Heap, found: Holders): readonly Find[] {
+export function candidatesOf(heap: Heap, found: Holders): readonly Candidate[] {
   const { graph } = heap.census;
   const { describe, dominators } = found;
-  const finds: Find[] = [];
+  const candidates: Candidate[] = [];
   const seen = new Set<number>();
   /** Looks at one object; what it leads to. */
   const visit = (holder: string, object: number): readonly number[] => {
@@ -27,7 +27,7 @@ export function findsOf(heap: Heap, found: Holders): readonly Find[] {
     const node = graph.find(object);
     const retainedBytes = node === 0 ? describe.sizeOf(object) : dominators.retained[node]!;
     if (length >= enoughItems || type.kind === kinds.ndarray)
-      finds.push({ holder, object, type, length, retainedBytes });
+      candidates.push({ holder, object, type, length, retainedBytes });
     // A few containers in a container: each may be large. Many: they are alike, and the container is what is looked at.
     const items = length < 200 ? describe.sample(object, 200) : describe.sample(object, 8);
     if (node === 0 || (length > 0 && type.kind !== kinds.generic)) return items;
@@ -41,7 +41,7 @@ export function findsOf(heap: Heap, found: Holders): readonly Find[] {
       const next: number[] = [];
       for (const object of level) {
         if (object === 0 || seen.has(object)) continue;
-        if (left === 0 || finds.length >= maxFinds) break;
+        if (left === 0 || candidates.length >= maxCandidates) break;
         left -= 1;
         seen.add(object);
         next.push(...visit(holder.name, object));
@@ -49,13 +49,13 @@ export function findsOf(heap: Heap, found: Holders): readonly Find[] {
       level = next;
     }
   }
-  return finds;
+  return candidates;
 }
 
 /** Items of a container, evenly spaced, with how many of the whole each stands for. */
 export function sampleOf(
   describe: Describer,
-  { object, length }: Find,
+  { object, length }: Candidate,
   limit: number,
 ): { readonly items: readonly number[]; readonly weight: number } {
   const items = describe.sample(object, limit);

@@ -1,17 +1,17 @@
 import type { Smell } from '../../model/report.ts';
 import { kinds } from '../objects/types.ts';
 import { count, sampleOf } from './scan.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 /** One huge list of small tuples (or lists): columns (array, numpy) hold the values without the objects. */
 export const smallTuples: SmellRule = {
   id: 'small-tuples',
   title: 'A huge list of small tuples',
-  find: (scene: Scene) => {
-    const { describe } = scene.found;
-    return scene.finds.flatMap((find): readonly Smell[] => {
-      if (find.length < 10_000 || find.type.kind === kinds.ndarray) return [];
-      const { items, weight } = sampleOf(describe, find, 300);
+  check: (context: CheckContext) => {
+    const { describe } = context.found;
+    return context.candidates.flatMap((check): readonly Smell[] => {
+      if (check.length < 10_000 || check.type.kind === kinds.ndarray) return [];
+      const { items, weight } = sampleOf(describe, check, 300);
       if (items.length < 100) return [];
       const kind = describe.typeOf(items[0]!)?.kind;
       if (kind !== kinds.tuple && kind !== kinds.list) return [];
@@ -31,9 +31,9 @@ export const smallTuples: SmellRule = {
       return [
         {
           id: 'small-tuples',
-          holder: find.holder,
+          holder: check.holder,
           savesBytes: Math.round(bytes * weight),
-          says: `${find.holder} holds ${count(find.length)} ${what} of ${width}: ${width} columns (array.array, numpy, a DataFrame) hold the values without an object for each row`,
+          says: `${check.holder} holds ${count(check.length)} ${what} of ${width}: ${width} columns (array.array, numpy, a DataFrame) hold the values without an object for each row`,
         },
       ];
     });

@@ -5,7 +5,7 @@ import type { Holders } from '../holders.ts';
 import type { TypeInfo } from '../objects/types.ts';
 
 /** A large container or array that a holder leads to. */
-export interface Find {
+export interface Candidate {
   /** Of the report: `rows`, `server.sessions`. */
   readonly holder: string;
   readonly object: number;
@@ -16,15 +16,15 @@ export interface Find {
 }
 
 /** What a smell looks at: the counted heap, its holders, and what these lead to. */
-export interface Scene {
+export interface CheckContext {
   readonly heap: Heap;
   readonly found: Holders;
-  readonly finds: readonly Find[];
+  readonly candidates: readonly Candidate[];
 }
 
 /** One kind of waste. `find` reads sizes, types and counts, and compares values only with each other. */
 export interface SmellRule {
   readonly id: string;
   readonly title: string;
-  readonly find: (scene: Scene) => readonly Smell[];
+  readonly check: (context: CheckContext) => readonly Smell[];
 }

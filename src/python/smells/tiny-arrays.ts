@@ -1,7 +1,7 @@
 import type { Smell } from '../../model/report.ts';
 import { kinds } from '../objects/types.ts';
 import { count, sampleOf } from './scan.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 const tinyBytes = 512;
 
@@ -9,11 +9,11 @@ const tinyBytes = 512;
 export const tinyArrays: SmellRule = {
   id: 'tiny-arrays',
   title: 'Many tiny arrays',
-  find: (scene: Scene) => {
-    const { describe } = scene.found;
-    return scene.finds.flatMap((find): readonly Smell[] => {
-      if (find.type.kind === kinds.ndarray) return [];
-      const { items, weight } = sampleOf(describe, find, 300);
+  check: (context: CheckContext) => {
+    const { describe } = context.found;
+    return context.candidates.flatMap((check): readonly Smell[] => {
+      if (check.type.kind === kinds.ndarray) return [];
+      const { items, weight } = sampleOf(describe, check, 300);
       if (items.length < 100) return [];
       let overhead = 0;
       for (const item of items) {
@@ -26,9 +26,9 @@ export const tinyArrays: SmellRule = {
       return [
         {
           id: 'tiny-arrays',
-          holder: find.holder,
+          holder: check.holder,
           savesBytes: Math.round(overhead * weight),
-          says: `${find.holder} holds ${count(find.length)} tiny numpy arrays: one array with a dimension more (numpy.stack) holds the same data`,
+          says: `${check.holder} holds ${count(check.length)} tiny numpy arrays: one array with a dimension more (numpy.stack) holds the same data`,
         },
       ];
     });

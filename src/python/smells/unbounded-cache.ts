@@ -1,12 +1,12 @@
 import type { Smell } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
-import type { Scene, SmellRule } from './smell.ts';
+import type { CheckContext, SmellRule } from './smell.ts';
 
 /** `functools.lru_cache(maxsize=None)` and `functools.cache`: they never forget. */
 export const unboundedCache: SmellRule = {
   id: 'unbounded-cache',
   title: 'A cache without a bound',
-  find: ({ heap, found }: Scene) => {
+  check: ({ heap, found }: CheckContext) => {
     const { memory, graph, types } = heap.census;
     const smells: Smell[] = [];
     for (let node = 1; node < graph.count; node++) {

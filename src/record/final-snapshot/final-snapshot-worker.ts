@@ -3,13 +3,13 @@ import { totalmem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { LookFile } from '../../model/incident-folder.ts';
+import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { Holder, MemoryPicture } from '../../model/report.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
 import { isRefusal, mayBePython } from '../../python/live-process.ts';
 import {
   closeTarget,
-  look,
+  takeSnapshot,
   openTarget,
   smallChunks,
   versionText,
@@ -17,19 +17,19 @@ import {
 import { ChunkPool } from '../../python/memory.ts';
 import { pause, startGuard, type Guard } from '../../python/pause.ts';
 import {
-  addressSpaceGauge,
-  cgroupGauge,
-  hostGauge,
+  addressSpaceWatcher,
+  cgroupWatcher,
+  hostWatcher,
   isFilling,
   isInside,
   residentBytes,
-  type Gauge,
+  type LimitWatcher,
   type WatchedLimit,
   type WatchedProcess,
 } from './limit-watcher.ts';
 
 /** From the recorder to the watcher. */
-export type LookOrder =
+export type SnapshotOrder =
   | {
       readonly what: 'sample';
       readonly processes: readonly WatchedProcess[];
@@ -37,7 +37,7 @@ export type LookOrder =
       readonly host: { readonly availableBytes: Bytes } | null;
     }
   | { readonly what: 'end' };
-export type LookReply =
+export type SnapshotReply =
   | { readonly what: 'note'; readonly text: string; readonly pid?: number }
   /** It is stopped, and shall go on after so long; null: it went on. */
   | { readonly what: 'held'; readonly pid: number; readonly mostMs: Ms | null }
@@ -46,7 +46,7 @@ export type LookReply =
       readonly pid: number;
       readonly why: string;
       /** --last-look would have taken it. */
-      readonly forRoom: boolean;
+      readonly forHeadroom: boolean;
     }
   | { readonly what: 'ended' };
 
@@ -57,7 +57,7 @@ const lostShare = 0.02;
 const lostStopMs = 3000;
 /** Processes below this share of the limit are not what fills it. */
 const leastShare = 0.1;
-const keptLooks = 3;
+const keptSnapshots = 3;
 const keptFirst = 20;
 const keptLast = 80;
 const falseAlarmMs = 10;
@@ -81,7 +81,7 @@ interface Setup {
 
 function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
   const guard: Guard = startGuard();
-  const gauges = new Map<string, Gauge>();
+  const watchers = new Map<string, LimitWatcher>();
   const notPython = new Map<number, number>();
   let processes: readonly WatchedProcess[] = [];
   let ended = false;
@@ -101,19 +101,19 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       what: 'note',
       text,
       ...(pid === undefined ? {} : { pid }),
-    } satisfies LookReply);
+    } satisfies SnapshotReply);
 
   const missedPids = new Set<number>();
   /** A look that was due and not taken: said once a process. */
-  const missed = (pid: number, why: string, forRoom: boolean) => {
+  const missed = (pid: number, why: string, forHeadroom: boolean) => {
     if (missedPids.has(pid) || missedPids.size >= 64) return;
     missedPids.add(pid);
-    port.postMessage({ what: 'missed', pid, why, forRoom } satisfies LookReply);
+    port.postMessage({ what: 'missed', pid, why, forHeadroom } satisfies SnapshotReply);
   };
 
   const take = () => {
     for (;;) {
-      const message = receiveMessageOnPort(port) as { message: LookOrder } | undefined;
+      const message = receiveMessageOnPort(port) as { message: SnapshotOrder } | undefined;
       if (message === undefined) return;
       const order = message.message;
       if (order.what === 'end') ended = true;
@@ -128,57 +128,60 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
 
   const update = (limits: readonly WatchedLimit[], all: readonly WatchedProcess[]) => {
     const alive = new Set<string>();
-    const keep = (id: string, limitBytes: Bytes, make: () => Gauge | null) => {
+    const keep = (id: string, limitBytes: Bytes, make: () => LimitWatcher | null) => {
       alive.add(id);
-      const known = gauges.get(id);
+      const known = watchers.get(id);
       if (known?.limitBytes === limitBytes) return;
       known?.close();
-      const gauge = make();
-      if (gauge !== null) gauges.set(id, gauge);
+      const watcher = make();
+      if (watcher !== null) watchers.set(id, watcher);
     };
-    for (const limit of limits) keep(limit.folder, limit.limitBytes, () => cgroupGauge(limit));
+    for (const limit of limits) keep(limit.folder, limit.limitBytes, () => cgroupWatcher(limit));
     for (const process of all)
       if (process.addressSpaceBytes !== null)
-        keep(`as:${process.pid}`, process.addressSpaceBytes, () => addressSpaceGauge(process));
-    keep('host', totalmem(), () => hostGauge(() => hostAvailableBytes));
-    for (const [id, gauge] of gauges)
+        keep(`as:${process.pid}`, process.addressSpaceBytes, () => addressSpaceWatcher(process));
+    keep('host', totalmem(), () => hostWatcher(() => hostAvailableBytes));
+    for (const [id, watcher] of watchers)
       if (!alive.has(id)) {
-        gauge.close();
-        gauges.delete(id);
+        watcher.close();
+        watchers.delete(id);
       }
   };
 
   /** Reads all gauges; looks where a level is reached. Returns how long nothing can happen. */
   const poll = (): Ms => {
     let sleepMs = 50;
-    for (const gauge of gauges.values()) {
-      const used = gauge.usedBytes();
+    for (const watcher of watchers.values()) {
+      const used = watcher.usedBytes();
       if (used === null) continue;
-      measureGrowth(gauge, used);
-      let free = gauge.limitBytes - used;
+      measureGrowth(watcher, used);
+      let free = watcher.limitBytes - used;
       const due = () =>
-        gauge.level < levels.length && free <= levels[gauge.level]! * gauge.limitBytes;
+        watcher.level < levels.length && free <= levels[watcher.level]! * watcher.limitBytes;
       const now = performance.now();
       const isStale =
-        gauge.again !== undefined && gauge.level === levels.length && now >= gauge.again.at;
+        watcher.again !== undefined && watcher.level === levels.length && now >= watcher.again.at;
       if (
-        (isStale || (due() && used > gauge.lastUsedBytes)) &&
-        now >= Math.max(restUntil, gauge.quietUntil ?? 0)
+        (isStale || (due() && used > watcher.lastUsedBytes)) &&
+        now >= Math.max(restUntil, watcher.quietUntil ?? 0)
       ) {
-        free += gauge.reclaimableBytes();
-        if (due() || (isStale && free <= levels.at(-1)! * gauge.limitBytes)) {
-          gauge.lastUsedBytes = used;
-          while (due()) gauge.level += 1;
-          lookAround(gauge, free / gauge.limitBytes);
-          const afterMs = isStale ? Math.min(30_000, gauge.again!.afterMs * 1.5) : staleMs;
-          gauge.again = { at: performance.now() + afterMs, afterMs };
-        } else gauge.quietUntil = now + falseAlarmMs;
-      } else if (gauge.level > 0 && free > levels[gauge.level - 1]! * gauge.limitBytes * 1.5) {
+        free += watcher.reclaimableBytes();
+        if (due() || (isStale && free <= levels.at(-1)! * watcher.limitBytes)) {
+          watcher.lastUsedBytes = used;
+          while (due()) watcher.level += 1;
+          checkLimits(watcher, free / watcher.limitBytes);
+          const afterMs = isStale ? Math.min(30_000, watcher.again!.afterMs * 1.5) : staleMs;
+          watcher.again = { at: performance.now() + afterMs, afterMs };
+        } else watcher.quietUntil = now + falseAlarmMs;
+      } else if (
+        watcher.level > 0 &&
+        free > levels[watcher.level - 1]! * watcher.limitBytes * 1.5
+      ) {
         // It shrank: the next rise is looked at again.
-        gauge.level -= gauge.level > (gauge.id === 'host' ? 2 : 0) ? 1 : 0;
-        gauge.lastUsedBytes = 0;
+        watcher.level -= watcher.level > (watcher.id === 'host' ? 2 : 0) ? 1 : 0;
+        watcher.lastUsedBytes = 0;
       }
-      const next = gauge.level < levels.length ? levels[gauge.level]! * gauge.limitBytes : 0;
+      const next = watcher.level < levels.length ? levels[watcher.level]! * watcher.limitBytes : 0;
       sleepMs = Math.min(sleepMs, Math.max(1, (free - next) / fastestBytesPerMs));
     }
     return sleepMs;
@@ -187,33 +190,33 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
   /** A shell may become a Python by exec, and a Python needs a moment until it has an interpreter: asked again after a while. */
   const isNoPython = (pid: number) => performance.now() - (notPython.get(pid) ?? -Infinity) < 1000;
 
-  const measureGrowth = (gauge: Gauge, usedBytes: Bytes) => {
+  const measureGrowth = (watcher: LimitWatcher, usedBytes: Bytes) => {
     const at = performance.now();
-    const { before } = gauge;
-    if (before === undefined) gauge.before = { usedBytes, at };
+    const { before } = watcher;
+    if (before === undefined) watcher.before = { usedBytes, at };
     else if (at - before.at >= 20) {
-      gauge.bytesPerMs = Math.max(0, (usedBytes - before.usedBytes) / (at - before.at));
-      gauge.before = { usedBytes, at };
+      watcher.bytesPerMs = Math.max(0, (usedBytes - before.usedBytes) / (at - before.at));
+      watcher.before = { usedBytes, at };
     }
   };
 
   /** Whether the next look is due. */
-  const isPressing = (gauge: Gauge): boolean => {
-    const used = gauge.usedBytes();
+  const isPressing = (watcher: LimitWatcher): boolean => {
+    const used = watcher.usedBytes();
     return (
       used !== null &&
-      gauge.level < levels.length &&
-      gauge.limitBytes - used <= levels[gauge.level]! * gauge.limitBytes
+      watcher.level < levels.length &&
+      watcher.limitBytes - used <= levels[watcher.level]! * watcher.limitBytes
     );
   };
 
-  const lookAround = (gauge: Gauge, freeShare: number) => {
-    const share = (bytes: Bytes) => bytes / Math.min(gauge.limitBytes, totalmem());
+  const checkLimits = (watcher: LimitWatcher, freeShare: number) => {
+    const share = (bytes: Bytes) => bytes / Math.min(watcher.limitBytes, totalmem());
     const sizes = processes.map((process) => ({ process, rssBytes: residentBytes(process.pid) }));
     const candidates = sizes
       .filter(({ process, rssBytes }) =>
-        gauge.pid === null || process.pid === gauge.pid
-          ? rssBytes !== null && (gauge.pid !== null || share(rssBytes) >= leastShare)
+        watcher.pid === null || process.pid === watcher.pid
+          ? rssBytes !== null && (watcher.pid !== null || share(rssBytes) >= leastShare)
           : false,
       )
       .filter(({ process }) => !isNoPython(process.pid))
@@ -221,17 +224,17 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       .slice(0, 3);
     for (const { process, rssBytes } of candidates) {
       if (ended) return;
-      lookAt(process, rssBytes!, gauge, freeShare);
+      takeSnapshotOf(process, rssBytes!, watcher, freeShare);
     }
   };
 
-  const lookAt = (
+  const takeSnapshotOf = (
     { pid, name }: WatchedProcess,
     rssBytes: Bytes,
-    gauge: Gauge,
+    watcher: LimitWatcher,
     freeShare: number,
   ) => {
-    if (tooTight(gauge, neededFreeBytes)) {
+    if (tooTight(watcher, neededFreeBytes)) {
       if (mayBePython(pid))
         missed(
           pid,
@@ -241,7 +244,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       return;
     }
     const begun = performance.now();
-    const isLost = freeShare < lostShare && gauge.id !== 'host' && gauge.pid === null;
+    const isLost = freeShare < lostShare && watcher.id !== 'host' && watcher.pid === null;
     const stopMs = isLost ? Math.max(lostStopMs, setup.stopMs) : setup.stopMs;
     const probe = openTarget(pid, smallCount, smallChunks, pool);
     if (isRefusal(probe)) {
@@ -254,7 +257,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     }
     closeTarget(probe);
     const held = (mostMs: Ms | null) =>
-      port.postMessage({ what: 'held', pid, mostMs } satisfies LookReply);
+      port.postMessage({ what: 'held', pid, mostMs } satisfies SnapshotReply);
     held(stopMs);
     const paused = pause(pid, guard, { mostMs: stopMs });
     if (paused === null) {
@@ -270,11 +273,11 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       if (stoppedMs === null) held(null);
       stoppedMs ??= Math.round(Math.min(performance.now(), paused.heldUntil) - begun);
     };
-    const written: { stage: LookFile['stage']; picture: MemoryPicture }[] = [];
-    const write = (stage: LookFile['stage'], picture: MemoryPicture) => {
+    const written: { stage: SnapshotFile['stage']; picture: MemoryPicture }[] = [];
+    const write = (stage: SnapshotFile['stage'], picture: MemoryPicture) => {
       written.length = 0;
       if (stoppedMs === null) written.push({ stage, picture });
-      const content: LookFile = {
+      const content: SnapshotFile = {
         format: 'coroner-look/1',
         pid,
         name,
@@ -282,8 +285,8 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
         stage,
         rssBytes,
         ...(stoppedMs === null ? {} : { stoppedMs }),
-        limitBytes: gauge.limitBytes,
-        freeBytes: Math.round(freeShare * gauge.limitBytes),
+        limitBytes: watcher.limitBytes,
+        freeBytes: Math.round(freeShare * watcher.limitBytes),
         picture,
       };
       try {
@@ -300,14 +303,14 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
         missed(pid, `of CPython ${versionText(target.runtime)} only the stacks can be read`, false);
       try {
         // What is done after it was let go leaves the limit unwatched: not where it would be reached meanwhile.
-        const leftMs = (freeShare * gauge.limitBytes) / (gauge.bytesPerMs || 1);
-        const censusChunks = chunksFor(gauge);
-        look(target, {
+        const leftMs = (freeShare * watcher.limitBytes) / (watcher.bytesPerMs || 1);
+        const censusChunks = chunksFor(watcher);
+        takeSnapshot(target, {
           budgetMs: Math.max(0, Math.min(stopMs, paused.heldUntil - performance.now())),
           quick: true,
           mayCount: isLost || leftMs > 3 * countMs,
           goOn: () =>
-            (stoppedMs === null && performance.now() < paused.heldUntil) || !isPressing(gauge),
+            (stoppedMs === null && performance.now() < paused.heldUntil) || !isPressing(watcher),
           pool,
           censusChunks,
           expectedObjects: (large) => (rssBytes - bufferBytes(large)) / bytesAnObject,
@@ -331,12 +334,12 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       // How long it was stopped is known only now: its age counts from there.
       for (const { stage, picture } of written.splice(0)) write(stage, picture);
       // It runs twice as long as it was stopped, but there shall be more looks before it is dead.
-      const leftMs = (freeShare * gauge.limitBytes) / (gauge.bytesPerMs || 1);
+      const leftMs = (freeShare * watcher.limitBytes) / (watcher.bytesPerMs || 1);
       restUntil = performance.now() + Math.min(2000, 2 * (stoppedMs ?? 0), leftMs / 4);
-      delete gauge.before;
-      dropOldLooks(setup.folder, pid);
+      delete watcher.before;
+      dropOldSnapshots(setup.folder, pid);
       // Within the limit, what it has once is not taken from the command again.
-      if (!setup.forced && !isInside(gauge)) pool.clear();
+      if (!setup.forced && !isInside(watcher)) pool.clear();
       collectGarbage();
     }
   };
@@ -346,10 +349,11 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     const process = processes.find(
       ({ pid, rssBytes }) => rssBytes > warmUpBytes && !isNoPython(pid),
     );
-    if (process === undefined || ![...gauges.keys()].some((id) => id !== 'host')) return;
-    if ([...gauges.values()].some((gauge) => tooTight(gauge, neededFreeBytes))) return;
+    if (process === undefined || ![...watchers.keys()].some((id) => id !== 'host')) return;
+    if ([...watchers.values()].some((watcher) => tooTight(watcher, neededFreeBytes))) return;
     // No time for it: the limit must be read.
-    if ([...gauges.values()].some((gauge) => gauge.id !== 'host' && isFilling(gauge))) return;
+    if ([...watchers.values()].some((watcher) => watcher.id !== 'host' && isFilling(watcher)))
+      return;
     const target = openTarget(process.pid, smallCount, smallChunks, pool);
     if (isRefusal(target)) {
       notPython.set(process.pid, performance.now());
@@ -357,7 +361,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     }
     isWarm = true;
     try {
-      look(target, {
+      takeSnapshot(target, {
         budgetMs: 300,
         quick: true,
         pool,
@@ -378,9 +382,9 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     for (let i = 0; i < 40; i++) {
       take();
       if (ended) {
-        for (const gauge of gauges.values()) gauge.close();
+        for (const watcher of watchers.values()) watcher.close();
         guard.close();
-        port.postMessage({ what: 'ended' } satisfies LookReply);
+        port.postMessage({ what: 'ended' } satisfies SnapshotReply);
         port.close();
         return;
       }
@@ -434,36 +438,36 @@ const leastChunks = 8;
 const tightNodes = { softNodes: 30_000, maxNodes: 100_000, maxWaiting: 1 << 17 };
 /** Chunks of 1 MiB that such a look takes: for memory, references that wait, bits of what was visited. */
 const reservedChunks = leastChunks + 6;
-function chunksFor(gauge: Gauge): number {
-  const free = gauge.limitBytes - (gauge.usedBytes() ?? 0);
-  return isInside(gauge) && free < 256 * 2 ** 20 ? leastChunks : mostChunks;
+function chunksFor(watcher: LimitWatcher): number {
+  const free = watcher.limitBytes - (watcher.usedBytes() ?? 0);
+  return isInside(watcher) && free < 256 * 2 ** 20 ? leastChunks : mostChunks;
 }
 
 /**
  * Whether a look could be the last thing that coroner does. A watcher inside the limit that must fault in a page of its own while it reads
  * the other's memory holds that memory: the kernel kills the other, frees nothing, and kills the watcher next (seen at 100 MiB on 6.18).
  */
-const tooTight = (gauge: Gauge, neededFreeBytes: Bytes): boolean =>
-  gauge.limitBytes - (gauge.usedBytes() ?? 0) < neededFreeBytes && isInside(gauge);
+const tooTight = (watcher: LimitWatcher, neededFreeBytes: Bytes): boolean =>
+  watcher.limitBytes - (watcher.usedBytes() ?? 0) < neededFreeBytes && isInside(watcher);
 
 /** Only the last looks of a process count, and of a run with thousands of deaths those into the first processes and the last ones. */
-function dropOldLooks(folder: string, pid: number): void {
+function dropOldSnapshots(folder: string, pid: number): void {
   try {
-    const looks = readdirSync(`${folder}/looks`)
+    const snapshots = readdirSync(`${folder}/looks`)
       .map((name) => ({
         name,
         at: Number.parseInt(name, 10),
         pid: /-(\d+)\.json$/.exec(name)?.[1],
       }))
       .sort((a, b) => a.at - b.at);
-    const mine = looks.filter((one) => one.pid === String(pid));
-    const processes = [...new Set(looks.map((one) => one.pid))];
+    const mine = snapshots.filter((one) => one.pid === String(pid));
+    const processes = [...new Set(snapshots.map((one) => one.pid))];
     const forgotten = new Set(
       processes.slice(keptFirst, Math.max(keptFirst, processes.length - keptLast)),
     );
     for (const { name } of [
-      ...mine.slice(0, -keptLooks),
-      ...looks.filter((one) => forgotten.has(one.pid)),
+      ...mine.slice(0, -keptSnapshots),
+      ...snapshots.filter((one) => forgotten.has(one.pid)),
     ])
       rmSync(`${folder}/looks/${name}`, { force: true });
   } catch {

@@ -3,14 +3,14 @@ import type { Worker } from 'node:worker_threads';
 import type { Ms } from '../../model/units.ts';
 import { mayBePython } from '../../python/live-process.ts';
 import type { Companion } from '../recorder.ts';
-import type { LookOrder, LookReply } from './final-snapshot-worker.ts';
+import type { SnapshotOrder, SnapshotReply } from './final-snapshot-worker.ts';
 import { isWithinReach } from '../headroom.ts';
 import type { SampleEvent } from '../sampler.ts';
 
 /** What ends sooner has hardly filled anything. */
 const startAfterMs = 50;
 
-export interface LastLookOptions {
+export interface FinalSnapshotOptions {
   /** Longest stop of the process while it may well live on. Default 500 ms. */
   readonly stopMs?: number;
   /** Also where coroner lives within the command's own small limit: what a look takes is taken from the start on. */
@@ -21,7 +21,10 @@ export interface LastLookOptions {
  * Looks into a Python that nears a memory limit, again and again as it grows, so that after a kill the verdict can say which
  * lines ran and which variables held how much. A worker thread of its own watches the limit: at 1 ms intervals near it.
  */
-export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {}): Companion {
+export function finalSnapshot({
+  stopMs = 500,
+  forced = false,
+}: FinalSnapshotOptions = {}): Companion {
   let worker: Worker | null = null;
   let start: (() => void) | null = null;
   let finished: Promise<void> | null = null;
@@ -61,9 +64,9 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
         });
       };
       sayUnseen = () => {
-        const looks = looksIn(folder);
+        const snapshots = snapshotsIn(folder);
         for (const other of pythons.pids())
-          if (!said.has(other) && !looks.some((name) => name.endsWith(`-${other}.json`)))
+          if (!said.has(other) && !snapshots.some((name) => name.endsWith(`-${other}.json`)))
             say(other, 'it ended before a last look was taken');
       };
       start = () => {
@@ -89,12 +92,12 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
         worker = started;
         finished = new Promise((resolve) => {
           started.once('exit', () => resolve());
-          started.on('message', (reply: LookReply) => {
+          started.on('message', (reply: SnapshotReply) => {
             // Its last word: what it takes to end the thread is nobody's business.
             if (reply.what === 'ended') resolve();
             else if (reply.what === 'note') note(reply.text, reply.pid);
             else if (reply.what === 'held') hold(reply.pid, reply.mostMs);
-            else say(reply.pid, reply.why, reply.forRoom ? withoutRoom : undefined);
+            else say(reply.pid, reply.why, reply.forHeadroom ? whereSmall : undefined);
           });
         });
         started.on('error', (error) => note(`last look: ${error.message}`));
@@ -105,7 +108,7 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
     onSample: (event) => {
       pythons.take(event);
       // A thread of its own costs as much as Node's start: nothing for `coroner run true`, nor where no limit is near.
-      if (event.atMs > startAfterMs && isWithinReach(event.rooms, event.growthBytesPerSecond))
+      if (event.atMs > startAfterMs && isWithinReach(event.headrooms, event.growthBytesPerSecond))
         start?.();
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
       worker?.postMessage(orderOf(event));
@@ -117,7 +120,7 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
       }
       worker.ref();
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
-      worker.postMessage({ what: 'end' } satisfies LookOrder);
+      worker.postMessage({ what: 'end' } satisfies SnapshotOrder);
       Atomics.store(bell, 0, 1);
       Atomics.notify(bell, 0);
       await finished;
@@ -127,7 +130,7 @@ export function lastLook({ stopMs = 500, forced = false }: LastLookOptions = {})
 }
 
 /** What the watcher must know: who is there, and every limit above them. */
-function orderOf({ processes, cgroups, host }: SampleEvent): LookOrder {
+function orderOf({ processes, cgroups, host }: SampleEvent): SnapshotOrder {
   return {
     what: 'sample',
     processes: processes
@@ -156,7 +159,7 @@ function orderOf({ processes, cgroups, host }: SampleEvent): LookOrder {
 }
 
 /** Looks also where there is little room, for some 60 MiB of it. */
-const withoutRoom = 'coroner run --last-look COMMAND';
+const whereSmall = 'coroner run --last-look COMMAND';
 const leastNamedBytes = 8 * 2 ** 20;
 
 /** Processes of some size that may be a Python, by name asked once. */
@@ -182,7 +185,7 @@ function pythonsSeen() {
 }
 const maxNamed = 64;
 
-function looksIn(folder: string): readonly string[] {
+function snapshotsIn(folder: string): readonly string[] {
   try {
     return readdirSync(`${folder}/looks`);
   } catch {
@@ -191,7 +194,7 @@ function looksIn(folder: string): readonly string[] {
 }
 
 /** In place of the last look where there is none: the verdict on a Python says what is not known, and why. */
-export function noLastLook(why: string, command: string = withoutRoom): Companion {
+export function noFinalSnapshot(why: string, command: string = whereSmall): Companion {
   const pythons = pythonsSeen();
   let report: (pid: number) => void = () => {};
   return {

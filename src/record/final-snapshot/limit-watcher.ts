@@ -18,7 +18,7 @@ export interface WatchedLimit {
 }
 
 /** A limit with what is free below it, read afresh. */
-export interface Gauge {
+export interface LimitWatcher {
   readonly id: string;
   readonly limitBytes: Bytes;
   readonly usedBytes: () => Bytes | null;
@@ -39,10 +39,11 @@ export interface Gauge {
 }
 
 /** More than a third of it is used. */
-export const isFilling = (gauge: Gauge): boolean => (gauge.usedBytes() ?? 0) > gauge.limitBytes / 3;
+export const isFilling = (watcher: LimitWatcher): boolean =>
+  (watcher.usedBytes() ?? 0) > watcher.limitBytes / 3;
 
 /** Whether the limit is a cgroup's in which coroner itself lives. */
-export const isInside = ({ id, pid }: Gauge): boolean =>
+export const isInside = ({ id, pid }: LimitWatcher): boolean =>
   id !== 'host' && pid === null && isWithin(id);
 
 /** Whether this very process is in the cgroup. */
@@ -70,7 +71,7 @@ function readNumber(descriptor: number): Bytes | null {
   }
 }
 
-export function cgroupGauge({ folder, version, limitBytes }: WatchedLimit): Gauge | null {
+export function cgroupWatcher({ folder, version, limitBytes }: WatchedLimit): LimitWatcher | null {
   let descriptor: number;
   try {
     descriptor = openSync(
@@ -103,7 +104,10 @@ export function cgroupGauge({ folder, version, limitBytes }: WatchedLimit): Gaug
   };
 }
 
-export function addressSpaceGauge({ pid, addressSpaceBytes }: WatchedProcess): Gauge | null {
+export function addressSpaceWatcher({
+  pid,
+  addressSpaceBytes,
+}: WatchedProcess): LimitWatcher | null {
   let descriptor: number;
   try {
     descriptor = openSync(`/proc/${pid}/statm`, 'r');
@@ -126,7 +130,7 @@ export function addressSpaceGauge({ pid, addressSpaceBytes }: WatchedProcess): G
 }
 
 /** The whole machine. `availableBytes` is asked each time: it comes with the recorder's samples. */
-export const hostGauge = (availableBytes: () => Bytes | null): Gauge => {
+export const hostWatcher = (availableBytes: () => Bytes | null): LimitWatcher => {
   const limitBytes = totalmem();
   return {
     id: 'host',

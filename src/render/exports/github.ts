@@ -2,7 +2,7 @@
 import { causes } from '../../model/causes.ts';
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { tellingFrame } from '../labels.ts';
+import { informativeFrame } from '../labels.ts';
 import { renderMarkdownReport } from './markdown.ts';
 
 export interface GithubOutput {
@@ -41,7 +41,7 @@ export function renderGithub(
 function annotation(incident: Incident, directory: string): string {
   const { outOfMemory, cause, confidence, headline, remedies } = incident;
   const level = outOfMemory === true ? 'error' : outOfMemory === null ? 'warning' : 'notice';
-  const frame = tellingFrame(incident.stack);
+  const frame = informativeFrame(incident.stack);
   const place =
     frame === undefined || frame.file === null
       ? []

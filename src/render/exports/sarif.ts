@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url';
 import { causes } from '../../model/causes.ts';
 import type { Incident, Report, StackFrame } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { tellingFrame } from '../labels.ts';
+import { informativeFrame } from '../labels.ts';
 
 /** SARIF 2.1.0 (OASIS): one result a death, with the place in the code where there is one. */
 export function renderSarif(
@@ -40,7 +40,7 @@ export function renderSarif(
 
 function result(incident: Incident, ruleIndex: number, directory: string): object {
   const { outOfMemory, cause, confidence, headline, because, stack, at, remedies } = incident;
-  const frame = tellingFrame(stack);
+  const frame = informativeFrame(stack);
   const [remedy] = remedies;
   return {
     ruleId: cause,

@@ -18,7 +18,7 @@ const pointsOf = (series: Series, column: string): Curve['points'] =>
   });
 
 /** The curve that tells most about this death: the limiting cgroup, else the victim under its rlimit, else the host. */
-export function tellingCurve(incident: Incident, recording: Recording): Curve | undefined {
+export function informativeCurve(incident: Incident, recording: Recording): Curve | undefined {
   const { limit, victim } = incident;
   const ends = [
     ...recording.processes.flatMap(({ samples }) => samples.atMs.slice(-1)),

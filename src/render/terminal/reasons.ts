@@ -44,7 +44,7 @@ function reasonItem(page: Page, sign: Span, { says, place, quote }: Reason): voi
     } else {
       page.add([
         { text: '    ' },
-        { text: clipped(tellingLine(lines), room, page.signs.ellipsis), style: ['dim'] },
+        { text: clipped(informativeLine(lines), room, page.signs.ellipsis), style: ['dim'] },
       ]);
     }
   }
@@ -60,7 +60,7 @@ const logPrefix =
   /^(?:\d+,\d+,\d+,[^;]*;|(?:[^[\]]{0,80}\bkernel: ?)?(?:\[ *\d+\.\d+\] ?)?(?:\[ *[TC]\d+\] ?)?)/;
 
 /** Of a traceback the last line, which names the exception; else the first. */
-const tellingLine = (lines: readonly string[]): string =>
+const informativeLine = (lines: readonly string[]): string =>
   ((lines[0]?.startsWith('Traceback') === true ? lines.at(-1) : lines[0]) ?? '')
     .trim()
     .replace(logPrefix, '');

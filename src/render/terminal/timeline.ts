@@ -1,13 +1,13 @@
 import type { Recording } from '../../model/recording.ts';
 import type { Incident } from '../../model/report.ts';
 import { formatBytes, formatDuration } from '../../model/units.ts';
-import { drawChart, tellingCurve } from './chart.ts';
+import { drawChart, informativeCurve } from './chart.ts';
 import type { Span } from './layout.ts';
 import type { Page } from './page.ts';
 
 /** The curve that tells the story, against its limit. */
 export function timeline(page: Page, incident: Incident, recording: Recording): void {
-  const curve = tellingCurve(incident, recording);
+  const curve = informativeCurve(incident, recording);
   if (curve === undefined) return;
   const died = incident.death !== 'slow' && incident.outOfMemory !== false;
   const margin = 13;

@@ -27,7 +27,7 @@ const refusal = (more: Partial<KernelRefusal> = {}): KernelRefusal => ({
   pid: 4711,
   name: 'solver',
   bytes: 1_000_000_004_096,
-  by: 'overcommit',
+  reporter: 'overcommit',
   ...more,
 });
 const about = ({ cause, confidence, variant = '' }: Incident): string =>

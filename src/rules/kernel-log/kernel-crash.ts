@@ -30,7 +30,7 @@ export const kernelAllocFailureSegfault = defineRule({
         {
           ...common(crash),
           cause: 'alloc-failure-segfault',
-          variant: first.by,
+          variant: first.reporter,
           confidence: onNull ? 'certain' : 'likely',
           headline: `${crash.name} (pid ${crash.pid}) crashed because an allocation${size} had failed and nobody looked`,
           because: [
@@ -55,7 +55,7 @@ export const kernelAllocFailureSegfault = defineRule({
             ? []
             : [reason(crash, 'the fault address is not near NULL: it may be another bug')],
           limit:
-            first.by === 'rlimit-data'
+            first.reporter === 'rlimit-data'
               ? { owner: 'rlimit', path: 'RLIMIT_DATA', bytes: first.limitBytes ?? null }
               : { owner: 'overcommit', bytes: null },
           request: { bytes: asked },
@@ -99,7 +99,7 @@ export const kernelRefusal = defineRule({
     return groups.map((group): Finding => {
       const first = group[0] as KernelRefusal;
       const asked = requestOf(group);
-      const byRlimit = first.by === 'rlimit-data';
+      const byRlimit = first.reporter === 'rlimit-data';
       return {
         ...common(first),
         cause: byRlimit ? 'rlimit' : 'alloc-failure-exception',
@@ -232,7 +232,7 @@ export function refusalsBefore(
 }
 
 const sameProcess = (a: KernelRefusal, b: KernelRefusal): boolean => {
-  if (a.pid !== b.pid || a.name !== b.name || a.by !== b.by) return false;
+  if (a.pid !== b.pid || a.name !== b.name || a.reporter !== b.reporter) return false;
   const first = a.when?.uptimeSeconds;
   const second = b.when?.uptimeSeconds;
   return first === undefined || second === undefined || Math.abs(first - second) < 60;
@@ -244,8 +244,8 @@ const sameProcess = (a: KernelRefusal, b: KernelRefusal): boolean => {
  * then in a new arena. So it is the first, minus the page.
  */
 export function requestOf(refusals: readonly KernelRefusal[]): number | null {
-  const sizes = refusals.flatMap(({ bytes, by }) =>
-    bytes === undefined || by !== 'overcommit' ? [] : [bytes],
+  const sizes = refusals.flatMap(({ bytes, reporter }) =>
+    bytes === undefined || reporter !== 'overcommit' ? [] : [bytes],
   );
   if (sizes.length === 0) return null;
   const first = sizes[0] as number;

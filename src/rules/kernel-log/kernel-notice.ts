@@ -49,8 +49,8 @@ const readings: Partial<Record<KernelNotice['what'], Reading>> = {
   },
 };
 
-export const kernelLookAlike = defineRule({
-  id: 'kernel-look-alike',
+export const kernelNotice = defineRule({
+  id: 'kernel-notice',
   title: 'A line of the kernel that is mistaken for a memory death',
   needs: ['kernel-notice'],
   uses: ['kernel-oom-kill', 'kernel-oom-without-kill'],

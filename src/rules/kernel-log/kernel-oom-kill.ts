@@ -39,7 +39,7 @@ export const kernelOomKill = defineRule({
         judge(kill, reported, groups),
         kill,
         stated,
-        echoesOf(kill, kills, facts['death-notice']),
+        duplicatesOf(kill, kills, facts['death-notice']),
       ),
     );
   },
@@ -74,7 +74,7 @@ function statedLimit(
 }
 
 /** What parents, shells and pools say of this death: by its pid, or of the only death there is. */
-function echoesOf(
+function duplicatesOf(
   kill: KernelOomKill,
   kills: readonly KernelOomKill[],
   notices: readonly DeathNotice[],
@@ -99,12 +99,14 @@ function withSurroundings(
   finding: Finding,
   kill: KernelOomKill,
   stated: ReturnType<typeof statedLimit>,
-  echoes: readonly DeathNotice[],
+  duplicates: readonly DeathNotice[],
 ): Finding {
-  const stack = echoes.find((echo) => echo.stack !== undefined && echo.stack.length > 0)?.stack;
+  const stack = duplicates.find(
+    (duplicate) => duplicate.stack !== undefined && duplicate.stack.length > 0,
+  )?.stack;
   const missing =
     finding.limit?.owner === 'cgroup' && finding.limit.bytes === null && stated !== null;
-  const otherPids = echoes.flatMap(({ pid }) =>
+  const otherPids = duplicates.flatMap(({ pid }) =>
     pid === undefined || pid === kill.victim.pid ? [] : [pid],
   );
   return {
@@ -112,12 +114,12 @@ function withSurroundings(
     ...(otherPids.length === 0 ? {} : { subject: { ...finding.subject, otherPids } }),
     because: [
       ...finding.because,
-      ...echoes.map((echo) =>
+      ...duplicates.map((duplicate) =>
         reason(
-          echo,
-          echo.pid === undefined || echo.pid === kill.victim.pid
-            ? `${echo.by} saw it end by SIGKILL`
-            : `${echo.by} saw it end by SIGKILL; inside the container its pid is ${echo.pid}`,
+          duplicate,
+          duplicate.pid === undefined || duplicate.pid === kill.victim.pid
+            ? `${duplicate.reporter} saw it end by SIGKILL`
+            : `${duplicate.reporter} saw it end by SIGKILL; inside the container its pid is ${duplicate.pid}`,
         ),
       ),
       ...(missing ? [stated.reason] : []),
@@ -168,7 +170,7 @@ function judge(
     ...(byHand ? { outOfMemory: enoughFree(report) ? false : null } : {}),
     ...(kill.variant === undefined ? {} : { variant: kill.variant }),
     confidence:
-      kill.witness === 'choice' || kill.witness === 'reaped' || victim.pid === undefined
+      kill.sourceKind === 'choice' || kill.sourceKind === 'reaped' || victim.pid === undefined
         ? 'strong'
         : 'certain',
     headline: headline(kill, limit, culprit),
@@ -199,7 +201,7 @@ function judge(
 
 function headline(kill: KernelOomKill, limit: Limit, culprit: CulpritRole | null): string {
   const victim = who(kill.victim);
-  const verb = kill.witness === 'choice' ? 'chose' : 'killed';
+  const verb = kill.sourceKind === 'choice' ? 'chose' : 'killed';
   const subject = `The kernel ${verb} ${victim}`;
   const holder =
     culprit !== null && culprit.what !== 'process' && culprit.what !== 'processes'
@@ -207,7 +209,8 @@ function headline(kill: KernelOomKill, limit: Limit, culprit: CulpritRole | null
       : '';
   if (kill.variant === 'sysrq')
     return `${subject}: asked for by SysRq (f), by hand; no limit had been reached`;
-  if (kill.witness === 'reaped') return `${subject}; whose limit was reached is not in this text`;
+  if (kill.sourceKind === 'reaped')
+    return `${subject}; whose limit was reached is not in this text`;
   if (limit.owner === 'cgroup') {
     const size = limit.bytes === null ? 'memory limit' : `${formatBytes(limit.bytes)} limit`;
     const { cgroup } = kill.victim;
@@ -236,9 +239,9 @@ function reasons(
   const because: Reason[] = [
     reason(
       kill,
-      kill.witness === 'choice'
+      kill.sourceKind === 'choice'
         ? `the kernel's OOM killer chose ${who(victim)}; the line of the kill itself is missing`
-        : kill.witness === 'reaped'
+        : kill.sourceKind === 'reaped'
           ? `the kernel's OOM reaper took the memory of ${who(victim)}: it does so with victims of the OOM killer only`
           : `the kernel's OOM killer killed ${who(victim)}${size}`,
     ),

@@ -35,7 +35,7 @@ const look: Readonly<Record<string, string>> = {
   yarn: 'yarn logs -applicationId APPLICATION',
 };
 
-function remedies({ by, limit, usedBytes }: KillerRecord): readonly Remedy[] {
+function remedies({ reporter, limit, usedBytes }: KillerRecord): readonly Remedy[] {
   const size =
     limit?.bytes == null
       ? ''
@@ -43,8 +43,8 @@ function remedies({ by, limit, usedBytes }: KillerRecord): readonly Remedy[] {
   return [
     {
       title: 'Ask the scheduler for more memory',
-      detail: `${ask[by] ?? 'See the memory option of the scheduler.'}${size} Peaks that the scheduler samples every 30 s are too low: leave a margin.`,
-      command: look[by] ?? null,
+      detail: `${ask[reporter] ?? 'See the memory option of the scheduler.'}${size} Peaks that the scheduler samples every 30 s are too low: leave a margin.`,
+      command: look[reporter] ?? null,
     },
     {
       title: 'Or use less',

@@ -13,10 +13,10 @@ export const platformLimit = defineRule({
       {
         cause: 'platform-limit',
         limitOf: ['function', 'container', 'platform'],
-        remedies: ({ by, limit }) => [
+        remedies: ({ reporter, limit }) => [
           {
             title: `Give it more memory${limit?.bytes == null ? '' : ` than ${formatBytes(limit.bytes)}`}, or a larger plan`,
-            detail: `The setting of ${by} that sizes the instance or container.`,
+            detail: `The setting of ${reporter} that sizes the instance or container.`,
             command: null,
           },
           {

@@ -59,9 +59,9 @@ function judge(
     death: 'slow',
     variant,
     confidence: thrashing.length + supporting.length > 1 && tools.size > 1 ? 'strong' : 'likely',
-    headline: `It was alive but waited for memory instead of working: ${worst!.says}${limit === undefined ? '' : ` (limit ${formatBytes(limit.bytes!)})`}`,
+    headline: `It was alive but waited for memory instead of working: ${worst!.message}${limit === undefined ? '' : ` (limit ${formatBytes(limit.bytes!)})`}`,
     because: [...thrashing.slice(0, 4), ...supporting.slice(0, 3)].map((one) =>
-      reason(one, one.says),
+      reason(one, one.message),
     ),
     ...(limit === undefined ? {} : { limit }),
     unknown: [

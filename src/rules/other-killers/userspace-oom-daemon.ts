@@ -14,25 +14,25 @@ export const userspaceOomDaemon = defineRule({
       {
         cause: 'userspace-oom-daemon',
         remedies,
-        ruledOut: ({ by }) => [
+        ruledOut: ({ reporter }) => [
           {
             cause: 'kernel-global-oom',
-            because: `${by} acts before the kernel has to: its own record names the victim`,
+            because: `${reporter} acts before the kernel has to: its own record names the victim`,
           },
         ],
-        limitOf: ({ by }) => (by === 'dask nanny' ? ['worker'] : []),
+        limitOf: ({ reporter }) => (reporter === 'dask nanny' ? ['worker'] : []),
       },
       { limits },
     ),
 });
 
-function remedies({ by, variant }: KillerRecord): readonly Remedy[] {
+function remedies({ reporter, variant }: KillerRecord): readonly Remedy[] {
   const watch: Remedy = {
     title: 'Find what really filled the memory',
     detail: 'A guard ends the process with the highest score, which need not be the one that grew.',
     command: 'ps -eo pid,rss,swap,comm --sort=-rss | head',
   };
-  switch (by) {
+  switch (reporter) {
     case 'earlyoom':
       return [
         {

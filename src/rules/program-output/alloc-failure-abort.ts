@@ -46,7 +46,7 @@ function judge(
     confidence:
       abort.indirect === true
         ? 'weak'
-        : !quoted.has(abort.by) &&
+        : !quoted.has(abort.reporter) &&
             abort.victimNearby !== true &&
             !isTiny(abort) &&
             (abort.signal !== undefined || abort.requestBytes !== undefined)
@@ -55,14 +55,14 @@ function judge(
     ...(abort.variant === undefined ? {} : { variant: abort.variant }),
     headline:
       abort.indirect === true
-        ? `${nameOf(abort, abort.by)} crashed on a NULL of its own${atUsersLine(abort.stack)}: as after a failed allocation that nobody looked at, which nothing here proves`
-        : `${nameOf(abort, 'The program')} could not get ${size}${atUsersLine(abort.stack)}${crashed ? ' and then crashed' : abort.raises === true ? '' : ' and ended itself'} (${abort.by})`,
+        ? `${nameOf(abort, abort.reporter)} crashed on a NULL of its own${atUsersLine(abort.stack)}: as after a failed allocation that nobody looked at, which nothing here proves`
+        : `${nameOf(abort, 'The program')} could not get ${size}${atUsersLine(abort.stack)}${crashed ? ' and then crashed' : abort.raises === true ? '' : ' and ended itself'} (${abort.reporter})`,
     because: [
       reason(
         abort,
         abort.indirect === true
           ? `${abort.message}: its functions give NULL after an error, a failed allocation above all`
-          : `${abort.by} says that an allocation failed${abort.requestBytes === undefined ? '' : `: ${abort.requestBytes} bytes were asked for`}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`,
+          : `${abort.reporter} says that an allocation failed${abort.requestBytes === undefined ? '' : `: ${abort.requestBytes} bytes were asked for`}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`,
       ),
     ],
     ...(abort.stack.length === 0 ? {} : { stack: abort.stack }),
@@ -107,7 +107,7 @@ function remedies(abort: ProgramAbort, limited: boolean): NonNullable<Finding['r
           },
         ]
       : []),
-    ...(abort.by === 'jvm'
+    ...(abort.reporter === 'jvm'
       ? [
           {
             title: 'Give the JVM less heap than the machine or container has',

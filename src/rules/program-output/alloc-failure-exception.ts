@@ -57,7 +57,7 @@ function judge(
     headline: `${headline(error, limit)}${crash === undefined ? '' : `, and then it crashed (${crash.signal})`}`,
     because: [
       reason(error, says(error, repeats([error, ...again]))),
-      ...(crash === undefined ? [] : [reason(crash, `${crash.by} saw it crash right after`)]),
+      ...(crash === undefined ? [] : [reason(crash, `${crash.reporter} saw it crash right after`)]),
     ],
     ...(error.stack.length === 0 ? {} : { stack: error.stack }),
     request: { bytes: error.requestBytes ?? null },

@@ -1,6 +1,6 @@
 import type {
   DeathNotice,
-  MisleadingWords,
+  MisleadingMessage,
   ProgramAbort,
   ProgramError,
 } from '../../model/evidence.ts';
@@ -60,12 +60,15 @@ export const notMemoryErrors = defineRule({
     const errors = facts['program-error'];
     const known = errors.filter(
       (error) =>
-        error.resource in others && (error.resource !== 'none' || error.really !== undefined),
+        error.resource in others &&
+        (error.resource !== 'none' || error.actualMeaning !== undefined),
     );
     const findings = groupRepeated(known).map(([error, ...again]) => mistaken(error, again.length));
     const nothingElse =
       findings.length === 0 &&
-      errors.every(({ resource, really }) => resource === 'none' && really === undefined) &&
+      errors.every(
+        ({ resource, actualMeaning }) => resource === 'none' && actualMeaning === undefined,
+      ) &&
       facts['program-abort'].length +
         facts['kernel-oom-kill'].length +
         facts['kernel-oom-without-kill'].length +
@@ -78,8 +81,8 @@ export const notMemoryErrors = defineRule({
   },
 });
 
-export const notMemoryWords = defineRule({
-  id: 'not-memory-words',
+export const notMemoryMessages = defineRule({
+  id: 'not-memory-messages',
   title: 'Last words that are mistaken for a lack of memory (E18)',
   needs: ['program-abort'],
   uses: ['program-error', 'kernel-oom-kill', 'killer-record'],
@@ -97,7 +100,7 @@ export const notMemoryWords = defineRule({
       aborts.filter(
         (abort) =>
           abort.resource in others &&
-          (abort.resource !== 'none' || abort.really !== undefined) &&
+          (abort.resource !== 'none' || abort.actualMeaning !== undefined) &&
           !(isMoreTold && isWarning(abort)),
       ),
     ).map(([abort, ...again]) => mistaken(abort, again.length));
@@ -105,16 +108,16 @@ export const notMemoryWords = defineRule({
 });
 
 /** tcmalloc notes each large allocation as it makes it: beside what did end the process that is no second end. */
-const isWarning = ({ by, message }: ProgramAbort): boolean =>
-  by === 'tcmalloc' && message.includes('large alloc');
+const isWarning = ({ reporter, message }: ProgramAbort): boolean =>
+  reporter === 'tcmalloc' && message.includes('large alloc');
 
-export const misleadingWords = defineRule({
-  id: 'misleading-words',
+export const misleadingMessages = defineRule({
+  id: 'misleading-messages',
   title: 'Words that name memory and mean something else',
-  needs: ['misleading-words'],
-  judge: ({ 'misleading-words': words }) =>
+  needs: ['misleading-message'],
+  judge: ({ 'misleading-message': words }) =>
     [...new Map(words.map((fact) => [fact.meaning, fact])).values()].map(
-      (fact: MisleadingWords) => ({
+      (fact: MisleadingMessage) => ({
         subject: subjectOf(fact, fact),
         cause: 'not-memory',
         confidence: 'strong',
@@ -167,7 +170,7 @@ function isSameDeath(a: DeathNotice, b: DeathNotice): boolean {
   const [left, right] = [a.when?.wall, b.when?.wall];
   if (left !== undefined && right !== undefined)
     if (Math.abs(Date.parse(left) - Date.parse(right)) > oneStopMs) return false;
-  if (a.by === 'systemd' && b.by === 'systemd')
+  if (a.reporter === 'systemd' && b.reporter === 'systemd')
     return a.name === undefined || b.name === undefined || a.name === b.name;
   return (
     a.otherReason === b.otherReason &&
@@ -186,11 +189,11 @@ function otherReason(notice: DeathNotice): Finding {
     headline: shm
       ? `${nameOf(notice, 'A worker')} died of a bus error: shared memory (/dev/shm) was full`
       : `${nameOf(notice)} was ended for another reason than memory: ${notice.otherReason}`,
-    because: [reason(notice, `${notice.by} gives the reason: ${notice.otherReason}`)],
+    because: [reason(notice, `${notice.reporter} gives the reason: ${notice.otherReason}`)],
     ruledOut: [
       {
         cause: 'undetermined',
-        because: `${notice.by} itself says why it ended: ${notice.otherReason}`,
+        because: `${notice.reporter} itself says why it ended: ${notice.otherReason}`,
       },
     ],
     ...(notice.pid === undefined && notice.name === undefined
@@ -210,7 +213,7 @@ function otherReason(notice: DeathNotice): Finding {
             command: 'df -h /dev/shm',
           },
         ]
-      : notice.by === 'multiprocessing'
+      : notice.reporter === 'multiprocessing'
         ? [
             {
               title: 'Guard the main module',
@@ -232,8 +235,8 @@ function otherReason(notice: DeathNotice): Finding {
 
 function mistaken(fact: ProgramError | ProgramAbort, again: number): Finding {
   const other = others[fact.resource]!;
-  const means = fact.really ?? other.what;
-  const who = fact.kind === 'program-error' ? fact.type.split('.').at(-1)! : fact.by;
+  const means = fact.actualMeaning ?? other.what;
+  const who = fact.kind === 'program-error' ? fact.type.split('.').at(-1)! : fact.reporter;
   return {
     subject: subjectOf(fact, fact),
     cause: 'not-memory',

@@ -21,9 +21,9 @@ export const undeterminedKill = defineRule({
   ],
   judge: (facts) => {
     /** Of the process that a shell names: another's segfault in the same log explains nothing. */
-    const isExplained = ({ by, pid }: DeathNotice): boolean =>
+    const isExplained = ({ reporter, pid }: DeathNotice): boolean =>
       facts['program-error'].length + facts['program-abort'].length > 0 ||
-      (by !== 'shell' || pid === undefined
+      (reporter !== 'shell' || pid === undefined
         ? otherwise + facts['kernel-segfault'].length > 0
         : facts['kernel-segfault'].some((segfault) => segfault.pid === pid));
     const told = facts['death-notice'].filter(({ otherReason }) => otherReason === undefined);
@@ -39,17 +39,17 @@ export const undeterminedKill = defineRule({
       ) || facts['death-notice'].some(({ otherReason }) => otherReason !== undefined);
     // `Exit Code: 137` in the same description in which the kubelet says why it killed the container.
     const byKubelet = facts['death-notice'].some(
-      ({ by, otherReason }) => by === 'kubelet' && otherReason !== undefined,
+      ({ reporter, otherReason }) => reporter === 'kubelet' && otherReason !== undefined,
     );
     const kills = told.filter(
       (notice) =>
-        !(byKubelet && notice.pid === undefined && notice.by === 'exit status') &&
+        !(byKubelet && notice.pid === undefined && notice.reporter === 'exit status') &&
         (notice.signal === 'SIGKILL' ||
           (notice.vanished === true && !explained) ||
           // Nobody would tell of it had the one who ended it meant to.
           (notice.signal === 'SIGTERM' &&
-            ['GitHub Actions', 'PyTorch DataLoader', 'joblib (loky)'].includes(notice.by))) &&
-        !proofs.some((proof) => isEcho(notice, proof)),
+            ['GitHub Actions', 'PyTorch DataLoader', 'joblib (loky)'].includes(notice.reporter))) &&
+        !proofs.some((proof) => isDuplicateReport(notice, proof)),
     );
     const otherwise = facts['program-error'].length + facts['program-abort'].length + proofs.length;
     const crashes = told.filter(
@@ -71,10 +71,10 @@ export const undeterminedKill = defineRule({
 const inContainer = /docker|kubepods|containerd|crio|libpod|lxc|machine\.slice|[0-9a-f]{32,64}/;
 
 /** The parent's words on a kill that somebody else proves. */
-function isEcho(notice: DeathNotice, proof: Evidence): boolean {
+function isDuplicateReport(notice: DeathNotice, proof: Evidence): boolean {
   // `line 1: 4711 Killed`: the shell's pid is the kernel's, except from within a container. A log is full of others' deaths.
   if (
-    notice.by === 'shell' &&
+    notice.reporter === 'shell' &&
     notice.pid !== undefined &&
     proof.kind === 'kernel-oom-kill' &&
     proof.victim.pid !== notice.pid &&
@@ -114,8 +114,8 @@ function killed(
   const all = [notice, ...again];
   // Who guesses thinks of the OOM killer, which asks nobody to end.
   const guess = all.find(
-    ({ guessesMemory, signal, by }) =>
-      guessesMemory === true && (signal !== 'SIGTERM' || by === 'GitHub Actions'),
+    ({ guessesMemory, signal, reporter }) =>
+      guessesMemory === true && (signal !== 'SIGTERM' || reporter === 'GitHub Actions'),
   );
   const hints = [...new Set(all.flatMap(({ hints = [] }) => hints))];
   const witnesses = explained ? 0 : (guess === undefined ? 0 : 1) + hints.length + (full ? 2 : 0);
@@ -136,7 +136,7 @@ function killed(
       .map((one) =>
         reason(
           one,
-          `${one.by} ${one.vanished === true ? 'lost it without a status' : `saw it end by ${one.signal}`}${one.guessesMemory === true ? ', for which running out of memory is the usual suspect: a guess, no witness' : ''}`,
+          `${one.reporter} ${one.vanished === true ? 'lost it without a status' : `saw it end by ${one.signal}`}${one.guessesMemory === true ? ', for which running out of memory is the usual suspect: a guess, no witness' : ''}`,
         ),
       ),
     against: [],
@@ -177,7 +177,7 @@ function crashed(notice: DeathNotice, again: readonly DeathNotice[]): Finding {
     because: [
       reason(
         notice,
-        `${notice.by} saw it end by ${notice.signal}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`,
+        `${notice.reporter} saw it end by ${notice.signal}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`,
       ),
     ],
     unknown: [

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Evidence, FailedAllocation, ProcessExit } from '../../model/evidence.ts';
 import { failedAllocation } from './failed-allocation.ts';
-import { tracedKill } from './traced-kill.ts';
+import { signalTrace } from './signal-trace.ts';
 
 const exit = (more: Partial<ProcessExit>): ProcessExit => ({
   kind: 'process-exit',
@@ -115,7 +115,7 @@ test('--at-limit kill: its own SIGKILL is explained', () => {
 const sender = { pid: 7, name: 'bash', kernel: false };
 test('a traced kill names its sender; the kernel, other signals and no trace say nothing here', () => {
   const traced = (more: Partial<ProcessExit>) =>
-    tracedKill.judge([exit({ signal: 'SIGKILL', ...more })], { sources: [] });
+    signalTrace.judge([exit({ signal: 'SIGKILL', ...more })], { sources: [] });
   expect(traced({ sender })[0]).toMatchObject({
     cause: 'not-memory',
     confidence: 'certain',

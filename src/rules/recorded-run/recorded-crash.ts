@@ -38,7 +38,7 @@ export const recordedCrash = defineRule({
       // Its own words name memory: theirs is the verdict.
       if (dump.some(({ resource }) => resource !== 'none')) return [];
       const dumps = ofProcess(exit, facts['death-notice']).filter(
-        ({ by }) => by === 'faulthandler',
+        ({ reporter }) => reporter === 'faulthandler',
       );
       const stack =
         [...dump, ...dumps].find((words) => (words.stack ?? []).length > 0)?.stack ?? [];

@@ -159,7 +159,7 @@ export function whichLimit(
     const limit = process.limits.find(({ path }) => path === name);
     if (limit?.bytes == null || used === undefined) continue;
     // The kernel looks at the rlimit first: where overcommit refused, the rlimit had let it pass.
-    const overcommit = refusals.some(({ by }) => by === 'overcommit');
+    const overcommit = refusals.some(({ reporter }) => reporter === 'overcommit');
     if (overcommit || used + Math.max(request, slackBytes) < limit.bytes) continue;
     const what = name === 'RLIMIT_AS' ? 'address space' : 'data';
     return {
@@ -181,7 +181,7 @@ export function whichLimit(
       ],
     };
   }
-  const refused = refusals.find(({ by }) => by === 'overcommit');
+  const refused = refusals.find(({ reporter }) => reporter === 'overcommit');
   const { totalBytes, swapTotalBytes = 0, overcommitMode, commitLimitBytes } = host ?? {};
   if (overcommitMode === 2 && (refused !== undefined || tight(host)))
     return {

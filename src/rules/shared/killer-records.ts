@@ -83,14 +83,19 @@ const endsOf = <Item>(list: readonly Item[], count: number): readonly Item[] =>
  * systemd-oomd kills a whole unit, one process after the other: a pid is only one of them. A slice is where the pressure
  * was, above the unit that it killed.
  */
-const isOfUnit = ({ by, subject }: KillerRecord): boolean =>
-  by === 'systemd-oomd' && subject !== undefined && !subject.endsWith('.slice');
+const isOfUnit = ({ reporter, subject }: KillerRecord): boolean =>
+  reporter === 'systemd-oomd' && subject !== undefined && !subject.endsWith('.slice');
 
 function sameVictim(a: KillerRecord, b: KillerRecord): boolean {
   if (isOfUnit(a) && isOfUnit(b)) return sameLabel(a.subject!, b.subject!);
   if (a.victim?.pid !== undefined && b.victim?.pid !== undefined)
     return a.victim.pid === b.victim.pid;
-  if (a.by !== b.by && a.witness === 'direct' && b.witness === 'direct' && a.cause !== b.cause)
+  if (
+    a.reporter !== b.reporter &&
+    a.sourceKind === 'direct' &&
+    b.sourceKind === 'direct' &&
+    a.cause !== b.cause
+  )
     return false;
   if (a.subject !== undefined && b.subject !== undefined) return sameLabel(a.subject, b.subject);
   // One of them does not say whom it means: the same incident, unless both were killers of different processes.
@@ -118,7 +123,7 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
   const kill = group.filter(({ death }) => death !== 'slow');
   const best =
     kill.find(({ victim }) => victim?.pid !== undefined) ??
-    kill.find(({ witness }) => witness === 'direct') ??
+    kill.find(({ sourceKind }) => sourceKind === 'direct') ??
     kill[0] ??
     group.at(-1)!;
   const pids = [...new Set(group.flatMap(({ victim }) => victim?.pid ?? []))];
@@ -137,7 +142,7 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
     0,
     ...group.flatMap(({ usedBytes }) => (usedBytes === undefined ? [] : [usedBytes])),
   );
-  const subject = echoSubject(best, label, context) ?? {
+  const subject = duplicateSubject(best, label, context) ?? {
     ...subjectOf(best, { ...victim, label }),
     ...(pids.length > 1 ? { otherPids: pids } : {}),
   };
@@ -149,10 +154,10 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
     confidence: confidenceOf(group, best),
     headline: headline(best, victim, label, limit, used),
     because: [
-      ...unique(group).map((one) => reason(one, one.says)),
+      ...unique(group).map((one) => reason(one, one.message)),
       ...metricsReasons(spec, limit, context),
     ].slice(0, 8),
-    killer: { name: best.cause.startsWith('kernel-') ? 'kernel' : best.by },
+    killer: { name: best.cause.startsWith('kernel-') ? 'kernel' : best.reporter },
     ...(Object.keys(victim).length === 0 ? {} : { victim }),
     ...(limit === undefined ? {} : { limit }),
     ...(best.requestBytes === undefined ? {} : { request: { bytes: best.requestBytes } }),
@@ -163,7 +168,7 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
 }
 
 const unique = (group: readonly KillerRecord[]): readonly KillerRecord[] => [
-  ...new Map(group.map((one) => [`${one.says} ${one.victim?.pid ?? ''}`, one])).values(),
+  ...new Map(group.map((one) => [`${one.message} ${one.victim?.pid ?? ''}`, one])).values(),
 ];
 
 function confidenceOf(group: Group, best: KillerRecord): Confidence {
@@ -172,7 +177,7 @@ function confidenceOf(group: Group, best: KillerRecord): Confidence {
     (best.victim?.pid !== undefined ||
       best.victim?.name !== undefined ||
       best.subject !== undefined);
-  if (best.witness === 'direct') return named ? 'certain' : 'strong';
+  if (best.sourceKind === 'direct') return named ? 'certain' : 'strong';
   // A sticky, container-wide flag: with the exit status that fits it is more than the flag alone.
   const fits = group.some(
     ({ exitCode, signal }) => exitCode === 137 || signal === 'SIGKILL' || signal === '9',
@@ -198,7 +203,7 @@ function headline(
         : best.cause === 'job-scheduler-limit' && /^\d[\d._+[\]-]*$/.test(label)
           ? `job ${label}`
           : short(label);
-  const by = properName(best.by);
+  const by = properName(best.reporter);
   const figures = [
     ...(limit?.bytes == null
       ? []
@@ -211,7 +216,7 @@ function headline(
   switch (best.cause) {
     case 'kernel-cgroup-oom':
       // systemd counts kills in the unit: whose limit it was, or the machine's end, it does not say
-      if (best.by === 'systemd' && limit?.bytes == null)
+      if (best.reporter === 'systemd' && limit?.bytes == null)
         return `The kernel's OOM killer killed a process${who === null ? '' : ` of ${who}`}${tail}, says systemd`;
       return `The kernel killed ${who ?? 'a process of the container'} at its memory limit${tail}, says ${by}`;
     case 'kernel-global-oom':
@@ -290,11 +295,11 @@ function metricsReasons(spec: Spec, limit: Limit | undefined, { metrics = [] }: 
     ? []
     : metrics
         .filter(({ reading }) => reading !== 'calm')
-        .map((window) => reason(window, window.says));
+        .map((window) => reason(window, window.message));
 }
 
 /** A status without a pid, beside the kernel's own line on that kill: the same death. */
-function echoSubject(
+function duplicateSubject(
   best: KillerRecord,
   label: string | undefined,
   { kernelKills = [] }: Context,
@@ -320,12 +325,12 @@ function echoSubject(
 }
 
 function unknowns(best: KillerRecord) {
-  if (best.witness === 'direct') return [];
-  const whole = best.by === 'systemd' ? 'unit' : 'container';
+  if (best.sourceKind === 'direct') return [];
+  const whole = best.reporter === 'systemd' ? 'unit' : 'container';
   return [
     {
       what: `Which process of the ${whole} was killed, and when`,
-      why: `the flag of ${best.by} speaks of the whole ${whole} and stays set until it is started again`,
+      why: `the flag of ${best.reporter} speaks of the whole ${whole} and stays set until it is started again`,
       command: "sudo journalctl -k | grep -i 'killed process'",
     },
   ];

@@ -77,13 +77,13 @@ export const nameOf = ({ name, pid }: { readonly name: string; readonly pid: num
   `${name} (pid ${pid})`;
 
 /** Within this time of the end of its command a wrapper has ended itself. */
-const echoMs = 1000;
+const duplicateReportMs = 1000;
 
 /**
  * `timeout` and `sudo` end themselves with the signal that ended their command: the process that went with its parent in one moment, was
  * not seen to end otherwise, and was larger by far. undefined: it died for itself.
  */
-export function echoedBy(
+export function duplicateReportedBy(
   exit: ProcessExit,
   exits: readonly ProcessExit[],
 ): ProcessExit | undefined {
@@ -93,7 +93,7 @@ export function echoedBy(
       child.parent?.pid === exit.pid &&
       child.exitCode === null &&
       (child.signal === null || child.signal === exit.signal) &&
-      !(Math.abs(at - Date.parse(child.when?.wall ?? '')) > echoMs) &&
+      !(Math.abs(at - Date.parse(child.when?.wall ?? '')) > duplicateReportMs) &&
       (child.peakRssBytes ?? 0) > 8 * (exit.peakRssBytes ?? Number.POSITIVE_INFINITY),
   );
 }

@@ -49,7 +49,7 @@ export const isTiny = ({ requestBytes }: ProgramError | ProgramAbort): boolean =
   requestBytes !== undefined && requestBytes < 4096;
 
 /** Lines within which words without a stack are the echo of the same failure. */
-const echoLines = 80;
+const duplicateReportLines = 80;
 
 /** Words of programs repeat: a service logs one failure a thousand times. One group for each place and size. */
 export function groupRepeated<Fact extends ProgramError | ProgramAbort>(
@@ -58,10 +58,11 @@ export function groupRepeated<Fact extends ProgramError | ProgramAbort>(
   const groups = new Map<string, [Fact, ...Fact[]]>();
   let last: [Fact, ...Fact[]] | undefined;
   for (const fact of facts) {
-    const what = fact.kind === 'program-error' ? fact.type.split('.').at(-1) : fact.by;
+    const what = fact.kind === 'program-error' ? fact.type.split('.').at(-1) : fact.reporter;
     const place = userFrame(fact.stack) ?? fact.stack[0];
     const key = JSON.stringify([fact.pid, what, place?.file, place?.line, fact.requestBytes]);
-    const group = groups.get(key) ?? (last !== undefined && isEcho(last, fact) ? last : undefined);
+    const group =
+      groups.get(key) ?? (last !== undefined && isDuplicateReport(last, fact) ? last : undefined);
     if (group === undefined) {
       last = [fact];
       groups.set(key, last);
@@ -74,7 +75,7 @@ export function groupRepeated<Fact extends ProgramError | ProgramAbort>(
 }
 
 /** The same failure told again by a layer above: nothing of the user's own in it, and nothing that contradicts. */
-function isEcho(
+function isDuplicateReport(
   group: readonly (ProgramError | ProgramAbort)[],
   fact: ProgramError | ProgramAbort,
 ): boolean {
@@ -87,7 +88,7 @@ function isEcho(
     userFrame(fact.stack) === undefined &&
     (fact.requestBytes === undefined || isSameSize(fact.requestBytes, first.requestBytes)) &&
     (fact.pid === undefined || first.pid === undefined || fact.pid === first.pid) &&
-    positionOf(fact) - positionOf(last) <= echoLines
+    positionOf(fact) - positionOf(last) <= duplicateReportLines
   );
 }
 

@@ -17,7 +17,7 @@ export function* atop(input: Input): Iterable<MetricsWindow> {
       samples: 1,
       reading:
         read > 25_000 && written > 25_000 ? 'thrashing' : read + written > 2500 ? 'high' : 'calm',
-      says: `atop shows ${read} pages read from swap and ${written} written to it in one interval`,
+      message: `atop shows ${read} pages read from swap and ${written} written to it in one interval`,
     });
   }
 }

@@ -41,7 +41,7 @@ export function* cgroupFiles(input: Input): Iterable<MetricsWindow> {
       ...(limit === undefined || limit.bytes > 2 ** 60 ? {} : { limitBytes: limit.bytes }),
       samples: 1,
       reading: full ? 'full' : 'calm',
-      says: full
+      message: full
         ? `the cgroup held ${((used.bytes / limit.bytes) * 100).toFixed(1)} % of its limit (page cache counts as well)`
         : 'the cgroup was below its limit',
     },
@@ -63,10 +63,10 @@ export function* events(input: Input): Iterable<KillerRecord | MetricsWindow> {
     yield {
       kind: 'killer-record',
       origin: originOf(input, metricsId, at),
-      by: 'cgroup counter',
+      reporter: 'cgroup counter',
       cause: 'kernel-cgroup-oom',
-      says: `the counter of the cgroup shows ${count} kill${count === 1 ? '' : 's'} by the OOM killer since the cgroup was made`,
-      witness: 'indirect',
+      message: `the counter of the cgroup shows ${count} kill${count === 1 ? '' : 's'} by the OOM killer since the cgroup was made`,
+      sourceKind: 'indirect',
       signal: 'SIGKILL',
     };
   }
@@ -76,7 +76,8 @@ export function* events(input: Input): Iterable<KillerRecord | MetricsWindow> {
         tool: 'memory.oom_control',
         samples: 1,
         reading: 'thrashing',
-        says: 'the cgroup is out of memory and its OOM killer is switched off: its tasks wait for ever (K14)',
+        message:
+          'the cgroup is out of memory and its OOM killer is switched off: its tasks wait for ever (K14)',
       });
 }
 
@@ -89,6 +90,7 @@ export function* overHigh(input: Input): Iterable<MetricsWindow> {
     tool: 'wchan',
     samples: 1,
     reading: 'thrashing',
-    says: 'a task sleeps in mem_cgroup_handle_over_high: it is made to wait because its cgroup is above memory.high',
+    message:
+      'a task sleeps in mem_cgroup_handle_over_high: it is made to wait because its cgroup is above memory.high',
   });
 }

@@ -27,6 +27,6 @@ export function* dockerStats(input: Input): Iterable<MetricsWindow> {
     limitBytes: peak.limit,
     samples: 1,
     reading: share > 90 ? 'full' : share > 75 ? 'high' : 'calm',
-    says: `docker stats shows ${share.toFixed(0)} % of the limit in use`,
+    message: `docker stats shows ${share.toFixed(0)} % of the limit in use`,
   });
 }

@@ -46,7 +46,7 @@ export function* free(input: Input): Iterable<MetricsWindow> {
       ...(swapUsed === undefined ? {} : { swapUsedBytes: swapUsed }),
       samples: 1,
       reading: low && swapFull && crowded ? 'thrashing' : low ? 'full' : swapFull ? 'high' : 'calm',
-      says:
+      message:
         low && swapFull && crowded
           ? 'free shows next to no memory available and swap full, while many tasks wait (load average)'
           : low

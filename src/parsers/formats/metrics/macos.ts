@@ -54,7 +54,7 @@ function vmStatRows(
     swapOutPagesPerSecond: mean(written),
     samples: deltas.length,
     reading: hot >= 2 ? 'thrashing' : mean(read) + mean(written) > border / 4 ? 'high' : 'calm',
-    says: `vm_stat shows ${mean(read)} pages read from swap and ${mean(written)} written to it an interval, on the average of ${deltas.length} samples`,
+    message: `vm_stat shows ${mean(read)} pages read from swap and ${mean(written)} written to it an interval, on the average of ${deltas.length} samples`,
   });
 }
 
@@ -83,7 +83,7 @@ function vmStatTotals(input: Input, at: number, page: number): MetricsWindow | u
     tool: 'vm_stat',
     samples: 1,
     reading: share > 50 ? 'full' : share > 25 ? 'high' : 'calm',
-    says: `vm_stat shows ${share.toFixed(0)} % of the memory taken by the compressor, which holds ${formatBytes(stored)} in it`,
+    message: `vm_stat shows ${share.toFixed(0)} % of the memory taken by the compressor, which holds ${formatBytes(stored)} in it`,
   });
 }
 
@@ -100,7 +100,7 @@ export function* memoryPressure(input: Input): Iterable<MetricsWindow> {
       ...(total === undefined ? {} : { totalBytes: Number(total) }),
       samples: 1,
       reading: free < 5 ? 'full' : free < 15 ? 'high' : 'calm',
-      says: `memory_pressure shows ${free} % of the memory free`,
+      message: `memory_pressure shows ${free} % of the memory free`,
     });
   }
 }

@@ -22,7 +22,7 @@ export const metrics: Parser = {
   id: metricsId,
   title:
     'Figures over time: PSI, cgroup counters, vmstat, sar, free, top, time -v, docker stats, vm_stat',
-  needles: [
+  literals: [
     'avg10=',
     'avg10:',
     'avg10 ',

@@ -46,7 +46,7 @@ export function* pressure(input: Input): Iterable<MetricsWindow> {
       ...(someAvg === undefined ? {} : { psiMemorySomeAvg10: someAvg }),
       samples: 1,
       reading: thrashing ? 'thrashing' : (someAvg ?? 0) > 10 ? 'high' : 'calm',
-      says:
+      message:
         fullAvg === undefined
           ? `some tasks waited for memory ${someAvg} % of the time`
           : `all tasks at once waited for memory ${fullAvg} % of the time (last 10 s)`,

@@ -47,7 +47,7 @@ export function* sampledProcess(input: Input): Iterable<MetricsWindow> {
         tool: 'sampler',
         samples: rates.length,
         reading: longest >= 2 ? 'thrashing' : 'calm',
-        says:
+        message:
           longest >= 2
             ? `for ${longest} samples in a row it read back what had just been taken from it (up to ${Math.round(refaults)} pages a second)`
             : 'it hardly had to read back what had been taken from it',

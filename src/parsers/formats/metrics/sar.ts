@@ -42,7 +42,7 @@ export function* sar(input: Input): Iterable<MetricsWindow> {
         : { majorFaultsPerSecond: Math.round(mean) }),
       samples: values.length,
       reading: hot.length >= 2 ? 'thrashing' : mean > 100 ? 'high' : 'calm',
-      says: swap
+      message: swap
         ? `sar shows ${Math.round(mean)} pages a second read from swap`
         : `sar shows ${Math.round(mean)} major faults a second`,
     });
@@ -113,7 +113,7 @@ export function* sarMemory(input: Input): Iterable<MetricsWindow> {
       availableBytes: least.available,
       samples: rows.length,
       reading: share < 3 ? 'full' : share < 10 ? 'high' : 'calm',
-      says: `sar shows ${share.toFixed(0)} % of the memory available at the worst of ${rows.length} samples`,
+      message: `sar shows ${share.toFixed(0)} % of the memory available at the worst of ${rows.length} samples`,
     });
   }
 }
@@ -137,7 +137,7 @@ export function* sarSwap(input: Input): Iterable<MetricsWindow> {
       swapUsedBytes: most.used,
       samples: rows.length,
       reading: share > 90 ? 'high' : 'calm',
-      says: `sar shows ${share.toFixed(0)} % of the swap in use at the worst of ${rows.length} samples`,
+      message: `sar shows ${share.toFixed(0)} % of the swap in use at the worst of ${rows.length} samples`,
     });
   }
 }

@@ -15,7 +15,7 @@ export function* timeVerbose(input: Input): Iterable<MetricsWindow> {
       peakRssBytes: bytes,
       samples: 1,
       reading: 'calm',
-      says: `time shows a peak of ${bytes} bytes resident`,
+      message: `time shows a peak of ${bytes} bytes resident`,
     });
   }
 }

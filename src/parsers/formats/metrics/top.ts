@@ -31,7 +31,9 @@ export function* topHead(input: Input): Iterable<MetricsWindow> {
       ...(swapUsed === undefined ? {} : { swapUsedBytes: swapUsed }),
       samples: 1,
       reading: low ? 'full' : 'calm',
-      says: low ? 'top shows less than 3 % of the memory available' : 'top shows memory available',
+      message: low
+        ? 'top shows less than 3 % of the memory available'
+        : 'top shows memory available',
     });
   }
 }
@@ -51,7 +53,7 @@ export function* kswapd(input: Input): Iterable<MetricsWindow> {
       tool: 'top',
       samples: 1,
       reading: 'thrashing',
-      says: `kswapd used ${percent} % of a CPU: the kernel was busy looking for free pages`,
+      message: `kswapd used ${percent} % of a CPU: the kernel was busy looking for free pages`,
     });
     return;
   }

@@ -47,7 +47,7 @@ export function* vmstat(input: Input): Iterable<MetricsWindow> {
           : mean(si) + mean(so) > 200
             ? 'high'
             : 'calm',
-      says: `vmstat shows ${Math.round(mean(si))} KiB/s read from swap and ${Math.round(mean(so))} KiB/s written to it, on the average of ${samples.length} samples`,
+      message: `vmstat shows ${Math.round(mean(si))} KiB/s read from swap and ${Math.round(mean(so))} KiB/s written to it, on the average of ${samples.length} samples`,
     });
     at = last;
   }

@@ -4,11 +4,11 @@ import { defineRule, reason } from '../shared/define-rule.ts';
 import { nameOf, subjectOf, victimOf } from '../shared/recorded.ts';
 
 /** Programs that kill for memory: their kill is theirs to explain (U1 to U3). */
-const memoryGuards = /^(?:earlyoom|nohang|systemd-oomd|oomd|below|kubelet)/;
+const oomDaemons = /^(?:earlyoom|nohang|systemd-oomd|oomd|below|kubelet)/;
 
 /** A process sent the deadly signal, and a tracepoint saw which: not the kernel, whatever the counters say. */
-export const tracedKill = defineRule({
-  id: 'traced-kill',
+export const signalTrace = defineRule({
+  id: 'signal-trace',
   title: 'A tracepoint saw which process sent the signal (L2)',
   needs: ['process-exit'],
   judge: (facts) =>
@@ -16,7 +16,7 @@ export const tracedKill = defineRule({
       const { sender, signal } = exit;
       if (sender === undefined || sender.kernel || sender.pid === exit.pid) return [];
       // Guards ask first: SIGTERM of one of them is a kill, of anybody else a normal stop.
-      if (memoryGuards.test(sender.name) && (signal === 'SIGKILL' || signal === 'SIGTERM'))
+      if (oomDaemons.test(sender.name) && (signal === 'SIGKILL' || signal === 'SIGTERM'))
         return [guard(exit, sender.name, signal)];
       return signal === 'SIGKILL' ? [other(exit, sender)] : [];
     }),

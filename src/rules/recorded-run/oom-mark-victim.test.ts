@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CgroupCounters, Evidence, HostCounters, ProcessExit } from '../../model/evidence.ts';
-import { markedVictim } from './marked-victim.ts';
+import { oomMarkVictim } from './oom-mark-victim.ts';
 
 const exit: ProcessExit = {
   kind: 'process-exit',
@@ -33,7 +33,7 @@ const host = (minAvailableBytes: number): HostCounters => ({
   totalBytes: 8 * 2 ** 30,
   minAvailableBytes,
 });
-const judge = (...evidence: readonly Evidence[]) => markedVictim.judge(evidence, { sources: [] });
+const judge = (...evidence: readonly Evidence[]) => oomMarkVictim.judge(evidence, { sources: [] });
 
 test('a mark and a cgroup at its limit: certain, with what it held', () => {
   expect(judge(exit, counters, host(4 * 2 ** 30))).toMatchObject([

@@ -4,7 +4,7 @@ import type { Reason } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
 import {
-  echoedBy,
+  duplicateReportedBy,
   isSame,
   kernelLogRead,
   levelsOf,
@@ -20,8 +20,8 @@ import {
  * SIGKILL while the OOM killer's counter of its cgroup moved (K2, K2b, K3): no record names the process, so at most `strong`.
  * Where the kernel log was readable the log's own rule speaks, with certainty.
  */
-export const countedKill = defineRule({
-  id: 'counted-kill',
+export const oomKillCounter = defineRule({
+  id: 'oom-kill-counter',
   title: 'A SIGKILL while an OOM counter moved',
   needs: ['process-exit'],
   uses: ['cgroup-counters', 'host-counters', 'kernel-oom-kill'],
@@ -94,7 +94,7 @@ export const countedKill = defineRule({
 
 /** By somebody else: a wrapper that ends itself with its command's signal was not. */
 const wasKilled = (exit: ProcessExit, exits: readonly ProcessExit[]): boolean =>
-  exit.signal === 'SIGKILL' && echoedBy(exit, exits) === undefined;
+  exit.signal === 'SIGKILL' && duplicateReportedBy(exit, exits) === undefined;
 
 /**
  * A cgroup's counter rose, and nobody saw the status of who died: its parent had reaped it before the next sample (a pool's worker).

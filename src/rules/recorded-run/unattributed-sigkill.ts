@@ -10,7 +10,7 @@ import type { Reason, RuledOut, Unknown } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
 import {
-  echoedBy,
+  duplicateReportedBy,
   isSame,
   kernelLogRead,
   levelsOf,
@@ -26,8 +26,8 @@ import {
  * SIGKILL, or 137 from a shell, with nothing that says memory: somebody else's kill (L2). The counters that stood still and a readable
  * kernel log are the proof; without them it stays open. SIGTERM is not looked at: a normal stop.
  */
-export const unwitnessedKill = defineRule({
-  id: 'unwitnessed-kill',
+export const unattributedSigkill = defineRule({
+  id: 'unattributed-sigkill',
   title: 'A SIGKILL that the kernel did not send for memory',
   needs: ['process-exit'],
   uses: [
@@ -46,10 +46,10 @@ export const unwitnessedKill = defineRule({
       if (!bySignal && !byShell) return [];
       if (facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit))) return [];
       if (facts['killer-record'].some(({ victim }) => isSame(victim?.pid, exit))) return [];
-      const echoed = echoedBy(exit, facts['process-exit']);
+      const duplicated = duplicateReportedBy(exit, facts['process-exit']);
       if (
-        echoed !== undefined &&
-        facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, echoed))
+        duplicated !== undefined &&
+        facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, duplicated))
       )
         return [];
       // Programs kill their helpers every day: worth a word only where the command itself did not end well.

@@ -5,8 +5,8 @@ import { defineRule } from '../shared/define-rule.ts';
 import { killerFindings, type Context } from '../shared/killer-records.ts';
 
 /** Kubernetes, Docker, containerd and systemd report kills of the kernel: second-hand, but their own record. */
-export const kernelKillToldByOthers = defineRule({
-  id: 'kernel-kill-told-by-others',
+export const kernelKillReportedByOthers = defineRule({
+  id: 'kernel-kill-reported-by-others',
   title:
     'A container runtime, orchestrator or service manager tells of a kill by the kernel (U5, U7, U8)',
   needs: ['killer-record'],
@@ -24,7 +24,7 @@ export const kernelKillToldByOthers = defineRule({
       killerFindings(
         records,
         // A machine of fly.io's is a virtual machine for one app: what was asked for is all it has.
-        { cause, remedies, limitOf: ({ by }) => (by === 'fly.io' ? ['platform'] : []) },
+        { cause, remedies, limitOf: ({ reporter }) => (reporter === 'fly.io' ? ['platform'] : []) },
         context,
       ),
     );
@@ -35,8 +35,8 @@ export const kernelKillToldByOthers = defineRule({
   },
 });
 
-function remedies({ limit, by, cause }: KillerRecord): readonly Remedy[] {
-  if (cause === 'kernel-global-oom' && by === 'fly.io')
+function remedies({ limit, reporter, cause }: KillerRecord): readonly Remedy[] {
+  if (cause === 'kernel-global-oom' && reporter === 'fly.io')
     return [
       {
         title: `Give the machine more memory${limit?.bytes == null ? '' : ` than ${formatBytes(limit.bytes)}`}, or use less`,
@@ -45,7 +45,7 @@ function remedies({ limit, by, cause }: KillerRecord): readonly Remedy[] {
         command: 'fly scale show; fly scale memory 2048',
       },
     ];
-  if (cause === 'kernel-global-oom' && (by === 'FreeBSD' || by === 'NetBSD'))
+  if (cause === 'kernel-global-oom' && (reporter === 'FreeBSD' || reporter === 'NetBSD'))
     return [
       {
         title: 'Find what filled the machine',
@@ -67,9 +67,9 @@ function remedies({ limit, by, cause }: KillerRecord): readonly Remedy[] {
     {
       title: `Raise the memory limit${limit?.bytes == null ? '' : ` above ${formatBytes(limit.bytes)}`}, or use less`,
       detail:
-        by === 'docker'
+        reporter === 'docker'
           ? 'docker run --memory=…; mem_limit or deploy.resources.limits.memory in Compose.'
-          : by === 'systemd'
+          : reporter === 'systemd'
             ? 'MemoryMax= of the unit; OOMPolicy=continue keeps the unit alive when only a child was killed.'
             : 'resources.limits.memory of the container; kubectl top pod --containers shows the working set.',
       command: null,

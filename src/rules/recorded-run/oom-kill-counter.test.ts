@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CgroupCounters, Evidence, ProcessExit } from '../../model/evidence.ts';
-import { countedKill } from './counted-kill.ts';
+import { oomKillCounter } from './oom-kill-counter.ts';
 
 const wrapper: ProcessExit = {
   kind: 'process-exit',
@@ -37,7 +37,7 @@ const counters: CgroupCounters = {
   localOomKills: 1,
 };
 const victims = (...evidence: readonly Evidence[]) =>
-  countedKill
+  oomKillCounter
     .judge(evidence, { sources: [] })
     .map(({ victim, confidence }) => [victim?.name, confidence]);
 

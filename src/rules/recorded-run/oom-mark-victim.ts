@@ -14,8 +14,8 @@ import {
  * The tracepoint oom:mark_victim names the very process (L2): certain without a kernel log. Whose limit it was is not in it: the
  * counters tell, and where they do not, that part stays open.
  */
-export const markedVictim = defineRule({
-  id: 'marked-victim',
+export const oomMarkVictim = defineRule({
+  id: 'oom-mark-victim',
   title: 'A tracepoint saw the OOM killer choose a process (L2)',
   needs: ['process-exit'],
   uses: ['cgroup-counters', 'host-counters'],
