@@ -1,3 +1,4 @@
+import { defined } from '../model/defined.ts';
 import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
@@ -55,10 +56,9 @@ async function run(files: readonly string[], options: Options): Promise<void> {
   const progress = progressLine(process.stderr);
   const gathered =
     files.length === 0
-      ? await gatherThisMachine(
-          { ...wanted, ...(boot === undefined ? {} : { boot }) },
-          progress.show,
-        ).finally(progress.clear)
+      ? await gatherThisMachine({ ...wanted, ...defined({ boot }) }, progress.show).finally(
+          progress.clear,
+        )
       : mergeGathered(await gatherAll(files));
   const report = narrow(diagnose(gathered), wanted);
   await show(report, options, gathered.recording);
@@ -106,9 +106,7 @@ function wantedOf({ since, until, pid, name, cgroup, boot }: Options): Narrow & 
     ...(since === undefined ? {} : { since: pointInTime(since, now) }),
     ...(until === undefined ? {} : { until: pointInTime(until, now) }),
     ...(pid === undefined ? {} : { pid: Number(pid) }),
-    ...(name === undefined ? {} : { name }),
-    ...(cgroup === undefined ? {} : { cgroup }),
-    ...(boot === undefined ? {} : { boot }),
+    ...defined({ name, cgroup, boot }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../model/defined.ts';
 import { causes } from '../model/causes.ts';
 import { compareConfidence } from '../model/confidence.ts';
 import type { Finding } from '../model/finding.ts';
@@ -32,7 +33,7 @@ export function toIncident(group: DeathGroup, sources: readonly SourceReport[]):
     outOfMemory: verdictOf(best),
     death: best.death ?? causes[best.cause].death,
     cause: best.cause,
-    ...(variant === undefined ? {} : { variant }),
+    ...defined({ variant }),
     confidence: best.confidence,
     headline: best.headline,
     at: when?.wall ?? null,

@@ -1,3 +1,4 @@
+import { defined } from '../model/defined.ts';
 import {
   closeSync,
   constants,
@@ -90,7 +91,7 @@ function readOpened(
         libraries.push(file.fd);
         return { size: file.size, readAt: readAt(file.fd) };
       },
-      ...(pythonStacks === undefined ? {} : { pythonStacks }),
+      ...defined({ pythonStacks }),
     });
   } finally {
     for (const library of libraries) closeSync(library);
@@ -111,7 +112,7 @@ function unread(name: string, { status, why, command }: Refusal): CoreReading {
       place: name,
       status,
       detail: why,
-      ...(command === undefined ? {} : { command }),
+      ...defined({ command }),
     },
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from '../model/defined.ts';
 import type { Gathered } from '../model/gathered.ts';
 import type { SourceReport } from '../model/report.ts';
 import type { Evidence } from '../model/evidence.ts';
@@ -49,8 +50,7 @@ export async function gatherChunks(
     id,
     place: name,
     status: problem === undefined ? 'read' : bytes === 0 ? 'malformed' : 'truncated',
-    ...(detail === undefined ? {} : { detail }),
-    ...(command === undefined ? {} : { command }),
+    ...defined({ detail, command }),
   }));
   return { evidence, sources };
 }

@@ -1,3 +1,4 @@
+import { defined } from './defined.ts';
 import type { Evidence } from './evidence.ts';
 import type { Recording } from './recording.ts';
 import type { SourceReport } from './report.ts';
@@ -18,7 +19,7 @@ export function mergeGathered(parts: readonly Gathered[]): Gathered {
   return {
     evidence: parts.flatMap(({ evidence }) => evidence),
     sources: parts.flatMap(({ sources }) => sources),
-    ...(recording === undefined ? {} : { recording }),
+    ...defined({ recording }),
   };
 }
 

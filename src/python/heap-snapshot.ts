@@ -1,3 +1,4 @@
+import { defined } from '../model/defined.ts';
 import type { CoreFile } from '../elf/index.ts';
 import type { Holder, MemoryPicture, Thread, TypeTotal } from '../model/report.ts';
 import type { Bytes, Ms } from '../model/units.ts';
@@ -274,9 +275,7 @@ function countHeap(
   const { softNodes, maxNodes, maxPending } = options;
   const heap = readHeap(python, threads, {
     deadline,
-    ...(softNodes === undefined ? {} : { softNodes }),
-    ...(maxNodes === undefined ? {} : { maxNodes }),
-    ...(maxPending === undefined ? {} : { maxPending }),
+    ...defined({ softNodes, maxNodes, maxPending }),
   });
   try {
     return judgeHeap(context, heap, before);

@@ -1,3 +1,4 @@
+import { defined } from '../model/defined.ts';
 import { readlinkSync, watch, writeFileSync, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import { findMounts } from '../machine/cgroup.ts';
@@ -109,7 +110,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     writer.append('events.ndjson', `${JSON.stringify(rounded)}\n`);
   };
   const note = (text: string, pid?: number) =>
-    writeEvent({ what: 'note', atMs: clock(), text, ...(pid === undefined ? {} : { pid }) });
+    writeEvent({ what: 'note', atMs: clock(), text, ...defined({ pid }) });
   const daemon = (what: string, work: () => void) => {
     try {
       work();
@@ -412,7 +413,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
             id: 'kernel-log',
             place: roots.kernelLog,
             status: kernelLog.status,
-            ...(kernelLog.detail === undefined ? {} : { detail: kernelLog.detail }),
+            ...defined({ detail: kernelLog.detail }),
             command: 'sudo dmesg -T | grep -iE "killed process|out of memory"',
           }
         : { what: 'source', atMs: clock(), id: 'kernel-log', place: other.place, status: 'read' },

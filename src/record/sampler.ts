@@ -1,3 +1,4 @@
+import { defined } from '../model/defined.ts';
 import { parseKeyed, parseLimits, commandLine, msPerTick, namespacePids } from '../machine/proc.ts';
 import type { Proc } from '../machine/proc.ts';
 import type { HostReader } from '../machine/host.ts';
@@ -384,9 +385,7 @@ export class Sampler {
         level: level(cgroup),
         parent: cgroup.parent,
         ...cgroup.limits,
-        ...(cgroup.first.killDisabled === undefined
-          ? {}
-          : { killDisabled: cgroup.first.killDisabled }),
+        ...defined({ killDisabled: cgroup.first.killDisabled }),
         ...(unreadable.length > 0 ? { unreadable } : {}),
       });
     }

@@ -1,3 +1,4 @@
+import { defined } from '../model/defined.ts';
 import type { StallSeen } from '../model/incident-folder.ts';
 import type { Limit } from '../model/report.ts';
 import type { WatchedCgroup } from './cgroups.ts';
@@ -230,7 +231,7 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
       cgroup,
       majorFaultsPerSecond: worstFaults,
       limitHitsPerSecond: hits,
-      ...(psiFull === undefined ? {} : { psiFull }),
+      ...defined({ psiFull }),
     };
     if (later.underOom === true && cgroup.first.killDisabled === true)
       return { ...facts, how: 'oom-disabled' };

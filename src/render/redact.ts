@@ -3,6 +3,7 @@
  * recorded, and secrets in command lines are masked before they are.) Log lines are evidence and stay as they are: read them before
  * passing them on.
  */
+import { defined } from '../model/defined.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
 
@@ -65,7 +66,7 @@ export function redactRecording(recording: Recording): Recording {
         ...(event.what === 'start' && !/ \(pid \d+\) started$/.test(event.text)
           ? { text: withoutArguments(event.text) }
           : {}),
-        ...(stack === undefined ? {} : { stack }),
+        ...defined({ stack }),
       };
     }),
   };

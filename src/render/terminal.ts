@@ -1,4 +1,5 @@
 /** A report as text for a terminal. Pure: what the terminal can do is an argument. */
+import { defined } from '../model/defined.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report, SourceReport } from '../model/report.ts';
 import { safeCopy } from './safe-text.ts';
@@ -154,7 +155,7 @@ function related(page: Page, { related: all = [] }: Incident): void {
   page.title('Other processes of this death');
   for (const { pid, name, how } of all)
     page.item({ text: page.signs.bullet }, [
-      { text: processName({ pid, ...(name === undefined ? {} : { name }) }) },
+      { text: processName({ pid, ...defined({ name }) }) },
       { text: `: ${how}`, style: ['dim'] },
     ]);
 }

@@ -1,4 +1,5 @@
 /** What others say of this run: the kernel, and the memory guards in user space. */
+import { defined } from '../../model/defined.ts';
 import type { Evidence, KernelNotice, KillerRecord } from '../../model/evidence.ts';
 import type { IncidentStart } from '../../model/incident-folder.ts';
 import type { Parser } from '../../parsers/parser.ts';
@@ -56,10 +57,9 @@ export function kernelEvidence(
         unknown.push({
           kind: 'kernel-notice',
           origin: fact.origin,
-          ...(fact.when === undefined ? {} : { when: fact.when }),
+          ...defined({ when: fact.when }),
           what: 'kill-of-unknown',
-          ...(fact.victim.pid === undefined ? {} : { pid: fact.victim.pid }),
-          ...(fact.victim.name === undefined ? {} : { name: fact.victim.name }),
+          ...defined({ pid: fact.victim.pid, name: fact.victim.name }),
           text: fact.taskMemcg ?? '',
         });
         return false;
@@ -114,7 +114,7 @@ export function oomDaemonEvidence(
     const one = within.find(({ seen }) => seen.pid === timeline.commandPid) ?? within[0];
     if (one === undefined) return [];
     const { pid, name, cgroup } = one.seen;
-    const named = { pid, name, ...(cgroup === undefined ? {} : { cgroup }) };
+    const named = { pid, name, ...defined({ cgroup }) };
     return [{ ...fact, ...deathOf(start, timeline, pid), victim: { ...victim, ...named } }];
   });
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import { followKernelLog } from '../../machine/kernel-log.ts';
 import { bootId } from '../../machine/host.ts';
 import type { IncidentStart, SourceSeen } from '../../model/incident-folder.ts';
@@ -34,7 +35,7 @@ export function withLaterKernelLog(
     id: 'kernel-log',
     place: roots.kernelLog,
     status: log.lost() ? 'truncated' : log.status,
-    ...(log.detail === undefined ? {} : { detail: log.detail }),
+    ...defined({ detail: log.detail }),
   };
   const finished = new Map(texts);
   if (log.status === 'read')

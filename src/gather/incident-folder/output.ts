@@ -1,4 +1,5 @@
 /** What the command said itself: its last words through the Python hook, its stderr, faulthandler's dump. */
+import { defined } from '../../model/defined.ts';
 import type { Evidence, ProgramError } from '../../model/evidence.ts';
 import { linesOf, parseInput } from '../../parsers/parse.ts';
 import type { Parser } from '../../parsers/parser.ts';
@@ -53,7 +54,7 @@ export function hookErrors(
           : { when: { wall: new Date(line.time * 1000).toISOString() } }),
         stack,
         fate: line.fate,
-        ...(line.thread === undefined ? {} : { threadName: line.thread }),
+        ...defined({ threadName: line.thread }),
         pid,
         name: timeline.processes.get(pid)?.seen.name ?? 'python',
       });

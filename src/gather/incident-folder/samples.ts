@@ -1,4 +1,5 @@
 /** What the recorder measured itself, as evidence: endings, limits and peaks, counters of cgroups and host, stalls. */
+import { defined } from '../../model/defined.ts';
 import type {
   CgroupCounters,
   Evidence,
@@ -56,16 +57,14 @@ export function sampledEvidence(
         when: whenOf(start, gone.atMs),
         pid,
         name: seen.name,
-        ...(namedAt === undefined ? {} : { namedAt }),
+        ...defined({ namedAt }),
         ...(seen.command === null ? {} : { command: seen.command }),
         role: seen.role,
         exitCode: gone.exitCode,
         signal: gone.signal,
-        ...(peaks.rss === undefined ? {} : { peakRssBytes: peaks.rss }),
+        ...defined({ peakRssBytes: peaks.rss }),
         uptimeMs: gone.atMs - firstSeenMs(events, pid),
-        ...(seen.otherPids === undefined ? {} : { otherPids: seen.otherPids }),
-        ...(seen.cgroup === undefined ? {} : { cgroup: seen.cgroup }),
-        ...(gone.dumpingMs === undefined ? {} : { dumpingMs: gone.dumpingMs }),
+        ...defined({ otherPids: seen.otherPids, cgroup: seen.cgroup, dumpingMs: gone.dumpingMs }),
         ...(gone.parentState === undefined
           ? {}
           : { parentAfterwards: hung(parent, gone) ? 'hangs' : gone.parentState }),
@@ -87,15 +86,16 @@ export function sampledEvidence(
         pid,
         name: seen.name,
         limits,
-        ...(peaks.vm === undefined ? {} : { peakVmBytes: peaks.vm }),
-        ...(peaks.data === undefined ? {} : { peakDataBytes: peaks.data }),
-        ...(peaks.rss === undefined ? {} : { peakRssBytes: peaks.rss }),
-        ...(peaks.swap === undefined ? {} : { peakSwapBytes: peaks.swap }),
+        ...defined({
+          peakVmBytes: peaks.vm,
+          peakDataBytes: peaks.data,
+          peakRssBytes: peaks.rss,
+          peakSwapBytes: peaks.swap,
+        }),
         ...(start.machine?.maxMapCount === undefined
           ? {}
           : { maxMapCount: start.machine.maxMapCount }),
-        ...(peaks.maps === undefined ? {} : { peakMapCount: peaks.maps }),
-        ...(peaks.threads === undefined ? {} : { threads: peaks.threads }),
+        ...defined({ peakMapCount: peaks.maps, threads: peaks.threads }),
       };
       evidence.push(fact);
     }
@@ -125,7 +125,7 @@ export function sampledEvidence(
       path: seen.path,
       level: seen.level,
       limitBytes: seen.limitBytes,
-      ...(seen.highBytes === undefined ? {} : { highBytes: seen.highBytes }),
+      ...defined({ highBytes: seen.highBytes }),
       ...counters,
       ...(underOom ? { underOom } : {}),
       ...(gone ? { vanished: true } : {}),
@@ -136,12 +136,12 @@ export function sampledEvidence(
     kind: 'host-counters',
     origin: { source: 'proc', place: '/proc/vmstat, /proc/meminfo' },
     ...timeline.host,
-    ...(machine.totalBytes === undefined ? {} : { totalBytes: machine.totalBytes }),
-    ...(machine.swapTotalBytes === undefined ? {} : { swapTotalBytes: machine.swapTotalBytes }),
-    ...(machine.overcommitMode === undefined ? {} : { overcommitMode: machine.overcommitMode }),
-    ...(machine.commitLimitBytes === undefined
-      ? {}
-      : { commitLimitBytes: machine.commitLimitBytes }),
+    ...defined({
+      totalBytes: machine.totalBytes,
+      swapTotalBytes: machine.swapTotalBytes,
+      overcommitMode: machine.overcommitMode,
+      commitLimitBytes: machine.commitLimitBytes,
+    }),
   };
   evidence.push(host);
   for (const stall of timeline.stalls) evidence.push(stallEvidence(start, stall));
@@ -191,20 +191,17 @@ function stallEvidence(start: IncidentStart, stall: Numbered<StallSeen>): Stall 
     },
     when: whenOf(start, begunMs),
     pid: facts.pid,
-    ...(facts.name === undefined ? {} : { name: facts.name }),
-    ...(facts.cgroup === undefined ? {} : { cgroup: facts.cgroup }),
+    ...defined({ name: facts.name, cgroup: facts.cgroup }),
     how: facts.how,
     durationMs: atMs - begunMs,
-    ...(facts.slowdown === undefined ? {} : { slowdown: facts.slowdown }),
-    ...(facts.psiFull === undefined ? {} : { psiFull: facts.psiFull }),
-    ...(facts.majorFaultsPerSecond === undefined
-      ? {}
-      : { majorFaultsPerSecond: facts.majorFaultsPerSecond }),
-    ...(facts.refaultsPerSecond === undefined
-      ? {}
-      : { refaultsPerSecond: facts.refaultsPerSecond }),
-    ...(facts.swapBytes === undefined ? {} : { swapBytes: facts.swapBytes }),
+    ...defined({
+      slowdown: facts.slowdown,
+      psiFull: facts.psiFull,
+      majorFaultsPerSecond: facts.majorFaultsPerSecond,
+      refaultsPerSecond: facts.refaultsPerSecond,
+      swapBytes: facts.swapBytes,
+    }),
     stillGoingOn: facts.stillGoingOn,
-    ...(facts.limit === undefined ? {} : { limit: facts.limit }),
+    ...defined({ limit: facts.limit }),
   };
 }

@@ -1,4 +1,5 @@
 /** The recording that renderers draw: series, limits and events. */
+import { defined } from '../../model/defined.ts';
 import type { Evidence } from '../../model/evidence.ts';
 import type {
   CgroupSample,
@@ -92,7 +93,7 @@ export function toRecording(
       endedMs: gone?.atMs ?? null,
       exitCode: gone?.exitCode ?? null,
       signal: gone?.signal ?? null,
-      ...(peaks.rss === undefined ? {} : { peakRssBytes: peaks.rss }),
+      ...defined({ peakRssBytes: peaks.rss }),
       samples: series(
         whileItLived(ofProcess.get(pid) ?? [], died.get(pid), recordedUntilMs),
         processColumns,
@@ -119,7 +120,7 @@ export function toRecording(
       path: seen.path,
       level: seen.level,
       limitBytes: seen.limitBytes,
-      ...(seen.highBytes === undefined ? {} : { highBytes: seen.highBytes }),
+      ...defined({ highBytes: seen.highBytes }),
       samples: series(
         whileItLived(
           heldUntil(
@@ -303,7 +304,7 @@ function recordedEvents(
       shown.push({
         atMs,
         what: 'kill',
-        ...(event.pid === undefined ? {} : { pid: event.pid }),
+        ...defined({ pid: event.pid }),
         text: event.text,
       });
     } else if (event.what === 'note') shown.push({ atMs, what: 'note', text: event.text });
@@ -335,7 +336,7 @@ function recordedEvents(
     shown.push({
       atMs: Math.max(0, Math.round(atMs)),
       what: 'exception',
-      ...(fact.pid === undefined ? {} : { pid: fact.pid }),
+      ...defined({ pid: fact.pid }),
       text: fact.type,
       stack: fact.stack,
     });
@@ -363,7 +364,7 @@ export function withFailedAllocations(
       failed.push({
         atMs,
         what: 'failed-allocation',
-        ...(fact.pid === undefined ? {} : { pid: fact.pid }),
+        ...defined({ pid: fact.pid }),
         text,
         stack: fact.failure.stack,
         times: 1,

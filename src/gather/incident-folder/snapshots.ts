@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { HeapSnapshot } from '../../model/evidence.ts';
 import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { RecordedSnapshot } from '../../model/recording.ts';
@@ -25,7 +26,7 @@ export function snapshotsIn(texts: ReadonlyMap<string, string>): readonly ReadSn
       pid,
       name,
       picture,
-      ...(rssBytes === undefined ? {} : { rssBytes }),
+      ...defined({ rssBytes }),
     });
   }
   return snapshots.sort((a, b) => a.atMs - b.atMs || (a.place < b.place ? -1 : 1));

@@ -1,4 +1,5 @@
 /** What the kernel's trace of a run says: who sent each signal, which requests it refused, whom its OOM killer chose. */
+import { defined } from '../../model/defined.ts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Evidence, FailedAllocation, ProcessExit } from '../../model/evidence.ts';
@@ -49,7 +50,7 @@ export function withTrace(folder: string, recorded: readonly Evidence[]): readon
             line: refusal.line,
             quote: refusal.quote,
           },
-          when: { uptimeSeconds: refusal.uptimeSeconds, ...(wall === undefined ? {} : { wall }) },
+          when: { uptimeSeconds: refusal.uptimeSeconds, ...defined({ wall }) },
           pid: refusal.pid,
           name: exit.name,
           failure: {

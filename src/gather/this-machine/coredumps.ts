@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import { dirname, join } from 'node:path';
 import type { Evidence } from '../../model/evidence.ts';
 import type { SourceReport } from '../../model/report.ts';
@@ -217,8 +218,7 @@ const nothing = (
       id,
       place,
       status,
-      ...(detail === undefined ? {} : { detail }),
-      ...(command === undefined ? {} : { command }),
+      ...defined({ detail, command }),
     },
   ],
 });

@@ -1,4 +1,5 @@
 /** What the agent's file is evidence of: the lines that had allocated what was live, how they grew, and every refused request. */
+import { defined } from '../../model/defined.ts';
 import type { FailedAllocation, HeapSnapshot } from '../../model/evidence.ts';
 import type {
   Allocation,
@@ -317,7 +318,7 @@ export function agentEvidence(
       failure: { ...told, stack: told.stack.map(withText) },
       seenBy: 'agent',
       ...(Number.isFinite(beforeEndMs) && beforeEndMs >= 0 ? { beforeEndMs } : {}),
-      ...(limit === undefined ? {} : { limit }),
+      ...defined({ limit }),
     });
   }
   const growth = growthOf(file);

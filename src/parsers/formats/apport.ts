@@ -1,4 +1,5 @@
 /** Ubuntu's crash reports, /var/crash/*.crash: deb822 fields. The core inside (base64 of gzip) is not unpacked here. */
+import { defined } from '../../model/defined.ts';
 import type { Parser } from '../parser.ts';
 import { signalByText } from '../../model/signals.ts';
 
@@ -51,10 +52,7 @@ export const apport: Parser = {
           quote: `Signal: ${signal}`,
         },
         ...(Number.isNaN(date.getTime()) ? {} : { when: { wall: date.toISOString() } }),
-        ...(pid === undefined ? {} : { pid }),
-        ...(comm === undefined ? {} : { name: comm }),
-        ...(executable === undefined ? {} : { executable }),
-        ...(command === undefined ? {} : { command }),
+        ...defined({ pid, name: comm, executable, command }),
         signal: signalByText(signal.trim()),
         ...(vm === undefined ? {} : { peakVmBytes: vm * 1024 }),
         ...(hwm === undefined ? {} : { peakRssBytes: hwm * 1024 }),

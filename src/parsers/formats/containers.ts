@@ -2,6 +2,7 @@
  * Container runtimes: `docker inspect` (whole, a part, or through --format), `docker events`, `docker ps`, compose, podman,
  * containerd, CRI-O, Nomad (U8). OOMKilled is container-wide and sticky: it stays set after restarts inside (moby#43564).
  */
+import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { jsonValues } from '../text/json.ts';
@@ -295,7 +296,7 @@ function* inspect(input: Input): Iterable<KillerRecord | DeathNotice> {
           message: running
             ? 'Docker has the flag OOMKilled although the container runs: some process in it was killed at the memory limit, perhaps not the main one and perhaps long ago'
             : 'Docker has the flag OOMKilled: some process of the container was killed at its memory limit since the container was started',
-          ...(name === undefined ? {} : { subject: name }),
+          ...defined({ subject: name }),
           ...(typeof memory === 'number' && memory > 0
             ? { limit: { owner: 'cgroup', bytes: memory } }
             : {}),
@@ -305,7 +306,7 @@ function* inspect(input: Input): Iterable<KillerRecord | DeathNotice> {
         yield {
           kind: 'death-notice',
           ...common,
-          ...(name === undefined ? {} : { name }),
+          ...defined({ name }),
           signal: 'SIGKILL',
           flagged: false,
         };

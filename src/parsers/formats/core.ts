@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import {
   crashFacts,
   formatOperand,
@@ -53,7 +54,7 @@ export function readCore({ name, readAt, size, openFile, pythonStacks }: CoreInp
       : `the core was cut short: ${core.truncated.actualBytes} of ${core.truncated.expectedBytes} bytes are there`;
   return {
     evidence: [coreDump(name, core, pythonStacks?.(core) ?? [])],
-    source: { id: 'core', place: name, status, ...(detail === undefined ? {} : { detail }) },
+    source: { id: 'core', place: name, status, ...defined({ detail }) },
   };
 }
 

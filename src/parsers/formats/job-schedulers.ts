@@ -1,4 +1,5 @@
 /** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR (U13); and at their time limit. */
+import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { elsewhere, lineAt, originOf, wholeText, type Found } from '../text/lines.ts';
@@ -296,7 +297,7 @@ function seff({ input }: Found, record: KillerRecord): KillerRecord {
   return {
     ...record,
     ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
-    ...(usedBytes === undefined ? {} : { usedBytes }),
+    ...defined({ usedBytes }),
   };
 }
 
@@ -309,7 +310,7 @@ function torque({ input }: Found, record: KillerRecord): KillerRecord {
   return {
     ...record,
     ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
-    ...(usedBytes === undefined ? {} : { usedBytes }),
+    ...defined({ usedBytes }),
   };
 }
 
@@ -327,7 +328,7 @@ function lsfLimit({ input }: Found, record: KillerRecord): KillerRecord {
   return {
     ...record,
     ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
-    ...(used === undefined ? {} : { usedBytes: used }),
+    ...defined({ usedBytes: used }),
   };
 }
 
@@ -470,9 +471,9 @@ function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
         cause: 'job-scheduler-limit',
         message:
           'SGE ended the job by a signal, and its highest use (maxvmem) was at the h_vmem that it had asked for',
-        ...(subject === undefined ? {} : { subject }),
+        ...defined({ subject }),
         limit: { owner: 'scheduler', bytes: limit },
-        ...(usedBytes === undefined ? {} : { usedBytes }),
+        ...defined({ usedBytes }),
         sourceKind: 'indirect',
         exitCode: status,
       };

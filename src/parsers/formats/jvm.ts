@@ -1,4 +1,5 @@
 /** The JVM (also under PySpark and JPype): its own heap is one thing, memory that the system refuses is another; hs_err files (E18). */
+import { defined } from '../../model/defined.ts';
 import type { ProgramAbort } from '../../model/evidence.ts';
 import { lineAt, readPhrases, wholeText, type Found, type Phrase } from '../text/lines.ts';
 import type { Input, Parser } from '../parser.ts';
@@ -137,14 +138,12 @@ function phraseOf(wording: Wording): Phrase<ProgramAbort> {
         kind: 'program-abort',
         origin: found.origin,
         reporter: 'jvm',
-        ...(pid === undefined ? {} : { pid }),
+        ...defined({ pid }),
         ...(raises === true ? { raises } : { signal: 'SIGABRT' }),
         resource,
         message: found.match[0],
         stack: [],
-        ...(size === undefined ? {} : { requestBytes: size }),
-        ...(variant === undefined ? {} : { variant }),
-        ...(actualMeaning === undefined ? {} : { actualMeaning }),
+        ...defined({ requestBytes: size, variant, actualMeaning }),
       };
     },
   };

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type {
   Evidence,
   KernelNotice,
@@ -742,18 +743,18 @@ class KernelLogReader {
     return {
       kind: 'kernel-oom-kill',
       origin: this.#origin(kill.line),
-      ...(kill.line.when === undefined ? {} : { when: kill.line.when }),
+      ...defined({ when: kill.line.when }),
       victim: {
         ...task,
         ...target,
         ...kill.victim,
-        ...(cgroup === undefined ? {} : { cgroup }),
+        ...defined({ cgroup }),
       },
       constraint,
       report: told,
       ...(report?.oomMemcg === undefined ? {} : { oomMemcg: report.oomMemcg }),
       ...(report?.taskMemcg === undefined ? {} : { taskMemcg: report.taskMemcg }),
-      ...(variant === undefined ? {} : { variant }),
+      ...defined({ variant }),
       sourceKind: kill.kind,
     };
   }
@@ -764,10 +765,10 @@ class KernelLogReader {
     return {
       kind: 'kernel-oom-without-kill',
       origin: anchor ?? this.#origin(report.first),
-      ...(report.first.when === undefined ? {} : { when: report.first.when }),
+      ...defined({ when: report.first.when }),
       constraint: report.constraint ?? null,
       report: this.#report(report, undefined),
-      ...(report.oomMemcg === undefined ? {} : { oomMemcg: report.oomMemcg }),
+      ...defined({ oomMemcg: report.oomMemcg }),
       why: report.why ?? 'no-kill-line',
     };
   }
@@ -784,17 +785,19 @@ class KernelLogReader {
       open.limitBytes = hierarchical;
     return {
       trigger: open.trigger,
-      ...(open.order === undefined ? {} : { order: open.order }),
-      ...(open.gfpMask === undefined ? {} : { gfpMask: open.gfpMask }),
-      ...(open.usageBytes === undefined ? {} : { usageBytes: open.usageBytes }),
-      ...(open.limitBytes === undefined ? {} : { limitBytes: open.limitBytes }),
-      ...(open.swapUsageBytes === undefined ? {} : { swapUsageBytes: open.swapUsageBytes }),
-      ...(open.swapLimitBytes === undefined ? {} : { swapLimitBytes: open.swapLimitBytes }),
-      ...(open.failcnt === undefined ? {} : { failcnt: open.failcnt }),
+      ...defined({
+        order: open.order,
+        gfpMask: open.gfpMask,
+        usageBytes: open.usageBytes,
+        limitBytes: open.limitBytes,
+        swapUsageBytes: open.swapUsageBytes,
+        swapLimitBytes: open.swapLimitBytes,
+        failcnt: open.failcnt,
+      }),
       ...(Object.keys(open.statBytes).length === 0 ? {} : { statBytes: open.statBytes }),
       ...(Object.keys(hostBytes).length === 0 ? {} : { hostBytes }),
       tasks: tasksOf(open.table, pageSizeBytes),
-      ...(pageSizeBytes === undefined ? {} : { pageSizeBytes }),
+      ...defined({ pageSizeBytes }),
       ...(open.head
         ? open.kills.length === 0 && open.why === undefined
           ? { truncated: 'tail' as const }
@@ -802,7 +805,7 @@ class KernelLogReader {
         : { truncated: 'head' as const }),
       ...(open.trace.length === 0 ? {} : { callTrace: open.trace }),
       lines: open.lines,
-      ...(chosen === undefined ? {} : { chosen }),
+      ...defined({ chosen }),
     };
   }
 

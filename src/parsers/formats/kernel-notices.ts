@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { KernelNotice, KernelRefusal, KernelSegfault } from '../../model/evidence.ts';
 
 type Bare<Fact> = Fact extends unknown ? Omit<Fact, 'origin' | 'when'> : never;
@@ -80,7 +81,7 @@ function segfault(text: string): KernelSideFact | null {
       instructionPointer: hex(x86[4] ?? ''),
       stackPointer: hex(x86[5] ?? ''),
       error: Number(x86[6]),
-      ...(x86[7] === undefined ? {} : { library: x86[7] }),
+      ...defined({ library: x86[7] }),
     };
   const trap =
     /(?:traps: )?(\S.*?)\[(\d+)\] (?:trap )?(invalid opcode|divide error|general protection(?: fault)?|bounds|int3|alignment check|stack segment) ?(?:fault )?ip:([0-9a-f]+) sp:([0-9a-f]+) error:([0-9a-f]+)(?: in ([^\s[]+))?/.exec(
@@ -96,7 +97,7 @@ function segfault(text: string): KernelSideFact | null {
       instructionPointer: hex(trap[4] ?? ''),
       stackPointer: hex(trap[5] ?? ''),
       error: Number.parseInt(trap[6] ?? '0', 16),
-      ...(trap[7] === undefined ? {} : { library: trap[7] }),
+      ...defined({ library: trap[7] }),
     };
   // arm64 and powerpc.
   const other =

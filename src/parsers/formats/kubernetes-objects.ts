@@ -1,4 +1,5 @@
 /** Pods, events and lists as `kubectl get -o json|yaml` prints them: container states with OOMKilled, limits, evictions (U6, U7). */
+import { defined } from '../../model/defined.ts';
 import { parseAllDocuments } from 'yaml';
 import type { Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
@@ -110,7 +111,7 @@ function* factsOf(object: Json, input: Input, from: number, to: number): Iterabl
         reporter: 'kubelet',
         cause: 'orchestrator-eviction',
         message: `the kubelet evicted the pod: ${message.slice(0, 300)}`,
-        ...(name === undefined ? {} : { subject: name }),
+        ...defined({ subject: name }),
         sourceKind: 'direct',
       };
   }
@@ -180,7 +181,7 @@ function* event(object: Json, input: Input, from: number, to: number): Iterable<
       reporter: 'kubelet',
       cause: 'orchestrator-eviction',
       message: `the kubelet evicted the pod: ${message.slice(0, 300)}`,
-      ...(name === undefined ? {} : { subject: name }),
+      ...defined({ subject: name }),
       sourceKind: 'direct',
     };
   }

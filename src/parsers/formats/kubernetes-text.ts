@@ -2,6 +2,7 @@
  * Kubernetes as text: `kubectl describe pod`, `get pods`, `get events`, `describe node`, event JSON of log collectors, the
  * kubelet's own log: OOMKilled, SystemOOM, evictions; liveness probes and other endings that are no memory (U6, U7, L2).
  */
+import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { elsewhere, lineAt, mentions, wholeText, type Found } from '../text/lines.ts';
@@ -154,8 +155,7 @@ function eviction(found: Found, record: KillerRecord): KillerRecord | undefined 
     reporter: 'kubelet',
     cause: 'orchestrator-eviction',
     message: `the kubelet evicted the pod: the node was low on memory${available === undefined || threshold === undefined ? '' : ` (${available} bytes available, threshold ${threshold})`}${request === undefined ? '' : `; the container had requested ${request} bytes`}`,
-    ...(subject === undefined ? {} : { subject }),
-    ...(usedBytes === undefined ? {} : { usedBytes }),
+    ...defined({ subject, usedBytes }),
     sourceKind: 'direct',
   };
 }
@@ -215,7 +215,7 @@ function oomKilled(found: Found, record: KillerRecord): KillerRecord | undefined
   const name = record.subject ?? /^Name:\s+(\S+)/m.exec(around(-60, 0))?.[1];
   return {
     ...record,
-    ...(name === undefined ? {} : { subject: name }),
+    ...defined({ subject: name }),
     ...(code === null ? {} : { exitCode: Number(code[1] ?? code[2]) }),
     ...(limit === undefined ? {} : { limit: { owner: 'cgroup', bytes: limit } }),
   };

@@ -2,6 +2,7 @@
  * macOS and iOS (U18): the kernel's lines of both eras in the unified log (10.13 to 15.3 `low swap: …`, 15.4 and later
  * `memorystatus: …`) in whatever style, JetsamEvent `.ips` reports, `zsh: killed`.
  */
+import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { jsonValues } from '../text/json.ts';
@@ -245,7 +246,7 @@ function* jetsamReport(input: Input): Iterable<KillerRecord> {
         message: `the JetsamEvent report gives ${one['reason']} as the reason of its death`,
         victim: {
           ...(typeof one['pid'] === 'number' ? { pid: one['pid'] } : {}),
-          ...(name === undefined ? {} : { name }),
+          ...defined({ name }),
         },
         ...(typeof pages === 'number' && pageSize !== undefined
           ? { usedBytes: pages * pageSize }
@@ -414,7 +415,7 @@ function* sentByKernel(input: Input): Iterable<DeathNotice> {
       origin: originOf(input, id, at, at, 'exited due to'),
       reporter: 'launchd',
       ...(match[2] === undefined ? {} : { pid: Number(match[2]) }),
-      ...(match[1] === undefined ? {} : { name: match[1] }),
+      ...defined({ name: match[1] }),
       signal: 'SIGKILL',
       ...(match[3] === 'kernel'
         ? { guessesMemory: true }

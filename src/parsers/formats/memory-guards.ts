@@ -2,6 +2,7 @@
  * Guards in user space that end processes before the kernel must: earlyoom (five generations of its line), nohang,
  * oomd, dask's nanny, ray's monitor, Android's lmkd, Talos (U1, U2, U4, U9, U10, U17). systemd-oomd has a file of its own.
  */
+import { defined } from '../../model/defined.ts';
 import type { KillerRecord } from '../../model/evidence.ts';
 import { lineAt, mentions, type Found } from '../text/lines.ts';
 import { killerParser, type KillerWording } from '../text/killers.ts';
@@ -140,7 +141,7 @@ const wordings: readonly KillerWording[] = [
       const used = sizeBytes(
         `${match.groups?.['used']} ${/[KMGT]?B/.exec(match.groups?.['limit'] ?? '')?.[0]}`,
       );
-      return { ...record, ...(used === undefined ? {} : { usedBytes: used }) };
+      return { ...record, ...defined({ usedBytes: used }) };
     },
   },
   {
@@ -240,7 +241,7 @@ function nohangVictim(
     ...(pid === undefined
       ? {}
       : { victim: { pid: Number(pid), ...(name === undefined ? {} : { name: name.trim() }) } }),
-    ...(used === undefined ? {} : { usedBytes: used }),
+    ...defined({ usedBytes: used }),
   };
 }
 
@@ -310,7 +311,7 @@ function daskBudget(
     ...(pid === undefined ? {} : { victim: { ...record.victim, pid } }),
     ...(pid === undefined || pid === record.victim?.pid ? {} : { victimNearby: true }),
     ...(bytes === undefined ? {} : { limit: { owner: 'daemon', path: 'memory_limit', bytes } }),
-    ...(usedBytes === undefined ? {} : { usedBytes }),
+    ...defined({ usedBytes }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Last words of native programs and of runtimes other than Python whose allocation was refused (P12, P13, P19, E18). */
+import { defined } from '../../model/defined.ts';
 import type { ProgramAbort } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import {
@@ -57,14 +58,11 @@ function factOf(
     origin: found.origin,
     reporter,
     ...ended,
-    ...(signal === undefined ? {} : { signal }),
+    ...defined({ signal }),
     resource,
     message: found.match[0],
     stack: [],
-    ...(request === undefined ? {} : { requestBytes: request }),
-    ...(variant === undefined ? {} : { variant }),
-    ...(raises === undefined ? {} : { raises }),
-    ...(actualMeaning === undefined ? {} : { actualMeaning }),
+    ...defined({ requestBytes: request, variant, raises, actualMeaning }),
     ...(crashed === null ? {} : { crashed: true, crash: crashed.how }),
   };
 }

@@ -1,4 +1,5 @@
 /** Node and V8: the heap limit of the runtime, workers' limits, array buffers (E18). */
+import { defined } from '../../model/defined.ts';
 import type { ProgramAbort } from '../../model/evidence.ts';
 import { readPhrases } from '../text/lines.ts';
 import type { Parser } from '../parser.ts';
@@ -93,7 +94,7 @@ export const node: Parser = {
             resource,
             message: match[0],
             stack: [],
-            ...(pid === undefined ? {} : { pid }),
+            ...defined({ pid }),
             ...(resource === 'none'
               ? {
                   actualMeaning:

@@ -2,6 +2,7 @@
  * Tracebacks of CPython 2.7 to 3.14, IPython and exception groups, whole or cut, with whatever prefix a log put before
  * them; and the last line of one that was pasted alone (P1, P6, P7, P14, E11, E12, E17).
  */
+import { defined } from '../../model/defined.ts';
 import type { ProgramError } from '../../model/evidence.ts';
 import type { StackFrame } from '../../model/report.ts';
 import type { Input, Parser } from '../parser.ts';
@@ -245,7 +246,7 @@ const frame = (name: string, file: string, line: number | null, text?: string): 
   function: name.trim().replace(/\s.*$/, '').replace(/\(.*$/, ''),
   file,
   line,
-  ...(text === undefined ? {} : { text }),
+  ...defined({ text }),
 });
 
 /** The source line under a frame, where it was printed. */
@@ -419,14 +420,13 @@ function factOf(chain: readonly Raised[], input: Input): ProgramError | undefine
     resource: meaning?.resource ?? 'none',
     stack: [...(stack.length > 0 ? stack : outer(chain))].reverse(),
     fate: where.fate,
-    ...(where.threadName === undefined ? {} : { threadName: where.threadName }),
-    ...(request === undefined ? {} : { requestBytes: request }),
+    ...defined({ threadName: where.threadName, requestBytes: request }),
     ...(array === undefined ? {} : { array: { shape: array.shape, dtype: array.dtype } }),
     ...(limitIn(words) === undefined ? {} : { limitBytes: limitIn(words)! }),
-    ...(where.pid === undefined ? {} : { pid: where.pid }),
+    ...defined({ pid: where.pid }),
     ...(meaning?.variant === undefined ? {} : { variant: meaning.variant }),
     ...(meaning?.actualMeaning === undefined ? {} : { actualMeaning: meaning.actualMeaning }),
-    ...(when === undefined ? {} : { when }),
+    ...defined({ when }),
     ...(meaning?.resource === 'memory'
       ? { class: /[./]?(?:MemoryError|_ArrayMemoryError)$/.test(chosen.type) ? 'P1' : 'P14' }
       : {}),

@@ -1,4 +1,5 @@
 /** How shells, build tools and languages word the death of a child: `Killed`, `exit code 137`, `signal: 9` (section 2 of the catalogue). */
+import { defined } from '../../model/defined.ts';
 import type { DeathNotice } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { lineAt, wholeText, type Found } from '../text/lines.ts';
@@ -329,7 +330,7 @@ function* alone(input: Input): Iterable<DeathNotice> {
       origin: { source: id, place: `${input.name}:${number}`, line: number, quote: text.trim() },
       reporter: 'shell',
       signal,
-      ...(match.groups!['name'] === undefined ? {} : { name: match.groups!['name'] }),
+      ...defined({ name: match.groups!['name'] }),
       // `df` in the same text shows /dev/shm full (E9)
       ...(signal === 'SIGBUS' && /100% +\/dev\/shm|\/dev\/shm .{0,80}\b100%/.test(whole)
         ? { otherReason: 'shared memory' }

@@ -1,4 +1,5 @@
 /** Memory limits that a text names: options, settings, prose. Evidence about a limit, never about a death. */
+import { defined } from '../../model/defined.ts';
 import type { StatedLimit } from '../../model/evidence.ts';
 import type { LimitOwner } from '../../model/report.ts';
 import type { Input, Parser } from '../parser.ts';
@@ -357,7 +358,7 @@ export const statedLimits: Parser = {
                 kind: 'stated-limit',
                 origin,
                 of,
-                limit: { owner, ...(path === undefined ? {} : { path }), bytes: value },
+                limit: { owner, ...defined({ path }), bytes: value },
               };
         },
       })),

@@ -2,6 +2,7 @@
  * What systemd-coredump notes about a crash: `coredumpctl info` and `list`, its journal entry as text,
  * JSON (`journalctl -o json`) and export format. Fields: systemd's `systemd-coredump(8)`, journal-fields(7).
  */
+import { defined } from '../../model/defined.ts';
 import type { CoreDump, Evidence } from '../../model/evidence.ts';
 import type { Limit } from '../../model/report.ts';
 import type { Line, Parser } from '../parser.ts';
@@ -140,7 +141,7 @@ function fromFields(
       : {
           when: {
             wall: new Date(usec / 1000).toISOString(),
-            ...(bootId === undefined ? {} : { bootId }),
+            ...defined({ bootId }),
           },
         }),
     ...some('pid', pid),
@@ -293,7 +294,7 @@ function message(name: string, lines: readonly Line[], index: number): Taken | n
           line: line.number,
           quote: line.text.trim(),
         },
-        ...(when === undefined ? {} : { when }),
+        ...defined({ when }),
         pid: Number(pid),
         name: comm!,
         uid: Number(uid),

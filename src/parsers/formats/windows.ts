@@ -1,4 +1,5 @@
 /** Windows' commit limit: the Resource-Exhaustion-Detector's event 2004, in whatever export. */
+import { defined } from '../../model/defined.ts';
 import type { MetricsWindow } from '../../model/evidence.ts';
 import type { Parser } from '../parser.ts';
 import { readPhrases } from '../text/lines.ts';
@@ -32,7 +33,7 @@ export const windows: Parser = {
           kind: 'metrics',
           origin,
           tool: 'Windows',
-          ...(groups['name'] === undefined ? {} : { subject: groups['name'] }),
+          ...defined({ subject: groups['name'] }),
           ...(groups['pid'] === undefined ? {} : { pid: Number(groups['pid']) }),
           ...(groups['used'] === undefined ? {} : { usedBytes: Number(groups['used']) }),
           samples: 1,

@@ -1,4 +1,5 @@
 /** A table of wordings for "I ended this for its memory", and the reader that the parsers of such records share. */
+import { defined } from '../../model/defined.ts';
 import type { Cause, Death } from '../../model/causes.ts';
 import type { KillerRecord } from '../../model/evidence.ts';
 import type { Limit, LimitOwner, ProcessRole } from '../../model/report.ts';
@@ -35,7 +36,7 @@ export function* readKillers(
     wordings.map((wording) => ({
       literal: wording.literal,
       pattern: wording.pattern,
-      ...(wording.span === undefined ? {} : { span: wording.span }),
+      ...defined({ span: wording.span }),
       make: (found) => recordOf(wording, found),
     })),
   );
@@ -48,10 +49,10 @@ function recordOf(wording: KillerWording, found: Found): KillerRecord | undefine
   const number = integer(pid);
   const bytes = limit === undefined ? undefined : sizeBytes(limit, unit);
   const victim: ProcessRole = {
-    ...(number === undefined ? {} : { pid: number }),
+    ...defined({ pid: number }),
     ...(name === undefined || name.trim() === '' ? {} : { name: name.trim() }),
     ...(integer(uid) === undefined ? {} : { uid: integer(uid)! }),
-    ...(cgroup === undefined ? {} : { cgroup }),
+    ...defined({ cgroup }),
   };
   const usedBytes = used === undefined ? undefined : sizeBytes(used, unit);
   const exitCode = integer(code);
@@ -62,16 +63,12 @@ function recordOf(wording: KillerWording, found: Found): KillerRecord | undefine
     origin: found.origin,
     reporter: wording.reporter,
     cause: wording.cause,
-    ...(wording.death === undefined ? {} : { death: wording.death }),
-    ...(wording.variant === undefined ? {} : { variant: wording.variant }),
+    ...defined({ death: wording.death, variant: wording.variant }),
     message: wording.message,
     ...(Object.keys(victim).length === 0 ? {} : { victim }),
-    ...(subject === undefined ? {} : { subject }),
-    ...(limitRole === undefined ? {} : { limit: limitRole }),
-    ...(usedBytes === undefined ? {} : { usedBytes }),
+    ...defined({ subject, limit: limitRole, usedBytes }),
     sourceKind: wording.sourceKind ?? 'direct',
-    ...(exitCode === undefined ? {} : { exitCode }),
-    ...(signal === undefined ? {} : { signal }),
+    ...defined({ exitCode, signal }),
   };
   return wording.refine === undefined ? record : wording.refine(found, record);
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { Evidence, Origin, When } from '../../model/evidence.ts';
 import { trigramsOf, type Trigrams } from '../search/trigram-filter.ts';
 import type { Input } from '../parser.ts';
@@ -218,7 +219,7 @@ function journalTime(text: string): When | undefined {
   const wall = new Date(wallMicroseconds / 1000);
   if (Number.isNaN(wall.getTime())) return undefined;
   const bootId = field('_BOOT_ID');
-  return { wall: wall.toISOString(), ...(bootId === undefined ? {} : { bootId }) };
+  return { wall: wall.toISOString(), ...defined({ bootId }) };
 }
 
 /** Matches on a line, or on the line before where the message was wrapped in front of the needle. */

@@ -1,4 +1,5 @@
 /** A table of wordings for "this process was ended so", and the reader that all parsers of such words share. */
+import { defined } from '../../model/defined.ts';
 import type { DeathNotice } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { readPhrases, wholeText, type Found } from './lines.ts';
@@ -64,7 +65,7 @@ export function* readNotices(
     wordings.map(({ literal, pattern, span, ...wording }) => ({
       literal,
       pattern,
-      ...(span === undefined ? {} : { span }),
+      ...defined({ span }),
       make: (found) => noticeOf(wording, found),
     })),
   );
@@ -85,11 +86,9 @@ function noticeOf(
     kind: 'death-notice',
     origin: found.origin,
     reporter: wording.reporter,
-    ...(number === undefined ? {} : { pid: number }),
+    ...defined({ pid: number }),
     ...(name === undefined || name.trim() === '' ? {} : { name: name.trim().slice(0, 80) }),
-    ...(ended === undefined ? {} : { signal: ended }),
-    ...(exitCode === undefined ? {} : { exitCode }),
-    ...(wording.otherReason === undefined ? {} : { otherReason: wording.otherReason }),
+    ...defined({ signal: ended, exitCode, otherReason: wording.otherReason }),
     ...(wording.vanished === true && ended === undefined ? { vanished: true } : {}),
     ...(wording.guessesMemory === undefined || deniesMemory(found.input)
       ? {}

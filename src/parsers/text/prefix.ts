@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { When } from '../../model/evidence.ts';
 
 export interface Stripped {
@@ -125,16 +126,18 @@ export function stripPrefix(line: string): Stripped {
   const when: When | undefined =
     state.wall !== undefined || state.uptimeSeconds !== undefined || state.printed !== undefined
       ? {
-          ...(state.wall === undefined ? {} : { wall: state.wall }),
-          ...(state.uptimeSeconds === undefined ? {} : { uptimeSeconds: state.uptimeSeconds }),
-          ...(state.printed === undefined ? {} : { printed: state.printed }),
+          ...defined({
+            wall: state.wall,
+            uptimeSeconds: state.uptimeSeconds,
+            printed: state.printed,
+          }),
         }
       : undefined;
   return {
     text: text.trimEnd(),
     stream: `${state.host ?? ''}|${state.caller ?? ''}`,
     prefixed,
-    ...(when === undefined ? {} : { when }),
+    ...defined({ when }),
   };
 }
 

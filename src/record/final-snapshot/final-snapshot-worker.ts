@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
@@ -100,7 +101,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     port.postMessage({
       what: 'note',
       text,
-      ...(pid === undefined ? {} : { pid }),
+      ...defined({ pid }),
     } satisfies SnapshotReply);
 
   const missedPids = new Set<number>();

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import { existsSync, readdirSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import type { Ms } from '../../model/units.ts';
@@ -60,7 +61,7 @@ export function finalSnapshot({
           place: `/proc/${pid}/mem`,
           status: 'absent',
           detail: why,
-          ...(command === undefined ? {} : { command }),
+          ...defined({ command }),
         });
       };
       sayUnseen = () => {

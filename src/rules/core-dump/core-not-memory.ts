@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { Confidence } from '../../model/confidence.ts';
 import type { Cause } from '../../model/causes.ts';
 import type { CoreDump } from '../../model/evidence.ts';
@@ -46,7 +47,7 @@ export const coreNotMemory = defineRule({
         {
           ...commonParts(core),
           cause,
-          ...(rest.variant === undefined ? {} : { variant: rest.variant }),
+          ...defined({ variant: rest.variant }),
           confidence: rest.confidence,
           headline: `${who(core)} ${rest.headline}`,
           because: says.map((text) => reason(core, text)),

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { KernelRefusal, KernelSegfault } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Remedy } from '../../model/report.ts';
@@ -202,7 +203,7 @@ const common = (fact: KernelSegfault | KernelRefusal): Pick<Finding, 'subject' |
   subject: {
     pid: fact.pid,
     name: fact.name,
-    ...(fact.when === undefined ? {} : { when: fact.when }),
+    ...defined({ when: fact.when }),
     position: fact.origin.line ?? 0,
   },
   victim: { pid: fact.pid, name: fact.name },

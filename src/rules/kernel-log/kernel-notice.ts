@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { KernelNotice } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
@@ -71,9 +72,7 @@ export const kernelNotice = defineRule({
             : `${notice.name} (pid ${notice.pid})`;
       seen.set(key, {
         subject: {
-          ...(notice.pid === undefined ? {} : { pid: notice.pid }),
-          ...(notice.name === undefined ? {} : { name: notice.name }),
-          ...(notice.when === undefined ? {} : { when: notice.when }),
+          ...defined({ pid: notice.pid, name: notice.name, when: notice.when }),
           position: notice.origin.line ?? 0,
         },
         cause: 'not-memory',
@@ -85,7 +84,7 @@ export const kernelNotice = defineRule({
           ? {}
           : {
               victim: {
-                ...(notice.pid === undefined ? {} : { pid: notice.pid }),
+                ...defined({ pid: notice.pid }),
                 name: notice.name,
               },
             }),

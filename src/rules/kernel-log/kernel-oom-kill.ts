@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type {
   DeathNotice,
   KernelOomKill,
@@ -134,7 +135,7 @@ function withSurroundings(
           ),
         }
       : {}),
-    ...(stack === undefined ? {} : { stack }),
+    ...defined({ stack }),
   };
 }
 
@@ -154,21 +155,18 @@ function judge(
   const trigger =
     thread === null
       ? (report?.trigger ?? null)
-      : { ...report?.trigger, ...(victim.pid === undefined ? {} : { pid: victim.pid }) };
+      : { ...report?.trigger, ...defined({ pid: victim.pid }) };
   const group =
     kill.variant === 'group-kill' ? groups.filter((other) => sameGroup(kill, other)) : [];
   return {
     subject: {
-      ...(victim.pid === undefined ? {} : { pid: victim.pid }),
-      ...(victim.name === undefined ? {} : { name: victim.name }),
-      ...(victim.cgroup === undefined ? {} : { cgroup: victim.cgroup }),
-      ...(kill.when === undefined ? {} : { when: kill.when }),
+      ...defined({ pid: victim.pid, name: victim.name, cgroup: victim.cgroup, when: kill.when }),
       position: kill.origin.line ?? 0,
     },
     cause: causeOf(constraint),
     // Nobody's allocation had failed. People do this to a machine that hangs for want of memory, and to one that does not.
     ...(byHand ? { outOfMemory: enoughFree(report) ? false : null } : {}),
-    ...(kill.variant === undefined ? {} : { variant: kill.variant }),
+    ...defined({ variant: kill.variant }),
     confidence:
       kill.sourceKind === 'choice' || kill.sourceKind === 'reaped' || victim.pid === undefined
         ? 'strong'
@@ -190,7 +188,7 @@ function judge(
             .filter((other) => other !== kill && other.victim.pid !== undefined)
             .map((other) => ({
               pid: other.victim.pid as number,
-              ...(other.victim.name === undefined ? {} : { name: other.victim.name }),
+              ...defined({ name: other.victim.name }),
               how: 'killed with the same cgroup (memory.oom.group)',
             })),
         }

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { KernelOomWithoutKill } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Reason } from '../../model/report.ts';
@@ -50,8 +51,7 @@ function judge(record: KernelOomWithoutKill): Finding {
     because.push(at(lines.choice, saying(record)));
   return {
     subject: {
-      ...(oomMemcg === undefined ? {} : { cgroup: oomMemcg }),
-      ...(record.when === undefined ? {} : { when: record.when }),
+      ...defined({ cgroup: oomMemcg, when: record.when }),
       position: record.origin.line ?? 0,
     },
     cause: causeOf(record.constraint),

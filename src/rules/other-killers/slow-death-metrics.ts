@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { MetricsWindow, StatedLimit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
@@ -63,7 +64,7 @@ function judge(
     because: [...thrashing.slice(0, 4), ...supporting.slice(0, 3)].map((one) =>
       reason(one, one.message),
     ),
-    ...(limit === undefined ? {} : { limit }),
+    ...defined({ limit }),
     unknown: [
       {
         what: 'Which process held the memory',

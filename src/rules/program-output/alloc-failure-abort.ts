@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { ProgramAbort, StatedLimit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
@@ -52,7 +53,7 @@ function judge(
             (abort.signal !== undefined || abort.requestBytes !== undefined)
           ? 'certain'
           : 'strong',
-    ...(abort.variant === undefined ? {} : { variant: abort.variant }),
+    ...defined({ variant: abort.variant }),
     headline:
       abort.indirect === true
         ? `${nameOf(abort, abort.reporter)} crashed on a NULL of its own${atUsersLine(abort.stack)}: as after a failed allocation that nobody looked at, which nothing here proves`
@@ -67,13 +68,12 @@ function judge(
     ],
     ...(abort.stack.length === 0 ? {} : { stack: abort.stack }),
     request: { bytes: abort.requestBytes ?? null },
-    ...(limit === undefined ? {} : { limit }),
+    ...defined({ limit }),
     ...(abort.pid === undefined && abort.name === undefined
       ? {}
       : {
           victim: {
-            ...(abort.pid === undefined ? {} : { pid: abort.pid }),
-            ...(abort.name === undefined ? {} : { name: abort.name }),
+            ...defined({ pid: abort.pid, name: abort.name }),
           },
         }),
     unknown:

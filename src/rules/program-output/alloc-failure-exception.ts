@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { DeathNotice, ProgramError, StatedLimit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Limit, Remedy, Unknown } from '../../model/report.ts';
@@ -53,7 +54,7 @@ function judge(
             : 'alloc-failure-abort',
     death: crash === undefined ? 'obvious' : 'disguised',
     confidence: confidenceOf(error),
-    ...(error.variant === undefined ? {} : { variant: error.variant }),
+    ...defined({ variant: error.variant }),
     headline: `${headline(error, limit)}${crash === undefined ? '' : `, and then it crashed (${crash.signal})`}`,
     because: [
       reason(error, says(error, repeats([error, ...again]))),
@@ -72,8 +73,7 @@ function judge(
       ? {}
       : {
           victim: {
-            ...(error.pid === undefined ? {} : { pid: error.pid }),
-            ...(error.name === undefined ? {} : { name: error.name }),
+            ...defined({ pid: error.pid, name: error.name }),
           },
         }),
     unknown: [...lost(error), ...(limit === undefined && !commit ? [whoseLimit] : [])],

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type {
   DeathNotice,
   MisleadingMessage,
@@ -200,8 +201,7 @@ function otherReason(notice: DeathNotice): Finding {
       ? {}
       : {
           victim: {
-            ...(notice.pid === undefined ? {} : { pid: notice.pid }),
-            ...(notice.name === undefined ? {} : { name: notice.name }),
+            ...defined({ pid: notice.pid, name: notice.name }),
           },
         }),
     remedies: shm

@@ -1,4 +1,5 @@
 /** Words about memory that is not the host's: the GPU's, /dev/shm's, a runtime's own heap. */
+import { defined } from '../../model/defined.ts';
 import type { Cause } from '../../model/causes.ts';
 import type { ProgramAbort, ProgramError, Resource } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -109,7 +110,7 @@ function judge(facts: readonly Words[], resource: Resource, kind: Kind): readonl
       return {
         subject: subjectOf(fact, fact),
         cause: kind.cause,
-        ...(fact.variant === undefined ? {} : { variant: fact.variant }),
+        ...defined({ variant: fact.variant }),
         confidence: 'strong',
         headline: kind.headline(size, atUsersLine(fact.stack), fact),
         because: [

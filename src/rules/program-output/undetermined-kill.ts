@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
@@ -121,8 +122,7 @@ function killed(
   const witnesses = explained ? 0 : (guess === undefined ? 0 : 1) + hints.length + (full ? 2 : 0);
   const name = all.find((one) => one.name !== undefined)?.name;
   const who = {
-    ...(notice.pid === undefined ? {} : { pid: notice.pid }),
-    ...(name === undefined ? {} : { name }),
+    ...defined({ pid: notice.pid, name }),
   };
   return {
     subject: subjectOf(notice, who),
@@ -162,7 +162,7 @@ function killed(
         command: 'coroner run COMMAND …',
       },
     ],
-    ...(notice.stack === undefined ? {} : { stack: notice.stack }),
+    ...defined({ stack: notice.stack }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { FailedAllocation, ProcessExit, ProgramError } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Limit, Remedy, Unknown } from '../../model/report.ts';
@@ -109,7 +110,7 @@ function finding(
   return {
     subject: subjectOf(exit, exit),
     cause: how.cause,
-    ...(how.death === undefined ? {} : { death: how.death }),
+    ...defined({ death: how.death }),
     ...(byBudget ? { variant: 'memory-limit' } : {}),
     // Its own agent refused it, as the user had asked for: nothing else can have.
     confidence: byBudget ? 'certain' : 'strong',
@@ -127,7 +128,7 @@ function finding(
     request: { bytes: failure.bytes },
     victim: { pid: exit.pid, name: exit.name },
     trigger: { pid: exit.pid, name: exit.name },
-    ...(limit === undefined ? {} : { limit }),
+    ...defined({ limit }),
     unknown: limit === undefined ? [whoseLimit] : [],
     remedies: remedies(failure.bytes, limit, crashed),
   };

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
@@ -64,10 +65,7 @@ export const oomMarkVictim = defineRule({
           ],
           victim: {
             ...victimOf(exit),
-            ...(totalVmBytes === undefined ? {} : { totalVmBytes }),
-            ...(anonRssBytes === undefined ? {} : { anonRssBytes }),
-            ...(fileRssBytes === undefined ? {} : { fileRssBytes }),
-            ...(shmemRssBytes === undefined ? {} : { shmemRssBytes }),
+            ...defined({ totalVmBytes, anonRssBytes, fileRssBytes, shmemRssBytes }),
           },
           killer: { name: 'kernel' },
           limit:

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { KernelOomKill, Stall } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Reason, Remedy } from '../../model/report.ts';
@@ -37,8 +38,7 @@ export const swapThrash = defineRule({
         subject: {
           ...(pid === null ? {} : { pid }),
           ...(stall.name === undefined || pid !== stall.pid ? {} : { name: stall.name }),
-          ...(stall.cgroup === undefined ? {} : { cgroup: stall.cgroup }),
-          ...(stall.when === undefined ? {} : { when: stall.when }),
+          ...defined({ cgroup: stall.cgroup, when: stall.when }),
           position: stall.origin.line ?? 0,
         },
         cause: stall.how === 'livelock' ? 'rlimit' : 'swap-thrash',
@@ -49,12 +49,10 @@ export const swapThrash = defineRule({
         confidence: killed || ending !== undefined ? 'likely' : 'strong',
         headline: `${who} ${words[stall.how]}${below} for ${formatDuration(stall.durationMs)}${slower}`,
         because: reasons(stall),
-        ...(limit === undefined ? {} : { limit }),
+        ...defined({ limit }),
         victim: {
           ...(stall.pid === null ? {} : { pid: stall.pid }),
-          ...(stall.name === undefined ? {} : { name: stall.name }),
-          ...(stall.swapBytes === undefined ? {} : { swapBytes: stall.swapBytes }),
-          ...(stall.cgroup === undefined ? {} : { cgroup: stall.cgroup }),
+          ...defined({ name: stall.name, swapBytes: stall.swapBytes, cgroup: stall.cgroup }),
         },
         memory: exit?.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
         remedies: remedies[stall.how],

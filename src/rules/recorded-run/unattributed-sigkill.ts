@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type {
   CgroupCounters,
   HostCounters,
@@ -232,8 +233,7 @@ function killOfUnseen(exit: ProcessExit, kill: KernelNotice): Finding {
       },
     ],
     victim: {
-      ...(kill.pid === undefined ? {} : { pid: kill.pid }),
-      ...(kill.name === undefined ? {} : { name: kill.name }),
+      ...defined({ pid: kill.pid, name: kill.name }),
       ...(kill.text === '' ? {} : { cgroup: kill.text }),
     },
     killer: { name: 'kernel' },

@@ -1,4 +1,5 @@
 /** What the rules about core files share: words for a crash, who it was, what to look at next. */
+import { defined } from '../../model/defined.ts';
 import type { CoreDump, Evidence } from '../../model/evidence.ts';
 import type { Finding, Subject } from '../../model/finding.ts';
 import type { Limit, ProcessRole, Remedy, Unknown } from '../../model/report.ts';
@@ -59,12 +60,11 @@ export function addressSpaceLimit({
 
 export function subjectOf(core: CoreDump): Subject {
   return {
-    ...(core.pid === undefined ? {} : { pid: core.pid }),
+    ...defined({ pid: core.pid }),
     ...(core.threadId === undefined || core.threadId === core.pid
       ? {}
       : { otherPids: [core.threadId] }),
-    ...(core.name === undefined ? {} : { name: core.name }),
-    ...(core.when === undefined ? {} : { when: core.when }),
+    ...defined({ name: core.name, when: core.when }),
     position: core.origin.line ?? 0,
   };
 }
@@ -80,11 +80,13 @@ export const who = ({ name, pid }: CoreDump): string =>
 
 export function victimOf(core: CoreDump): ProcessRole {
   return {
-    ...(core.pid === undefined ? {} : { pid: core.pid }),
-    ...(core.name === undefined ? {} : { name: core.name }),
-    ...(core.uid === undefined ? {} : { uid: core.uid }),
-    ...(core.command === undefined ? {} : { command: core.command }),
-    ...(core.totalVmBytes === undefined ? {} : { totalVmBytes: core.totalVmBytes }),
+    ...defined({
+      pid: core.pid,
+      name: core.name,
+      uid: core.uid,
+      command: core.command,
+      totalVmBytes: core.totalVmBytes,
+    }),
   };
 }
 
@@ -95,13 +97,12 @@ export const commonParts = (
   subject: subjectOf(core),
   victim: victimOf(core),
   request: { bytes: core.requestBytes ?? null },
-  ...(core.stack === undefined ? {} : { stack: core.stack }),
+  ...defined({ stack: core.stack }),
   ...(core.pythonThreads === undefined && core.peakRssBytes === undefined
     ? {}
     : {
         memory: {
-          ...(core.pythonThreads === undefined ? {} : { threads: core.pythonThreads }),
-          ...(core.peakRssBytes === undefined ? {} : { peakRssBytes: core.peakRssBytes }),
+          ...defined({ threads: core.pythonThreads, peakRssBytes: core.peakRssBytes }),
         },
       }),
 });

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { Evidence, EvidenceKind, EvidenceOf } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Reason, SourceReport } from '../../model/report.ts';
@@ -51,5 +52,5 @@ export function defineRule<const Need extends EvidenceKind, const Use extends Ev
 /** A fact as a reason: what it says, with where it was read and its very words. */
 export function reason(fact: Evidence, says: string): Reason {
   const { source, place, quote } = fact.origin;
-  return { says, source, place, ...(quote === undefined ? {} : { quote }) };
+  return { says, source, place, ...defined({ quote }) };
 }

@@ -1,4 +1,5 @@
 /** What the rules about the kernel's records share. */
+import { defined } from '../../model/defined.ts';
 import type { Cause } from '../../model/causes.ts';
 import type { KernelOomKill, OomConstraint, OomReport, Origin } from '../../model/evidence.ts';
 import type { CulpritRole, Limit, ProcessRole, Reason, Remedy, Task } from '../../model/report.ts';
@@ -31,7 +32,7 @@ export const at = (origin: Origin, says: string): Reason => ({
   says,
   source: origin.source,
   place: origin.place,
-  ...(origin.quote === undefined ? {} : { quote: origin.quote }),
+  ...defined({ quote: origin.quote }),
 });
 
 /** Strictly above in the tree of cgroups (K4). */
@@ -46,7 +47,7 @@ export function limitOf(
   if (constraint === 'memcg')
     return {
       owner: 'cgroup',
-      ...(oomMemcg === undefined ? {} : { path: oomMemcg }),
+      ...defined({ path: oomMemcg }),
       bytes: report?.limitBytes ?? null,
     };
   if (constraint === 'cpuset' || constraint === 'memory-policy')
@@ -117,8 +118,7 @@ function withoutProcess(report: OomReport, usage: number): CulpritRole | null {
 }
 
 const pidAndName = ({ pid, name }: ProcessRole) => ({
-  ...(pid === undefined ? {} : { pid }),
-  ...(name === undefined ? {} : { name }),
+  ...defined({ pid, name }),
 });
 
 const without: Partial<Record<CulpritRole['what'], string>> = {

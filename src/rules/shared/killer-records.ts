@@ -1,4 +1,5 @@
 /** How the records of other killers become findings; each cause has its own small rule file. */
+import { defined } from '../../model/defined.ts';
 import { causes, type Cause } from '../../model/causes.ts';
 import { atMost, type Confidence } from '../../model/confidence.ts';
 import type {
@@ -150,7 +151,7 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
     subject,
     cause: spec.cause,
     death: best.death ?? causes[spec.cause].death,
-    ...(best.variant === undefined ? {} : { variant: best.variant }),
+    ...defined({ variant: best.variant }),
     confidence: confidenceOf(group, best),
     headline: headline(best, victim, label, limit, used),
     because: [
@@ -159,7 +160,7 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
     ].slice(0, 8),
     killer: { name: best.cause.startsWith('kernel-') ? 'kernel' : best.reporter },
     ...(Object.keys(victim).length === 0 ? {} : { victim }),
-    ...(limit === undefined ? {} : { limit }),
+    ...defined({ limit }),
     ...(best.requestBytes === undefined ? {} : { request: { bytes: best.requestBytes } }),
     ...(spec.ruledOut === undefined ? {} : { ruledOut: spec.ruledOut(best) }),
     unknown: unknowns(best),
@@ -317,9 +318,7 @@ function duplicateSubject(
   if (kill.victim.pid === undefined) return undefined;
   return {
     pid: kill.victim.pid,
-    ...(kill.victim.name === undefined ? {} : { name: kill.victim.name }),
-    ...(label === undefined ? {} : { label }),
-    ...(kill.when === undefined ? {} : { when: kill.when }),
+    ...defined({ name: kill.victim.name, label, when: kill.when }),
     position: positionOf(kill),
   };
 }

@@ -1,4 +1,5 @@
 /** What rules about recordings share. */
+import { defined } from '../../model/defined.ts';
 import type { CgroupCounters, Evidence, ProcessExit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { ProcessRole, Unknown } from '../../model/report.ts';
@@ -9,10 +10,9 @@ export const isSame = (pid: number | undefined, exit: ProcessExit) =>
 
 export const subjectOf = (exit: ProcessExit): Finding['subject'] => ({
   pid: exit.pid,
-  ...(exit.otherPids === undefined ? {} : { otherPids: exit.otherPids }),
+  ...defined({ otherPids: exit.otherPids }),
   name: exit.name,
-  ...(exit.cgroup === undefined ? {} : { cgroup: exit.cgroup }),
-  ...(exit.when === undefined ? {} : { when: exit.when }),
+  ...defined({ cgroup: exit.cgroup, when: exit.when }),
   position: exit.origin.line ?? 0,
 });
 
@@ -69,8 +69,7 @@ export function unknownKernelLog({ sources }: RuleContext): readonly Unknown[] {
 export const victimOf = (exit: ProcessExit): ProcessRole => ({
   pid: exit.pid,
   name: exit.name,
-  ...(exit.cgroup === undefined ? {} : { cgroup: exit.cgroup }),
-  ...(exit.command === undefined ? {} : { command: exit.command }),
+  ...defined({ cgroup: exit.cgroup, command: exit.command }),
 });
 
 export const nameOf = ({ name, pid }: { readonly name: string; readonly pid: number }): string =>

@@ -1,4 +1,5 @@
 /** What rules about programs' words and other killers' records share. */
+import { defined } from '../../model/defined.ts';
 import type { Evidence, ProgramAbort, ProgramError, StatedLimit } from '../../model/evidence.ts';
 import type { Subject } from '../../model/finding.ts';
 import type { Limit, StackFrame } from '../../model/report.ts';
@@ -16,11 +17,13 @@ export function subjectOf(
   } = {},
 ): Subject {
   return {
-    ...(who.pid === undefined ? {} : { pid: who.pid }),
-    ...(who.name === undefined ? {} : { name: who.name }),
-    ...(who.label === undefined ? {} : { label: who.label }),
-    ...(who.cgroup === undefined ? {} : { cgroup: who.cgroup }),
-    ...(fact.when === undefined ? {} : { when: fact.when }),
+    ...defined({
+      pid: who.pid,
+      name: who.name,
+      label: who.label,
+      cgroup: who.cgroup,
+      when: fact.when,
+    }),
     position: positionOf(fact),
   };
 }

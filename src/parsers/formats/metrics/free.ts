@@ -1,4 +1,5 @@
 /** `free`, in any unit. */
+import { defined } from '../../../model/defined.ts';
 import type { MetricsWindow } from '../../../model/evidence.ts';
 import type { Input } from '../../parser.ts';
 import { elsewhere, lineAt } from '../../text/lines.ts';
@@ -41,9 +42,7 @@ export function* free(input: Input): Iterable<MetricsWindow> {
     yield window(input, Math.max(0, at - 1), at + (swap === null ? 0 : 1), {
       tool: 'free',
       totalBytes: total,
-      ...(available === undefined ? {} : { availableBytes: available }),
-      ...(swapTotal === undefined ? {} : { swapTotalBytes: swapTotal }),
-      ...(swapUsed === undefined ? {} : { swapUsedBytes: swapUsed }),
+      ...defined({ availableBytes: available, swapTotalBytes: swapTotal, swapUsedBytes: swapUsed }),
       samples: 1,
       reading: low && swapFull && crowded ? 'thrashing' : low ? 'full' : swapFull ? 'high' : 'calm',
       message:

@@ -1,4 +1,5 @@
 /** PSI: `/proc/pressure/memory`, `memory.pressure` of a cgroup, as files and as people quote them. */
+import { defined } from '../../../model/defined.ts';
 import type { MetricsWindow } from '../../../model/evidence.ts';
 import type { Input } from '../../parser.ts';
 import { lineAt } from '../../text/lines.ts';
@@ -42,8 +43,7 @@ export function* pressure(input: Input): Iterable<MetricsWindow> {
       fullAvg !== undefined ? fullAvg > thrashingFull : someAvg !== undefined && someAvg > 60;
     const fact = window(input, at, both === text ? at : at + 1, {
       tool: 'PSI',
-      ...(fullAvg === undefined ? {} : { psiMemoryFullAvg10: fullAvg }),
-      ...(someAvg === undefined ? {} : { psiMemorySomeAvg10: someAvg }),
+      ...defined({ psiMemoryFullAvg10: fullAvg, psiMemorySomeAvg10: someAvg }),
       samples: 1,
       reading: thrashing ? 'thrashing' : (someAvg ?? 0) > 10 ? 'high' : 'calm',
       message:

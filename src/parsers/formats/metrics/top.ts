@@ -1,4 +1,5 @@
 /** top: its head, and kswapd near the top of the list. */
+import { defined } from '../../../model/defined.ts';
 import type { MetricsWindow } from '../../../model/evidence.ts';
 import type { Input } from '../../parser.ts';
 import { clean, lineAt } from '../../text/lines.ts';
@@ -27,8 +28,7 @@ export function* topHead(input: Input): Iterable<MetricsWindow> {
       tool: 'top',
       totalBytes: total,
       availableBytes: available,
-      ...(swapTotal === undefined ? {} : { swapTotalBytes: swapTotal }),
-      ...(swapUsed === undefined ? {} : { swapUsedBytes: swapUsed }),
+      ...defined({ swapTotalBytes: swapTotal, swapUsedBytes: swapUsed }),
       samples: 1,
       reading: low ? 'full' : 'calm',
       message: low
