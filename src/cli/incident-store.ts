@@ -27,6 +27,13 @@ export function loadIncident(which: string, root: string): LoadedIncident {
   return loadFolder(findFolder(which, root));
 }
 
+/** Whether a value names an incident, and so was hardly meant as a file to write. */
+export const isIncidentName = (name: string, root: string): boolean =>
+  name === 'last' ||
+  isIncidentFolder(name) ||
+  (/^\d{8}/.test(name) &&
+    listIncidentFolders(root).some((folder) => basename(folder).startsWith(name)));
+
 export function findFolder(which: string, root: string): string {
   const folders = listIncidentFolders(root);
   if (which === 'last') {

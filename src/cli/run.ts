@@ -1,10 +1,11 @@
-import { writeSync } from 'node:fs';
+import { accessSync, constants, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Report } from '../model/report.ts';
 import { formatBytes, formatDuration, parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
 import { finalSnapshot, noFinalSnapshot } from '../record/final-snapshot/final-snapshot.ts';
+import { find } from '../record/launch.ts';
 import { record, type Companion, type RecordResult } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';
@@ -23,7 +24,8 @@ import {
 import { beyondSize, removeIncident } from '../store/retention.ts';
 import { liveCompanion } from './live.ts';
 import { Problem } from './problem.ts';
-import { addFileOptions, type FileOptions } from './report-files.ts';
+import { checkOutputs } from './output-path.ts';
+import { addFileOptions, outputsOf, type FileOptions } from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
 
@@ -53,7 +55,7 @@ export function configure(command: Command): void {
     .allowUnknownOption(false)
     .option(
       '--json [file]',
-      'write the report as JSON to a file, or to stdout after the command has ended',
+      'write the report as JSON to a file, or (-) to stdout after the command has ended',
     )
     .option('-q, --quiet', 'one line for a verdict, nothing while the command runs')
     .option('--live', 'a line of status while it runs, on a terminal')
@@ -123,6 +125,14 @@ function atLimit(text: string): AtLimit {
 async function run(words: readonly string[], options: RunOptions): Promise<void> {
   const [file, ...args] = words;
   if (file === undefined) throw new Problem('run: no command given');
+  checkOutputs(outputsOf(options), {
+    force: options.force === true,
+    // `run --json python3 app.py`: the option took the command's name.
+    guess: ({ option, path }) =>
+      !isCommand(path) || isCommand(file)
+        ? null
+        : `did you mean: coroner run ${option} - ${path} ${words.join(' ')}`,
+  });
   // Node makes a pipe non-blocking for everybody who shares it when it first touches it; starting a process (libuv) undoes that. So
   // touch both before the command is started, never first while it runs: its own writes, or tee's, would fail with EAGAIN.
   void [process.stdout, process.stderr];
@@ -175,6 +185,17 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   writer.close();
   endLike(ending);
 }
+
+const isCommand = (name: string): boolean => {
+  const found = find(name, process.env['PATH'] ?? '');
+  try {
+    if (found === null) return false;
+    accessSync(found, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
 
 /** A report was asked for: it is written also where there is nothing in it. */
 const wantsFile = ({

@@ -1,4 +1,4 @@
-import { writeSync, writeFileSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { diagnose } from '../diagnose/diagnose.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report } from '../model/report.ts';
@@ -6,7 +6,7 @@ import { formatBytes, formatDuration } from '../model/units.ts';
 import { gatherIncident } from '../gather/incident-folder/gather-incident.ts';
 import { renderJson } from '../render/json.ts';
 import { incidentFiles, readIncidentFolder, type IncidentWriter } from '../store/incidents.ts';
-import { Problem } from './problem.ts';
+import { isStdout, withDefault, writeOutput } from './output-path.ts';
 import { writeReportFiles, type FileOptions } from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 
@@ -61,15 +61,9 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
   if (annotations !== '') writeAll(2, annotations);
   if (options.json === undefined) return;
   const json = renderJson(report);
-  if (options.json === true || options.json === '-') writeAll(1, json);
-  else
-    try {
-      writeFileSync(options.json, json);
-    } catch (error) {
-      throw new Problem(
-        `cannot write ${options.json}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
-      );
-    }
+  const path = withDefault(options.json);
+  if (isStdout(path)) writeAll(1, json);
+  else writeOutput(path, json);
 }
 
 /** Ctrl-C: whoever pressed it knows. */

@@ -13,9 +13,18 @@ export async function gather(
   name: string,
   onProgress: OnProgress,
 ): Promise<Gathered | Unreadable> {
-  if (path === '-') return gatherOpened(await openStream(process.stdin), 'stdin', onProgress);
+  if (path === '-') return gatherStream(process.stdin, onProgress);
   const opened = await openInput(path);
   return gatherOpened(opened, opened.kind === 'folder' ? path : name, onProgress);
+}
+
+/** What comes through standard input. */
+export async function gatherStream(
+  chunks: AsyncIterable<Uint8Array>,
+  onProgress: OnProgress,
+): Promise<Gathered> {
+  const gathered = await gatherOpened(await openStream(chunks), 'stdin', onProgress);
+  return isUnreadable(gathered) ? gatherUnreadable(gathered, 'stdin') : gathered;
 }
 
 /** Everything that this machine can still tell. */
