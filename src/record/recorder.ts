@@ -20,7 +20,7 @@ import { formatBytes } from '../model/units.ts';
 import type { IncidentWriter } from '../store/incidents.ts';
 import { cgroupWatch, type WatchedCgroup } from './cgroups.ts';
 import { launch, type Ending, type LaunchError, type Spawner } from './launch.ts';
-import { maskSecrets } from './mask.ts';
+import { maskSecrets } from '../model/secrets.ts';
 import { dumpingOf, Sampler, type SampleEvent } from './sampler.ts';
 import { paceMs } from './headroom.ts';
 import { passSignals } from './signals.ts';
