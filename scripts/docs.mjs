@@ -10,6 +10,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,8 +21,19 @@ import { gunzipSync } from 'node:zlib';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const check = process.argv.includes('--check');
 const built = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
-if (!existsSync(join(root, 'dist/model/causes.js'))) {
-  console.error('docs: dist/ is missing: npm run build');
+/** What the documents say is read from dist/: an old one would give, and check, yesterday's words. */
+const newest = (folder) =>
+  Math.max(
+    ...readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter(
+        (entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'),
+      )
+      .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs),
+  );
+const builtAt =
+  statSync(join(root, 'dist/bundle/main.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+if (builtAt < newest('src')) {
+  console.error(`docs: dist/ is ${builtAt === 0 ? 'missing' : 'older than src/'}: npm run build`);
   process.exit(1);
 }
 
