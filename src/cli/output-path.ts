@@ -12,19 +12,8 @@ import { accessSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Command } from 'commander';
-import { causes } from '../model/causes.ts';
+import { headBytes, outputNames, ownOutput, type OutputKind } from '../model/own-outputs.ts';
 import { Problem } from './problem.ts';
-
-/** What an option writes. */
-export type OutputKind =
-  | 'json'
-  | 'html'
-  | 'speedscope'
-  | 'pprof'
-  | 'collapsed'
-  | 'junit'
-  | 'sarif'
-  | 'termination-log';
 
 export interface Output {
   /** As the user writes it: `--html`. */
@@ -90,7 +79,7 @@ function checkOutput(output: Output, context: OutputContext): void {
   if (!about.isFile() || about.size === 0 || context.force) return;
   if (!isOurs(output.kind, path))
     refuse(
-      `${path} exists and is not ${kindName[output.kind]} of coroner: it was left as it is`,
+      `${path} exists and is not ${outputNames[output.kind]} of coroner: it was left as it is`,
       [context.guess?.(output, true), '--force overwrites it'].filter(Boolean).join('; '),
     );
 }
@@ -109,35 +98,12 @@ export function writeOutput(path: string, content: string | Uint8Array): void {
   }
 }
 
-const kindName: Readonly<Record<OutputKind, string>> = {
-  json: 'a JSON report',
-  html: 'a page',
-  speedscope: 'a speedscope profile',
-  pprof: 'a pprof profile',
-  collapsed: 'a file of collapsed stacks',
-  junit: 'a JUnit report',
-  sarif: 'a SARIF report',
-  'termination-log': 'a termination log',
-};
-
-/** How each kind begins. The mark stands in the first 4 KiB of whatever our renderers write. */
-const marks: Readonly<Record<Exclude<OutputKind, 'pprof'>, RegExp>> = {
-  json: /^\s*\{\s*"format":\s*"coroner\//,
-  html: /^\s*<!doctype html>[^]*<title>coroner<\/title>/i,
-  speedscope: /^\s*\{[^]*"exporter":\s*"coroner@/,
-  collapsed: /^coroner 0(?:\n|$)/,
-  junit: /<testsuite name="coroner"/,
-  sarif: /^\s*\{[^]*"name":\s*"coroner"/,
-  'termination-log': new RegExp(
-    `^[^\\n]{1,600} \\[(?:${Object.keys(causes).join('|')}), (?:certain|strong|likely|weak)\\]\\n`,
-  ),
-};
-
 function isOurs(kind: OutputKind, path: string): boolean {
-  const head = readHead(path, kind === 'pprof' ? 4 * 2 ** 20 : 4096);
+  const head = readHead(path, kind === 'pprof' ? 4 * 2 ** 20 : headBytes);
   if (head === null) return false;
-  if (kind !== 'pprof') return marks[kind].test(head.toString('utf8'));
+  if (kind !== 'pprof') return ownOutput(head.toString('utf8')) === kind;
   try {
+    // The comment that our profiles have.
     return gunzipSync(head, { maxOutputLength: 64 * 2 ** 20 }).includes('\u0007coroner');
   } catch {
     return false;

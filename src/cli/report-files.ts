@@ -3,7 +3,8 @@ import { appendFileSync, existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
-import { addForce, writeOutput, type Output, type OutputKind } from './output-path.ts';
+import { addForce, writeOutput, type Output } from './output-path.ts';
+import type { OutputKind } from '../model/own-outputs.ts';
 import { Problem } from './problem.ts';
 import { version } from './version.ts';
 
