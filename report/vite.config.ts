@@ -35,8 +35,27 @@ const contentSecurityPolicy = (): Plugin => ({
   },
 });
 
+/** The page is passed on alone: the licences of what is built into it go with it, as a comment. */
+const licenses = (): Plugin => ({
+  name: 'licenses',
+  writeBundle({ dir = '' }) {
+    const text = readFileSync(join(dir, licenseFile), 'utf8');
+    const page = join(dir, 'index.html');
+    // "--" may not stand in a comment.
+    const comment = `<!--\n${text.replaceAll(/-(?=-)/g, '- ').trim()}\n-->`;
+    writeFileSync(page, `${readFileSync(page, 'utf8').trimEnd()}\n${comment}\n`);
+  },
+});
+const licenseFile = 'licenses.md';
+
 export default defineConfig({
-  plugins: [viteSingleFile({ removeViteModuleLoader: true }), contentSecurityPolicy()],
+  plugins: [viteSingleFile({ removeViteModuleLoader: true }), contentSecurityPolicy(), licenses()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-  build: { outDir: '../dist/report', emptyOutDir: true, target: 'es2022', modulePreload: false },
+  build: {
+    outDir: '../dist/report',
+    emptyOutDir: true,
+    target: 'es2022',
+    modulePreload: false,
+    license: { fileName: licenseFile },
+  },
 });

@@ -31,6 +31,7 @@ if (
   ])
 )
   process.exit(1);
+if (!step('licences', process.execPath, [here('scripts/sbom.mjs')])) process.exit(1);
 if (
   existsSync(here('agent/build.mjs')) &&
   !step('agent', process.execPath, [here('agent/build.mjs')])
