@@ -26,7 +26,7 @@ export const outputNames: Readonly<Record<OutputKind | 'terminal' | 'markdown', 
 export const headBytes = 4096;
 
 /** Colours and links of a terminal, which a file may have kept. */
-// oxlint-disable-next-line no-control-regex: they are what is looked for
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
 const escapes = /\u001B(?:\[[\d;]{0,20}m|\]8;[^\u0007\u001B]{0,500}(?:\u0007|\u001B\\))/g;
 
 const marks: readonly (readonly [keyof typeof outputNames, RegExp])[] = [
