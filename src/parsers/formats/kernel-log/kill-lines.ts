@@ -65,61 +65,31 @@ function killedLine(log: KernelLog, text: string, at: number): void {
 function constraintLine(log: KernelLog, text: string): boolean {
   const at = text.indexOf('oom-kill:');
   const body = text.slice(at);
-  const constraint = /constraint=(?:CONSTRAINT_)?(\w+)/.exec(body)?.[1];
-  const task = /\btask=(.*?),\s*pid=(\d+)(?:,\s*uid=(\d+))?/.exec(body);
-  const greedy = /\btask=(.*),\s*pid=(\d+)(?:,\s*uid=(\d+))?/.exec(
-    body.split(/\bKilled process/)[0] ?? body,
+  const target = targetOf(body);
+  const known = target === undefined ? [] : log.killsOf(target.pid);
+  if (known.some((kill) => isRepeated(log, kill, body))) return true;
+  const twin = known.findLast(
+    (kill) => kill.report?.lines.constraint === undefined && log.near(kill.line),
   );
-  const found = greedy ?? task;
-  const pid = found === null ? undefined : Number(found[2]);
-  const twin =
-    pid === undefined
-      ? undefined
-      : log
-          .killsOf(pid)
-          .findLast(
-            (kill) =>
-              kill.victim.pid === pid &&
-              kill.report?.lines.constraint === undefined &&
-              log.near(kill.line),
-          );
-  const again =
-    pid === undefined
-      ? undefined
-      : log
-          .killsOf(pid)
-          .find(
-            (kill) =>
-              kill.report?.lines.constraint !== undefined &&
-              kill.report.target?.pid === pid &&
-              kill.report.lines.constraint.quote?.includes(body.slice(0, 400)) === true &&
-              log.sameTime(kill.line),
-          );
-  if (again !== undefined) return true;
-  const report = twin?.report ?? log.openFor(pid);
+  const report = twin?.report ?? log.openFor(target?.pid);
   if (twin !== undefined && twin.report === null) {
     twin.report = report;
     report.kills.push(twin);
   }
-  const kind = constraintOf(constraint);
-  if (kind !== null) report.constraint = kind;
+  const constraint = constraintOf(/constraint=(?:CONSTRAINT_)?(\w+)/.exec(body)?.[1]);
+  if (constraint !== null) report.constraint = constraint;
   const oomMemcg = /\boom_?memcg=(.*?),\s*task_?memcg=/.exec(body)?.[1];
   const taskMemcg = /\btask_?memcg=(.*?),\s*task=/.exec(body)?.[1];
   if (oomMemcg !== undefined) report.oomMemcg = oomMemcg;
   if (taskMemcg !== undefined) report.taskMemcg = taskMemcg;
-  if (found !== null && pid !== undefined)
-    report.target = {
-      pid,
-      name: found[1] ?? '',
-      ...(found[3] === undefined ? {} : { uid: Number(found[3]) }),
-    };
+  if (target !== undefined) report.target = target;
   report.lines.constraint = log.origin();
   log.touch(report);
-  if (twin === undefined && report.target !== undefined && pid !== undefined) {
+  if (twin === undefined && target !== undefined) {
     const kill: MutableKill = {
       line: log.line,
       kind: 'oom-kill',
-      victim: report.target,
+      victim: target,
       prefix: null,
       report,
     };
@@ -131,3 +101,20 @@ function constraintLine(log: KernelLog, text: string): boolean {
   if (killedAt > at) killedLine(log, text, killedAt);
   return true;
 }
+
+/** The victim that an `oom-kill:` line names; a name may hold commas, and text without line ends a second victim. */
+function targetOf(body: string): { pid: number; name: string; uid?: number } | undefined {
+  const found =
+    /\btask=(.*),\s*pid=(\d+)(?:,\s*uid=(\d+))?/.exec(body.split(/\bKilled process/)[0] ?? body) ??
+    /\btask=(.*?),\s*pid=(\d+)(?:,\s*uid=(\d+))?/.exec(body);
+  if (found === null) return undefined;
+  const [, name = '', pid, uid] = found;
+  return { pid: Number(pid), name, ...(uid === undefined ? {} : { uid: Number(uid) }) };
+}
+
+/** The same `oom-kill:` line again: a log given twice, or printed to two places. */
+const isRepeated = (log: KernelLog, { report, victim, line }: MutableKill, body: string): boolean =>
+  report?.lines.constraint !== undefined &&
+  report.target?.pid === victim.pid &&
+  report.lines.constraint.quote?.includes(body.slice(0, 400)) === true &&
+  log.sameTime(line);

@@ -59,75 +59,73 @@ function header(log: KernelLog, before: string, after: string): boolean {
 }
 
 function cgroupLine(log: KernelLog, text: string): boolean {
-  if (!cgroupWords.some((word) => text.includes(word))) return false;
-  const killed = /Task in (\S+).*?(?:killed )?as a result of limit of (\S+)/.exec(text);
-  if (killed !== null) {
-    const report = log.body((open) => open.lines.limitOf === undefined);
-    report.constraint = 'memcg';
-    report.taskMemcg = killed[1] ?? '';
-    report.oomMemcg = killed[2] ?? '';
+  return (
+    cgroupWords.some((word) => text.includes(word)) &&
+    (limitOfLine(log, text) || usageLine(log, text) || statsLine(log, text) || groupLine(log, text))
+  );
+}
+
+/** `Task in /job killed as a result of limit of /job`, which 3.15 to 3.19 broke in two. */
+function limitOfLine(log: KernelLog, text: string): boolean {
+  const whole = /Task in (\S+).*?(?:killed )?as a result of limit of (\S+)/.exec(text);
+  const task = whole?.[1] ?? /^Task in (\S+)\s*$/.exec(text)?.[1];
+  const owner = whole?.[2] ?? /^(?:killed )?as a result of limit of (\S+)/.exec(text)?.[1];
+  if (task === undefined && owner === undefined) return false;
+  const report = log.body((open) => open.lines.limitOf === undefined);
+  report.constraint = 'memcg';
+  if (task !== undefined) report.taskMemcg = task;
+  if (owner !== undefined) {
+    report.oomMemcg = owner;
     report.lines.limitOf = log.origin();
-    log.touch(report);
-    return true;
   }
-  // 3.15 to 3.19 broke this line in two.
-  const half = /^Task in (\S+)\s*$/.exec(text);
-  if (half !== null) {
-    const report = log.body((open) => open.lines.limitOf === undefined);
-    report.constraint = 'memcg';
-    report.taskMemcg = half[1] ?? '';
-    log.touch(report);
-    return true;
-  }
-  const otherHalf = /^(?:killed )?as a result of limit of (\S+)/.exec(text);
-  if (otherHalf !== null) {
-    const report = log.body((open) => open.lines.limitOf === undefined);
-    report.constraint = 'memcg';
-    report.oomMemcg = otherHalf[1] ?? '';
-    report.lines.limitOf = log.origin();
-    log.touch(report);
-    return true;
-  }
+  log.touch(report);
+  return true;
+}
+
+/** `memory: usage 1kB, limit 1kB, failcnt 1`, and the same of swap and of the kernel's memory. */
+function usageLine(log: KernelLog, text: string): boolean {
   const usage =
     /^(memory|memory\+swap|swap|kmem): usage (\d+)kB, limit (\d+)kB(?:, failcnt (\d+))?/.exec(text);
-  if (usage !== null) {
-    const [, what, used, limit, failcnt] = usage;
-    const report = log.body((open) =>
-      what === 'memory' ? open.usageBytes === undefined : open.kills.length === 0,
-    );
-    if (what === 'memory') {
-      report.constraint ??= 'memcg';
-      report.usageBytes = Number(used) * 1024;
-      report.limitBytes = limitOf(limit);
-      if (failcnt !== undefined) report.failcnt = Number(failcnt);
-      report.lines.usage = log.origin();
-    } else if (what !== 'kmem') {
-      report.swapUsageBytes = Number(used) * 1024;
-      report.swapLimitBytes = limitOf(limit);
-    } else report.statBytes['kmem_usage'] = Number(used) * 1024;
-    log.touch(report);
-    return true;
-  }
+  if (usage === null) return false;
+  const [, what, used, limit, failcnt] = usage;
+  const report = log.body((open) =>
+    what === 'memory' ? open.usageBytes === undefined : open.kills.length === 0,
+  );
+  if (what === 'memory') {
+    report.constraint ??= 'memcg';
+    report.usageBytes = Number(used) * 1024;
+    report.limitBytes = limitOf(limit);
+    if (failcnt !== undefined) report.failcnt = Number(failcnt);
+    report.lines.usage = log.origin();
+  } else if (what !== 'kmem') {
+    report.swapUsageBytes = Number(used) * 1024;
+    report.swapLimitBytes = limitOf(limit);
+  } else report.statBytes['kmem_usage'] = Number(used) * 1024;
+  log.touch(report);
+  return true;
+}
+
+function statsLine(log: KernelLog, text: string): boolean {
   const stats = /^Memory cgroup stats for (\S+?):?(?:\s|$)(.*)$/.exec(text);
-  if (stats !== null) {
-    const report = log.body((open) => open.kills.length === 0);
-    report.constraint ??= 'memcg';
-    report.oomMemcg ??= stats[1]?.replace(/:$/, '') ?? '';
-    for (const [, key = '', value] of (stats[2] ?? '').matchAll(/\b(\w{1,40}):(\d{1,15})KB/g))
-      report.statBytes[key] ??= Number(value) * 1024;
-    log.touch(report);
-    return true;
-  }
+  if (stats === null) return false;
+  const report = log.body((open) => open.kills.length === 0);
+  report.constraint ??= 'memcg';
+  report.oomMemcg ??= stats[1]?.replace(/:$/, '') ?? '';
+  for (const [, key = '', value] of (stats[2] ?? '').matchAll(/\b(\w{1,40}):(\d{1,15})KB/g))
+    report.statBytes[key] ??= Number(value) * 1024;
+  log.touch(report);
+  return true;
+}
+
+function groupLine(log: KernelLog, text: string): boolean {
   const group = /Tasks in (\S+) are going to be killed due to memory\.oom\.group set/.exec(text);
-  if (group !== null) {
-    const report = log.current() ?? log.start();
-    report.groupOf = group[1] ?? '';
-    report.constraint ??= 'memcg';
-    report.lines.group = log.origin();
-    log.touch(report);
-    return true;
-  }
-  return false;
+  if (group === null) return false;
+  const report = log.current() ?? log.start();
+  report.groupOf = group[1] ?? '';
+  report.constraint ??= 'memcg';
+  report.lines.group = log.origin();
+  log.touch(report);
+  return true;
 }
 
 /** Lines that say that the killer killed nobody. */
@@ -153,44 +151,55 @@ function outcomeLine(log: KernelLog, text: string): boolean {
 
 /** Statistics, call trace and the trigger's line: only where a report is open. */
 function detail(log: KernelLog, report: Open, text: string): boolean {
-  const cpu =
-    /\bPID: (\d+) Comm: (.{1,64}?)\s{1,8}(?:Kdump: \S+ )?(?:Not tainted|Tainted:|G |$)/.exec(
-      text,
-    ) ?? /^Pid: (\d+), comm: (.+?)\s+(?:Not tainted|Tainted|xid|$)/.exec(text);
-  if (cpu !== null && report.trigger?.pid === undefined) {
-    const uid = /\bUID: (\d+) PID:/.exec(text)?.[1];
-    report.trigger = {
-      name: cpu[2] ?? '',
-      ...report.trigger,
-      pid: Number(cpu[1]),
-      ...(uid === undefined ? {} : { uid: Number(uid) }),
-    };
-    log.touch(report);
-    return true;
-  }
-  const frame =
-    /^(?:\[<[0-9a-f]+>\] )?(\? )?([A-Za-z_][\w.]*)\+0x[0-9a-f]+(?:\/0x[0-9a-f]+|$)/.exec(text);
-  if (frame !== null) {
-    if (report.trace.length < 64) report.trace.push(frame[2] ?? '');
-    // `__mem_cgroup_try_charge` up to 3.19, `try_charge` after. What stands behind a `?` may be left from an earlier call.
-    if (
-      frame[1] === undefined &&
-      /^mem_cgroup_(?:out_of_memory|oom_synchronize|handle_oom)|^_*(?:mem_cgroup_)?try_charge/.test(
-        frame[2] ?? '',
-      )
-    )
-      report.constraint ??= 'memcg';
-    log.touch(report);
-    return true;
-  }
-  const pairs = [...text.matchAll(/(?:^|\s)([a-z]\w*) (\d+)(?=\s|$)/g)];
-  if (pairs.length > 0 && pairs.reduce((sum, [pair]) => sum + pair.length, 0) >= text.length - 8) {
-    for (const [, key = '', value] of pairs) report.statBytes[key] ??= Number(value);
-    if (/\bshmem \d/.test(text)) report.lines.shmem ??= log.origin();
+  if (triggerLine(report, text) || frameLine(report, text) || figuresLine(log, report, text)) {
     log.touch(report);
     return true;
   }
   return hostFigures(report, text);
+}
+
+/** `CPU: 1 PID: 7 Comm: python3 Not tainted …`: who asked for the memory that was not there. */
+function triggerLine(report: Open, text: string): boolean {
+  const cpu =
+    /\bPID: (\d+) Comm: (.{1,64}?)\s{1,8}(?:Kdump: \S+ )?(?:Not tainted|Tainted:|G |$)/.exec(
+      text,
+    ) ?? /^Pid: (\d+), comm: (.+?)\s+(?:Not tainted|Tainted|xid|$)/.exec(text);
+  if (cpu === null || report.trigger?.pid !== undefined) return false;
+  const uid = /\bUID: (\d+) PID:/.exec(text)?.[1];
+  report.trigger = {
+    name: cpu[2] ?? '',
+    ...report.trigger,
+    pid: Number(cpu[1]),
+    ...(uid === undefined ? {} : { uid: Number(uid) }),
+  };
+  return true;
+}
+
+function frameLine(report: Open, text: string): boolean {
+  const frame =
+    /^(?:\[<[0-9a-f]+>\] )?(\? )?([A-Za-z_][\w.]*)\+0x[0-9a-f]+(?:\/0x[0-9a-f]+|$)/.exec(text);
+  if (frame === null) return false;
+  const [, doubtful, name = ''] = frame;
+  if (report.trace.length < 64) report.trace.push(name);
+  // `__mem_cgroup_try_charge` up to 3.19, `try_charge` after. What stands behind a `?` may be left from an earlier call.
+  if (
+    doubtful === undefined &&
+    /^mem_cgroup_(?:out_of_memory|oom_synchronize|handle_oom)|^_*(?:mem_cgroup_)?try_charge/.test(
+      name,
+    )
+  )
+    report.constraint ??= 'memcg';
+  return true;
+}
+
+/** `anon 104857600`: lines of nothing but names and numbers. */
+function figuresLine(log: KernelLog, report: Open, text: string): boolean {
+  const pairs = [...text.matchAll(/(?:^|\s)([a-z]\w*) (\d+)(?=\s|$)/g)];
+  if (pairs.length === 0 || pairs.reduce((sum, [pair]) => sum + pair.length, 0) < text.length - 8)
+    return false;
+  for (const [, key = '', value] of pairs) report.statBytes[key] ??= Number(value);
+  if (/\bshmem \d/.test(text)) report.lines.shmem ??= log.origin();
+  return true;
 }
 
 function hostFigures(report: Open, text: string): boolean {
