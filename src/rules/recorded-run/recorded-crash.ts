@@ -4,7 +4,7 @@ import type { Limit, StackFrame, Unknown } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
 import { kernelLogRead, nameOf, ofProcess, subjectOf, victimOf } from '../shared/recorded.ts';
-import { requestOf } from '../kernel-log/kernel-crash.ts';
+import { requestOf } from '../shared/kernel-crashes.ts';
 import { whichLimit } from './refusing-limit.ts';
 import { atUsersLine } from '../shared/subjects.ts';
 

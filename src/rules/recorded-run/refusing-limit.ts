@@ -9,7 +9,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { Limit, Reason, Remedy } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { requestOf } from '../kernel-log/kernel-crash.ts';
+import { requestOf } from '../shared/kernel-crashes.ts';
 import { kernelLogRead } from '../shared/recorded.ts';
 import { atUsersLine, subjectOf } from '../shared/subjects.ts';
 

@@ -2,7 +2,7 @@ import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { nameOf, ofProcess, subjectOf, victimOf } from '../shared/recorded.ts';
-import { requestOf } from '../kernel-log/kernel-crash.ts';
+import { requestOf } from '../shared/kernel-crashes.ts';
 import { atUsersLine } from '../shared/subjects.ts';
 
 /** Memory was refused, the program dealt with it and ended well (P8): no death, worth a word. */
