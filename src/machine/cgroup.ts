@@ -1,3 +1,4 @@
+import { relativeToCgroup } from '../model/cgroup-path.ts';
 import { textOf, numberOf, readText } from './read.ts';
 import { parsePressure, type Pressure } from './pressure.ts';
 
@@ -86,12 +87,9 @@ function chain(version: 1 | 2, mount: Mount, path: string): readonly CgroupPlace
   // The mount is older than our cgroup namespace and shows what is above it: which folder in it is ours cannot be told.
   if (mount.root.startsWith('/..')) return [];
   // Inside a container without a cgroup namespace the mount shows only a subtree: `/docker/ID` is mounted at its root.
-  let below =
-    mount.root !== '/' && (path === mount.root || path.startsWith(`${mount.root}/`))
-      ? path.slice(mount.root.length)
-      : path;
-  if (below === '/') below = '';
-  const prefix = mount.root === '/' || below === path ? '' : mount.root;
+  const inMount = relativeToCgroup(path, mount.root);
+  let below = inMount ?? relativeToCgroup(path, '/')!;
+  const prefix = inMount === null || mount.root === '/' ? '' : mount.root;
   const places: CgroupPlace[] = [];
   for (;;) {
     places.push({ version, folder: mount.folder + below, path: prefix + below || '/' });

@@ -1,4 +1,5 @@
 /** The recording that renderers draw: series, limits and events. */
+import { isWithinCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { Evidence } from '../../model/evidence.ts';
 import type {
@@ -107,7 +108,7 @@ export function toRecording(
         {
           seen: { cgroup },
         },
-      ]) => isWithin(cgroup, seen.path),
+      ]) => cgroup !== undefined && isWithinCgroup(cgroup, seen.path),
     );
     // What is charged after its last process has died is what the kernel has not yet freed: no need of the program's.
     const ends = members.map(([pid]) => died.get(pid));
@@ -222,9 +223,6 @@ function whileItLived<T>(
   if (lastMs !== undefined && lastMs < untilMs) lived.push({ atMs: untilMs, values: {} });
   return lived;
 }
-
-const isWithin = (cgroup: string | undefined, path: string): boolean =>
-  cgroup !== undefined && (cgroup === path || cgroup.startsWith(path === '/' ? path : `${path}/`));
 
 /** A column that was left out at a moment had not changed since: its last value goes on. */
 function series<Name extends string>(rows: readonly Row<object>[], names: readonly Name[]): Series {

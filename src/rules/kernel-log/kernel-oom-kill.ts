@@ -1,3 +1,4 @@
+import { isAncestorCgroup, isContainerCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type {
   DeathNotice,
@@ -15,7 +16,6 @@ import {
   causeOf,
   culpritOf,
   holderWords,
-  isAncestor,
   limitOf,
   remediesFor,
   who,
@@ -88,13 +88,11 @@ function duplicatesOf(
   const only = kills.length === 1;
   // Inside its container a process has another pid than in the kernel's log: one kill and one such death are the same.
   const namespaced =
-    only && pids.size === 1 && inContainer.test(kill.victim.cgroup ?? kill.oomMemcg ?? '');
+    only && pids.size === 1 && isContainerCgroup(kill.victim.cgroup ?? kill.oomMemcg);
   return killed
     .filter(({ pid }) => (pid === undefined ? only : pid === kill.victim.pid || namespaced))
     .slice(0, 3);
 }
-
-const inContainer = /docker|kubepods|containerd|crio|libpod|lxc|machine\.slice|[0-9a-f]{32,64}/;
 
 function withSurroundings(
   finding: Finding,
@@ -213,7 +211,7 @@ function headline(kill: KernelOomKill, limit: Limit, culprit: CulpritRole | null
     const size = limit.bytes === null ? 'memory limit' : `${formatBytes(limit.bytes)} limit`;
     const { cgroup } = kill.victim;
     if (limit.path === undefined) return `${subject}: its cgroup reached its ${size}${holder}`;
-    if (cgroup !== undefined && isAncestor(limit.path, cgroup))
+    if (cgroup !== undefined && isAncestorCgroup(limit.path, cgroup))
       return `${subject}: the cgroup ${limit.path} above its own reached its ${size}${holder}`;
     return `${subject}: its cgroup ${limit.path} reached its ${size}${holder}`;
   }
@@ -361,7 +359,7 @@ function constraintWords(kill: KernelOomKill): string {
     return 'no cgroup and no NUMA node is named: it was asked for by SysRq';
   const own = kill.taskMemcg;
   if (constraint === 'memcg')
-    return own !== undefined && oomMemcg !== undefined && isAncestor(oomMemcg, own)
+    return own !== undefined && oomMemcg !== undefined && isAncestorCgroup(oomMemcg, own)
       ? `the limit of ${oomMemcg} fired, above the victim's own cgroup ${own}`
       : `the limit of cgroup ${oomMemcg ?? 'unknown'} fired`;
   if (constraint === 'cpuset')

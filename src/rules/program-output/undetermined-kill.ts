@@ -1,3 +1,4 @@
+import { isContainerCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -68,9 +69,6 @@ export const undeterminedKill = defineRule({
   },
 });
 
-/** Paths of cgroups whose processes see other pids than the kernel's log. */
-const inContainer = /docker|kubepods|containerd|crio|libpod|lxc|machine\.slice|[0-9a-f]{32,64}/;
-
 /** The parent's words on a kill that somebody else proves. */
 function isDuplicateReport(notice: DeathNotice, proof: Evidence): boolean {
   // `line 1: 4711 Killed`: the shell's pid is the kernel's, except from within a container. A log is full of others' deaths.
@@ -79,7 +77,7 @@ function isDuplicateReport(notice: DeathNotice, proof: Evidence): boolean {
     notice.pid !== undefined &&
     proof.kind === 'kernel-oom-kill' &&
     proof.victim.pid !== notice.pid &&
-    !inContainer.test(proof.victim.cgroup ?? proof.oomMemcg ?? '')
+    !isContainerCgroup(proof.victim.cgroup ?? proof.oomMemcg)
   )
     return false;
   const a = notice.when?.wall;

@@ -35,10 +35,6 @@ export const at = (origin: Origin, says: string): Reason => ({
   ...defined({ quote: origin.quote }),
 });
 
-/** Strictly above in the tree of cgroups (K4). */
-export const isAncestor = (upper: string, lower: string): boolean =>
-  upper !== lower && (upper === '/' || lower.startsWith(`${upper}/`));
-
 export function limitOf(
   constraint: OomConstraint | null,
   report: OomReport | null,
