@@ -1,4 +1,5 @@
 /** The recording that renderers draw: series, limits and events. */
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import { isWithinCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { Evidence } from '../../model/evidence.ts';
@@ -252,7 +253,7 @@ function recordedEvents(
   const shown: RecordedEvent[] = [];
   const introduced = new Set<number>();
   const named = (pid: number): string =>
-    `${timeline.processes.get(pid)?.seen.name ?? 'process'} (pid ${pid})`;
+    nameWithPid({ name: timeline.processes.get(pid)?.seen.name, pid });
   const kills = events.filter((event) => event.what === 'kill');
   const near = (a: { readonly atMs: number }, b: { readonly atMs: number }): boolean =>
     Math.abs(a.atMs - b.atMs) <= oneMomentMs;
@@ -274,7 +275,7 @@ function recordedEvents(
         atMs,
         what: 'start',
         pid: event.pid,
-        text: `${event.name} (pid ${event.pid}) started`,
+        text: `${nameWithPid(event)} started`,
       });
     } else if (event.what === 'process-gone') {
       const killed = event.signal === 'SIGKILL';
@@ -352,7 +353,7 @@ export function withFailedAllocations(
     if (fact.kind !== 'failed-allocation' || fact.when?.wall === undefined) continue;
     const atMs = Math.round(Date.parse(fact.when.wall) - Date.parse(recording.startedAt));
     if (!Number.isFinite(atMs) || atMs < 0) continue;
-    const text = `${fact.name ?? 'process'}${fact.pid === undefined ? '' : ` (pid ${fact.pid})`}: ${formatBytes(fact.failure.bytes)} refused (${fact.failure.errno})`;
+    const text = `${nameWithPid(fact)}: ${formatBytes(fact.failure.bytes)} refused (${fact.failure.errno})`;
     const same = failed.findIndex(
       (event) => event.text === text && Math.abs(event.atMs - atMs) <= oneMomentMs,
     );

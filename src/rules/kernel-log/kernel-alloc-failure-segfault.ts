@@ -1,3 +1,4 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
@@ -32,7 +33,7 @@ export const kernelAllocFailureSegfault = defineRule({
           cause: 'alloc-failure-segfault',
           variant: first.reporter,
           confidence: onNull ? 'certain' : 'likely',
-          headline: `${crash.name} (pid ${crash.pid}) crashed because an allocation${size} had failed and nobody looked`,
+          headline: `${nameWithPid(crash)} crashed because an allocation${size} had failed and nobody looked`,
           because: [
             ...refusals
               .slice(0, 3)

@@ -1,3 +1,4 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import { isAncestorCgroup, isContainerCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type {
@@ -18,7 +19,6 @@ import {
   holderWords,
   limitOf,
   remediesFor,
-  who,
 } from '../shared/kernel-facts.ts';
 
 /** A kill by the kernel's OOM killer (K1 to K5, K8, K10, K12): the kernel's own line names the process. */
@@ -196,7 +196,7 @@ function judge(
 }
 
 function headline(kill: KernelOomKill, limit: Limit, culprit: CulpritRole | null): string {
-  const victim = who(kill.victim);
+  const victim = nameWithPid(kill.victim);
   const verb = kill.sourceKind === 'choice' ? 'chose' : 'killed';
   const subject = `The kernel ${verb} ${victim}`;
   const holder =
@@ -236,10 +236,10 @@ function reasons(
     reason(
       kill,
       kill.sourceKind === 'choice'
-        ? `the kernel's OOM killer chose ${who(victim)}; the line of the kill itself is missing`
+        ? `the kernel's OOM killer chose ${nameWithPid(victim)}; the line of the kill itself is missing`
         : kill.sourceKind === 'reaped'
-          ? `the kernel's OOM reaper took the memory of ${who(victim)}: it does so with victims of the OOM killer only`
-          : `the kernel's OOM killer killed ${who(victim)}${size}`,
+          ? `the kernel's OOM reaper took the memory of ${nameWithPid(victim)}: it does so with victims of the OOM killer only`
+          : `the kernel's OOM killer killed ${nameWithPid(victim)}${size}`,
     ),
   ];
   if (lines.constraint !== undefined && lines.constraint.quote !== kill.origin.quote)
@@ -266,10 +266,10 @@ function reasons(
       at(
         lines.header,
         thread !== null
-          ? `the allocation that could not be served was made by thread ${thread} of ${who(victim)}`
+          ? `the allocation that could not be served was made by thread ${thread} of ${nameWithPid(victim)}`
           : report.trigger.pid !== undefined && report.trigger.pid !== victim.pid
-            ? `the allocation that could not be served was made by ${who(report.trigger)}, not by the victim`
-            : `the allocation that could not be served was made by ${who(report.trigger)}`,
+            ? `the allocation that could not be served was made by ${nameWithPid(report.trigger)}, not by the victim`
+            : `the allocation that could not be served was made by ${nameWithPid(report.trigger)}`,
       ),
     );
   }
@@ -277,7 +277,7 @@ function reasons(
     because.push(
       at(
         lines.choice,
-        `the kernel had chosen ${who(report.chosen)} and killed a child of it instead`,
+        `the kernel had chosen ${nameWithPid(report.chosen)} and killed a child of it instead`,
       ),
     );
   if (culprit !== null && culprit.what !== 'process' && culprit.bytes !== undefined) {

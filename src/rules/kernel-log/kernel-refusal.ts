@@ -1,3 +1,4 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { KernelRefusal } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
@@ -43,8 +44,8 @@ export const kernelRefusal = defineRule({
         death: 'obvious',
         confidence: 'likely',
         headline: byRlimit
-          ? `${first.name} (pid ${first.pid}) reached its data limit${first.limitBytes === undefined ? '' : ` of ${formatBytes(first.limitBytes)}`}`
-          : `The kernel refused ${asked === null ? 'memory' : formatBytes(asked)} to ${first.name} (pid ${first.pid})`,
+          ? `${nameWithPid(first)} reached its data limit${first.limitBytes === undefined ? '' : ` of ${formatBytes(first.limitBytes)}`}`
+          : `The kernel refused ${asked === null ? 'memory' : formatBytes(asked)} to ${nameWithPid(first)}`,
         because: group
           .slice(0, 3)
           .map((refusal) =>

@@ -1,3 +1,4 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { common, isNull, isStackOverflow, refusalsBefore } from '../shared/kernel-crashes.ts';
@@ -21,7 +22,7 @@ export const kernelSegfault = defineRule({
         const overflow = isStackOverflow(crash);
         const onNull = isNull(crash);
         const where = crash.library === undefined ? '' : ` in ${crash.library}`;
-        const name = `${crash.name} (pid ${crash.pid})`;
+        const name = nameWithPid(crash);
         return {
           ...common(crash),
           cause: 'not-memory',

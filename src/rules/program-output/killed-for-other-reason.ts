@@ -1,8 +1,9 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { nameOf, subjectOf } from '../shared/subjects.ts';
+import { subjectOf } from '../shared/subjects.ts';
 
 export const killedForOtherReason = defineRule({
   id: 'killed-for-other-reason',
@@ -63,8 +64,8 @@ function otherReason(notice: DeathNotice): Finding {
     variant: shm ? 'bus-error' : 'killed-by-other',
     confidence: 'strong',
     headline: shm
-      ? `${nameOf(notice, 'A worker')} died of a bus error: shared memory (/dev/shm) was full`
-      : `${nameOf(notice)} was ended for another reason than memory: ${notice.otherReason}`,
+      ? `${subjectWithPid(notice, 'A worker')} died of a bus error: shared memory (/dev/shm) was full`
+      : `${subjectWithPid(notice)} was ended for another reason than memory: ${notice.otherReason}`,
     because: [reason(notice, `${notice.reporter} gives the reason: ${notice.otherReason}`)],
     ruledOut: [
       {

@@ -1,15 +1,9 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import {
-  levelsOf,
-  limitOwner,
-  nameOf,
-  subjectOf,
-  unknownKernelLog,
-  victimOf,
-} from '../shared/recorded.ts';
+import { levelsOf, limitOwner, subjectOf, unknownKernelLog, victimOf } from '../shared/recorded.ts';
 
 /**
  * The tracepoint oom:mark_victim names the very process (L2): certain without a kernel log. Whose limit it was is not in it: the
@@ -45,15 +39,15 @@ export const oomMarkVictim = defineRule({
           cause: ofMachine ? 'kernel-global-oom' : 'kernel-cgroup-oom',
           // A limit that was hit does not rule out a machine that was short as well.
           confidence: owner === null || machineWasShort ? 'strong' : 'certain',
-          headline: `The kernel killed ${nameOf(exit)}${limitSays}`,
+          headline: `The kernel killed ${nameWithPid(exit)}${limitSays}`,
           because: [
             {
-              says: `the kernel's OOM killer chose ${nameOf(exit)}${anonRssBytes === undefined ? '' : `, which held ${formatBytes(anonRssBytes)} of anonymous memory`}`,
+              says: `the kernel's OOM killer chose ${nameWithPid(exit)}${anonRssBytes === undefined ? '' : `, which held ${formatBytes(anonRssBytes)} of anonymous memory`}`,
               source: 'tracefs',
               place: mark.place,
               quote: mark.quote,
             },
-            reason(exit, `${nameOf(exit)} was ended by SIGKILL`),
+            reason(exit, `${nameWithPid(exit)} was ended by SIGKILL`),
             ...(owner === null
               ? []
               : [

@@ -1,3 +1,4 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type {
   FailedAllocation,
   HostCounters,
@@ -41,7 +42,7 @@ export const refusingLimit = defineRule({
         death: 'obvious',
         variant: found.variant,
         confidence: 'strong',
-        headline: `${limits.name} (pid ${limits.pid}) was refused memory${atUsersLine(error.stack)}: ${found.headline}`,
+        headline: `${nameWithPid(limits)} was refused memory${atUsersLine(error.stack)}: ${found.headline}`,
         because: found.because,
         victim: { pid: limits.pid, name: limits.name },
         trigger: { pid: limits.pid, name: limits.name },

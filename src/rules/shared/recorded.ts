@@ -73,9 +73,6 @@ export const victimOf = (exit: ProcessExit): ProcessRole => ({
   ...defined({ cgroup: exit.cgroup, command: exit.command }),
 });
 
-export const nameOf = ({ name, pid }: { readonly name: string; readonly pid: number }): string =>
-  `${name} (pid ${pid})`;
-
 /** Within this time of the end of its command a wrapper has ended itself. */
 const duplicateReportMs = 1000;
 
