@@ -1,3 +1,4 @@
+import { isMachineNearlyShort } from '../model/shortage.ts';
 import { nameWithPid } from '../model/name-with-pid.ts';
 import { defined } from '../model/defined.ts';
 import { readlinkSync, watch, writeFileSync, type FSWatcher } from 'node:fs';
@@ -188,8 +189,11 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     },
     onSample: (event) => {
       const { host } = event;
-      if (host?.availableBytes !== undefined && start.machine.totalBytes !== undefined)
-        memoryWasShort ||= host.availableBytes < start.machine.totalBytes / 5;
+      memoryWasShort ||=
+        isMachineNearlyShort({
+          leftBytes: host?.availableBytes,
+          totalBytes: start.machine.totalBytes,
+        }) === true;
       const stall = stalls.take(event);
       if (stall !== null) {
         memoryWasShort = true;

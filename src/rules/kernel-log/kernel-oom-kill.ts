@@ -1,3 +1,4 @@
+import { isMachineShort } from '../../model/shortage.ts';
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import { isAncestorCgroup, isContainerCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
@@ -297,12 +298,10 @@ function reasons(
   return because;
 }
 
-/** Of the machine's memory, free when the kernel printed its report: more than this and nothing was short. */
-const plenty = 0.1;
-
+/** So much was free when the kernel printed its report that nothing was short. */
 function enoughFree(report: OomReport | null): boolean {
-  const { free: freeBytes, totalRam: totalBytes } = report?.hostBytes ?? {};
-  return freeBytes !== undefined && totalBytes !== undefined && freeBytes > totalBytes * plenty;
+  const { free: leftBytes, totalRam: totalBytes } = report?.hostBytes ?? {};
+  return isMachineShort({ leftBytes, totalBytes }) === false;
 }
 
 function askedByWhom(report: OomReport | null): Unknown[] {

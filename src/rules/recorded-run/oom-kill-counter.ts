@@ -1,3 +1,4 @@
+import { isMachineShort } from '../../model/shortage.ts';
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { CgroupCounters, ProcessExit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -42,9 +43,10 @@ export const oomKillCounter = defineRule({
       const host = facts['host-counters'][0];
       // In a container the limit may be that of a cgroup above, which cannot be seen from inside: the machine only where it was short.
       const machineWasShort =
-        host?.minAvailableBytes === undefined ||
-        host.totalBytes === undefined ||
-        host.minAvailableBytes < 0.1 * host.totalBytes;
+        isMachineShort({
+          leftBytes: host?.minAvailableBytes,
+          totalBytes: host?.totalBytes,
+        }) ?? true;
       const because: Reason[] = [
         reason(exit, `${nameWithPid(exit)} was ended by SIGKILL`),
         reason(

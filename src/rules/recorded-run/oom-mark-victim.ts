@@ -1,3 +1,4 @@
+import { isMachineShort } from '../../model/shortage.ts';
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -22,9 +23,10 @@ export const oomMarkVictim = defineRule({
       const host = facts['host-counters'][0];
       // A limit above what can be seen from a container is likelier than a machine that had room.
       const machineWasShort =
-        host?.minAvailableBytes !== undefined &&
-        host.totalBytes !== undefined &&
-        host.minAvailableBytes < 0.1 * host.totalBytes;
+        isMachineShort({
+          leftBytes: host?.minAvailableBytes,
+          totalBytes: host?.totalBytes,
+        }) === true;
       const ofMachine = owner === null && machineWasShort;
       const limitSays =
         owner !== null

@@ -1,3 +1,4 @@
+import { isMachineShort } from '../../model/shortage.ts';
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type {
@@ -189,12 +190,8 @@ const memoryOf = ({ peakRssBytes }: ProcessExit) =>
 
 /** Memory was short enough that a guard in user space may have acted: they leave no trace in the kernel. */
 function pressed(levels: readonly CgroupCounters[], host: HostCounters | undefined): boolean {
-  const machine =
-    host?.minAvailableBytes !== undefined &&
-    host.totalBytes !== undefined &&
-    host.minAvailableBytes < 0.1 * host.totalBytes;
   return (
-    machine ||
+    isMachineShort({ leftBytes: host?.minAvailableBytes, totalBytes: host?.totalBytes }) === true ||
     levels.some(
       ({ limitBytes, peakBytes }) =>
         limitBytes !== null && peakBytes !== undefined && peakBytes > 0.9 * limitBytes,
