@@ -1,3 +1,4 @@
+import { firstIndexWhere } from '../model/binary-search.ts';
 import { areInOneLine, isContainerCgroup } from '../model/cgroup-path.ts';
 import { causes } from '../model/causes.ts';
 import { compareConfidence } from '../model/confidence.ts';
@@ -167,15 +168,8 @@ function neighbours(groups: readonly [Opinion, ...Opinion[]][]) {
   type Group = [Opinion, ...Opinion[]];
   const byFile = new Map<string, Group[]>();
   const positionOf = (group: Group) => group[0].finding.subject.position;
-  const placeOf = (list: readonly Group[], position: number) => {
-    let [low, high] = [0, list.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (positionOf(list[middle] as Group) <= position) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
+  const placeOf = (list: readonly Group[], position: number) =>
+    firstIndexWhere(list.length, (index) => positionOf(list[index]!) > position);
   for (const group of groups) {
     const list = byFile.get(fileOf(group[0].finding));
     if (list === undefined) byFile.set(fileOf(group[0].finding), [group]);
