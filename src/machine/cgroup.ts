@@ -1,4 +1,5 @@
 import { relativeToCgroup } from '../model/cgroup-path.ts';
+import type { CgroupFigures } from '../model/incident-folder.ts';
 import { textOf, numberOf, readText } from './read.ts';
 import { parsePressure, type Pressure } from './pressure.ts';
 
@@ -99,24 +100,8 @@ function chain(version: 1 | 2, mount: Mount, path: string): readonly CgroupPlace
 }
 
 /** What one cgroup says at one moment. Counters are totals since it was made. */
-export interface CgroupReading {
-  readonly currentBytes?: number;
-  readonly swapBytes?: number;
-  readonly anonBytes?: number;
-  readonly fileBytes?: number;
-  readonly shmemBytes?: number;
-  readonly peakBytes?: number;
-  readonly limitHits?: number;
-  readonly highHits?: number;
-  readonly ooms?: number;
-  readonly oomKills?: number;
-  readonly localOoms?: number;
-  readonly localOomKills?: number;
-  readonly groupKills?: number;
-  readonly underOom?: boolean;
+export interface CgroupReading extends CgroupFigures {
   readonly killDisabled?: boolean;
-  readonly refaultsAnon?: number;
-  readonly refaultsFile?: number;
   readonly pressure?: Pressure;
 }
 export interface CgroupLimits {

@@ -1,4 +1,5 @@
 /** The recording that renderers draw: series, limits and events. */
+import { cgroupColumns, hostColumns, processColumns } from '../../model/recording.ts';
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import { isWithinCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
@@ -22,45 +23,6 @@ import type {
 import type { Limit } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { firstSeenMs, type Numbered, type Timeline } from './events.ts';
-
-const processColumns = [
-  'rssBytes',
-  'pssBytes',
-  'anonBytes',
-  'fileBytes',
-  'shmemBytes',
-  'swapBytes',
-  'vmBytes',
-  'majorFaults',
-  'userMs',
-  'systemMs',
-  'threads',
-  'maps',
-] as const;
-const cgroupColumns = [
-  'currentBytes',
-  'swapBytes',
-  'anonBytes',
-  'fileBytes',
-  'shmemBytes',
-  'limitHits',
-  'oomKills',
-  'psiFullMs',
-  'psiSomeMs',
-  'refaultsAnon',
-  'refaultsFile',
-] as const;
-const hostColumns = [
-  'availableBytes',
-  'freeBytes',
-  'swapFreeBytes',
-  'committedBytes',
-  'pswpin',
-  'pswpout',
-  'psiFullMs',
-  'psiSomeMs',
-  'oomKills',
-] as const;
 
 export function toRecording(
   start: IncidentStart,
