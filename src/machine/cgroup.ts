@@ -1,3 +1,5 @@
+import { relativeToCgroup } from '../model/cgroup-path.ts';
+import type { CgroupFigures } from '../model/incident-folder.ts';
 import { textOf, numberOf, readText } from './read.ts';
 import { parsePressure, type Pressure } from './pressure.ts';
 
@@ -86,12 +88,9 @@ function chain(version: 1 | 2, mount: Mount, path: string): readonly CgroupPlace
   // The mount is older than our cgroup namespace and shows what is above it: which folder in it is ours cannot be told.
   if (mount.root.startsWith('/..')) return [];
   // Inside a container without a cgroup namespace the mount shows only a subtree: `/docker/ID` is mounted at its root.
-  let below =
-    mount.root !== '/' && (path === mount.root || path.startsWith(`${mount.root}/`))
-      ? path.slice(mount.root.length)
-      : path;
-  if (below === '/') below = '';
-  const prefix = mount.root === '/' || below === path ? '' : mount.root;
+  const inMount = relativeToCgroup(path, mount.root);
+  let below = inMount ?? relativeToCgroup(path, '/')!;
+  const prefix = inMount === null || mount.root === '/' ? '' : mount.root;
   const places: CgroupPlace[] = [];
   for (;;) {
     places.push({ version, folder: mount.folder + below, path: prefix + below || '/' });
@@ -101,24 +100,8 @@ function chain(version: 1 | 2, mount: Mount, path: string): readonly CgroupPlace
 }
 
 /** What one cgroup says at one moment. Counters are totals since it was made. */
-export interface CgroupReading {
-  readonly currentBytes?: number;
-  readonly swapBytes?: number;
-  readonly anonBytes?: number;
-  readonly fileBytes?: number;
-  readonly shmemBytes?: number;
-  readonly peakBytes?: number;
-  readonly limitHits?: number;
-  readonly highHits?: number;
-  readonly ooms?: number;
-  readonly oomKills?: number;
-  readonly localOoms?: number;
-  readonly localOomKills?: number;
-  readonly groupKills?: number;
-  readonly underOom?: boolean;
+export interface CgroupReading extends CgroupFigures {
   readonly killDisabled?: boolean;
-  readonly refaultsAnon?: number;
-  readonly refaultsFile?: number;
   readonly pressure?: Pressure;
 }
 export interface CgroupLimits {

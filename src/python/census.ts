@@ -66,6 +66,8 @@ export class Census {
   readonly deadline: Ms;
   private softNodes: number;
   private maxNodes: number;
+  /** With so many nodes or more, shared objects were given to who was seen first. */
+  readonly mostNodes: number;
   /** Of a probe: told of every reference to an object that was visited before. */
   private onKnown: ((address: number) => void) | null = null;
   /** Of a probe: bits that are another count's. */
@@ -103,7 +105,8 @@ export class Census {
     this.types = new TypeTable(python);
     this.deadline = deadline;
     this.softNodes = softNodes ?? 400_000;
-    this.maxNodes = maxNodes ?? 2_500_000;
+    this.mostNodes = maxNodes ?? 2_500_000;
+    this.maxNodes = this.mostNodes;
     this.hasWideCounts = python.minor >= 12;
     // Where single objects are looked at, nothing is counted.
     const denseChunks = 2 ** this.memory.shift === chunkBytes ? this.memory.denseChunks : 1024;

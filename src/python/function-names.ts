@@ -1,3 +1,4 @@
+import { firstIndexWhere } from '../model/binary-search.ts';
 import { readElf, type ReadAt } from '../elf/index.ts';
 import { openFile } from './symbol-file.ts';
 
@@ -38,14 +39,8 @@ export function functionNames(): (place: Place) => string | null {
 }
 
 function nameAt({ functions }: Symbols, offset: number): string | null {
-  let low = 0;
-  let high = functions.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((functions[middle]?.offset ?? 0) <= offset) low = middle + 1;
-    else high = middle;
-  }
-  const found = functions[low - 1];
+  const next = firstIndexWhere(functions.length, (index) => functions[index]!.offset > offset);
+  const found = functions[next - 1];
   // A return address may stand right behind the last byte of a function that never returns.
   return found !== undefined && offset <= found.offset + found.bytes ? found.name : null;
 }

@@ -225,7 +225,7 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
         .filter((name) => name !== best)
         .slice(0, 6)
         .map(nameWithPlace),
-      estimate: graph.count >= maxReliableNodes || !census.isComplete,
+      estimate: graph.count >= census.mostNodes || !census.isComplete,
     };
   }
 
@@ -533,9 +533,6 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
     return { head, next };
   }
 }
-
-/** More nodes than this: shared objects were given to who was seen first. */
-const maxReliableNodes = 2_500_000;
 
 const sameName = (a: Name, b: Name): boolean =>
   a.name === b.name && a.function === b.function && a.file === b.file && a.scope === b.scope;

@@ -1,3 +1,5 @@
+import { regionAt } from '../elf/index.ts';
+
 /** One mapping of the process that is looked at. */
 export interface Region {
   readonly start: number;
@@ -284,17 +286,7 @@ export class Memory {
 
   /** The mapping that holds `address`. */
   region(address: number): Region | null {
-    const { regions } = this;
-    let low = 0;
-    let high = regions.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const region = regions[middle]!;
-      if (address < region.start) high = middle - 1;
-      else if (address >= region.end) low = middle + 1;
-      else return region;
-    }
-    return null;
+    return regionAt(this.regions, address) ?? null;
   }
 
   /** Forgets what was read, for another look at the same living process. */

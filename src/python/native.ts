@@ -1,3 +1,4 @@
+import { firstIndexWhere } from '../model/binary-search.ts';
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Accounted } from '../model/report.ts';
 import type { Bytes } from '../model/units.ts';
@@ -206,12 +207,5 @@ function countPages(
 }
 
 function firstRangeAfter(ranges: Float64Array, address: number): number {
-  let low = 0;
-  let high = ranges.length / 2;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ranges[2 * middle + 1]! <= address) low = middle + 1;
-    else high = middle;
-  }
-  return low * 2;
+  return 2 * firstIndexWhere(ranges.length / 2, (index) => ranges[2 * index + 1]! > address);
 }

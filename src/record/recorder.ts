@@ -1,3 +1,5 @@
+import { isMachineNearlyShort } from '../model/shortage.ts';
+import { nameWithPid } from '../model/name-with-pid.ts';
 import { defined } from '../model/defined.ts';
 import { readlinkSync, watch, writeFileSync, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
@@ -183,12 +185,15 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
       if (signal !== null && guardsSignals.test(signal)) unexplained = true;
       // The kernel's line may come before or after the end that it explains, and says more.
       if (signal === 'SIGKILL' && !said.has(pid))
-        sayKill(pid, `${name} (pid ${pid}) was killed by SIGKILL`);
+        sayKill(pid, `${nameWithPid({ name, pid })} was killed by SIGKILL`);
     },
     onSample: (event) => {
       const { host } = event;
-      if (host?.availableBytes !== undefined && start.machine.totalBytes !== undefined)
-        memoryWasShort ||= host.availableBytes < start.machine.totalBytes / 5;
+      memoryWasShort ||=
+        isMachineNearlyShort({
+          leftBytes: host?.availableBytes,
+          totalBytes: start.machine.totalBytes,
+        }) === true;
       const stall = stalls.take(event);
       if (stall !== null) {
         memoryWasShort = true;
@@ -216,7 +221,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const sayStall = (stall: NonNullable<ReturnType<typeof stalls.take>>) => {
     if (stallSaid) return;
     stallSaid = true;
-    const who = stall.name === undefined ? 'the command' : `${stall.name} (pid ${stall.pid})`;
+    const who = nameWithPid(stall, 'the command');
     const limit =
       stall.limit?.bytes == null
         ? ''
@@ -260,7 +265,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
       const pid = Number(kill[1]);
       if (!names.has(pid)) continue;
       const memcg = entry.text.includes('emory cgroup out of memory');
-      const text = `the kernel killed ${names.get(pid)} (pid ${pid}): ${memcg ? 'its cgroup reached its memory limit' : 'out of memory'}`;
+      const text = `the kernel killed ${nameWithPid({ name: names.get(pid), pid })}: ${memcg ? 'its cgroup reached its memory limit' : 'out of memory'}`;
       writeEvent({ what: 'kill', atMs: clock(), pid, text });
       sayKill(pid, text);
     }

@@ -1,4 +1,5 @@
 /** What the faces of a verdict say in common: the five answers and the names of things, in plain words. */
+import { nameWithPid } from '../model/name-with-pid.ts';
 import { causes } from '../model/causes.ts';
 import type { Confidence } from '../model/confidence.ts';
 import type { Answer } from '../model/page.ts';
@@ -196,8 +197,9 @@ const groupedDigits = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/
 
 /** `python3 (pid 2400)`. */
 export function processName({ name, pid }: ProcessRole): string {
-  if (name === undefined) return pid === undefined ? 'a process that is not named' : `pid ${pid}`;
-  return pid === undefined ? name : `${name} (pid ${pid})`;
+  return name === undefined && pid !== undefined
+    ? `pid ${pid}`
+    : nameWithPid({ name, pid }, 'a process that is not named');
 }
 
 /** `95.5 MiB anonymous, 6.13 MiB file, 12 MiB swap`; empty where nothing is known. */

@@ -1,4 +1,5 @@
 /** What others say of this run: the kernel, and the memory guards in user space. */
+import { endsInCgroup, isWithinCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { Evidence, KernelNotice, KillerRecord } from '../../model/evidence.ts';
 import type { IncidentStart } from '../../model/incident-folder.ts';
@@ -38,8 +39,7 @@ export function kernelEvidence(
       start.initialPidNamespace !== false
     )
       return true;
-    const inOurs =
-      memcg !== undefined && [...leaves].some((leaf) => memcg === leaf || memcg.endsWith(leaf));
+    const inOurs = memcg !== undefined && [...leaves].some((leaf) => endsInCgroup(memcg, leaf));
     // In the initial namespace a pid that was never seen is a stranger, or a child that lived too short to be seen.
     if (!inOurs) return false;
     return start.initialPidNamespace === false
@@ -109,7 +109,8 @@ export function oomDaemonEvidence(
       ({ seen: { cgroup } }) =>
         subject !== undefined &&
         subject !== '/' &&
-        (cgroup === subject || cgroup?.startsWith(`${subject}/`)),
+        cgroup !== undefined &&
+        isWithinCgroup(cgroup, subject),
     );
     const one = within.find(({ seen }) => seen.pid === timeline.commandPid) ?? within[0];
     if (one === undefined) return [];

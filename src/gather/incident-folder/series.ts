@@ -1,4 +1,7 @@
 /** The recording that renderers draw: series, limits and events. */
+import { cgroupColumns, hostColumns, processColumns } from '../../model/recording.ts';
+import { nameWithPid } from '../../model/name-with-pid.ts';
+import { isWithinCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { Evidence } from '../../model/evidence.ts';
 import type {
@@ -20,45 +23,6 @@ import type {
 import type { Limit } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { firstSeenMs, type Numbered, type Timeline } from './events.ts';
-
-const processColumns = [
-  'rssBytes',
-  'pssBytes',
-  'anonBytes',
-  'fileBytes',
-  'shmemBytes',
-  'swapBytes',
-  'vmBytes',
-  'majorFaults',
-  'userMs',
-  'systemMs',
-  'threads',
-  'maps',
-] as const;
-const cgroupColumns = [
-  'currentBytes',
-  'swapBytes',
-  'anonBytes',
-  'fileBytes',
-  'shmemBytes',
-  'limitHits',
-  'oomKills',
-  'psiFullMs',
-  'psiSomeMs',
-  'refaultsAnon',
-  'refaultsFile',
-] as const;
-const hostColumns = [
-  'availableBytes',
-  'freeBytes',
-  'swapFreeBytes',
-  'committedBytes',
-  'pswpin',
-  'pswpout',
-  'psiFullMs',
-  'psiSomeMs',
-  'oomKills',
-] as const;
 
 export function toRecording(
   start: IncidentStart,
@@ -107,7 +71,7 @@ export function toRecording(
         {
           seen: { cgroup },
         },
-      ]) => isWithin(cgroup, seen.path),
+      ]) => cgroup !== undefined && isWithinCgroup(cgroup, seen.path),
     );
     // What is charged after its last process has died is what the kernel has not yet freed: no need of the program's.
     const ends = members.map(([pid]) => died.get(pid));
@@ -223,9 +187,6 @@ function whileItLived<T>(
   return lived;
 }
 
-const isWithin = (cgroup: string | undefined, path: string): boolean =>
-  cgroup !== undefined && (cgroup === path || cgroup.startsWith(path === '/' ? path : `${path}/`));
-
 /** A column that was left out at a moment had not changed since: its last value goes on. */
 function series<Name extends string>(rows: readonly Row<object>[], names: readonly Name[]): Series {
   const columns: Record<string, (number | null)[]> = {};
@@ -254,7 +215,7 @@ function recordedEvents(
   const shown: RecordedEvent[] = [];
   const introduced = new Set<number>();
   const named = (pid: number): string =>
-    `${timeline.processes.get(pid)?.seen.name ?? 'process'} (pid ${pid})`;
+    nameWithPid({ name: timeline.processes.get(pid)?.seen.name, pid });
   const kills = events.filter((event) => event.what === 'kill');
   const near = (a: { readonly atMs: number }, b: { readonly atMs: number }): boolean =>
     Math.abs(a.atMs - b.atMs) <= oneMomentMs;
@@ -276,7 +237,7 @@ function recordedEvents(
         atMs,
         what: 'start',
         pid: event.pid,
-        text: `${event.name} (pid ${event.pid}) started`,
+        text: `${nameWithPid(event)} started`,
       });
     } else if (event.what === 'process-gone') {
       const killed = event.signal === 'SIGKILL';
@@ -354,7 +315,7 @@ export function withFailedAllocations(
     if (fact.kind !== 'failed-allocation' || fact.when?.wall === undefined) continue;
     const atMs = Math.round(Date.parse(fact.when.wall) - Date.parse(recording.startedAt));
     if (!Number.isFinite(atMs) || atMs < 0) continue;
-    const text = `${fact.name ?? 'process'}${fact.pid === undefined ? '' : ` (pid ${fact.pid})`}: ${formatBytes(fact.failure.bytes)} refused (${fact.failure.errno})`;
+    const text = `${nameWithPid(fact)}: ${formatBytes(fact.failure.bytes)} refused (${fact.failure.errno})`;
     const same = failed.findIndex(
       (event) => event.text === text && Math.abs(event.atMs - atMs) <= oneMomentMs,
     );

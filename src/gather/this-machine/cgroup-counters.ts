@@ -1,3 +1,4 @@
+import { relativeToCgroup } from '../../model/cgroup-path.ts';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StandingCgroup } from '../../model/evidence.ts';
@@ -59,7 +60,7 @@ export async function gatherCgroupCounters({ roots, wanted }: Machine): Promise<
 /** Counters have no times: only those of a cgroup that was made since then can be told to be of that time. */
 function madeSince({ folder, root }: Mount, path: string, since: Date | undefined): boolean {
   if (since === undefined) return true;
-  const inside = root !== '/' && path.startsWith(root) ? path.slice(root.length) : path;
+  const inside = relativeToCgroup(path, root) ?? path;
   try {
     return statSync(join(folder, inside)).ctimeMs >= since.getTime();
   } catch {

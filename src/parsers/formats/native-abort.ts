@@ -10,7 +10,8 @@ import {
   type Found,
   type Phrase,
 } from '../text/lines.ts';
-import { refusals, type Refusal } from '../text/refusals.ts';
+import type { Refusal } from '../text/refusals/refusal.ts';
+import { refusals } from '../text/refusals/refusals.ts';
 import { requestedBytes } from '../text/sizes.ts';
 
 const id = 'native-abort';

@@ -1,3 +1,4 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import type { CoreDump, FailedAllocation, KernelRefusal } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Limit, Reason } from '../../model/report.ts';
@@ -16,7 +17,6 @@ import {
   recordNextTime,
   samePid,
   usedMemory,
-  who,
 } from '../shared/core-facts.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 
@@ -124,7 +124,7 @@ export function failedAllocationSegfault(
     ...commonParts(core),
     cause: 'alloc-failure-segfault',
     confidence,
-    headline: `${who(core)} crashed${place(core)}: ${request === null ? 'an allocation' : `an allocation of ${formatBytes(request)}`} had failed, and ${noRegisters ? 'the program went on without it' : 'the program used the NULL pointer it got'}`,
+    headline: `${subjectWithPid(core)} crashed${place(core)}: ${request === null ? 'an allocation' : `an allocation of ${formatBytes(request)}`} had failed, and ${noRegisters ? 'the program went on without it' : 'the program used the NULL pointer it got'}`,
     because,
     request: { bytes: request },
     ...(owner === null ? {} : { limit: owner }),

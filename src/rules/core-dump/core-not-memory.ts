@@ -1,3 +1,4 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { Confidence } from '../../model/confidence.ts';
 import type { Cause } from '../../model/causes.ts';
@@ -16,7 +17,6 @@ import {
   place,
   recordNextTime,
   samePid,
-  who,
 } from '../shared/core-facts.ts';
 import { failedAllocationAbort } from './core-alloc-failure-abort.ts';
 import { failedAllocationSegfault } from './core-alloc-failure-segfault.ts';
@@ -49,7 +49,7 @@ export const coreNotMemory = defineRule({
           cause,
           ...defined({ variant: rest.variant }),
           confidence: rest.confidence,
-          headline: `${who(core)} ${rest.headline}`,
+          headline: `${subjectWithPid(core)} ${rest.headline}`,
           because: says.map((text) => reason(core, text)),
           against: against.map((text) => reason(core, text)),
           ruledOut: [

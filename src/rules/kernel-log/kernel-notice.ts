@@ -1,3 +1,4 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { KernelNotice } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -64,12 +65,7 @@ export const kernelNotice = defineRule({
       if (reading === undefined) continue;
       const key = `${notice.what}|${notice.name ?? ''}|${notice.pid ?? ''}`;
       if (seen.has(key)) continue;
-      const name =
-        notice.name === undefined
-          ? 'a process'
-          : notice.pid === undefined
-            ? notice.name
-            : `${notice.name} (pid ${notice.pid})`;
+      const name = nameWithPid(notice);
       seen.set(key, {
         subject: {
           ...defined({ pid: notice.pid, name: notice.name, when: notice.when }),

@@ -1,3 +1,4 @@
+import { isAncestorCgroup } from '../../model/cgroup-path.ts';
 import type { KernelOomKill, StandingCgroup } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
@@ -47,8 +48,7 @@ function judgeCgroup(
   const above = all.find(
     (other) =>
       other.version === version &&
-      other.path !== path &&
-      `${path}/`.startsWith(other.path === '/' ? '/' : `${other.path}/`) &&
+      isAncestorCgroup(other.path, path) &&
       (version === 2 ? (other.ooms ?? 0) > 0 : (other.limitHits ?? 0) > 0),
   );
   const limit = limitBytes === null ? '' : `: its limit is ${formatBytes(limitBytes)}`;

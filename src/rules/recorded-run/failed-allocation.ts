@@ -1,10 +1,11 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { FailedAllocation, ProcessExit, ProgramError } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Limit, Remedy, Unknown } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { atUsersLine, nameOf, subjectOf } from '../shared/subjects.ts';
+import { atUsersLine, subjectOf } from '../shared/subjects.ts';
 
 /** Between a refusal and the crash on what it returned lie microseconds; a loaded machine makes it longer, and so does a core dump, which is known. */
 const joinMs = 2000;
@@ -104,7 +105,7 @@ function finding(
 ): Finding {
   const { failure, limit } = fact;
   const byBudget = limit?.owner === 'budget';
-  const who = nameOf(exit);
+  const who = subjectWithPid(exit);
   const size = formatBytes(failure.bytes);
   const crashed = how.cause === 'alloc-failure-segfault';
   return {

@@ -1,3 +1,4 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type {
   FailedAllocation,
   HostCounters,
@@ -9,7 +10,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { Limit, Reason, Remedy } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { requestOf } from '../kernel-log/kernel-crash.ts';
+import { requestOf } from '../shared/kernel-crashes.ts';
 import { kernelLogRead } from '../shared/recorded.ts';
 import { atUsersLine, subjectOf } from '../shared/subjects.ts';
 
@@ -41,7 +42,7 @@ export const refusingLimit = defineRule({
         death: 'obvious',
         variant: found.variant,
         confidence: 'strong',
-        headline: `${limits.name} (pid ${limits.pid}) was refused memory${atUsersLine(error.stack)}: ${found.headline}`,
+        headline: `${nameWithPid(limits)} was refused memory${atUsersLine(error.stack)}: ${found.headline}`,
         because: found.because,
         victim: { pid: limits.pid, name: limits.name },
         trigger: { pid: limits.pid, name: limits.name },

@@ -1,7 +1,8 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { ProcessExit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { nameOf, subjectOf, victimOf } from '../shared/recorded.ts';
+import { subjectOf, victimOf } from '../shared/recorded.ts';
 
 /** Programs that kill for memory: their kill is theirs to explain (U1 to U3). */
 const oomDaemons = /^(?:earlyoom|nohang|systemd-oomd|oomd|below|kubelet)/;
@@ -27,8 +28,8 @@ const other = (exit: ProcessExit, { pid, name }: NonNullable<ProcessExit['sender
   cause: 'not-memory',
   variant: 'killed-by-process',
   confidence: 'certain',
-  headline: `${nameOf(exit)} was killed by ${name} (pid ${pid}): not by the kernel`,
-  because: [reason(exit, `a tracepoint saw ${name} (pid ${pid}) send SIGKILL to it`)],
+  headline: `${nameWithPid(exit)} was killed by ${nameWithPid({ name, pid })}: not by the kernel`,
+  because: [reason(exit, `a tracepoint saw ${nameWithPid({ name, pid })} send SIGKILL to it`)],
   ruledOut: [
     { cause: 'kernel-cgroup-oom', because: 'the kernel did not send the signal' },
     { cause: 'kernel-global-oom', because: 'the kernel did not send the signal' },
@@ -41,7 +42,7 @@ const guard = (exit: ProcessExit, name: string, signal: string): Finding => ({
   subject: subjectOf(exit),
   cause: 'userspace-oom-daemon',
   confidence: 'strong',
-  headline: `${name} killed ${nameOf(exit)}`,
+  headline: `${name} killed ${nameWithPid(exit)}`,
   because: [reason(exit, `a tracepoint saw ${name} send ${signal} to it`)],
   killer: { name, ...(exit.sender === undefined ? {} : { pid: exit.sender.pid }) },
   victim: victimOf(exit),

@@ -1,3 +1,4 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { KernelOomKill, Stall } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -23,7 +24,7 @@ export const swapThrash = defineRule({
         ? undefined
         : facts['kernel-oom-kill'].find((kill) => ends(kill, stall));
       const pid = ending?.victim.pid ?? stall.pid;
-      const who = stall.name === undefined ? 'The command' : `${stall.name} (pid ${stall.pid})`;
+      const who = subjectWithPid(stall, 'The command');
       const slower =
         stall.slowdown === undefined ? '' : `, about ${Math.round(stall.slowdown)} times slower`;
       const levels = exit === undefined ? [] : levelsOf(exit, facts['cgroup-counters']);

@@ -69,15 +69,6 @@ export function subjectOf(core: CoreDump): Subject {
   };
 }
 
-export const who = ({ name, pid }: CoreDump): string =>
-  name === undefined
-    ? pid === undefined
-      ? 'The process'
-      : `Process ${pid}`
-    : pid === undefined
-      ? name
-      : `${name} (pid ${pid})`;
-
 export function victimOf(core: CoreDump): ProcessRole {
   return {
     ...defined({

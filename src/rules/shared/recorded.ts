@@ -1,4 +1,5 @@
 /** What rules about recordings share. */
+import { isWithinCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { CgroupCounters, Evidence, ProcessExit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -25,7 +26,7 @@ export function levelsOf(
   // Not known (it died at once): every cgroup that the run was seen in.
   if (cgroup === undefined) return counters.toSorted((a, b) => b.path.length - a.path.length);
   return counters
-    .filter(({ path }) => path === cgroup || path === '/' || cgroup.startsWith(`${path}/`))
+    .filter(({ path }) => isWithinCgroup(cgroup, path))
     .toSorted((a, b) => b.path.length - a.path.length);
 }
 
@@ -71,9 +72,6 @@ export const victimOf = (exit: ProcessExit): ProcessRole => ({
   name: exit.name,
   ...defined({ cgroup: exit.cgroup, command: exit.command }),
 });
-
-export const nameOf = ({ name, pid }: { readonly name: string; readonly pid: number }): string =>
-  `${name} (pid ${pid})`;
 
 /** Within this time of the end of its command a wrapper has ended itself. */
 const duplicateReportMs = 1000;

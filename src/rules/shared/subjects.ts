@@ -34,16 +34,6 @@ export function atUsersLine(stack: readonly StackFrame[]): string {
   return frame === undefined ? '' : ` at ${formatFrame(frame)}`;
 }
 
-/** `python3 (pid 7)`, `pid 7`, `python3`; the fallback where neither is known. */
-export function nameOf(
-  who: { readonly pid?: number | undefined; readonly name?: string | undefined },
-  fallback = 'The process',
-): string {
-  if (who.name !== undefined && who.pid !== undefined) return `${who.name} (pid ${who.pid})`;
-  if (who.name !== undefined) return who.name;
-  return who.pid === undefined ? fallback : `Process ${who.pid}`;
-}
-
 /**
  * A request that fits in a page: refused by the last one of a full memory, or by an allocator that is broken or was built for
  * another machine. The words alone do not tell which.

@@ -1,5 +1,5 @@
-import { defined } from '../../model/defined.ts';
-import type { KernelNotice, KernelRefusal, KernelSegfault } from '../../model/evidence.ts';
+import { defined } from '../../../model/defined.ts';
+import type { KernelNotice, KernelRefusal, KernelSegfault } from '../../../model/evidence.ts';
 
 type Bare<Fact> = Fact extends unknown ? Omit<Fact, 'origin' | 'when'> : never;
 export type KernelSideFact = Bare<KernelSegfault | KernelRefusal | KernelNotice>;

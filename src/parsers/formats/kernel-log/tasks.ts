@@ -1,4 +1,4 @@
-import type { Task } from '../../model/report.ts';
+import type { Task } from '../../../model/report.ts';
 
 /** The kernel's table of tasks, in pages, as it was printed. */
 export interface TaskTable {
