@@ -2,18 +2,18 @@ import { defined } from '../model/defined.ts';
 import type { CoreFile } from '../elf/index.ts';
 import type { Holder, MemoryPicture, Thread, TypeTotal } from '../model/report.ts';
 import type { Bytes, Ms } from '../model/units.ts';
-import { coreSource, openCoreProcess } from './core-process.ts';
-import { findRuntime, type Runtime } from './find-runtime.ts';
-import { readHeap, type Heap } from './heap.ts';
-import { holdersOf } from './holders.ts';
-import { Interpreter, type Code } from './interpreter.ts';
-import { isRefusal, openProcess, type Refusal } from './live-process.ts';
-import { Memory, type ChunkPool, type MemorySource } from './memory.ts';
-import { accountFor } from './native.ts';
-import { quickHolders } from './quick.ts';
+import { coreSource, openCoreProcess } from './process/core-process.ts';
+import { findRuntime, type Runtime } from './interpreter/find-runtime.ts';
+import { readHeap, type Heap } from './heap/heap.ts';
+import { holdersOf } from './holders/holders.ts';
+import { Interpreter, type Code } from './interpreter/interpreter.ts';
+import { isRefusal, openProcess, type Refusal } from './process/live-process.ts';
+import { Memory, type ChunkPool, type MemorySource } from './process/memory.ts';
+import { accountFor } from './heap/resident.ts';
+import { quickHolders } from './holders/quick.ts';
 import { checkSmells } from './smells/index.ts';
 import { candidatesOf } from './smells/scan.ts';
-import { readThreads, toThread, type PythonThread } from './stacks.ts';
+import { readThreads, toThread, type PythonThread } from './interpreter/stacks.ts';
 
 /** A CPython whose memory is open for reading. */
 export interface Target {

@@ -21,7 +21,7 @@ import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { crashFacts, openCore, type CoreFile } from '../../src/elf/index.ts';
 import { readCoreFile } from '../../src/gather/core-file.ts';
 import type { Incident } from '../../src/model/report.ts';
-import { isRefusal } from '../../src/python/live-process.ts';
+import { isRefusal } from '../../src/python/process/live-process.ts';
 import {
   closeTarget,
   takeSnapshot,

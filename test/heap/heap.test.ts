@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Holder } from '../../src/model/report.ts';
-import { readHeap } from '../../src/python/heap.ts';
-import { holdersOf } from '../../src/python/holders.ts';
-import { isRefusal } from '../../src/python/live-process.ts';
+import { readHeap } from '../../src/python/heap/heap.ts';
+import { holdersOf } from '../../src/python/holders/holders.ts';
+import { isRefusal } from '../../src/python/process/live-process.ts';
 import {
   takeSnapshot,
   openTarget,

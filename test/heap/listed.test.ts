@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { Census } from '../../src/python/census.ts';
-import { readHeap } from '../../src/python/heap.ts';
-import { isRefusal } from '../../src/python/live-process.ts';
+import { Census } from '../../src/python/heap/census.ts';
+import { readHeap } from '../../src/python/heap/heap.ts';
+import { isRefusal } from '../../src/python/process/live-process.ts';
 import {
   closeTarget,
   takeSnapshot,

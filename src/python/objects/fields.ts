@@ -1,4 +1,4 @@
-import type { Census } from '../census.ts';
+import type { Census } from '../heap/census.ts';
 import type { TypeInfo } from './types.ts';
 
 /** Takes every word of an object's fixed part, from an offset on, for a reference: what is none is seen to be none. */

@@ -1,6 +1,6 @@
 import type { Bytes } from '../../model/units.ts';
-import type { Census } from '../census.ts';
-import { isPlausible } from '../memory.ts';
+import type { Census } from '../heap/census.ts';
+import { isPlausible } from '../process/memory.ts';
 import { scanFields } from './fields.ts';
 import type { TypeInfo } from './types.ts';
 

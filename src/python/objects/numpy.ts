@@ -1,6 +1,6 @@
 import type { Bytes } from '../../model/units.ts';
-import type { Census } from '../census.ts';
-import { isPlausible, type Memory } from '../memory.ts';
+import type { Census } from '../heap/census.ts';
+import { isPlausible, type Memory } from '../process/memory.ts';
 
 export interface Ndarray {
   readonly data: number;

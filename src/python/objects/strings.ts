@@ -1,5 +1,5 @@
 import type { Bytes } from '../../model/units.ts';
-import type { Census } from '../census.ts';
+import type { Census } from '../heap/census.ts';
 import type { TypeInfo } from './types.ts';
 
 /** 30-bit digits; since 3.12 their number stands above 3 flag bits of `lv_tag`. */

@@ -1,5 +1,5 @@
-import type { Interpreter } from '../interpreter.ts';
-import { isPlausible } from '../memory.ts';
+import type { Interpreter } from '../interpreter/interpreter.ts';
+import { isPlausible } from '../process/memory.ts';
 
 /** How an object's size and references are found. */
 export const kinds = {

@@ -1,7 +1,7 @@
 import type { Runtime } from './find-runtime.ts';
-import type { Layout } from './layouts/layout.ts';
+import type { Layout } from '../layouts/layout.ts';
 import { lineOf, type LineTableKind } from './line-table.ts';
-import { addressLimit, isPlausible, type Memory } from './memory.ts';
+import { addressLimit, isPlausible, type Memory } from '../process/memory.ts';
 
 /** What a code object says. */
 export interface Code {

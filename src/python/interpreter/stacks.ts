@@ -1,6 +1,6 @@
-import type { StackFrame, Thread } from '../model/report.ts';
+import type { StackFrame, Thread } from '../../model/report.ts';
 import type { Code, Interpreter } from './interpreter.ts';
-import { isPlausible, type NativeThread } from './memory.ts';
+import { isPlausible, type NativeThread } from '../process/memory.ts';
 
 /** One Python call that is under way. */
 export interface Frame {

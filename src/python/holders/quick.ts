@@ -1,12 +1,12 @@
-import type { Holder } from '../model/report.ts';
-import type { Bytes, Ms } from '../model/units.ts';
-import { Census } from './census.ts';
-import { describer } from './describe.ts';
-import type { Interpreter } from './interpreter.ts';
-import { isPlausible } from './memory.ts';
-import { namedEntries, partsOf, type Part } from './names.ts';
-import { kinds } from './objects/types.ts';
-import type { Frame, PythonThread } from './stacks.ts';
+import type { Holder } from '../../model/report.ts';
+import type { Bytes, Ms } from '../../model/units.ts';
+import { Census } from '../heap/census.ts';
+import { describer } from '../objects/describe.ts';
+import type { Interpreter } from '../interpreter/interpreter.ts';
+import { isPlausible } from '../process/memory.ts';
+import { namedEntries, partsOf, type Part } from '../objects/names.ts';
+import { kinds } from '../objects/types.ts';
+import type { Frame, PythonThread } from '../interpreter/stacks.ts';
 
 const leastBytes = 1 << 20;
 const maxFrames = 60;

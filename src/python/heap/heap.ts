@@ -1,10 +1,10 @@
-import type { HolderScope } from '../model/report.ts';
-import type { Bytes } from '../model/units.ts';
+import type { HolderScope } from '../../model/report.ts';
+import type { Bytes } from '../../model/units.ts';
 import { Census, collapsing, type CensusOptions } from './census.ts';
-import type { Interpreter } from './interpreter.ts';
-import { linkReader } from './links.ts';
-import { isPlausible, type Region } from './memory.ts';
-import type { Frame, PythonThread } from './stacks.ts';
+import type { Interpreter } from '../interpreter/interpreter.ts';
+import { linkReader } from '../process/links.ts';
+import { isPlausible, type Region } from '../process/memory.ts';
+import type { Frame, PythonThread } from '../interpreter/stacks.ts';
 
 /** A name from which an object is reached. */
 export interface RootName {

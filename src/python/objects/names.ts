@@ -1,7 +1,7 @@
-import type { HolderScope } from '../model/report.ts';
-import type { Census } from './census.ts';
-import { isPlausible } from './memory.ts';
-import { kinds, type TypeInfo } from './objects/types.ts';
+import type { HolderScope } from '../../model/report.ts';
+import type { Census } from '../heap/census.ts';
+import { isPlausible } from '../process/memory.ts';
+import { kinds, type TypeInfo } from './types.ts';
 
 /** A named reference inside an object: an attribute, a global, a variable of a suspended call. */
 export interface Part {

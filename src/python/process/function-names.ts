@@ -1,4 +1,4 @@
-import { readElf, type ReadAt } from '../elf/index.ts';
+import { readElf, type ReadAt } from '../../elf/index.ts';
 import { openFile } from './symbol-file.ts';
 
 interface Place {

@@ -1,9 +1,9 @@
-import type { Bytes } from '../model/units.ts';
-import type { Census } from './census.ts';
-import { isPlausible } from './memory.ts';
-import { dtypeName, readNdarray } from './objects/numpy.ts';
-import { sizeAndVisit } from './objects/traverse.ts';
-import { kinds, type TypeInfo } from './objects/types.ts';
+import type { Bytes } from '../../model/units.ts';
+import type { Census } from '../heap/census.ts';
+import { isPlausible } from '../process/memory.ts';
+import { dtypeName, readNdarray } from './numpy.ts';
+import { sizeAndVisit } from './traverse.ts';
+import { kinds, type TypeInfo } from './types.ts';
 
 /** Looks at single objects after the census: what they are, how large, what they are made of. Reads no values. */
 export interface Describer {

@@ -1,12 +1,12 @@
-import type { Holder, HolderScope } from '../model/report.ts';
-import type { Bytes } from '../model/units.ts';
-import { describer, type Describer } from './describe.ts';
-import { dominatorsOf, type Dominators } from './dominators.ts';
-import { namespace } from './census.ts';
-import { stackName, type Heap } from './heap.ts';
-import { isPlausible } from './memory.ts';
-import { namedEntries, partsOf, type Part } from './names.ts';
-import { kinds, type TypeInfo } from './objects/types.ts';
+import type { Holder, HolderScope } from '../../model/report.ts';
+import type { Bytes } from '../../model/units.ts';
+import { describer, type Describer } from '../objects/describe.ts';
+import { dominatorsOf, type Dominators } from '../heap/dominators.ts';
+import { namespace } from '../heap/census.ts';
+import { stackName, type Heap } from '../heap/heap.ts';
+import { isPlausible } from '../process/memory.ts';
+import { namedEntries, partsOf, type Part } from '../objects/names.ts';
+import { kinds, type TypeInfo } from '../objects/types.ts';
 
 /** Who holds the memory, and where in the graph, for those who look deeper (smells). */
 export interface Holders {

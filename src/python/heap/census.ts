@@ -1,9 +1,9 @@
-import type { Bytes, Ms } from '../model/units.ts';
+import type { Bytes, Ms } from '../../model/units.ts';
 import { Graph } from './graph.ts';
-import type { Interpreter } from './interpreter.ts';
-import { addressLimit, chunkBytes, isPlausible, type Memory } from './memory.ts';
-import { sizeAndVisit } from './objects/traverse.ts';
-import { kinds, TypeTable, type TypeInfo } from './objects/types.ts';
+import type { Interpreter } from '../interpreter/interpreter.ts';
+import { addressLimit, chunkBytes, isPlausible, type Memory } from '../process/memory.ts';
+import { sizeAndVisit } from '../objects/traverse.ts';
+import { kinds, TypeTable, type TypeInfo } from '../objects/types.ts';
 import { PendingReferences } from './pending-references.ts';
 
 export interface CensusOptions {
