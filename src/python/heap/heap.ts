@@ -80,7 +80,7 @@ export function readHeap(
     const { modules, sysdict, builtins } = layout.interpreter;
     for (const field of [modules, sysdict, builtins]) {
       const node = census.root(memory.word(interpreter + field), 0);
-      if (node !== 0) census.isNamespace(node);
+      if (node !== 0) census.markNamespace(node);
     }
   }
   census.run();
@@ -121,7 +121,7 @@ function localsOf(python: Interpreter, census: Census, frame: Frame, named: Name
   }
   if (frame.localsDict !== 0 && frame.localsDict !== frame.globals) {
     const node = census.root(frame.localsDict, 0);
-    if (node !== 0) census.isNamespace(node);
+    if (node !== 0) census.markNamespace(node);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Holder, HolderScope } from '../../model/report.ts';
 import type { Bytes } from '../../model/units.ts';
-import { describer, type Describer } from '../objects/describe.ts';
+import { Describer } from '../objects/describe.ts';
 import { dominatorsOf, type Dominators } from '../heap/dominators.ts';
 import { namespace } from '../heap/census.ts';
 import { stackName, type Heap } from '../heap/heap.ts';
@@ -55,7 +55,7 @@ export function holdersOf(heap: Heap, limit = 60): Holders {
   const { graph, types } = census;
   const dominators = dominatorsOf(graph);
   const { dominator, retained, order } = dominators;
-  const describe = describer(census);
+  const describe = new Describer(census);
   const total = retained[0]!;
   const least = Math.max(64, Math.min(total * 0.001, 1 << 20));
   const names = new Map<number, Name[]>();

@@ -1,7 +1,7 @@
 import type { Holder } from '../../model/report.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
 import { Census } from '../heap/census.ts';
-import { describer } from '../objects/describe.ts';
+import { Describer } from '../objects/describe.ts';
 import type { Interpreter } from '../interpreter/interpreter.ts';
 import { isPlausible } from '../process/memory.ts';
 import { namedEntries, partsOf, type Part } from '../objects/names.ts';
@@ -24,7 +24,7 @@ export function quickHolders(
   deadline: Ms,
 ): readonly Holder[] {
   const census = new Census(python, { deadline });
-  const describe = describer(census);
+  const describe = new Describer(census);
   const { memory, minor } = python;
   const found = new Map<number, Holder>();
   let named = 0;
