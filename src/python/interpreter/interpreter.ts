@@ -61,6 +61,12 @@ export class Interpreter {
     return [...seen];
   }
 
+  /** `ob_refcnt`: how many references to an object exist. */
+  references(object: number): number {
+    // Since 3.12 the upper half of the word marks immortal objects.
+    return this.minor >= 12 ? this.memory.u32(object) : this.memory.word(object);
+  }
+
   /** Name of an object's type (`tp_name`); '' where it is no object. */
   typeName(object: number): string {
     if (!isPlausible(object)) return '';
