@@ -15,8 +15,9 @@ test.each(triedVersions())('CPython %s', { timeout: 120_000 }, async (_, python)
   closeTarget(opened);
   // The nodes of the tree are the index's as well, and not the modules' of the program.
   const shared = holders.find(({ path }) => /^(index \+ tree|tree \+ index)\b/.test(path));
+  expect(shared?.kind).toBe('shared');
   expect(shared?.retainedBytes).toBeGreaterThan(8 * 2 ** 20);
-  const modules = holders.find(({ name }) => name.startsWith('(imported modules'));
+  const modules = holders.find(({ kind }) => kind === 'imported-modules');
   expect(modules?.retainedBytes ?? 0).toBeLessThan(6 * 2 ** 20);
   expect(holders.find(({ name }) => name === 'rows')?.path).toMatch(
     /^rows -> list\[5000\] -> (__main__\.)?Row -> \.tags -> list\[8\] -> str$/,
