@@ -1,6 +1,7 @@
 // One look in a process of its own: node bench/heap-snapshot.mjs PID census|stacks|holders. Prints figures as JSON.
 import { isRefusal } from '../dist/python/process/live-process.js';
-import { openTarget, smallChunks, threadsOf } from '../dist/python/heap-snapshot.js';
+import { openTarget, smallChunks } from '../dist/python/target.js';
+import { threadsOf } from '../dist/python/interpreter/stacks.js';
 import { readHeap } from '../dist/python/heap/heap.js';
 import { holdersOf } from '../dist/python/holders/holders.js';
 

@@ -3,13 +3,8 @@ import type { Command } from 'commander';
 import type { Inspection, MemoryPicture } from '../model/report.ts';
 import { formatDuration } from '../model/units.ts';
 import { isRefusal, readText, type Refusal } from '../python/process/live-process.ts';
-import {
-  takeSnapshot,
-  openTarget,
-  smallChunks,
-  versionText,
-  type Target,
-} from '../python/heap-snapshot.ts';
+import { takeSnapshot } from '../python/heap-snapshot.ts';
+import { openTarget, smallChunks, versionText, type Target } from '../python/target.ts';
 import { pause, startGuard, type Guard, type Paused } from '../python/process/pause.ts';
 import { renderHoldersCollapsed, renderHoldersSpeedscope } from '../render/exports/holders.ts';
 import { renderInspection } from '../render/inspection.ts';

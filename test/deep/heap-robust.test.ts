@@ -10,13 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { MemoryPicture } from '../../src/model/report.ts';
 import { isRefusal } from '../../src/python/process/live-process.ts';
-import {
-  closeTarget,
-  takeSnapshot,
-  openTarget,
-  smallChunks,
-  versionText,
-} from '../../src/python/heap-snapshot.ts';
+import { closeTarget, openTarget, smallChunks, versionText } from '../../src/python/target.ts';
+import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
 import { ChunkPool } from '../../src/python/process/memory.ts';
 import { pause, startGuard, threadStates, type Guard } from '../../src/python/process/pause.ts';
 import { coreOf, coresHere } from '../cores/dump.ts';

@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { Census } from '../../src/python/heap/census.ts';
 import { isRefusal } from '../../src/python/process/live-process.ts';
-import { closeTarget, openTarget } from '../../src/python/heap-snapshot.ts';
+import { closeTarget, openTarget } from '../../src/python/target.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';
 
 let target: Stopped | null = null;

@@ -6,13 +6,9 @@ import type { HolderKind } from '../../src/model/report.ts';
 import { Census } from '../../src/python/heap/census.ts';
 import { readHeap } from '../../src/python/heap/heap.ts';
 import { isRefusal } from '../../src/python/process/live-process.ts';
-import {
-  closeTarget,
-  takeSnapshot,
-  openTarget,
-  threadsOf,
-  type Target,
-} from '../../src/python/heap-snapshot.ts';
+import { closeTarget, openTarget, type Target } from '../../src/python/target.ts';
+import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
+import { threadsOf } from '../../src/python/interpreter/stacks.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -3,12 +3,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { findRuntime } from '../../src/python/interpreter/find-runtime.ts';
 import { Interpreter } from '../../src/python/interpreter/interpreter.ts';
 import { isRefusal } from '../../src/python/process/live-process.ts';
-import {
-  takeSnapshot,
-  smallChunks,
-  threadsOf,
-  type Target,
-} from '../../src/python/heap-snapshot.ts';
+import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
+import { smallChunks, type Target } from '../../src/python/target.ts';
+import { threadsOf } from '../../src/python/interpreter/stacks.ts';
 import { Memory, type MemorySource } from '../../src/python/process/memory.ts';
 import { imageOf, sourceOf } from './spoil.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';

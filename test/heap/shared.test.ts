@@ -1,7 +1,8 @@
 /** What several names hold together, and the way through instances. */
 import { afterEach, expect, test } from 'vitest';
 import { isRefusal } from '../../src/python/process/live-process.ts';
-import { closeTarget, takeSnapshot, openTarget } from '../../src/python/heap-snapshot.ts';
+import { closeTarget, openTarget } from '../../src/python/target.ts';
+import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';
 
 let target: Stopped | null = null;
