@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { diagnose } from '../diagnose/diagnose.ts';
+import { withHolderKinds } from '../model/holder-kinds.ts';
 import type { Recording } from '../model/recording.ts';
 import { nothingKnown, type Report } from '../model/report.ts';
 import { gatherIncidentFolder } from '../gather/incident-folder/gather-incident.ts';
@@ -114,7 +115,10 @@ export function asReport(value: unknown, place: string): Report {
   return {
     format,
     sources: Array.isArray(sources) ? sources : [],
-    incidents: incidents.map((incident) => ({ ...nothingKnown, ...incident })),
+    incidents: incidents.map((incident) => {
+      const whole = { ...nothingKnown, ...incident };
+      return { ...whole, memory: withHolderKinds(whole.memory) };
+    }),
   };
 }
 

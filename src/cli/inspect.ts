@@ -2,15 +2,10 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Inspection, MemoryPicture } from '../model/report.ts';
 import { formatDuration } from '../model/units.ts';
-import { isRefusal, readText, type Refusal } from '../python/live-process.ts';
-import {
-  takeSnapshot,
-  openTarget,
-  smallChunks,
-  versionText,
-  type Target,
-} from '../python/heap-snapshot.ts';
-import { pause, startGuard, type Guard, type Paused } from '../python/pause.ts';
+import { isRefusal, readText, type Refusal } from '../python/process/live-process.ts';
+import { takeSnapshot } from '../python/heap-snapshot.ts';
+import { openTarget, smallChunks, versionText, type Target } from '../python/target.ts';
+import { pause, startGuard, type Guard, type Paused } from '../python/process/pause.ts';
 import { renderHoldersCollapsed, renderHoldersSpeedscope } from '../render/exports/holders.ts';
 import { renderInspection } from '../render/inspection.ts';
 import { exitCodes } from './exit-codes.ts';

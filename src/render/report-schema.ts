@@ -81,6 +81,25 @@ const memoryPicture = v.object({
     v.array(
       v.object({
         name: text,
+        kind: optional(
+          described(
+            v.picklist([
+              'variable',
+              'shared',
+              'iterator',
+              'thread-locals',
+              'exception',
+              'being-built',
+              'being-sorted',
+              'garbage-cycles',
+              'garbage-or-c-code',
+              'c-code',
+              'imported-modules',
+              'no-name',
+            ]),
+            'all but variable and shared have no name in the program; absent in older reports',
+          ),
+        ),
         scope: v.picklist([
           'local',
           'global',

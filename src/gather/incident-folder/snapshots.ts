@@ -1,4 +1,5 @@
 import { defined } from '../../model/defined.ts';
+import { withHolderKinds } from '../../model/holder-kinds.ts';
 import type { HeapSnapshot } from '../../model/evidence.ts';
 import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { RecordedSnapshot } from '../../model/recording.ts';
@@ -41,7 +42,9 @@ function parse(text: string): SnapshotFile | null {
       typeof value.pid === 'number' &&
       typeof value.picture === 'object' &&
       value.picture !== null;
-    return isSnapshot ? { ...value, name: String(value.name) } : null;
+    return isSnapshot
+      ? { ...value, name: String(value.name), picture: withHolderKinds(value.picture) }
+      : null;
   } catch {
     return null;
   }

@@ -7,18 +7,13 @@ import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node
 import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { Holder, MemoryPicture } from '../../model/report.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
-import { isRefusal, mayBePython } from '../../python/live-process.ts';
-import {
-  closeTarget,
-  takeSnapshot,
-  openTarget,
-  smallChunks,
-  versionText,
-  type SnapshotOptions,
-} from '../../python/heap-snapshot.ts';
+import { isRefusal, mayBePython } from '../../python/process/live-process.ts';
+import { closeTarget, openTarget, smallChunks, versionText } from '../../python/target.ts';
+import { takeSnapshot } from '../../python/heap-snapshot.ts';
+import { ChunkPool } from '../../python/process/memory.ts';
+import { pause, startGuard, type Guard } from '../../python/process/pause.ts';
+import type { SnapshotOptions } from '../../python/heap-snapshot.ts';
 import { fastestBytesPerMs } from '../headroom.ts';
-import { ChunkPool } from '../../python/memory.ts';
-import { pause, startGuard, type Guard } from '../../python/pause.ts';
 import {
   addressSpaceWatcher,
   cgroupWatcher,

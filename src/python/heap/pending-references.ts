@@ -1,4 +1,4 @@
-import { chunkBytes, type ChunkPool } from './memory.ts';
+import { chunkBytes, type ChunkPool } from '../process/memory.ts';
 
 /** Entries of one block; its first two words hold the number of the next block. */
 const perBlock = 63;

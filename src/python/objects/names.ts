@@ -1,7 +1,7 @@
-import type { HolderScope } from '../model/report.ts';
-import type { Census } from './census.ts';
-import { isPlausible } from './memory.ts';
-import { kinds, type TypeInfo } from './objects/types.ts';
+import type { HolderScope } from '../../model/report.ts';
+import type { ObjectReader } from './visitor.ts';
+import { isPlausible } from '../process/memory.ts';
+import { kinds, type TypeInfo } from './types.ts';
 
 /** A named reference inside an object: an attribute, a global, a variable of a suspended call. */
 export interface Part {
@@ -15,26 +15,30 @@ export interface Part {
 const maxParts = 20_000;
 
 /** The named references of an object. Empty for those whose parts have no names (list, dict, array, …). */
-export function partsOf(census: Census, object: number, type: TypeInfo): readonly Part[] {
+export function partsOf(reader: ObjectReader, object: number, type: TypeInfo): readonly Part[] {
   switch (type.kind) {
     case kinds.generator:
-      return generatorLocals(census, object, type);
+      return generatorLocals(reader, object, type);
     case kinds.frame:
-      return frameLocals(census, object);
+      return frameLocals(reader, object);
     case kinds.function:
-      return functionParts(census, object);
+      return functionParts(reader, object);
     case kinds.type:
-      return classAttributes(census, object);
+      return classAttributes(reader, object);
     case kinds.generic:
-      return type.isHeap ? attributes(census, object, type) : [];
+      return type.isHeap ? attributes(reader, object, type) : [];
     default:
-      return type.isExact ? [] : attributes(census, object, type);
+      return type.isExact ? [] : attributes(reader, object, type);
   }
 }
 
 /** Entries of a dict whose keys are names. */
-export function namedEntries(census: Census, dict: number, scope: HolderScope): readonly Part[] {
-  const { python } = census;
+export function namedEntries(
+  reader: ObjectReader,
+  dict: number,
+  scope: HolderScope,
+): readonly Part[] {
+  const { python } = reader;
   const parts: Part[] = [];
   python.eachEntry(
     dict,
@@ -48,8 +52,8 @@ export function namedEntries(census: Census, dict: number, scope: HolderScope): 
 }
 
 /** Attributes in the dict, inline and in slots. */
-function attributes(census: Census, object: number, type: TypeInfo): readonly Part[] {
-  const { memory, python } = census;
+function attributes(reader: ObjectReader, object: number, type: TypeInfo): readonly Part[] {
+  const { memory, python } = reader;
   const parts: Part[] = [];
   const add = (name: string, address: number) => {
     if (isPlausible(address)) parts.push({ name, address, scope: 'attribute' });
@@ -67,14 +71,14 @@ function attributes(census: Census, object: number, type: TypeInfo): readonly Pa
       }
     }
   } else if (type.dictOffset > 0) dict = memory.word(object + type.dictOffset);
-  if (isPlausible(dict)) parts.push(...namedEntries(census, dict, 'attribute'));
-  for (const [name, offset] of slotsOf(census, type)) add(name, memory.word(object + offset));
+  if (isPlausible(dict)) parts.push(...namedEntries(reader, dict, 'attribute'));
+  for (const [name, offset] of slotsOf(reader, type)) add(name, memory.word(object + offset));
   return parts;
 }
 
 /** `__slots__` of a class and its bases: offset of each in an instance. */
-function slotsOf(census: Census, type: TypeInfo): readonly (readonly [string, number])[] {
-  const { memory, python } = census;
+function slotsOf(reader: ObjectReader, type: TypeInfo): readonly (readonly [string, number])[] {
+  const { memory, python } = reader;
   const { layout } = python;
   const slots: [string, number][] = [];
   let at = type.address;
@@ -98,17 +102,17 @@ function slotsOf(census: Census, type: TypeInfo): readonly (readonly [string, nu
 }
 
 /** Class attributes without methods and descriptors. */
-function classAttributes(census: Census, object: number): readonly Part[] {
-  const { memory, python } = census;
+function classAttributes(reader: ObjectReader, object: number): readonly Part[] {
+  const { memory, python } = reader;
   const dict = memory.word(object + python.layout.type.dict);
-  return namedEntries(census, dict, 'attribute').filter(
+  return namedEntries(reader, dict, 'attribute').filter(
     ({ name }) => !(name.startsWith('__') && name.endsWith('__')),
   );
 }
 
 /** Closure variables (values of the cells). */
-function functionParts(census: Census, object: number): readonly Part[] {
-  const { memory, python } = census;
+function functionParts(reader: ObjectReader, object: number): readonly Part[] {
+  const { memory, python } = reader;
   const { function: layout } = python.layout;
   const closure = memory.word(object + layout.closure);
   const code = python.code(memory.word(object + layout.code));
@@ -123,44 +127,44 @@ function functionParts(census: Census, object: number): readonly Part[] {
 }
 
 /** Variables of a suspended generator or coroutine, with the line it waits at. */
-function generatorLocals(census: Census, object: number, type: TypeInfo): readonly Part[] {
-  const { memory, python } = census;
+function generatorLocals(reader: ObjectReader, object: number, type: TypeInfo): readonly Part[] {
+  const { memory, python } = reader;
   const { frame, generator } = python.layout;
   if (frame === undefined) {
     const frameObject = generator?.frame === undefined ? 0 : memory.word(object + generator.frame);
-    return isPlausible(frameObject) ? frameLocals(census, frameObject) : [];
+    return isPlausible(frameObject) ? frameLocals(reader, frameObject) : [];
   }
   const start = object + type.basicBytes - frame.localsplus;
-  return slotLocals(census, start);
+  return slotLocals(reader, start);
 }
 
-function slotLocals(census: Census, start: number): readonly Part[] {
-  const { memory, python } = census;
+function slotLocals(reader: ObjectReader, start: number): readonly Part[] {
+  const { memory, python } = reader;
   const frame = python.layout.frame!;
   const code = python.code(memory.word(start + frame.code));
   if (code === null) return [];
   const bytecode = code.address + python.layout.code.bytecode!;
   const instruction = (memory.word(start + frame.instruction) - bytecode) / 2;
   const line = instruction < 0 ? code.firstLine : python.line(code, instruction);
-  return localParts(census, code.names, code.kinds, start + frame.localsplus, {
+  return localParts(reader, code.names, code.kinds, start + frame.localsplus, {
     function: code.name,
     file: code.file,
     line,
   });
 }
 
-function frameLocals(census: Census, object: number): readonly Part[] {
-  const { memory, python } = census;
+function frameLocals(reader: ObjectReader, object: number): readonly Part[] {
+  const { memory, python } = reader;
   const { frame, frameObject } = python.layout;
   if (frame !== undefined) {
     const start = memory.word(object + frameObject.frame!);
-    return isPlausible(start) ? slotLocals(census, start) : [];
+    return isPlausible(start) ? slotLocals(reader, start) : [];
   }
   const code = python.code(memory.word(object + frameObject.code!));
   if (code === null) return [];
   const last = memory.i32(object + frameObject.lasti!);
   const line = last < 0 ? code.firstLine : python.line(code, python.minor === 10 ? last * 2 : last);
-  return localParts(census, code.names, code.kinds, object + frameObject.localsplus!, {
+  return localParts(reader, code.names, code.kinds, object + frameObject.localsplus!, {
     function: code.name,
     file: code.file,
     line,
@@ -168,7 +172,7 @@ function frameLocals(census: Census, object: number): readonly Part[] {
 }
 
 function localParts(
-  { memory, python }: Census,
+  { memory, python }: ObjectReader,
   names: readonly string[],
   nameKinds: Uint8Array,
   slots: number,

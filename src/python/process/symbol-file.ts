@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { readElf, type ReadAt } from '../elf/index.ts';
+import { readElf, type ReadAt } from '../../elf/index.ts';
 
 export interface OpenFile {
   readonly readAt: ReadAt;

@@ -1,4 +1,4 @@
-import { openCore, x86Registers, type CoreFile } from '../elf/index.ts';
+import { openCore, x86Registers, type CoreFile } from '../../elf/index.ts';
 import type { Refusal } from './live-process.ts';
 import { addressLimit, type MemorySource, type Region } from './memory.ts';
 import { openFile } from './symbol-file.ts';

@@ -1,5 +1,5 @@
-import { firstIndexWhere } from '../model/binary-search.ts';
-import { readElf, type ReadAt } from '../elf/index.ts';
+import { firstIndexWhere } from '../../model/binary-search.ts';
+import { readElf, type ReadAt } from '../../elf/index.ts';
 import { openFile } from './symbol-file.ts';
 
 interface Place {

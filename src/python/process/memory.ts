@@ -1,4 +1,4 @@
-import { regionAt } from '../elf/index.ts';
+import { regionAt } from '../../elf/index.ts';
 
 /** One mapping of the process that is looked at. */
 export interface Region {

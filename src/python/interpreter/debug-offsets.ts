@@ -1,5 +1,5 @@
-import type { Layout } from './layouts/layout.ts';
-import { isPlausible, type Memory } from './memory.ts';
+import type { Layout } from '../layouts/layout.ts';
+import { isPlausible, type Memory } from '../process/memory.ts';
 
 /** First bytes of `_PyRuntime` since 3.13. */
 export const debugCookie = 'xdebugpy';

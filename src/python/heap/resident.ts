@@ -1,10 +1,10 @@
-import { firstIndexWhere } from '../model/binary-search.ts';
+import { firstIndexWhere } from '../../model/binary-search.ts';
 import { closeSync, openSync, readSync } from 'node:fs';
-import type { Accounted } from '../model/report.ts';
-import type { Bytes } from '../model/units.ts';
+import type { Accounted } from '../../model/report.ts';
+import type { Bytes } from '../../model/units.ts';
 import type { Heap } from './heap.ts';
-import { readText } from './live-process.ts';
-import type { MemorySource } from './memory.ts';
+import { readText } from '../process/live-process.ts';
+import type { MemorySource } from '../process/memory.ts';
 
 const pageBytes = 4096;
 

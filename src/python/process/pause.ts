@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import type { Ms } from '../model/units.ts';
+import type { Ms } from '../../model/units.ts';
 import { readText } from './live-process.ts';
 
 /**

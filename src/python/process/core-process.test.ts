@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { syntheticCore } from '../../test/cores/synthetic-core.ts';
-import { openCore, readAtBytes } from '../elf/index.ts';
+import { syntheticCore } from '../../../test/cores/synthetic-core.ts';
+import { openCore, readAtBytes } from '../../elf/index.ts';
 import { coreSource } from './core-process.ts';
 import { Memory } from './memory.ts';
 

@@ -1,7 +1,7 @@
 import type { Runtime } from './find-runtime.ts';
-import type { Layout } from './layouts/layout.ts';
+import type { Layout } from '../layouts/layout.ts';
 import { lineOf, type LineTableKind } from './line-table.ts';
-import { addressLimit, isPlausible, type Memory } from './memory.ts';
+import { addressLimit, isPlausible, type Memory } from '../process/memory.ts';
 
 /** What a code object says. */
 export interface Code {
@@ -59,6 +59,12 @@ export class Interpreter {
       at = this.memory.word(at + next);
     }
     return [...seen];
+  }
+
+  /** `ob_refcnt`: how many references to an object exist. */
+  references(object: number): number {
+    // Since 3.12 the upper half of the word marks immortal objects.
+    return this.minor >= 12 ? this.memory.u32(object) : this.memory.word(object);
   }
 
   /** Name of an object's type (`tp_name`); '' where it is no object. */

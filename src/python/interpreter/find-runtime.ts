@@ -1,10 +1,10 @@
-import { loadedObject } from '../elf/index.ts';
+import { loadedObject } from '../../elf/index.ts';
 import { debugCookie, layoutOf314 } from './debug-offsets.ts';
-import type { Layout } from './layouts/layout.ts';
-import { layouts } from './layouts/tables.ts';
-import { isRefusal, type Refusal } from './live-process.ts';
-import { isPlausible, type Memory } from './memory.ts';
-import { fileSymbols } from './symbol-file.ts';
+import type { Layout } from '../layouts/layout.ts';
+import { layouts } from '../layouts/tables.ts';
+import { isRefusal, type Refusal } from '../process/live-process.ts';
+import { isPlausible, type Memory } from '../process/memory.ts';
+import { fileSymbols } from '../process/symbol-file.ts';
 
 /** A CPython found in a process. */
 export interface Runtime {

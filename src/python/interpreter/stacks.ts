@@ -1,6 +1,6 @@
-import type { StackFrame, Thread } from '../model/report.ts';
+import type { StackFrame, Thread } from '../../model/report.ts';
 import type { Code, Interpreter } from './interpreter.ts';
-import { isPlausible, type NativeThread } from './memory.ts';
+import { isPlausible, type NativeThread } from '../process/memory.ts';
 
 /** One Python call that is under way. */
 export interface Frame {
@@ -33,8 +33,8 @@ export interface PythonThread {
 /** sys.setrecursionlimit goes further, but nobody reads on. */
 const maxFrames = 100_000;
 
-/** Every thread of every interpreter with its frames. */
-export function readThreads(python: Interpreter): readonly PythonThread[] {
+/** Every thread of every interpreter, the one that was started last first in each. */
+function readThreads(python: Interpreter): readonly PythonThread[] {
   const natives = new Map(python.memory.source.threads().map((thread) => [thread.tid, thread]));
   const threads: PythonThread[] = [];
   for (const interpreter of python.interpreters()) {
@@ -61,7 +61,14 @@ export function readThreads(python: Interpreter): readonly PythonThread[] {
   return threads;
 }
 
-/** As the report has it. */
+/** Every thread with its frames: the main thread first, then in the order in which they were started. */
+export function threadsOf(python: Interpreter): readonly PythonThread[] {
+  return readThreads(python)
+    .toReversed()
+    .sort((a, b) => Number(b.name === 'MainThread') - Number(a.name === 'MainThread'));
+}
+
+/** A thread as the report has it. */
 export function toThread({ tid, name, holdsGil, collectingGarbage, frames }: PythonThread): Thread {
   return {
     id: tid ?? 0,

@@ -1,9 +1,10 @@
-import type { Bytes, Ms } from '../model/units.ts';
+import type { Bytes, Ms } from '../../model/units.ts';
 import { Graph } from './graph.ts';
-import type { Interpreter } from './interpreter.ts';
-import { addressLimit, chunkBytes, isPlausible, type Memory } from './memory.ts';
-import { sizeAndVisit } from './objects/traverse.ts';
-import { kinds, TypeTable, type TypeInfo } from './objects/types.ts';
+import type { Interpreter } from '../interpreter/interpreter.ts';
+import { addressLimit, chunkBytes, isPlausible, type Memory } from '../process/memory.ts';
+import { sizeAndVisit } from '../objects/traverse.ts';
+import { kinds, TypeTable, type TypeInfo } from '../objects/types.ts';
+import type { Visitor } from '../objects/visitor.ts';
 import { PendingReferences } from './pending-references.ts';
 
 export interface CensusOptions {
@@ -44,7 +45,7 @@ const bitWords = chunkBytes / 8 / 32;
  * An object whose reference count is 1 belongs to who refers to it; others become nodes of the graph.
  * Addresses travel as two 32-bit halves: doubles would be boxed at every call.
  */
-export class Census {
+export class Census implements Visitor {
   readonly python: Interpreter;
   readonly memory: Memory;
   readonly graph = new Graph();
@@ -280,6 +281,14 @@ export class Census {
     return this.memory.u32(address) !== 0 && this.memory.u32(address + 4) === 0;
   }
 
+  addExternal(bytes: Bytes): void {
+    this.externalBytes += bytes;
+  }
+
+  noteListBeingSorted(): void {
+    this.listsBeingSorted += 1;
+  }
+
   /** Memory that an object owns out of line. */
   addBuffer(address: number, bytes: Bytes): void {
     if (bytes >= largeBytes) this.buffers.push(address, bytes);
@@ -295,12 +304,12 @@ export class Census {
   }
 
   /** Marks a node: what it alone holds is counted into it where it has many items, or every child has a name. */
-  hasItems(node: number, count: number): void {
+  noteItems(node: number, count: number): void {
     if (count >= manyItems && (this.graph.flags[node]! & namespace) === 0)
       this.graph.flags[node]! |= collapsing;
   }
 
-  isNamespace(node: number): void {
+  markNamespace(node: number): void {
     this.graph.flags[node] = (this.graph.flags[node]! & ~collapsing) | namespace;
   }
 
