@@ -8,7 +8,7 @@ import { Command, Section, Whole } from './parts.tsx';
 import { Stacks } from './stacks.tsx';
 import { Tasks } from './tasks.tsx';
 import { useTheme } from './theme.ts';
-import { Timeline } from './timeline.tsx';
+import { Timeline } from './timeline/index.tsx';
 import { unpack, type Unpacked } from './unpack.ts';
 import { capital, clock, count } from './labels.ts';
 
