@@ -1,6 +1,7 @@
 /** Small parts that several sections share. */
 import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import type { Incident } from '../../src/model/report.ts';
 
 export function Section({
   id,
@@ -96,3 +97,7 @@ export const Whole = ({ text }: { text: string }): JSX.Element => (
     )}
   </>
 );
+
+/** The colour of a verdict. */
+export const toneOf = ({ outOfMemory }: Incident): string =>
+  outOfMemory === null ? 'warn' : outOfMemory ? 'bad' : 'good';

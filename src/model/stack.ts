@@ -43,6 +43,10 @@ export function isUserFrame({ file }: Pick<StackFrame, 'file'>): boolean {
   );
 }
 
+/** Coroner's own start-up hook inside the process: told, since it is resident, and told whose it is. */
+export const isOwnHook = ({ file }: Pick<StackFrame, 'file'>): boolean =>
+  file?.endsWith('/python-hook/sitecustomize.py') === true;
+
 /** The user's own innermost frame; undefined where no frame is theirs. */
 export const userFrame = (stack: readonly StackFrame[]): StackFrame | undefined =>
   stack.find((frame) => isUserFrame(frame));
