@@ -9,6 +9,7 @@ import { Allocations } from './memory/allocations.tsx';
 import { Failures } from './memory/failures.tsx';
 import { Holders } from './memory/holders.tsx';
 import { lookAt, nearerTo } from './moment.ts';
+import { LinkButton } from './parts.tsx';
 import { About, Related } from './sections/about.tsx';
 import { Evidence } from './sections/evidence.tsx';
 import { Incidents } from './sections/incidents.tsx';
@@ -105,9 +106,7 @@ function Moment({ data, unpacked, incident, chosenMs, onBack }: MomentProps): JS
           {moment === null
             ? `Nobody looked into the process before ${clock(chosenMs)}: what follows is the death.`
             : `What follows is ${moment}, the look nearest to the chosen moment.`}{' '}
-          <button type="button" class="link" onClick={onBack}>
-            Back to the death
-          </button>
+          <LinkButton onClick={onBack}>Back to the death</LinkButton>
         </p>
       )}
       {incident === undefined ? null : (

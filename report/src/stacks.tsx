@@ -5,7 +5,7 @@ import type { SourceExcerpt } from '../../src/model/page.ts';
 import type { Incident, MemoryPicture, StackFrame, Thread } from '../../src/model/report.ts';
 import { stackTitle } from '../../src/model/incident.ts';
 import { informativeFrame, isUserFrame, placeOf, userFrame } from '../../src/model/stack.ts';
-import { Section } from './parts.tsx';
+import { LinkButton, Section } from './parts.tsx';
 import { count, shortPlace } from './labels.ts';
 
 type Sources = Readonly<Record<string, readonly SourceExcerpt[]>>;
@@ -88,9 +88,9 @@ function Stack({
         ))}
       </ol>
       {shown.length < frames.length ? (
-        <button type="button" class="link" onClick={() => setAll(true)}>
+        <LinkButton onClick={() => setAll(true)}>
           {count(frames.length - shown.length, 'more frame')}
-        </button>
+        </LinkButton>
       ) : null}
     </details>
   );

@@ -22,7 +22,7 @@ const installed: readonly RegExp[] = [
  * `3.12.1\x64\Lib`) and of CPython's own sources. `Lib` anywhere else is a folder that somebody gave this name.
  */
 const libOfInterpreter =
-  /(?:^|[\\/])(?:c?python[\d.-]*|(?:cpython|pypy|PythonSoftwareFoundation)[-.\d][^\\/]*|(?:ana|mini)conda\d*|(?:miniforge|mambaforge|micromamba)\d*|envs[\\/][^\\/]+|\d+\.\d+\.\d+[\\/](?:x64|x86|arm64)|\.pixi[\\/]envs[\\/][^\\/]+)[\\/]Lib[\\/]/i;
+  /(?:^|[\\/])(?:c?python[\d.-]*|(?:cpython|pypy|PythonSoftwareFoundation)[-.\d][^\\/]*|(?:ana|mini)conda\d*|(?:miniforge|mambaforge|micromamba)\d*|envs[\\/][^\\/]+|\d+\.\d+\.\d+[\\/](?:x64|x86|arm64))[\\/]Lib[\\/]/i;
 const isWindowsPath = (file: string): boolean => /^[a-z]:[\\/]|\\/i.test(file);
 
 /** C, C++, Rust and Cython: sources of interpreters and extension modules. Nothing tells them from the user's own extension. */
@@ -30,7 +30,7 @@ const compiled = /\.(?:pyx|pxi|pxd|c|cc|cpp|cxx|h|hh|hpp|rs)$/;
 
 /** What an interpreter calls code that was typed or passed to it. All other names in angle brackets are of code that a library generated. */
 const typed =
-  /^<(?:string|stdin|console|input|ipython-input-[^>]*|python-input-[^>]*|timed (?:exec|eval)|doctest [^>]*|command-[^>]*|cell [^>]*|stdin-\d+)>$/;
+  /^<(?:string|stdin|console|input|timed (?:exec|eval)|(?:i?python-input-|stdin-|command-|cell |doctest )[^>]*)>$/;
 
 /** Whether a frame is the user's own code, as far as its path tells. A frame without a file is not. */
 export function isUserFrame({ file }: Pick<StackFrame, 'file'>): boolean {

@@ -6,6 +6,7 @@ import { placeOf } from '../../../src/model/stack.ts';
 import { formatBytes } from '../../../src/model/units.ts';
 import { percent } from '../../../src/model/words.ts';
 import { count } from '../labels.ts';
+import { Search } from '../parts.tsx';
 import { Icicle } from './icicle.tsx';
 import { boxesOf, find, treeOf, type Node } from './tree.ts';
 
@@ -23,25 +24,19 @@ export function Flame({ allocations }: { allocations: readonly Allocation[] }): 
   const matching = new Set(boxes.filter(({ node }) => matches(node, search)));
   return (
     <div class="flame">
-      <div class="toolbar">
-        <input
-          type="search"
-          placeholder="Search a function or file"
-          aria-label="Search in the flame graph"
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
+      <Search
+        what="a function or file"
+        within="the flame graph"
+        text={search}
+        found={count(matching.size, 'box', 'boxes')}
+        onSearch={setSearch}
+      >
         {zoomed === undefined ? null : (
           <button type="button" onClick={() => setZoomedTo('')}>
             Show all
           </button>
         )}
-        {search === '' ? null : (
-          <span class="note" role="status">
-            {count(matching.size, 'box', 'boxes')} found
-          </span>
-        )}
-      </div>
+      </Search>
       <Icicle
         boxes={boxes}
         matching={matching}

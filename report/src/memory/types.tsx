@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 import type { MemoryPicture } from '../../../src/model/report.ts';
 import { formatBytes } from '../../../src/model/units.ts';
 import { count } from '../labels.ts';
+import { DataTable, LinkButton } from '../parts.tsx';
 
 const typesAtFirst = 15;
 
@@ -13,36 +14,21 @@ export function Types({ types }: { types: NonNullable<MemoryPicture['types']> })
   return (
     <details class="table-behind">
       <summary>{count(types.length, 'type')} that it was made of</summary>
-      <div class="scroll" tabIndex={0} role="group" aria-label="Types">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Type</th>
-              <th scope="col" class="number">
-                Objects
-              </th>
-              <th scope="col" class="number">
-                Memory
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map(({ type, count: objects, bytes }) => (
-              <tr key={type}>
-                <td>
-                  <code>{type}</code>
-                </td>
-                <td class="number">{objects.toLocaleString('en')}</td>
-                <td class="number">{formatBytes(bytes)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable label="Types" headings={['Type', '#Objects', '#Memory']}>
+        {shown.map(({ type, count: objects, bytes }) => (
+          <tr key={type}>
+            <td>
+              <code>{type}</code>
+            </td>
+            <td class="number">{objects.toLocaleString('en')}</td>
+            <td class="number">{formatBytes(bytes)}</td>
+          </tr>
+        ))}
+      </DataTable>
       {all || types.length <= typesAtFirst ? null : (
-        <button type="button" class="link" onClick={() => setAll(true)}>
+        <LinkButton onClick={() => setAll(true)}>
           {count(types.length - typesAtFirst, 'more type')}
-        </button>
+        </LinkButton>
       )}
     </details>
   );

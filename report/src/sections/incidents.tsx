@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { whenText } from '../../../src/model/incident.ts';
 import type { Incident } from '../../../src/model/report.ts';
 import { count } from '../labels.ts';
-import { toneOf } from '../parts.tsx';
+import { LinkButton, toneOf } from '../parts.tsx';
 
 /** So many of a storm's incidents are listed at first; on a phone, where each takes two lines, fewer. */
 const severalFrom = matchMedia('(max-width: 40rem)').matches ? 3 : 6;
@@ -45,9 +45,9 @@ export function Incidents({
         ))}
       </ol>
       {shown.length < incidents.length ? (
-        <button type="button" class="link" onClick={() => setAll(true)}>
+        <LinkButton onClick={() => setAll(true)}>
           and {incidents.length - shown.length} more
-        </button>
+        </LinkButton>
       ) : null}
     </nav>
   );

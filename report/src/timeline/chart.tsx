@@ -22,8 +22,7 @@ export interface ChartProps extends Omit<Live, 'readout'> {
 }
 
 export function Chart(props: ChartProps): JSX.Element {
-  const { strip, hidden, palette, theme, limits, events, first, last } = props;
-  const { fromMs, toMs, chosenMs } = props;
+  const { strip, hidden, theme, limits, fromMs, toMs, chosenMs } = props;
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<Plot | null>(null);
   const readout = useRef<HTMLSpanElement>(null);
@@ -38,7 +37,7 @@ export function Chart(props: ChartProps): JSX.Element {
   useEffect(() => {
     const element = host.current;
     if (element === null) return undefined;
-    const parts: PlotParts = { strip, curves, palette, limits: near, events, top, first, last };
+    const parts: PlotParts = { ...props, curves, limits: near, top };
     const build = (width: number): Plot =>
       makePlot(element, width, parts, () => ({ ...live.current, readout: readout.current }));
     return keepFitting(element, strip.height, plot, build);

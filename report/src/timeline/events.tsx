@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 import type { PackedRecording } from '../../../src/model/page.ts';
 import type { Incident } from '../../../src/model/report.ts';
 import { clock, count } from '../labels.ts';
+import { LinkButton } from '../parts.tsx';
 
 export type Shown = Omit<PackedRecording['events'][number], 'what'> & {
   readonly what: PackedRecording['events'][number]['what'] | 'death';
@@ -33,17 +34,11 @@ export const eventTone: Readonly<Record<string, string>> = {
   stall: 'warn',
   look: 'accent',
 };
+/** What is not called by its own name. */
 const eventName: Readonly<Record<string, string>> = {
-  start: 'start',
-  end: 'end',
-  death: 'death',
-  kill: 'kill',
   'limit-hit': 'limit reached',
-  stall: 'stall',
-  exception: 'exception',
   'failed-allocation': 'allocation refused',
   look: 'look inside',
-  note: 'note',
 };
 
 const mostEvents = 8;
@@ -74,9 +69,9 @@ export function Events({
       <ol>
         {shown.length < events.length ? (
           <li>
-            <button type="button" class="link" onClick={() => setAll(true)}>
+            <LinkButton onClick={() => setAll(true)}>
               {count(events.length - shown.length, 'more event')}
-            </button>
+            </LinkButton>
           </li>
         ) : null}
         {shown.map(({ atMs, what, text }, index) => (

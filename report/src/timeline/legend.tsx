@@ -2,6 +2,7 @@
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { formatBytes } from '../../../src/model/units.ts';
+import { LinkButton } from '../parts.tsx';
 import { greatest, type Curve, type Strip } from './series.ts';
 
 /** Curves shown at first: the largest. The others can be switched on. */
@@ -76,9 +77,9 @@ export function Legend({
         </button>
       ))}
       {sorted.length > shown.length || all ? (
-        <button type="button" class="link" onClick={() => setAll(!all)}>
+        <LinkButton onClick={() => setAll(!all)}>
           {all ? 'fewer' : `${sorted.length - shown.length} more`}
-        </button>
+        </LinkButton>
       ) : null}
     </div>
   );

@@ -2,7 +2,8 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { clock } from '../labels.ts';
-import { readings, type Strip } from './series.ts';
+import { DataTable } from '../parts.tsx';
+import { readings, type Curve, type Strip } from './series.ts';
 
 /** What the curves say at the chosen moment, for the eye and for those who hear it. */
 export const AtMoment = ({
@@ -43,50 +44,37 @@ export function FiguresTable({ strips }: { strips: readonly Strip[] }): JSX.Elem
     >
       <summary>The same as a table</summary>
       {open ? (
-        <div class="scroll" tabIndex={0} role="group" aria-label="Figures of the timeline">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Figure</th>
-                <th scope="col">Of</th>
-                <th scope="col" class="number">
-                  First
-                </th>
-                <th scope="col" class="number">
-                  Highest
-                </th>
-                <th scope="col" class="number">
-                  at
-                </th>
-                <th scope="col" class="number">
-                  Last
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {strips.flatMap(({ title, curves, format }) =>
-                curves.map(({ label, atMs, values }) => {
-                  const known = [...values.keys()].filter((row) => !Number.isNaN(values[row]));
-                  const peak = known.reduce(
-                    (best, row) => ((values[row] ?? 0) > (values[best] ?? 0) ? row : best),
-                    known[0] ?? 0,
-                  );
-                  return (
-                    <tr key={`${title} ${label}`}>
-                      <td>{title}</td>
-                      <td>{label}</td>
-                      <td class="number">{format(values[known[0] ?? 0] ?? 0)}</td>
-                      <td class="number">{format(values[peak] ?? 0)}</td>
-                      <td class="number">{clock(atMs[peak] ?? 0)}</td>
-                      <td class="number">{format(values[known.at(-1) ?? 0] ?? 0)}</td>
-                    </tr>
-                  );
-                }),
-              )}
-            </tbody>
-          </table>
-        </div>
+        <DataTable
+          label="Figures of the timeline"
+          headings={['Figure', 'Of', '#First', '#Highest', '#at', '#Last']}
+        >
+          {strips.flatMap(({ title, curves, format }) =>
+            curves.map((curve) => (
+              <Figures key={`${title} ${curve.label}`} {...{ title, curve, format }} />
+            )),
+          )}
+        </DataTable>
       ) : null}
     </details>
+  );
+}
+
+function Figures({
+  title,
+  curve: { label, atMs, values },
+  format,
+}: Pick<Strip, 'title' | 'format'> & { readonly curve: Curve }): JSX.Element {
+  const known = [...values.keys()].filter((row) => !Number.isNaN(values[row]));
+  const at = (row: number | undefined): number => values[row ?? 0] ?? 0;
+  const peak = known.reduce((best, row) => (at(row) > at(best) ? row : best), known[0] ?? 0);
+  return (
+    <tr>
+      <td>{title}</td>
+      <td>{label}</td>
+      <td class="number">{format(at(known[0]))}</td>
+      <td class="number">{format(at(peak))}</td>
+      <td class="number">{clock(atMs[peak] ?? 0)}</td>
+      <td class="number">{format(at(known.at(-1)))}</td>
+    </tr>
   );
 }
