@@ -11,7 +11,8 @@ import type {
 } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { displayWidth, hanging, inked, squeezed, type Line, type Span } from './terminal/layout.ts';
-import { placeOf } from './labels.ts';
+import { placeOf } from '../model/stack.ts';
+import { groupedDigits as grouped } from '../model/words.ts';
 
 export interface InspectionOptions {
   readonly columns: number;
@@ -250,5 +251,3 @@ function accountedPart(accounted: Accounted | undefined, width: number): readonl
 
 const notesPart = (notes: readonly string[], width: number): readonly Line[] =>
   notes.flatMap((note) => hanging([dim('Note: ')], [dim(note)], width));
-
-const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
