@@ -3,8 +3,8 @@
  * writes; a reader should take every field for optional and every set of words for open (docs/report-format.md).
  */
 import * as v from 'valibot';
-import { causes, type Cause } from '../model/causes.ts';
-import type { Inspection, Report } from '../model/report.ts';
+import { causes, type Cause } from './causes.ts';
+import type { Inspection, Report } from './report.ts';
 
 const described = <const S extends v.GenericSchema>(schema: S, text: string) =>
   v.pipe(schema, v.description(text));
