@@ -14,6 +14,7 @@ import { quickHolders } from './quick.ts';
 import { checkSmells } from './smells/index.ts';
 import { candidatesOf } from './smells/scan.ts';
 import { readThreads, toThread, type PythonThread } from './stacks.ts';
+import { isoTime } from '../model/units.ts';
 
 /** A CPython whose memory is open for reading. */
 export interface Target {
@@ -145,7 +146,7 @@ export function takeSnapshot(target: Target, options: SnapshotOptions): MemoryPi
   const isThere = source.isCurrent();
   if (!isThere) notes.push(`${itIsGone} while its stacks were being read: they may not be whole`);
   let picture: MemoryPicture = {
-    lookedAt: new Date().toISOString(),
+    ...defined({ lookedAt: isoTime(Date.now()) }),
     threads: isThere ? threads.map(toThread) : whatWasRead(threads),
     ...(notes.length === 0 ? {} : { notes }),
   };
