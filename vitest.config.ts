@@ -26,6 +26,8 @@ export default defineConfig({
       'node_modules/**',
       ...(deep === '' ? ['test/deep/**'] : deep === 'deaths' ? computing : []),
     ],
+    // A fault that coroner contains fails its test.
+    setupFiles: ['test/strict.ts'],
     // Two cores: more workers only steal time from the deaths that the live tests provoke.
     maxWorkers: deep === '' ? 2 : 1,
     // Kills, looks and virtual machines on a machine that others use too: one more try, which the reporter shows.

@@ -224,7 +224,7 @@ for (const file of documents) {
 }
 // The published schemas (JSON Schema 2020-12).
 const { toJsonSchema } = await import('@valibot/to-json-schema');
-const schemas = await built('render/report-schema.js');
+const schemas = await built('model/report-schema.js');
 for (const [name, title, schema] of [
   ['report', 'A report of coroner: --json of run, diagnose and show', schemas.reportSchema],
   ['inspection', 'What coroner inspect --json writes', schemas.inspectionSchema],

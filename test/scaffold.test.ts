@@ -61,7 +61,7 @@ test('a parser, a rule and a rule with a cause of its own: all compile, and do w
 });
 
 test('nothing is overwritten, and what is wrong is said', () => {
-  expect(make('parser', 'kernel-log').stderr).toContain('exists');
+  expect(make('parser', 'containers').stderr).toContain('exists');
   expect(make('rule', 'another-rule').stderr).toContain('other-killers');
   expect(make('parser', 'Bad Name').status).toBe(64);
   expect(make('thing', 'good-name').stderr).toContain('neither parser nor rule');

@@ -2,11 +2,23 @@ import { expect, test } from 'vitest';
 import { snapshotsIn } from '../gather/incident-folder/snapshots.ts';
 import { asReport } from './incident-store.ts';
 
+const held = {
+  scope: 'local',
+  function: 'load',
+  file: 'app.py',
+  line: 1,
+  path: '',
+  type: 'list',
+  ownBytes: 0,
+  retainedBytes: 1,
+  alsoHeldBy: [],
+  estimate: false,
+};
 /** As it was written before holders had kinds. */
 const memory = {
   holders: [
-    { name: '(held by C code only)', path: '' },
-    { name: 'rows', path: '' },
+    { ...held, name: '(held by C code only)' },
+    { ...held, name: 'rows' },
   ],
 };
 const kinds = ['c-code', 'variable'];
@@ -18,6 +30,6 @@ test('holders of an old report get their kind where the report is read', () => {
 
 test('so do those of an old snapshot', () => {
   const file = { format: 'coroner-look/1', atMs: 1, pid: 2, name: 'python3', picture: memory };
-  const [snapshot] = snapshotsIn(new Map([['looks/001-2.json', JSON.stringify(file)]]));
-  expect(snapshot!.picture.holders!.map(({ kind }) => kind)).toEqual(kinds);
+  const { snapshots } = snapshotsIn(new Map([['looks/001-2.json', JSON.stringify(file)]]));
+  expect(snapshots[0]!.picture.holders!.map(({ kind }) => kind)).toEqual(kinds);
 });

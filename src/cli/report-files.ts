@@ -1,10 +1,12 @@
 /** The files that a report can be written to: one set of options for `run`, `diagnose` and `show`. */
 import { appendFileSync, existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { containedLater } from '../model/faults.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
 import { addForce, writeOutput, type Output } from './output-path.ts';
 import type { OutputKind } from '../model/own-outputs.ts';
+import { exitCodes } from './exit-codes.ts';
 import { Problem } from './problem.ts';
 import { version } from './version.ts';
 
@@ -71,34 +73,60 @@ export async function writeReportFiles(
   options: FileOptions,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<string> {
-  if (options.html !== undefined)
-    writeOutput(options.html, await htmlOf(report, recording, options.embedSource));
-  if (options.speedscope !== undefined) {
+  await writeFile(options.html, () => htmlOf(report, recording, options.embedSource));
+  await writeFile(options.speedscope, async () => {
     const { renderSpeedscope } = await import('../render/exports/speedscope.ts');
-    writeOutput(options.speedscope, renderSpeedscope(report, { version }));
-  }
-  if (options.pprof !== undefined) {
+    return renderSpeedscope(report, { version });
+  });
+  await writeFile(options.pprof, async () => {
     const { renderPprof } = await import('../render/exports/pprof.ts');
-    writeOutput(options.pprof, renderPprof(report));
-  }
-  if (options.collapsed !== undefined) {
+    return renderPprof(report);
+  });
+  await writeFile(options.collapsed, async () => {
     const { renderCollapsed } = await import('../render/exports/collapsed.ts');
-    writeOutput(options.collapsed, renderCollapsed(report));
-  }
-  if (options.junit !== undefined) {
+    return renderCollapsed(report);
+  });
+  await writeFile(options.junit, async () => {
     const { renderJunit } = await import('../render/exports/junit.ts');
-    writeOutput(options.junit, renderJunit(report));
-  }
-  if (options.sarif !== undefined) {
+    return renderJunit(report);
+  });
+  await writeFile(options.sarif, async () => {
     const { renderSarif } = await import('../render/exports/sarif.ts');
-    writeOutput(options.sarif, renderSarif(report, { version, directory: process.cwd() }));
-  }
-  if (options.terminationLog !== undefined) {
+    return renderSarif(report, { version, directory: process.cwd() });
+  });
+  const log = options.terminationLog;
+  await writeFile(log === true ? kubernetesLog : log, async () => {
     const { renderTerminationLog } = await import('../render/exports/termination-log.ts');
-    const file = options.terminationLog === true ? kubernetesLog : options.terminationLog;
-    writeOutput(file, renderTerminationLog(report));
-  }
+    return renderTerminationLog(report);
+  });
   return options.github === true ? github(report, env) : '';
+}
+
+/** One renderer with a fault of its own leaves the others their files: it is said, and shows in the exit status. */
+async function writeFile(
+  file: string | undefined,
+  render: () => Promise<string | Uint8Array>,
+): Promise<void> {
+  if (file === undefined) return;
+  let problem: Problem | undefined;
+  const content = await containedLater(
+    `writing ${file}`,
+    async () => {
+      try {
+        return await render();
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        problem = error;
+        return null;
+      }
+    },
+    () => {
+      process.exitCode = exitCodes.internal;
+      return null;
+    },
+  );
+  if (problem !== undefined) throw problem;
+  if (content !== null) writeOutput(file, content);
 }
 
 /** The page; where it was not built, a problem that says how to build it. */

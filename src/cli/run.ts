@@ -175,11 +175,11 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     }
   } catch (error) {
     if (error instanceof Problem) say(error.message);
-    else
-      write(
-        2,
-        `coroner: cannot give a verdict: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-      );
+    else {
+      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      writer.append('faults.log', `verdict: ${stack}\n`);
+      write(2, `coroner: cannot give a verdict: ${stack}\n`);
+    }
   }
   if (options.output === undefined) prune(root);
   writer.close();
@@ -276,7 +276,9 @@ const headroomForFinalSnapshot = () => (availableLimitBytes() ?? 0) >= leastForF
 /** Now and then: it reads every folder of the store. Never what another recorder still writes. */
 function prune(root: string): void {
   if (Math.random() > 0.1) return;
-  const isRunning = ({ recorderPid }: { readonly recorderPid: number }): boolean => {
+  const isRunning = ({ recorderPid }: { readonly recorderPid?: number }): boolean => {
+    // Whoever cannot tell keeps the folder.
+    if (recorderPid === undefined) return true;
     try {
       process.kill(recorderPid, 0);
       return true;

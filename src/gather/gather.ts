@@ -1,4 +1,5 @@
 /** The one way in: any path, or standard input, becomes evidence. */
+import { containedLater, type Fault } from '../model/faults.ts';
 import type { Gathered, Wanted } from '../model/gathered.ts';
 import { mergeGathered } from '../model/gathered.ts';
 import { openInput, openStream, type OpenedInput, type Unreadable } from './input.ts';
@@ -14,8 +15,14 @@ export async function gather(
   onProgress: OnProgress,
 ): Promise<Gathered | Unreadable> {
   if (path === '-') return gatherStream(process.stdin, onProgress);
-  const opened = await openInput(path);
-  return gatherOpened(opened, opened.kind === 'folder' ? path : name, onProgress);
+  return containedLater(
+    `reading ${name}`,
+    async () => {
+      const opened = await openInput(path);
+      return gatherOpened(opened, opened.kind === 'folder' ? path : name, onProgress);
+    },
+    faultyInput,
+  );
 }
 
 /** What comes through standard input. */
@@ -64,6 +71,12 @@ async function gatherOpened(
   }
 }
 
+const faultyInput = ({ says }: Fault): Unreadable => ({
+  kind: 'unreadable',
+  status: 'malformed',
+  why: `a fault of coroner itself: ${says}`,
+});
+
 /** Every file below a folder. One that cannot be read becomes a source that says so, and does not stop the others. */
 async function gatherFolder(
   { files, leftOut }: OpenedInput & { kind: 'folder' },
@@ -73,7 +86,11 @@ async function gatherFolder(
   const parts: Gathered[] = [];
   for (const file of files) {
     const name = file.slice(folder.length).replace(/^\/+/, '');
-    const part = await gatherOpened(await openInput(file), name, onProgress);
+    const part = await containedLater(
+      `reading ${name}`,
+      async () => gatherOpened(await openInput(file), name, onProgress),
+      faultyInput,
+    );
     parts.push(isUnreadable(part) ? gatherUnreadable(part, name) : part);
   }
   if (leftOut > 0)

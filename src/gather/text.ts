@@ -23,11 +23,17 @@ export async function gatherChunks(
 ): Promise<Gathered> {
   const scanner = new Scanner(allLiterals);
   const evidence: Evidence[] = [];
+  const faults: SourceReport[] = [];
+  /** Once for each parser, however many stretches it fails on. */
+  const noteFault = (source: SourceReport) => {
+    if (!faults.some(({ id }) => id === source.id)) faults.push(source);
+  };
   const parse = (stretches: Iterable<Stretch>) => {
     for (const { bytes: part, firstLine } of stretches) {
       const text = decode(part);
       // Not spread into push(): a storm has more facts than a call may have arguments.
-      for (const fact of parseInput({ name, lines: linesOf(text, firstLine) })) evidence.push(fact);
+      const lines = linesOf(text, firstLine);
+      for (const fact of parseInput({ name, lines }, undefined, noteFault)) evidence.push(fact);
     }
   };
   const head = new Head();
@@ -57,15 +63,21 @@ export async function gatherChunks(
     status: problem === undefined ? 'read' : bytes === 0 ? 'malformed' : 'truncated',
     ...defined({ detail, command }),
   }));
-  return { evidence, sources };
+  return { evidence, sources: [...sources, ...faults] };
 }
 
 /** A text that is in memory already. */
 export function gatherText(name: string, text: string): Gathered {
   if (ownOutput(text) !== null) return gatherOwnOutput(text, name);
-  const evidence = parseInput({ name, lines: linesOf(text) });
+  const faults: SourceReport[] = [];
+  const evidence = parseInput({ name, lines: linesOf(text) }, undefined, (source) =>
+    faults.push(source),
+  );
   const ids = [...new Set(evidence.map(({ origin }) => origin.source))];
-  return { evidence, sources: ids.map((id) => ({ id, place: name, status: 'read' })) };
+  return {
+    evidence,
+    sources: [...ids.map((id) => ({ id, place: name, status: 'read' as const })), ...faults],
+  };
 }
 
 /** What coroner said itself proves nothing anew: it would be counted twice, and its quotes are out of their place. */

@@ -16,12 +16,13 @@ export interface IncidentStart {
   /** Secrets masked. */
   readonly command: readonly string[];
   readonly cwd: string;
+  /** Empty where no clock could say. */
   readonly startedAt: string;
   /** The kernel log's clock: seconds since boot without suspended time. */
-  readonly startedUptimeSeconds: number;
+  readonly startedUptimeSeconds?: number;
   readonly bootId: string | null;
   readonly machine: MachineFacts;
-  readonly recorderPid: number;
+  readonly recorderPid?: number;
   readonly uid: number | null;
   /** false: the kernel log's pids are not ours (a container). null: not known. */
   readonly initialPidNamespace: boolean | null;
@@ -226,8 +227,8 @@ export interface NoteLine {
 
 /** `end.json`: written when the command has ended and everything is recorded. */
 export interface IncidentEnd {
-  readonly endedAt: string;
-  readonly durationMs: Ms;
+  readonly endedAt: string | null;
+  readonly durationMs: Ms | null;
   readonly exitCode: number | null;
   readonly signal: string | null;
   /** The command could not be started at all. */

@@ -17,6 +17,8 @@ export interface Report {
 export interface RuleNotRun {
   readonly rule: string;
   readonly missing: readonly string[];
+  /** What went wrong in coroner itself while it judged. */
+  readonly fault?: string;
 }
 
 /** One death (or stall) of one process. */

@@ -2,6 +2,7 @@ import type { CoreFile } from '../elf/index.ts';
 import { defined } from '../model/defined.ts';
 import type { Holder, MemoryPicture, Thread } from '../model/report.ts';
 import type { Ms } from '../model/units.ts';
+import { isoTime } from '../model/units.ts';
 import { readHeap, type Heap } from './heap/heap.ts';
 import { accountFor } from './heap/resident.ts';
 import { censusNotes, typeTotals } from './heap/totals.ts';
@@ -74,7 +75,7 @@ const areEstimates = 'sizes are estimates from samples';
 
 /** A snapshot while it is taken. `readStacks` and `estimate` return false where the snapshot ends with them. */
 class Snapshot {
-  picture: MemoryPicture = { lookedAt: new Date().toISOString() };
+  picture: MemoryPicture = defined({ lookedAt: isoTime(Date.now()) });
   private readonly target: Target;
   private readonly options: SnapshotOptions;
   private readonly begun: Ms = performance.now();

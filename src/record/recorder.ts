@@ -29,6 +29,7 @@ import { passSignals } from './signals.ts';
 import { stallWatch } from './stall.ts';
 import type { StderrTail } from './stderr-tail.ts';
 import { ProcessTree, type Tracked } from './tree.ts';
+import { isoTime } from '../model/units.ts';
 
 /** What others do during a run: the last look, the agent, a limit of the run's own. */
 export interface Companion {
@@ -99,7 +100,7 @@ const sayAfterMs = 250;
 /** Runs the command and records it. Faults of the recorder are noted and never touch the command. */
 export async function record(options: RecordOptions): Promise<RecordResult> {
   const { command, writer, say, roots = recorderRoots, companions = [] } = options;
-  const startedWall = new Date();
+  const startedWallMs = Date.now();
   const startedAt = performance.now();
   const clock = () => performance.now() - startedAt;
   // CLOCK_MONOTONIC, which the kernel log's clock follows (both leave suspended time out).
@@ -127,7 +128,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     version: options.version,
     command: maskSecrets(command),
     cwd: currentFolder(),
-    startedAt: startedWall.toISOString(),
+    startedAt: isoTime(startedWallMs) ?? '',
     startedUptimeSeconds: uptimeSeconds,
     bootId: bootId(roots.proc),
     machine: machineFacts(roots.proc),
@@ -407,7 +408,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     // Only a death is worth the time of asking another program.
     const other =
       roots.kernelLog === recorderRoots.kernelLog && ending.signal !== null
-        ? await askForKernelLog(startedWall.getTime() / 1000, uptimeSeconds)
+        ? await askForKernelLog(startedWallMs / 1000, uptimeSeconds)
         : null;
     if (other !== null) for (const line of other.lines) writer.append('kernel.log', `${line}\n`);
     writeEvent(
@@ -436,7 +437,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     if (daemons.length === 0) return;
     const { text, source } = await askOomDaemons(
       daemons,
-      startedWall.getTime() / 1000,
+      startedWallMs / 1000,
       memoryWasShort ? [250, 500, 750] : [],
       ask,
     );
@@ -448,7 +449,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     for (const watcher of watchers) watcher.close();
     const survivors = [...tree.alive.values()].filter((process) => !process.ended);
     const end: IncidentEnd = {
-      endedAt: new Date().toISOString(),
+      endedAt: isoTime(Date.now()) ?? null,
       durationMs: Math.round(clock()),
       exitCode: ending?.exitCode ?? null,
       signal: ending?.signal ?? null,

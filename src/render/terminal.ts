@@ -1,5 +1,6 @@
 /** A report as text for a terminal. Pure: what the terminal can do is an argument. */
 import { defined } from '../model/defined.ts';
+import { contained } from '../model/faults.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report, SourceReport } from '../model/report.ts';
 import { safeCopy } from './safe-text.ts';
@@ -70,7 +71,24 @@ function banner(page: Page, incident: Incident): void {
   page.gap();
 }
 
+/** What cannot be shown of one incident leaves the others their pages. */
 function oneIncident(
+  page: Page,
+  incident: Incident,
+  recording: Recording | undefined,
+  sources: readonly SourceReport[],
+): void {
+  contained(
+    `showing "${incident.headline}"`,
+    () => wholeIncident(page, incident, recording, sources),
+    ({ says }) => {
+      headlineOnly(page, incident);
+      page.text([{ text: `not all of it can be shown, a fault of coroner itself: ${says}` }]);
+    },
+  );
+}
+
+function wholeIncident(
   page: Page,
   incident: Incident,
   recording: Recording | undefined,

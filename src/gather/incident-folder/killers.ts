@@ -3,9 +3,8 @@ import { endsInCgroup, isWithinCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { Evidence, KernelNotice, KillerRecord } from '../../model/evidence.ts';
 import type { IncidentStart } from '../../model/incident-folder.ts';
-import type { Parser } from '../../parsers/parser.ts';
 import { whenOf, type Timeline } from './events.ts';
-import { parseText } from './output.ts';
+import type { ParseText } from './output.ts';
 
 /** Kernel lines that speak of the run: of its processes, or of its cgroups where pids cannot be compared. */
 export function kernelEvidence(
@@ -13,7 +12,7 @@ export function kernelEvidence(
   texts: ReadonlyMap<string, string>,
   timeline: Timeline,
   output: readonly Evidence[],
-  withParsers: readonly Parser[],
+  parseText: ParseText,
 ): readonly Evidence[] {
   const text = texts.get('kernel.log');
   if (text === undefined) return [];
@@ -44,11 +43,11 @@ export function kernelEvidence(
     if (!inOurs) return false;
     return start.initialPidNamespace === false
       ? name === undefined || names.has(name)
-      : pid === undefined || pid > start.recorderPid;
+      : pid === undefined || (start.recorderPid !== undefined && pid > start.recorderPid);
   };
   const begun = start.startedUptimeSeconds;
   const unknown: KernelNotice[] = [];
-  const known = parseText('kernel.log', text, withParsers).filter((fact) => {
+  const known = parseText('kernel.log', text).filter((fact) => {
     const uptime = fact.when?.uptimeSeconds;
     if (uptime !== undefined && typeof begun === 'number' && uptime < begun - 2) return false;
     switch (fact.kind) {
@@ -90,14 +89,14 @@ export function oomDaemonEvidence(
   start: IncidentStart,
   texts: ReadonlyMap<string, string>,
   timeline: Timeline,
-  withParsers: readonly Parser[],
+  parseText: ParseText,
 ): readonly KillerRecord[] {
   const text = texts.get('guards.log');
   if (text === undefined || start.initialPidNamespace === false) return [];
   const killed = [...timeline.processes.values()]
     .filter(({ gone }) => gone?.signal === 'SIGKILL' || gone?.signal === 'SIGTERM')
     .toSorted((a, b) => (b.peaks.rss ?? 0) - (a.peaks.rss ?? 0));
-  return parseText('guards.log', text, withParsers).flatMap((fact): KillerRecord[] => {
+  return parseText('guards.log', text).flatMap((fact): KillerRecord[] => {
     if (fact.kind !== 'killer-record') return [];
     const { victim, subject } = fact;
     if (victim?.pid !== undefined)

@@ -15,13 +15,8 @@ import type {
   ProcessGone,
   StallSeen,
 } from '../../model/incident-folder.ts';
-import {
-  firstSeenMs,
-  whenOf,
-  type Numbered,
-  type ProcessTimeline,
-  type Timeline,
-} from './events.ts';
+import { firstSeenMs, whenOf, type ProcessTimeline, type Timeline } from './events.ts';
+import type { Numbered } from '../../store/recorded-lines.ts';
 
 export function sampledEvidence(
   start: IncidentStart,

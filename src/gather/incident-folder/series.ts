@@ -22,7 +22,8 @@ import type {
 } from '../../model/recording.ts';
 import type { Limit } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
-import { firstSeenMs, type Numbered, type Timeline } from './events.ts';
+import type { Numbered } from '../../store/recorded-lines.ts';
+import { firstSeenMs, type Timeline } from './events.ts';
 
 export function toRecording(
   start: IncidentStart,
@@ -111,13 +112,7 @@ export function toRecording(
   if (start.machine?.totalBytes !== undefined)
     limits.push({ owner: 'host', bytes: start.machine.totalBytes });
   return {
-    format: 'coroner-recording/1',
-    id: start.id,
-    command: start.command,
-    cwd: start.cwd,
-    startedAt: start.startedAt,
-    endedAt: end?.endedAt ?? null,
-    durationMs: end?.durationMs ?? null,
+    ...emptyRecording(start, end),
     limits,
     processes,
     cgroups,
@@ -129,6 +124,23 @@ export function toRecording(
     looks: snapshots,
   };
 }
+
+/** What the beginning and the end alone tell. */
+export const emptyRecording = (start: IncidentStart, end: IncidentEnd | null): Recording => ({
+  format: 'coroner-recording/1',
+  id: start.id,
+  command: start.command,
+  cwd: start.cwd,
+  startedAt: start.startedAt,
+  endedAt: end?.endedAt ?? null,
+  durationMs: end?.durationMs ?? null,
+  limits: [],
+  processes: [],
+  cgroups: [],
+  host: { atMs: [], columns: {} },
+  events: [],
+  looks: [],
+});
 
 function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   const list = map.get(key);

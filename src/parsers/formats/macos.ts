@@ -8,6 +8,7 @@ import type { Input, Parser } from '../parser.ts';
 import { jsonValues } from '../text/json.ts';
 import { isAdvice, isDefinition, lineAt, originOf, wholeText } from '../text/lines.ts';
 import { readKillers, type KillerWording } from '../text/killers.ts';
+import { isoTimeIn } from '../../model/units.ts';
 
 const id = 'macos';
 const jetsam = { reporter: 'jetsam', cause: 'jetsam', owner: 'host' } as const;
@@ -233,10 +234,10 @@ function* jetsamReport(input: Input): Iterable<KillerRecord> {
     const status = value['memoryStatus'];
     const pageSize =
       isObject(status) && typeof status['pageSize'] === 'number' ? status['pageSize'] : undefined;
-    const date =
+    const wall =
       typeof value['date'] === 'string'
-        ? Date.parse(value['date'].replace(/(\.\d+)? ([+-]\d{4})$/, '$1$2'))
-        : Number.NaN;
+        ? isoTimeIn(value['date'].replace(/(\.\d+)? ([+-]\d{4})$/, '$1$2'))
+        : undefined;
     for (const one of value['processes']) {
       if (!isObject(one) || typeof one['reason'] !== 'string' || !isForMemory(one['reason']))
         continue;
@@ -248,7 +249,7 @@ function* jetsamReport(input: Input): Iterable<KillerRecord> {
       yield {
         kind: 'killer-record',
         origin: originOf(input, id, Math.max(line, from), Math.max(line, from), one['reason']),
-        ...(Number.isNaN(date) ? {} : { when: { wall: new Date(date).toISOString() } }),
+        ...(wall === undefined ? {} : { when: { wall } }),
         reporter: 'jetsam',
         cause: 'jetsam',
         variant: one['reason'],

@@ -3,8 +3,8 @@
  * writes; a reader should take every field for optional and every set of words for open (docs/report-format.md).
  */
 import * as v from 'valibot';
-import { causes, type Cause } from '../model/causes.ts';
-import type { Inspection, Report } from '../model/report.ts';
+import { causes, type Cause } from './causes.ts';
+import type { Inspection, Report } from './report.ts';
 
 const described = <const S extends v.GenericSchema>(schema: S, text: string) =>
   v.pipe(schema, v.description(text));
@@ -71,7 +71,7 @@ const thread = v.object({
   stack,
 });
 
-const memoryPicture = v.object({
+export const memoryPicture = v.object({
   peakRssBytes: optional(bytes),
   lookedAt: optional(described(text, 'when the last look was taken, ISO 8601')),
   ageAtDeathMs: optional(ms),
@@ -140,6 +140,24 @@ const memoryPicture = v.object({
         stack,
         paths: optional(v.array(v.object({ bytes, stack }))),
         text: optional(text),
+        growing: optional(v.literal(true)),
+      }),
+    ),
+  ),
+  growth: optional(
+    v.array(
+      v.object({
+        atMs: ms,
+        liveBytes: bytes,
+        rssBytes: bytes,
+        lines: v.array(
+          v.object({
+            file: v.nullable(text),
+            line: v.nullable(v.number()),
+            function: v.nullable(text),
+            bytes,
+          }),
+        ),
       }),
     ),
   ),
@@ -236,7 +254,15 @@ export const reportSchema = v.object({
       command: optional(described(text, 'what to type to read it after all')),
     }),
   ),
-  rulesNotRun: optional(v.array(v.object({ rule: text, missing: v.array(text) }))),
+  rulesNotRun: optional(
+    v.array(
+      v.object({
+        rule: text,
+        missing: v.array(text),
+        fault: optional(described(text, 'what went wrong in coroner itself while it judged')),
+      }),
+    ),
+  ),
 });
 
 export const inspectionSchema = v.object({
