@@ -1,5 +1,9 @@
 /* libc's allocator from outside: what the process calls, in front of whatever it would have called. */
 #include "agent.h"
+#include "failed.h"
+#include "file.h"
+#include "live.h"
+#include "weigh.h"
 
 #include <dlfcn.h>
 #include <errno.h>

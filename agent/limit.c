@@ -5,6 +5,10 @@
  * slow path only, and small requests between two looks are bounded by the distance of two samples.
  */
 #include "agent.h"
+#include "failed.h"
+#include "file.h"
+#include "lock.h"
+#include "weigh.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,7 @@
 /* Who called in native code: return addresses, and the modules they lie in. */
 #include "agent.h"
+#include "intern.h"
+#include "lock.h"
 
 #include <fcntl.h>
 #include <string.h>

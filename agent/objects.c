@@ -4,9 +4,11 @@
  * faults. Here they disturb nobody.
  *
  * The filter says "look twice" of every block that is out, whatever becomes of its sample: free() and realloc() must not
- * hand one on to the allocator behind. Everything here is under the lock of state.c.
+ * hand one on to the allocator behind. Everything here is under the lock.
  */
 #include "agent.h"
+#include "live.h"
+#include "lock.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -3,6 +3,9 @@
  * allocator may do. Only fields of the own thread's frames are read, at the offsets of its version.
  */
 #include "agent.h"
+#include "failed.h"
+#include "intern.h"
+#include "live.h"
 #include "offsets.h"
 
 #include <dlfcn.h>

@@ -1,8 +1,14 @@
 /*
  * The tables and the sampler without the hooks, so that sanitizers (which have an allocator of their own) can watch:
- * cc -fsanitize=address,undefined state.c ../state.c ../objects.c ../sampling.c ../native.c ../python.c ../limit.c
+ * cc -fsanitize=address,undefined, with every file of the agent but hooks.c.
  */
 #include "../agent.h"
+#include "../failed.h"
+#include "../file.h"
+#include "../intern.h"
+#include "../live.h"
+#include "../lock.h"
+#include "../weigh.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,0 +1,8 @@
+#ifndef CORONER_FAILED_H
+#define CORONER_FAILED_H
+
+#include "agent.h"
+
+void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t caller, uintptr_t stack);
+
+#endif
