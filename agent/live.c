@@ -11,6 +11,7 @@
 
 uint8_t filter[1u << FILTER_BITS];
 
+#define SMALL_STEP ((size_t)256 << 10)
 #define LIVE_INDEX 65536u
 static uint16_t live_index[LIVE_INDEX];
 static uint16_t live_free[LIVE_CAPACITY];
@@ -59,9 +60,24 @@ void filter_remove(uint64_t address) {
   if (filter_count[at] < 255 && filter_count[at] && --filter_count[at] == 0) __atomic_store_n(&filter[at], 0, __ATOMIC_RELAXED);
 }
 
+struct growing growing[GROWING];
+
+/* By how much it may grow before the next look: what is counted exactly by a thirty-second, what is estimated by an eighth. */
+static void growing_keep(uint64_t address, size_t bytes, bool exact) {
+  size_t step = exact ? bytes / 32 : bytes / 8;
+  /* Only a look compares what is held with the limit. */
+  if (limit_set && step > SMALL_STEP) step = SMALL_STEP;
+  struct growing *one = growing_of((uintptr_t)address);
+  one->address = 0;
+  one->from = bytes - bytes / 8;
+  one->up_to = bytes + step;
+  __atomic_store_n(&one->address, (uintptr_t)address, __ATOMIC_RELEASE);
+}
+
 static void live_remove(uint32_t id, uint32_t slot) {
   struct coroner_live *entry = &file->live[id - 1];
   uint64_t address = entry->address;
+  if (growing_of((uintptr_t)address)->address == (uintptr_t)address) growing_of((uintptr_t)address)->address = 0;
   account(&file->stacks[entry->stack - 1], entry->weight, entry->flags & LIVE_EXACT, -1);
   if (entry->kind >= KIND_MAPPING) mapping_count--;
   file->header.removed++;
@@ -129,7 +145,47 @@ void look_at_callers(struct caller_stack *stack, uintptr_t caller, uintptr_t her
   native_stack(stack, caller, here, deep);
 }
 
-COLD uint32_t state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t here) {
+static uint32_t stack_of(struct caller_stack *stack, uint16_t kind, uint64_t now) {
+  if (stack->python_count == 0 && python_present() && last_python_node && now - last_python_ns < 1000000000u)
+    stack->flags |= STACK_PROBABLE;
+  const uint32_t id = intern_stack(stack, kind);
+  struct coroner_stack *entry = &file->stacks[id - 1];
+  if ((stack->flags & STACK_PROBABLE) && !entry->node) entry->node = last_python_node;
+  if (stack->python_count) last_python_node = entry->node, last_python_ns = now;
+  return id;
+}
+
+/* Into the table; its id, 0: there is no room. */
+static uint32_t live_put(const struct coroner_live *what) {
+  struct coroner_live *live = live_add(what->address);
+  if (!live) {
+    file->header.dropped_live++;
+    return 0;
+  }
+  const uint64_t address = what->address;
+  live->bytes = what->bytes;
+  live->weight = what->weight;
+  live->born_monotonic_ns = what->born_monotonic_ns;
+  live->stack = what->stack;
+  live->kind = what->kind;
+  live->flags = what->flags;
+  __atomic_store_n(&live->address, address, __ATOMIC_RELEASE);
+  const uint32_t slot = (uint32_t)(live - file->live);
+  if (slot == used(SECTION_LIVE)) publish(SECTION_LIVE, slot + 1);
+  if (what->kind >= KIND_MAPPING) mapping_count++;
+  account(&file->stacks[what->stack - 1], what->weight, what->flags & LIVE_EXACT, 1);
+  return slot + 1;
+}
+
+static void count_total(uint32_t stack, uint64_t bytes) {
+  struct coroner_stack *entry = &file->stacks[stack - 1];
+  entry->total += bytes;
+  entry->total_count++;
+  file->header.total_bytes += bytes;
+  file->header.samples++;
+}
+
+static uint32_t note(const void *address, size_t bytes, size_t drawn, uint16_t kind, uintptr_t caller, uintptr_t here) {
   if (thread.inside) return 0;
   thread.inside = 1;
   int saved_errno = errno;
@@ -137,45 +193,105 @@ COLD uint32_t state_note(const void *address, size_t bytes, uint16_t kind, uintp
   if (is_own_process() && (file || state_begin_child())) {
     struct caller_stack stack;
     look_at_callers(&stack, caller, here, false);
-    bool exact = bytes >= exact_bytes, reserved = kind & NOTE_RESERVED;
-    kind &= (uint16_t)~NOTE_RESERVED;
-    int64_t weight = exact ? reserved ? 0 : (int64_t)bytes : (int64_t)sample_weight(bytes);
-    uint64_t now = monotonic_ns();
+    const bool exact = bytes >= exact_bytes, reserved = kind & NOTE_RESERVED;
+    struct coroner_live what = {
+        .address = (uint64_t)(uintptr_t)address,
+        .bytes = bytes,
+        .weight = exact ? reserved ? 0 : (int64_t)bytes : (int64_t)sample_weight(drawn),
+        .born_monotonic_ns = monotonic_ns(),
+        .kind = kind & (uint16_t)~NOTE_RESERVED,
+        .flags = exact ? LIVE_EXACT : 0,
+    };
     if (lock()) {
-      if (stack.python_count == 0 && python_present() && last_python_node && now - last_python_ns < 1000000000u)
-        stack.flags |= STACK_PROBABLE;
-      uint32_t id = intern_stack(&stack, kind);
-      struct coroner_stack *entry = &file->stacks[id - 1];
-      if ((stack.flags & STACK_PROBABLE) && !entry->node) entry->node = last_python_node;
-      if (stack.python_count) last_python_node = entry->node, last_python_ns = now;
-      struct coroner_live *live = live_add((uint64_t)(uintptr_t)address);
-      if (live) {
-        live->bytes = bytes;
-        live->weight = weight;
-        live->born_monotonic_ns = now;
-        live->stack = id;
-        live->kind = kind;
-        live->flags = exact ? LIVE_EXACT : 0;
-        __atomic_store_n(&live->address, (uint64_t)(uintptr_t)address, __ATOMIC_RELEASE);
-        uint32_t slot = (uint32_t)(live - file->live);
-        noted = slot + 1;
-        if (slot == used(SECTION_LIVE)) publish(SECTION_LIVE, slot + 1);
-        if (kind >= KIND_MAPPING) mapping_count++;
-        account(entry, weight, exact, 1);
-        thin_out();
-      } else file->header.dropped_live++;
-      entry->total += (uint64_t)weight;
-      entry->total_count++;
-      file->header.total_bytes += (uint64_t)weight;
-      file->header.samples++;
-      if (!exact) weigh_drawn((uint64_t)weight);
-      keep_books(now);
+      what.stack = stack_of(&stack, what.kind, what.born_monotonic_ns);
+      noted = live_put(&what);
+      if (noted) thin_out();
+      count_total(what.stack, (uint64_t)what.weight);
+      if (!exact) weigh_drawn((uint64_t)what.weight);
+      keep_books(what.born_monotonic_ns);
       unlock();
     }
   }
   errno = saved_errno;
   thread.inside = 0;
   return noted;
+}
+
+COLD uint32_t state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t here) {
+  return note(address, bytes, bytes, kind, caller, here);
+}
+
+COLD void state_note_grown(const void *address, size_t bytes, size_t drawn, uint16_t kind, uintptr_t caller, uintptr_t here) {
+  note(address, bytes, drawn, kind, caller, here);
+}
+
+/*
+ * Its growth is counted byte for byte: what grows beside a block that was sampled needs no drawing, since what grew before it was
+ * stands for what others grew. From exact_bytes on all blocks are noted, and each stands for itself.
+ */
+static struct coroner_live at_size(const struct coroner_live *before, const void *block, size_t bytes) {
+  struct coroner_live what = *before;
+  what.address = (uint64_t)(uintptr_t)block;
+  what.weight += (int64_t)bytes - (int64_t)before->bytes;
+  what.bytes = bytes;
+  if (bytes >= exact_bytes && !(before->flags & LIVE_EXACT)) what.flags |= LIVE_EXACT, what.weight = (int64_t)bytes;
+  if (what.weight < 0) what.weight = 0;
+  return what;
+}
+
+COLD void state_regrown(const struct coroner_live *before, const void *block, size_t bytes, uintptr_t caller, uintptr_t here) {
+  if (thread.inside || !file) return;
+  thread.inside = 1;
+  int saved_errno = errno;
+  if (is_own_process()) {
+    struct caller_stack stack;
+    look_at_callers(&stack, caller, here, false);
+    struct coroner_live what = at_size(before, block, bytes);
+    const uint64_t now = monotonic_ns();
+    if (lock()) {
+      uint32_t slot, id = live_find(before->address, &slot);
+      if (id && file->live[id - 1].born_monotonic_ns == before->born_monotonic_ns) live_remove(id, slot);
+      what.stack = stack_of(&stack, what.kind, now);
+      if (live_put(&what)) growing_keep(what.address, bytes, what.flags & LIVE_EXACT);
+      count_total(what.stack, bytes > before->bytes ? bytes - before->bytes : 0);
+      keep_books(now);
+      unlock();
+    }
+  }
+  errno = saved_errno;
+  thread.inside = 0;
+}
+
+COLD void state_drop(const struct coroner_live *before) {
+  if (thread.inside || !file) return;
+  thread.inside = 1;
+  int saved_errno = errno;
+  if (is_own_process() && lock()) {
+    uint32_t slot, id = live_find(before->address, &slot);
+    if (id && file->live[id - 1].born_monotonic_ns == before->born_monotonic_ns) live_remove(id, slot);
+    unlock();
+  }
+  errno = saved_errno;
+  thread.inside = 0;
+}
+
+COLD void state_moved(const void *old, const void *block, size_t bytes) {
+  if (thread.inside || !file) return;
+  thread.inside = 1;
+  int saved_errno = errno;
+  if (is_own_process() && lock()) {
+    /* Still among those that grow: since the call nobody has noted another block at its old address. */
+    const bool is_still = growing_of((uintptr_t)old)->address == (uintptr_t)old;
+    uint32_t slot, id = is_still ? live_find((uint64_t)(uintptr_t)old, &slot) : 0;
+    if (id) {
+      const struct coroner_live what = at_size(&file->live[id - 1], block, bytes);
+      live_remove(id, slot);
+      if (live_put(&what)) growing_keep(what.address, bytes, what.flags & LIVE_EXACT);
+    }
+    unlock();
+  }
+  errno = saved_errno;
+  thread.inside = 0;
 }
 
 /* A frame that may be gone by the time that its stack is noted. */
@@ -210,11 +326,6 @@ COLD void state_taken_again(uint32_t id, const void *address, struct caller_stac
 }
 
 COLD bool state_forget(const void *address) {
-  struct coroner_live ignored;
-  return state_forget_copy(address, &ignored);
-}
-
-COLD bool state_forget_copy(const void *address, struct coroner_live *copy) {
   if (!file || thread.inside) return false;
   thread.inside = 1;
   int saved_errno = errno;
@@ -223,7 +334,6 @@ COLD bool state_forget_copy(const void *address, struct coroner_live *copy) {
     uint32_t slot, id = live_find((uint64_t)(uintptr_t)address, &slot);
     /* Mostly the filter was wrong: no system call for that. */
     if (id && is_own_process()) {
-      *copy = file->live[id - 1];
       live_remove(id, slot);
       found = true;
     }
@@ -234,24 +344,17 @@ COLD bool state_forget_copy(const void *address, struct coroner_live *copy) {
   return found;
 }
 
-static void live_restore(const struct coroner_live *copy) {
-  struct coroner_live *live = live_add(copy->address);
-  if (!live) return;
-  *live = *copy;
-  uint32_t slot = (uint32_t)(live - file->live);
-  if (slot == used(SECTION_LIVE)) publish(SECTION_LIVE, slot + 1);
-  if (copy->kind >= KIND_MAPPING) mapping_count++;
-  account(&file->stacks[copy->stack - 1], copy->weight, copy->flags & LIVE_EXACT, 1);
-}
-
-COLD void state_restore(const struct coroner_live *copy) {
-  if (!file || thread.inside) return;
+COLD bool state_find(const void *address, struct coroner_live *copy) {
+  if (!file || thread.inside) return false;
   thread.inside = 1;
+  bool found = false;
   if (lock()) {
-    live_restore(copy);
+    uint32_t slot, id = live_find((uint64_t)(uintptr_t)address, &slot);
+    if (id) *copy = file->live[id - 1], found = true;
     unlock();
   }
   thread.inside = 0;
+  return found;
 }
 
 /* munmap() may take any part of a mapping. */
@@ -279,7 +382,7 @@ COLD void state_forget_range(uintptr_t start, size_t bytes) {
         rest.address = pieces[piece][0];
         rest.bytes = pieces[piece][1] - pieces[piece][0];
         rest.weight = (int64_t)((double)old.weight * (double)rest.bytes / (double)old.bytes);
-        live_restore(&rest);
+        live_put(&rest);
       }
     }
     unlock();
@@ -300,5 +403,6 @@ void live_forget(void) {
   early_hold(filter_count_always);
   for (uint32_t i = 0; i < sizeof filter; i++) __atomic_store_n(&filter[i], filter_count[i] ? FILTER_MANY : 0, __ATOMIC_RELAXED);
   memset(live_index, 0, sizeof live_index);
+  memset(growing, 0, sizeof growing);
   live_free_count = live_used_count = mapping_count = last_python_node = 0;
 }

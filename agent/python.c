@@ -493,6 +493,7 @@ static COLD void *sampled_regrowth(struct py_allocator *next, void *old, size_t 
 /*
  * Requests above SMALL_REQUEST count down here too and once more in malloc(), where they are noted: the distance to a
  * sample has no memory, so using up more of it changes no probability, and two instructions are saved on every request.
+ * Not where a large block grows: it would come by here in vain a million times.
  * CPython has refused what does not fit into Py_ssize_t before it comes here.
  */
 #define DOMAIN_HOOKS(domain)                                                                      \
@@ -505,7 +506,7 @@ static COLD void *sampled_regrowth(struct py_allocator *next, void *old, size_t 
     return sampled_object(&domain##_next, count * each, true);                                    \
   }                                                                                               \
   static void *domain##_realloc(void *context, void *old, size_t bytes) {                         \
-    if (LIKELY(COUNT_DOWN(bytes))) return domain##_next.realloc(context, old, bytes);             \
+    if (LIKELY(bytes > SMALL_REQUEST || COUNT_DOWN(bytes))) return domain##_next.realloc(context, old, bytes); \
     if (!old) return sampled_object(&domain##_next, bytes, false);                                \
     return sampled_regrowth(&domain##_next, old, bytes);                                          \
   }
