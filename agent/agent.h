@@ -87,6 +87,7 @@ static inline bool sample_passes(void) {
 #define OBJECTS_BYTES (2u << 20)
 extern uintptr_t objects_start; /* 0: none was taken yet */
 static inline bool is_object(const void *block) { return objects_start && (uintptr_t)block - objects_start < OBJECTS_BYTES; }
+bool objects_reserve(void); /* at the start, or with the first that is taken */
 void *objects_take(size_t bytes); /* NULL: none left */
 void objects_give(void *block);
 size_t objects_room(const void *block);

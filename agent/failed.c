@@ -9,7 +9,22 @@
 #include "intern.h"
 #include "live.h"
 #include "lock.h"
+#include "sandbox.h"
 #include "weigh.h"
+
+static uint64_t limit_as = UINT64_MAX, limit_data = UINT64_MAX;
+
+static uint64_t soft_limit(int resource) {
+  struct rlimit limit;
+  return getrlimit(resource, &limit) ? UINT64_MAX : (uint64_t)limit.rlim_cur;
+}
+
+/* In a sandbox those of the start count: it can lower its limits before that, hardly later. */
+void look_at_limits(void) {
+  if (sandboxed) return;
+  limit_as = soft_limit(RLIMIT_AS);
+  limit_data = soft_limit(RLIMIT_DATA);
+}
 
 /* A request was refused. errno is the allocator's and stays as it is. */
 COLD void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t caller, uintptr_t here) {
@@ -19,7 +34,7 @@ COLD void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t ca
   if (is_own_process() && (file || state_begin_child())) {
     struct caller_stack stack;
     look_at_callers(&stack, caller, here, true);
-    struct rlimit as = {0}, data = {0};
+    look_at_limits();
     struct coroner_failure failure = {
         .realtime_ns = realtime_ns(),
         .monotonic_ns = monotonic_ns(),
@@ -30,8 +45,8 @@ COLD void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t ca
         .flags = flags,
         .native_count = stack.native_count,
         .stack_flags = stack.flags,
-        .limit_as_bytes = getrlimit(RLIMIT_AS, &as) ? UINT64_MAX : (uint64_t)as.rlim_cur,
-        .limit_data_bytes = getrlimit(RLIMIT_DATA, &data) ? UINT64_MAX : (uint64_t)data.rlim_cur,
+        .limit_as_bytes = limit_as,
+        .limit_data_bytes = limit_data,
     };
     if (failure.thread_id == own_pid) failure.flags |= FAILURE_MAIN_THREAD;
     memcpy(failure.native, stack.native, sizeof failure.native);

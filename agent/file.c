@@ -12,6 +12,7 @@
 #include "intern.h"
 #include "live.h"
 #include "lock.h"
+#include "sandbox.h"
 #include "weigh.h"
 
 struct coroner_file *file;
@@ -111,7 +112,6 @@ static bool in_folder(const char *folder) {
   size_t length = strlen(folder);
   if (length >= sizeof folder_path) return false;
   memcpy(folder_path, folder, length + 1);
-  own_pid = (uint32_t)getpid();
   open_tree();
   return true;
 }
@@ -140,7 +140,7 @@ void state_open(const char *folder, uint32_t parent) {
 }
 
 void state_end(uint32_t how, int code) {
-  if (!file || !is_own_process()) return;
+  if (!file || !is_own_end()) return;
   file->header.exit_code = code;
   file->header.state_monotonic_ns = monotonic_ns();
   __atomic_store_n(&file->header.state, how, __ATOMIC_RELEASE);
@@ -148,7 +148,7 @@ void state_end(uint32_t how, int code) {
 
 /* Thousands of short helpers (sed, uname) each leave a file: one that says nothing is taken away again. */
 bool state_discard_if_dull(void) {
-  if (!file || !is_own_process()) return false;
+  if (!file || sandboxed || !is_own_end()) return false;
   const struct coroner_header *header = &file->header;
   /* The command itself is Python more often than not, and its file is wanted even where it is dull. */
   bool of_interest = python_present() && !(header->flags & FILE_FORKED);
@@ -199,7 +199,7 @@ void state_fork_child(void) {
   if (file) parents_file = file;
   file = NULL;
   parents_pid = own_pid;
-  own_pid = (uint32_t)getpid();
+  if (!sandboxed) own_pid = (uint32_t)getpid();
 }
 
 static void forget_everything(void) {
@@ -211,7 +211,7 @@ static void forget_everything(void) {
 
 COLD bool state_begin_child(void) {
   struct coroner_file *parent = parents_file;
-  if (!parent) return false;
+  if (!parent || sandboxed) return false;
   parents_file = NULL;
   struct coroner_file *made = make_file(own_pid);
   if (made) {

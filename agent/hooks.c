@@ -3,6 +3,8 @@
 #include "failed.h"
 #include "file.h"
 #include "live.h"
+#include "lock.h"
+#include "sandbox.h"
 #include "weigh.h"
 
 #include <dlfcn.h>
@@ -386,6 +388,7 @@ EXPORT int posix_memalign(void **out, size_t alignment, size_t bytes) {
 
 static bool is_on_tmpfs(int fd) {
   struct statfs filesystem;
+  if (sandboxed) return false;
   const unsigned long tmpfs = 0x01021994, hugetlbfs = 0x958458f6;
   return !fstatfs(fd, &filesystem) &&
          ((unsigned long)filesystem.f_type == tmpfs || (unsigned long)filesystem.f_type == hugetlbfs);
@@ -489,7 +492,8 @@ static COLD void *hook_for(void *found) {
   if (found == (void *)next_posix_memalign) return (void *)posix_memalign;
   if (found == (void *)next_aligned_alloc) return (void *)aligned_alloc;
   if (found == (void *)next_memalign) return (void *)memalign;
-  return found;
+  void *const other = sandbox_hook_for(found);
+  return other ? other : found;
 }
 
 EXPORT void *dlsym(void *restrict handle, const char *restrict name) {
@@ -564,6 +568,8 @@ __attribute__((constructor)) static void start(void) {
   thread.inside = 1;
   if (next_malloc == first_malloc) resolve();
   resolve_exec();
+  sandbox_start();
+  lock_start();
   const char *folder = getenv("CORONER_AGENT_FOLDER");
   const char *options = getenv("CORONER_AGENT_OPTIONS");
   uint64_t limit = option(options, "limit", 0);
@@ -581,6 +587,7 @@ __attribute__((constructor)) static void start(void) {
     if (limit) limit_open(limit, (int)option(options, "at-limit", 0));
     pthread_atfork(NULL, NULL, state_fork_child);
     atexit(at_exit);
+    look_at_limits();
     agent_ready = true;
   }
   thread.inside = 0;

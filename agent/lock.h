@@ -7,8 +7,10 @@ extern uint32_t own_pid;
 /* false: it could not be had, and nothing may be changed. */
 bool lock(void);
 void unlock(void);
+void lock_start(void);
 bool is_own_process(void);
-uint32_t own_thread_id(void);
+bool is_own_end(void);
+uint32_t own_thread_id(void); /* 0: not to be had */
 /* Another thread of the parent may have held it. */
 void lock_begin_child(void);
 uint64_t monotonic_ns(void);

@@ -603,6 +603,7 @@ void python_start(bool want_stacks, bool want_objects) {
       set_arena(&arena);
     }
     see_whether_blocks_come_back();
+    if (own_blocks_come_back) objects_reserve();
     objects_wanted = true;
     static const char *const kept[] = {"PyList_Type", "PyDict_Type", "PyTuple_Type", "PyFloat_Type"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) watched_types[i] = dlsym(RTLD_DEFAULT, kept[i]);

@@ -7,6 +7,7 @@
 
 #include "intern.h"
 #include "lock.h"
+#include "sandbox.h"
 
 static uint64_t next_weigh_ns, next_moment_ns;
 /* Of what is counted one by one no sample was drawn: arrays that come and go are no reason to sample the rest more finely. */
@@ -38,6 +39,7 @@ static int64_t resident_bytes(int pagemap, uint64_t start, uint64_t bytes) {
 }
 
 static void weigh(uint64_t now) {
+  if (sandboxed) return;
   int pagemap = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   if (pagemap < 0) return;
   for (uint32_t i = 0; i < used(SECTION_LIVE); i++) {
@@ -133,6 +135,7 @@ void weigh_forget(void) { next_weigh_ns = next_moment_ns = drawn_count = drawn_b
 
 bool read_statm(uint64_t *vm_bytes, uint64_t *rss_bytes, uint64_t *shared_bytes) {
   char text[128];
+  if (sandboxed) return false;
   int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/statm", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   long length = syscall(SYS_read, fd, text, sizeof text - 1);

@@ -314,6 +314,7 @@ int main(int argc, char **argv) {
   if (argc > 1) amount = atol(argv[1]);
   char folder[] = "/tmp/coroner-test-XXXXXX";
   assert(mkdtemp(folder));
+  lock_start();
   state_open(folder, (uint32_t)getppid());
   assert(file);
   agent_ready = true;

@@ -14,6 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const agent = (name: string) => new URL(`../../agent/${name}`, import.meta.url).pathname;
 const parts = [
   'lock',
+  'sandbox',
   'intern',
   'live',
   'weigh',
