@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -23,6 +24,49 @@ static char folder_path[512];
 
 static void own_path(char *out, size_t size, uint32_t pid) { snprintf(out, size, "%s/%u.mem", folder_path, pid); }
 
+/*
+ * The recorder keeps some files of full size ready (src/record/agent-files.ts), since this process may not be allowed to make one that
+ * large: RLIMIT_FSIZE ends it by a signal. Each is one process' alone: whoever counts it as taken gives it its name.
+ */
+static int take_spare(const char *path) {
+  if (!tree) return -1;
+  uint32_t next = __atomic_load_n(&tree->spares_taken, __ATOMIC_RELAXED);
+  do {
+    if (next >= __atomic_load_n(&tree->spares_made, __ATOMIC_ACQUIRE)) return -1;
+  } while (!__atomic_compare_exchange_n(&tree->spares_taken, &next, next + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+  char spare[600];
+  snprintf(spare, sizeof spare, "%s/%u.spare", folder_path, next);
+  if (rename(spare, path)) return -1;
+  const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (fd >= 0 && lseek(fd, 0, SEEK_END) >= (off_t)sizeof(struct coroner_file)) return fd;
+  if (fd >= 0) close(fd);
+  unlink(path);
+  return -1;
+}
+
+static int make_whole(const char *path) {
+  struct rlimit largest;
+  if (getrlimit(RLIMIT_FSIZE, &largest) || largest.rlim_cur < sizeof(struct coroner_file)) return -1;
+  const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0 || !ftruncate(fd, sizeof(struct coroner_file))) return fd;
+  close(fd);
+  unlink(path);
+  return -1;
+}
+
+/*
+ * A hole that the disk has no room for is a SIGBUS: have the room now. On tmpfs that would be memory at once, so only look. Not
+ * posix_fallocate(), which writes where the filesystem cannot reserve; the recorder gives back what was not used.
+ */
+static bool has_room(int fd) {
+  struct statfs filesystem;
+  const unsigned long tmpfs = 0x01021994;
+  const long keep_size = 1;
+  if (fstatfs(fd, &filesystem)) return false;
+  if ((unsigned long)filesystem.f_type != tmpfs && !syscall(SYS_fallocate, (long)fd, keep_size, 0L, (long)sizeof(struct coroner_file))) return true;
+  return (uint64_t)filesystem.f_bavail * (uint64_t)filesystem.f_bsize > 16 * sizeof(struct coroner_file);
+}
+
 static struct coroner_file *make_file(uint32_t pid) {
   if (tree && __atomic_load_n(&tree->files, __ATOMIC_RELAXED) >= TREE_MAX_FILES) {
     __atomic_fetch_add(&tree->refused_files, 1, __ATOMIC_RELAXED);
@@ -32,18 +76,11 @@ static struct coroner_file *make_file(uint32_t pid) {
   own_path(path, sizeof path, pid);
   /* fork and exec keep the pid: the name may be taken by what this process was before. Never truncate: the old file may be mapped. */
   bool replaced = unlink(path) == 0;
-  int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  int fd = take_spare(path);
+  if (fd < 0) fd = make_whole(path);
   if (fd < 0) return NULL;
   struct coroner_file *made = MAP_FAILED;
-  struct statfs filesystem;
-  const unsigned long tmpfs = 0x01021994;
-  bool roomy = true;
-  /* A hole that the disk has no room for is a SIGBUS: have the room now. On tmpfs that would be memory at once, so only look. */
-  if (fstatfs(fd, &filesystem)) roomy = false;
-  else if ((unsigned long)filesystem.f_type == tmpfs || posix_fallocate(fd, 0, sizeof *made))
-    roomy = (uint64_t)filesystem.f_bavail * (uint64_t)filesystem.f_bsize > 16 * sizeof *made;
-  if (roomy && !ftruncate(fd, sizeof *made))
-    made = (struct coroner_file *)syscall(SYS_mmap, NULL, sizeof *made, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L);
+  if (has_room(fd)) made = (struct coroner_file *)syscall(SYS_mmap, NULL, sizeof *made, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L);
   close(fd);
   if (made == MAP_FAILED) {
     unlink(path);
