@@ -1,5 +1,6 @@
 /* libc's allocator from outside: what the process calls, in front of whatever it would have called. */
 #include "agent.h"
+#include "exec.h"
 #include "failed.h"
 #include "file.h"
 #include "live.h"
@@ -113,7 +114,6 @@ static void resolve(void) {
   next_calloc = (void *(*)(size_t, size_t))c;
   next_realloc = (void *(*)(void *, size_t))r;
   next_free = (void (*)(void *))f;
-  look_for_sizes();
   resolving = false;
 }
 
@@ -519,35 +519,6 @@ EXPORT _Noreturn void _exit(int code) {
 }
 EXPORT _Noreturn void _Exit(int code) { _exit(code); }
 
-/*
- * exec replaces the program under the same pid: say so, and take it back where it fails. The functions behind are looked
- * up by the constructor: the caller may be a vfork child, whose parent's threads hold locks that nobody will give back.
- */
-#define EXECUTE(name, parameters, arguments)             \
-  static int(*next_##name) parameters;                   \
-  EXPORT int name parameters {                           \
-    if (!next_##name) return errno = ENOSYS, -1;         \
-    state_end(STATE_EXECUTING, 0);                       \
-    int result = next_##name arguments;                  \
-    int error = errno;                                   \
-    state_end(STATE_RUNNING, 0);                         \
-    errno = error;                                       \
-    return result;                                       \
-  }
-EXECUTE(execve, (const char *path, char *const argv[], char *const envp[]), (path, argv, envp))
-EXECUTE(execv, (const char *path, char *const argv[]), (path, argv))
-EXECUTE(execvp, (const char *name, char *const argv[]), (name, argv))
-EXECUTE(execvpe, (const char *name, char *const argv[], char *const envp[]), (name, argv, envp))
-EXECUTE(fexecve, (int fd, char *const argv[], char *const envp[]), (fd, argv, envp))
-
-static void resolve_exec(void) {
-  next_execve = (int (*)(const char *, char *const[], char *const[]))dlsym(RTLD_NEXT, "execve");
-  next_execv = (int (*)(const char *, char *const[]))dlsym(RTLD_NEXT, "execv");
-  next_execvp = (int (*)(const char *, char *const[]))dlsym(RTLD_NEXT, "execvp");
-  next_execvpe = (int (*)(const char *, char *const[], char *const[]))dlsym(RTLD_NEXT, "execvpe");
-  next_fexecve = (int (*)(int, char *const[], char *const[]))dlsym(RTLD_NEXT, "fexecve");
-}
-
 /* --- the beginning and the end --- */
 
 static void at_exit(void) {
@@ -564,10 +535,23 @@ static uint64_t option(const char *options, const char *name, uint64_t otherwise
   return otherwise;
 }
 
+/*
+ * Tools of valgrind that watch memory: the agent reads words of the stack and of objects that nobody has written, rightly so, and each
+ * would be told as an error of the program. Those that only count (cachegrind) preload nothing but the core.
+ */
+static bool under_memory_checker(void) {
+  static const char tool[] = "vgpreload_", core[] = "vgpreload_core";
+  for (const char *at = getenv("LD_PRELOAD"); at && (at = strstr(at, tool)); at++)
+    if (strncmp(at, core, sizeof core - 1)) return true;
+  return false;
+}
+
 __attribute__((constructor)) static void start(void) {
+  if (under_memory_checker()) return;
   thread.inside = 1;
   if (next_malloc == first_malloc) resolve();
-  resolve_exec();
+  look_for_sizes();
+  exec_start();
   sandbox_start();
   lock_start();
   const char *folder = getenv("CORONER_AGENT_FOLDER");
