@@ -11,6 +11,7 @@ import { availableLimitBytes } from '../record/available.ts';
 import { isWithinReach } from '../record/room.ts';
 import { tracingCompanion } from '../record/tracing.ts';
 import { endLike } from '../record/end.ts';
+import { lostWithoutHelper, takeHelper, type Helper } from '../record/helper.ts';
 import { keepStderrTail } from '../record/stderr-tail.ts';
 import {
   listIncidentFolders,
@@ -121,6 +122,7 @@ function atLimit(text: string): AtLimit {
 }
 
 async function run(words: readonly string[], options: RunOptions): Promise<void> {
+  const helper = takeHelper(process.env);
   const [file, ...args] = words;
   if (file === undefined) throw new Problem('run: no command given');
   // Node makes a pipe non-blocking for everybody who shares it when it first touches it; starting a process (libuv) undoes that. So
@@ -139,7 +141,8 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     env: process.env,
     stderr: keepStderrTail(writer.folder),
     options: { ...options },
-    companions: [...companions(options, [file, ...args]), verdictAtHand()],
+    helper,
+    companions: [...companions(options, [file, ...args], helper), verdictAtHand()],
     say,
     ...(options.sampleEvery?.ms === undefined ? {} : { sampleEveryMs: options.sampleEvery.ms }),
   });
@@ -149,11 +152,12 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     process.exit(result.launchError.exitCode);
   }
   const { ending } = result;
+  const end = () => (helper?.hasLaunched() === true ? process.exit(0) : endLike(ending));
   if (!result.notable && !wantsFile(options)) {
     if (process.stderr.isTTY && options.quiet !== true) write(2, goodEnd(result, options));
     if (options.output === undefined) prune(root);
     writer.close();
-    endLike(ending);
+    end();
   }
   // The verdict must never stand between the command and its exit status.
   try {
@@ -173,7 +177,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   }
   if (options.output === undefined) prune(root);
   writer.close();
-  endLike(ending);
+  end();
 }
 
 /** A report was asked for: it is written also where there is nothing in it. */
@@ -207,11 +211,22 @@ function goodEnd(
 }
 
 /** Others that take part in a run. The order is that of preparation. */
-function companions(options: RunOptions, command: readonly string[]): readonly Companion[] {
+function companions(
+  options: RunOptions,
+  command: readonly string[],
+  helper: Helper | null,
+): readonly Companion[] {
   const live = options.live === true ? liveCompanion() : null;
   return [
     ...(options.pythonHook ? [pythonHook()] : []),
-    tracingCompanion(!options.agent),
+    ...(helper === null
+      ? [{ started: (pid, { note }) => note(lostWithoutHelper, pid) } satisfies Companion]
+      : []),
+    tracingCompanion(
+      !options.agent,
+      undefined,
+      helper === null ? undefined : [process.pid, helper.pid],
+    ),
     ...(options.agent
       ? [
           agentCompanion({

@@ -24,6 +24,7 @@ const fromKernel = (code: number) => code > 0;
 export function tracingCompanion(
   complete: boolean,
   roots: readonly string[] = traceFolders,
+  starters: readonly number[] = [process.pid],
 ): Companion {
   let tracing: Tracing | null = null;
   let folder = '';
@@ -31,8 +32,8 @@ export function tracingCompanion(
     prepare: (_env, into) => {
       folder = into;
       if (!complete) return;
-      // The recorder's own pid: what it starts inherits it.
-      const start = startTracing([process.pid], roots);
+      // The pids of who starts the command: what they start inherits it.
+      const start = startTracing(starters, roots);
       if ('tracing' in start) tracing = start.tracing;
     },
     started: (pid) => {
