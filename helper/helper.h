@@ -104,6 +104,8 @@ _Noreturn void become_node(const struct recorder *recorder);
 
 /** Ends this process as another one ended. (mirror.c) */
 _Noreturn void end_like(int wait_status);
+/** Prepares this process to die with a core that nobody keeps, as a wait status tells whether there was one. (core.c) */
+bool prepare_core(void);
 
 /** What the terminal looks like: Node resets it when it ends, also what the command wanted to stay. (terminal.c) */
 void note_terminal(void);

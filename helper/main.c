@@ -35,8 +35,8 @@ static _Noreturn void front(int argc, char *argv[], char *self) {
   static char main_file[PATH_MAX + 16], node[PATH_MAX];
   snprintf(main_file, sizeof main_file, "%s/coroner.js", dirname(self));
   if (!find_program("node", environ, node)) {
-    say("node: command not found");
-    _exit(127);
+    // Its name alone: nothing can be executed by it, and the failure says why.
+    strcpy(node, "node");
   }
   run_node(&(struct recorder){node, main_file, argc - 1, argv + 1, environ});
 }

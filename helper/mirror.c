@@ -8,7 +8,7 @@ void end_like(int wait_status) {
   if (!WIFSIGNALED(wait_status)) _exit(WEXITSTATUS(wait_status));
   int number = WTERMSIG(wait_status);
   // Our own death must neither overwrite the command's core nor be a second one for whoever collects cores.
-  prctl(PR_SET_DUMPABLE, 0);
+  if (!WCOREDUMP(wait_status) || !prepare_core()) prctl(PR_SET_DUMPABLE, 0);
   reset_action(number);
   kill(getpid(), number);
   set_mask(mask_now() & ~MASK_BIT(number));
