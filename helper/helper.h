@@ -68,8 +68,8 @@ struct request {
 /** Reads what Node sent: `length` bytes of words, each ending in NUL. false: it is not understood. The words stay in `text`. */
 bool read_request(char *text, size_t length, int argc, char *const argv[], char *const environment[], struct request *request);
 
-/** What the keeper tells the front, and the front the keeper. */
-enum word { word_started, word_failed, word_ended, word_signal };
+/** What the keeper tells the front, and the front the keeper. alive: Node has begun to run coroner. */
+enum word { word_alive, word_started, word_failed, word_ended, word_signal };
 struct message {
   int32_t word;
   /** started: pid; failed: errno; ended: wait status; signal: its number. */

@@ -226,6 +226,10 @@ void keep(const struct keeper *given) {
   uint32_t length;
   char *text = receive(&length);
   struct request request;
+  if (text != NULL && length == 0) {
+    tell_front(word_alive, 0);
+    text = receive(&length);
+  }
   // Nothing to start: another subcommand, a wrong option, or Node is gone.
   if (text == NULL) _exit(0);
   if (!read_request(text, length, given->argc, given->argv, given->environment, &request)) {

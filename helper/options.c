@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/** Options of `coroner run` whose value is a word of its own. test/helper/options.test.ts compares them with `coroner run --help`. */
+/** Options of `coroner run` whose value is a word of its own. test/helper/helper.test.ts compares them with `coroner run --help`. */
 static const char *const valued[] = {
     "-o",      "--output", "--memory-limit", "--at-limit", "--sample-every", "--html",
     "--speedscope", "--pprof",  "--collapsed",    "--junit",    "--sarif",

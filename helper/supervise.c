@@ -10,12 +10,13 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /** Node loads modules many at a time, and the recorder keeps descriptors open. */
 enum { least_descriptors = 64 };
 /** Below this Node 20 starts in no way (measured: 240 MiB with the flags below), and below the second not reliably without them. */
-static const rlim_t least_address_space = 256UL << 20, ample_address_space = 2560UL << 20;
+static const rlim_t least_data = 96UL << 20, least_address_space = 256UL << 20, ample_address_space = 2560UL << 20;
 /** No reservation for machine code, no WebAssembly (10 GiB for each memory), no threads of V8's own. */
 static const char *const frugal[] = {"--no-expose-wasm", "--jitless", "--v8-pool-size=0"};
 
@@ -23,7 +24,7 @@ static struct inherited inherited;
 static const struct recorder *recorder;
 static struct {
   pid_t node, command;
-  bool node_ended, command_ended, command_started, command_failed;
+  bool is_alive, node_ended, command_ended, command_started, command_failed;
   int node_status, command_status;
   /** Somebody wanted the run to end. */
   bool was_signalled;
@@ -44,7 +45,8 @@ void become_node(const struct recorder *given) {
   recorder = given;
   const char **words = calloc((size_t)given->argc + 8, sizeof *words);
   if (words != NULL) {
-    node_words(words, false);
+    struct rlimit space;
+    node_words(words, getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur < ample_address_space);
     execve(given->node, (char **)words, (char **)given->environment);
   }
   say("%s cannot be started: %s", given->node, strerror(errno));
@@ -75,6 +77,7 @@ static bool is_below(int resource, rlim_t least) {
 static void run_bare_if_limited(void) {
   if (is_below(RLIMIT_AS, least_address_space))
     run_bare("Node cannot start within this limit of address space (ulimit -v)");
+  if (is_below(RLIMIT_DATA, least_data)) run_bare("Node cannot start within this limit of data (ulimit -d)");
   if (is_below(RLIMIT_NOFILE, least_descriptors))
     run_bare("too few open files are allowed (ulimit -n), and Node needs 64");
 }
@@ -217,6 +220,7 @@ static void read_keeper(void) {
     run.keeper = -1;
     return;
   }
+  if (message.word == word_alive) run.is_alive = true;
   if (message.word == word_started) {
     run.command_started = true;
     run.command = message.value;
@@ -228,6 +232,28 @@ static void read_keeper(void) {
     run.command_status = message.value;
     note_terminal();
   }
+}
+
+/** Where V8 may start too few threads (ulimit -u) or gets too little memory, Node waits for ever before it runs anything. */
+enum { hung_s = 10 };
+
+/** Called each second until Node says that it runs: whether it has used no CPU time at all for long. */
+static bool is_hung(void) {
+  static struct timespec before;
+  static int idle_s;
+  clockid_t clock;
+  struct timespec now = before;
+  if (clock_getcpuclockid(run.node, &clock) == 0) clock_gettime(clock, &now);
+  idle_s = now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec ? idle_s + 1 : 0;
+  before = now;
+  return idle_s >= hung_s;
+}
+
+static void wait_for_second(void) {
+  if (!is_hung()) return;
+  kill(run.node, SIGKILL);
+  waitpid(run.node, NULL, 0);
+  run_bare("Node hangs: it may lack threads (ulimit -u) or memory");
 }
 
 static _Noreturn void finish(void) {
@@ -249,7 +275,10 @@ void supervise(const struct recorder *given) {
   start();
   while (!run.node_ended || run.keeper != -1) {
     struct pollfd fds[] = {{run.keeper, POLLIN, 0}, {run.signals, POLLIN, 0}};
-    if (poll(fds, 2, -1) < 0) continue;
+    bool is_starting = !run.is_alive && !run.node_ended;
+    int ready = poll(fds, 2, is_starting ? 1000 : -1);
+    if (ready == 0 && is_starting) wait_for_second();
+    if (ready <= 0) continue;
     if (fds[0].revents != 0) read_keeper();
     if (fds[1].revents != 0) read_signals();
   }

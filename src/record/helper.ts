@@ -39,6 +39,8 @@ export function takeHelper(env: NodeJS.ProcessEnv): Helper | null {
   delete env[variable];
   if (fd === undefined || pid === undefined || !isChild(Number(pid))) return null;
   const inherited = { ...env };
+  // A first, empty message: Node has come so far as to run this.
+  writeSync(Number(fd), message([]));
   let launched = false;
   return {
     pid: Number(pid),
