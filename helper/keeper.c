@@ -99,17 +99,21 @@ static pid_t start_command(const struct request *request, pid_t node) {
 
 /* Handing on signals */
 
-/** What was asked for and not sent yet. */
-static struct {
+/** Who asks for a signal to be handed on. */
+enum source { by_front, by_node, sources };
+
+static struct handed {
+  /** What was asked for and not sent yet. */
   bool is_waiting;
   struct message message;
-  int64_t at_ms;
-} waiting[65];
-/** When the keeper itself got a signal. */
-static int64_t got_ms[65];
+  int64_t due_ms;
+  /** How often the keeper got this signal itself, and the same has not been asked for yet; until when that counts. */
+  int spared;
+  int64_t spared_until_ms;
+} handed[sources][65];
 
-/** Between the first and the last process of a group, or of a systemd unit, that is sent a signal. */
-enum { group_ms = 15, group_before_ms = 100 };
+/** Between the first and the last process of a group, or of a systemd unit, that is sent a signal; and until Node has noticed it. */
+enum { group_ms = 15, notice_ms = 3000 };
 
 static int64_t now_ms(void) {
   struct timespec now;
@@ -136,44 +140,57 @@ static void send_signal(pid_t command, const struct message *message) {
  * Signals are often sent to a whole process group: then the command has it already, and the front and Node, who got it too, ask in vain.
  * The keeper sits in that group as well, so its own copy tells. Real-time signals are counted, not merged, and sent at once.
  */
-static void hand_on(pid_t command, const struct message *message) {
+static void hand_on(pid_t command, enum source source, const struct message *message) {
   int number = message->value;
   if (number < 1 || number > 64) return;
+  struct handed *one = &handed[source][number];
   if (number >= 32) send_signal(command, message);
-  else if (now_ms() - got_ms[number] > group_before_ms) {
-    waiting[number].is_waiting = true;
-    waiting[number].message = *message;
-    waiting[number].at_ms = now_ms() + group_ms;
+  else if (one->spared > 0 && now_ms() < one->spared_until_ms) one->spared--;
+  else {
+    one->is_waiting = true;
+    one->message = *message;
+    one->due_ms = now_ms() + group_ms;
   }
 }
 
 /** Sends what is due. Returns for how long to wait for the next, in ms; -1: for nothing. */
 static int send_due(pid_t command) {
   int64_t now = now_ms(), next = -1;
-  for (int number = 1; number < 32; number++) {
-    if (!waiting[number].is_waiting) continue;
-    int64_t left = waiting[number].at_ms - now;
+  for (int i = 0; i < sources * 65; i++) {
+    struct handed *one = &handed[i / 65][i % 65];
+    if (!one->is_waiting) continue;
+    int64_t left = one->due_ms - now;
     if (left <= 0) {
-      waiting[number].is_waiting = false;
-      send_signal(command, &waiting[number].message);
+      one->is_waiting = false;
+      send_signal(command, &one->message);
     } else if (next == -1 || left < next) next = left;
   }
   return (int)next;
 }
 
+static void spare(struct handed *one) {
+  if (one->is_waiting) {
+    one->is_waiting = false;
+    return;
+  }
+  int64_t now = now_ms();
+  one->spared = now < one->spared_until_ms ? one->spared + 1 : 1;
+  one->spared_until_ms = now + notice_ms;
+}
+
 static void note_own_signals(int signals) {
   struct signalfd_siginfo info;
   while (read(signals, &info, sizeof info) == sizeof info) {
-    if (info.ssi_signo >= 32) continue;
-    got_ms[info.ssi_signo] = now_ms();
-    waiting[info.ssi_signo].is_waiting = false;
+    // What the terminal sends nobody asks to hand on.
+    bool is_asked_for = info.ssi_signo < 32 && !(info.ssi_code == SI_KERNEL && (info.ssi_signo == SIGINT || info.ssi_signo == SIGQUIT));
+    for (int source = 0; is_asked_for && source < sources; source++) spare(&handed[source][info.ssi_signo]);
   }
 }
 
 static void read_front(pid_t command) {
   struct message message;
   ssize_t got = recv(from_front, &message, sizeof message, 0);
-  if (got == sizeof message && message.word == word_signal) hand_on(command, &message);
+  if (got == sizeof message && message.word == word_signal) hand_on(command, by_front, &message);
   if (got > 0) return;
   close(from_front);
   from_front = -1;
@@ -192,7 +209,7 @@ static void read_node(pid_t command) {
   struct message message = {.word = word_signal};
   if (length > 0 && text[length - 1] == '\0') message.value = atoi(text);
   free(text);
-  hand_on(command, &message);
+  hand_on(command, by_node, &message);
 }
 
 /** The command's wait status. */
@@ -221,7 +238,6 @@ void keep(const struct keeper *given) {
   keeper = given;
   from_node = given->from_node;
   from_front = given->from_front;
-  for (int number = 0; number < 65; number++) got_ms[number] = -group_before_ms - 1;
   pid_t node = getppid();
   uint32_t length;
   char *text = receive(&length);
