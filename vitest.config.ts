@@ -10,7 +10,11 @@ const computing = [
   'test/parsers.test.ts',
   'test/heap/{heap,stacks,unnamed}.test.ts',
 ];
-const deaths = ['test/deep/**/*.test.ts', 'test/heap/pause.test.ts'];
+const deaths = [
+  'test/deep/**/*.test.ts',
+  'test/heap/pause.test.ts',
+  'test/transparency/transparency.test.ts',
+];
 
 export default defineConfig({
   test: {

@@ -37,3 +37,7 @@ if (
   !step('agent', process.execPath, [here('agent/build.mjs')])
 )
   console.error('build: going on without the agent: coroner run will not name allocating lines');
+if (!step('helper', process.execPath, [here('helper/build.mjs')]))
+  console.error(
+    'build: going on without the helper: coroner run will change what its command inherits',
+  );

@@ -12,6 +12,7 @@ import { availableLimitBytes } from '../record/available.ts';
 import { isWithinReach } from '../record/headroom.ts';
 import { tracingCompanion } from '../record/tracing.ts';
 import { endLike } from '../record/end.ts';
+import { lostWithoutHelper, takeHelper, type Helper } from '../record/helper.ts';
 import { keepStderrTail } from '../record/stderr-tail.ts';
 import {
   listIncidentFolders,
@@ -123,6 +124,7 @@ function atLimit(text: string): AtLimit {
 }
 
 async function run(words: readonly string[], options: RunOptions): Promise<void> {
+  const helper = takeHelper(process.env);
   const [file, ...args] = words;
   if (file === undefined) throw new Problem('run: no command given');
   checkOutputs(outputsOf(options), {
@@ -149,7 +151,8 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     env: process.env,
     stderr: keepStderrTail(writer.folder),
     options: { ...options },
-    companions: [...companions(options, [file, ...args]), verdictAtHand()],
+    helper,
+    companions: [...companions(options, [file, ...args], helper), verdictAtHand()],
     say,
     ...(options.sampleEvery?.ms === undefined ? {} : { sampleEveryMs: options.sampleEvery.ms }),
   });
@@ -159,11 +162,12 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     process.exit(result.launchError.exitCode);
   }
   const { ending } = result;
+  const end = () => (helper?.hasLaunched() === true ? process.exit(0) : endLike(ending));
   if (!result.notable && !wantsFile(options)) {
     if (process.stderr.isTTY && options.quiet !== true) write(2, goodEnd(result, options));
     if (options.output === undefined) prune(root);
     writer.close();
-    endLike(ending);
+    end();
   }
   // The verdict must never stand between the command and its exit status.
   try {
@@ -183,7 +187,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   }
   if (options.output === undefined) prune(root);
   writer.close();
-  endLike(ending);
+  end();
 }
 
 const isCommand = (name: string): boolean => {
@@ -228,11 +232,22 @@ function goodEnd(
 }
 
 /** Others that take part in a run. The order is that of preparation. */
-function companions(options: RunOptions, command: readonly string[]): readonly Companion[] {
+function companions(
+  options: RunOptions,
+  command: readonly string[],
+  helper: Helper | null,
+): readonly Companion[] {
   const live = options.live === true ? liveCompanion() : null;
   return [
     ...(options.pythonHook ? [pythonHook()] : []),
-    tracingCompanion(!options.agent),
+    ...(helper === null
+      ? [{ started: (pid, { note }) => note(lostWithoutHelper, pid) } satisfies Companion]
+      : []),
+    tracingCompanion(
+      !options.agent,
+      undefined,
+      helper === null ? undefined : [process.pid, helper.pid],
+    ),
     ...(options.agent
       ? [
           agentCompanion({

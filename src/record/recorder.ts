@@ -21,6 +21,7 @@ import type {
 import { formatBytes } from '../model/units.ts';
 import type { IncidentWriter } from '../store/incidents.ts';
 import { cgroupWatch, type WatchedCgroup } from './cgroups.ts';
+import type { Helper } from './helper.ts';
 import { launch, type Ending, type LaunchError, type Spawner } from './launch.ts';
 import { maskSecrets } from '../model/secrets.ts';
 import { dumpingOf, Sampler, type SampleEvent } from './sampler.ts';
@@ -67,6 +68,8 @@ export interface RecordOptions {
   readonly sampleEveryMs?: number;
   readonly roots?: RecorderRoots;
   readonly spawner?: Spawner;
+  /** Starts the command instead of Node, where it has started Node. */
+  readonly helper?: Helper | null;
 }
 export type RecordResult =
   | { readonly launchError: LaunchError }
@@ -318,7 +321,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   };
 
   sampler.begin(proc.text('self', 'cgroup'));
-  const launched = await launch(command, { stdio: options.stderr.stdio, env }, options.spawner);
+  const settings = { stdio: options.stderr.stdio, env };
+  const launched = await (options.helper?.launch(command, settings) ??
+    launch(command, settings, options.spawner));
   daemon('stderr', options.stderr.started);
   if ('exitCode' in launched) {
     finish(null);
