@@ -1,6 +1,6 @@
 /**
  * What is left of a MemoryError where memory was so full that CPython could not print it: no traceback, no file, the word
- * MemoryError in odd places (P2, P3, P4), or an interpreter that gave up (P5).
+ * MemoryError in odd places, or an interpreter that gave up.
  */
 import type { ProgramAbort, ProgramError } from '../../model/evidence.ts';
 import type { StackFrame } from '../../model/report.ts';
@@ -149,7 +149,7 @@ function framesBefore({ input, index }: Found): StackFrame[] {
   return frames;
 }
 
-/** 3.11 to 3.13: memory ran out while a deep recursion was unwound, and the exception got lost (P4). */
+/** 3.11 to 3.13: memory ran out while a deep recursion was unwound, and the exception got lost. */
 const unwound: readonly Phrase<ProgramError>[] = [
   {
     literal: 'error return without exception set',
@@ -183,7 +183,7 @@ const abort = (origin: ProgramAbort['origin'], message: string): ProgramAbort =>
   stack: [],
 });
 
-/** The interpreter's own last words for lack of memory (P5), 2.7 to 3.13. */
+/** The interpreter's own last words for lack of memory, 2.7 to 3.13. */
 const fatal: readonly Phrase<ProgramAbort>[] = [
   {
     literal: 'Fatal Python error',

@@ -9,7 +9,7 @@ import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from '../
 
 export const allocFailureException = defineRule({
   id: 'alloc-failure-exception',
-  title: 'An allocation failed and the program raised an exception (P1 to P8, P14)',
+  title: 'An allocation failed and the program raised an exception',
   needs: ['program-error'],
   uses: ['stated-limit', 'death-notice', 'process-limits', 'host-counters', 'kernel-refusal'],
   judge: ({

@@ -77,11 +77,11 @@ export function* events(input: Input): Iterable<KillerRecord | MetricsWindow> {
         samples: 1,
         reading: 'thrashing',
         message:
-          'the cgroup is out of memory and its OOM killer is switched off: its tasks wait for ever (K14)',
+          'the cgroup is out of memory and its OOM killer is switched off: its tasks wait for ever',
       });
 }
 
-/** A task that sleeps where the kernel makes the ones above memory.high wait (S3). */
+/** A task that sleeps where the kernel makes the ones above memory.high wait. */
 export function* overHigh(input: Input): Iterable<MetricsWindow> {
   const at = input.lines.findIndex(({ text }) => text.includes('mem_cgroup_handle_over_high'));
   // In a kernel's stack it stands among others; alone it is what /proc/PID/wchan holds.
