@@ -30,8 +30,17 @@ export interface ProgramError extends Fact<'program-error'> {
   readonly threadName?: string;
   readonly pid?: number;
   readonly name?: string;
-  /** Id of the catalogue, `P2`. */
-  readonly class?: string;
+  /**
+   * How it was told: a traceback that ends in MemoryError or in another exception, the exception's name alone, the dump of an
+   * object where stderr is lost, an exception that was lost on the way, one that nobody could catch.
+   */
+  readonly class?:
+    | 'memory-error'
+    | 'other-exception'
+    | 'bare-name'
+    | 'object-dump'
+    | 'lost-exception'
+    | 'ignored';
   readonly variant?: string;
   /** The array that could not be made (numpy). */
   readonly array?: { readonly shape: readonly number[]; readonly dtype: string };

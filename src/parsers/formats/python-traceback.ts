@@ -428,7 +428,11 @@ function factOf(chain: readonly Raised[], input: Input): ProgramError | undefine
     ...(meaning?.actualMeaning === undefined ? {} : { actualMeaning: meaning.actualMeaning }),
     ...defined({ when }),
     ...(meaning?.resource === 'memory'
-      ? { class: /[./]?(?:MemoryError|_ArrayMemoryError)$/.test(chosen.type) ? 'P1' : 'P14' }
+      ? {
+          class: /[./]?(?:MemoryError|_ArrayMemoryError)$/.test(chosen.type)
+            ? 'memory-error'
+            : 'other-exception',
+        }
       : {}),
     headed: chosen.headed,
   };
