@@ -1,4 +1,5 @@
 /** A cgroup's own files: use against limit, counters of kills, tasks that are made to wait. */
+import { realLimit } from '../../../model/no-limit.ts';
 import type { KillerRecord, MetricsWindow } from '../../../model/evidence.ts';
 import type { Input } from '../../parser.ts';
 import { clean, lineAt, originOf, wholeText } from '../../text/lines.ts';
@@ -38,7 +39,9 @@ export function* cgroupFiles(input: Input): Iterable<MetricsWindow> {
     {
       tool: 'cgroup files',
       usedBytes: used.bytes,
-      ...(limit === undefined || limit.bytes > 2 ** 60 ? {} : { limitBytes: limit.bytes }),
+      ...(limit === undefined || realLimit(limit.bytes) === null
+        ? {}
+        : { limitBytes: limit.bytes }),
       samples: 1,
       reading: full ? 'full' : 'calm',
       message: full
