@@ -37,6 +37,12 @@ if (builtAt < newest('src')) {
   process.exit(1);
 }
 
+/** A table in Markdown; cells are Markdown already. */
+const table = (columns, rows) =>
+  [columns, columns.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
+
 /** Each gives Markdown. */
 const generators = {
   /** `coroner --help` as a person sees it at 80 columns. */
@@ -76,40 +82,34 @@ const generators = {
         })
         .sort((a, b) => (a.name < b.name ? -1 : 1));
     };
-    const summary = parsers.map(
-      ({ id, title }) => `| [\`${id}\`](#${id}) | ${cell(title)} | ${cases(id).length} |`,
-    );
+    const summary = parsers.map(({ id, title }) => [
+      `[\`${id}\`](#${id})`,
+      cell(title),
+      cases(id).length,
+    ]);
     const sections = parsers.map(({ id, title }) => {
       const rows = cases(id);
       if (rows.length === 0) return '';
       const detailed = rows.some(({ format }) => format !== '');
-      const head = detailed
-        ? [
-            '| case | what it is | format | version | damage | verdict |',
-            '| --- | --- | --- | --- | --- | --- |',
-          ]
-        : ['| case | what it is | verdict |', '| --- | --- | --- |'];
-      return [
-        `### ${id}`,
-        '',
-        `${cell(title)}.`,
-        '',
-        ...head,
-        ...rows.map(({ name, title: what, format, kernel, damage, causes }) =>
-          detailed
-            ? `| ${name} | ${what} | ${format} | ${kernel} | ${damage} | ${causes} |`
-            : `| ${name} | ${what} | ${causes} |`,
-        ),
-        '',
-      ].join('\n');
+      const listed = detailed
+        ? table(
+            ['case', 'what it is', 'format', 'version', 'damage', 'verdict'],
+            rows.map(({ name, title: what, format, kernel, damage, causes }) => [
+              name,
+              what,
+              format,
+              kernel,
+              damage,
+              causes,
+            ]),
+          )
+        : table(
+            ['case', 'what it is', 'verdict'],
+            rows.map(({ name, title: what, causes }) => [name, what, causes]),
+          );
+      return [`### ${id}`, '', `${cell(title)}.`, '', listed, ''].join('\n');
     });
-    return [
-      '| parser | format | fixtures |',
-      '| --- | --- | --- |',
-      ...summary,
-      '',
-      ...sections.filter(Boolean),
-    ]
+    return [table(['parser', 'format', 'fixtures'], summary), '', ...sections.filter(Boolean)]
       .join('\n')
       .trimEnd();
   },
@@ -125,9 +125,9 @@ const generators = {
       const page = existsSync(join(root, `docs/causes/${id}.md`))
         ? `[\`${id}\`](${base}${id}.md)`
         : `\`${id}\``;
-      return `| ${page} | ${death} | ${title} |`;
+      return [page, death, title];
     });
-    return ['| cause | death | what happened |', '| --- | --- | --- |', ...rows].join('\n');
+    return table(['cause', 'death', 'what happened'], rows);
   },
 };
 
@@ -174,10 +174,9 @@ generators.calibration = () => {
   return [
     `${rows} deaths and look-alikes were provoked.`,
     '',
-    `| said | ${columns.map(([title]) => title).join(' | ')} |`,
-    `| --- | ${columns.map(() => '---').join(' | ')} |`,
-    ...words.map(
-      (word) => `| ${word} | ${columns.map(([, tally]) => share(tally[word])).join(' | ')} |`,
+    table(
+      ['said', ...columns.map(([title]) => title)],
+      words.map((word) => [word, ...columns.map(([, tally]) => share(tally[word]))]),
     ),
     '',
     wrong.length === 0

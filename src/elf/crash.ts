@@ -1,7 +1,6 @@
 /**
  * How the process of a core died, as facts: the signal (the original one, where a handler raised it again),
  * the instruction and the register that was zero, errno, what the C and C++ runtimes had noted.
- * Section 7.3 of the catalogue; P10 to P12, E1, E5, E13.
  */
 import { firstIndexWhere } from '../model/binary-search.ts';
 import { moduleBase, x86Registers, type CoreFile, type MappedFile } from './core.ts';
@@ -218,7 +217,7 @@ function accessOf({
 }
 
 /**
- * The fault lies at the edge of the stack (E13). Not required: sp - 8, as a frame may be larger than a page;
+ * The fault lies at the edge of the stack. Not required: sp - 8, as a frame may be larger than a page;
  * nor an address near 7ff…, as the stacks of other threads are in the mmap area.
  */
 function isStackOverflow(

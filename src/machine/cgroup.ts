@@ -1,3 +1,4 @@
+import { realLimit } from '../model/no-limit.ts';
 import { relativeToCgroup } from '../model/cgroup-path.ts';
 import type { CgroupFigures } from '../model/incident-folder.ts';
 import { textOf, numberOf, readText } from './read.ts';
@@ -110,25 +111,18 @@ export interface CgroupLimits {
   readonly swapLimitBytes?: number | null;
 }
 
-/** v1 says "no limit" as the largest multiple of the page size below 2^63. */
-const v1Unlimited = 2 ** 62;
-
 export function limitsOf({ version, folder }: CgroupPlace): CgroupLimits {
-  if (version === 1) {
-    const finite = (name: string) => {
-      const value = numberOf(`${folder}/${name}`);
-      return value === null || value >= v1Unlimited ? null : value;
-    };
-    return {
-      limitBytes: finite('memory.limit_in_bytes'),
-      swapLimitBytes: finite('memory.memsw.limit_in_bytes'),
-    };
-  }
-  return {
-    limitBytes: numberOf(`${folder}/memory.max`),
-    highBytes: numberOf(`${folder}/memory.high`),
-    swapLimitBytes: numberOf(`${folder}/memory.swap.max`),
-  };
+  const limit = (name: string) => realLimit(numberOf(`${folder}/${name}`));
+  return version === 1
+    ? {
+        limitBytes: limit('memory.limit_in_bytes'),
+        swapLimitBytes: limit('memory.memsw.limit_in_bytes'),
+      }
+    : {
+        limitBytes: limit('memory.max'),
+        highBytes: limit('memory.high'),
+        swapLimitBytes: limit('memory.swap.max'),
+      };
 }
 
 /** `detail`: statistics and pressure too, which cost more. `read` gives a file's text, null where there is none. */

@@ -143,7 +143,7 @@ export function sampledEvidence(
   return evidence;
 }
 
-/** The parent lived on for a second and more after its child's death, and hardly computed (S9). */
+/** The parent lived on for a second and more after its child's death, and hardly computed. */
 function hung(parent: ProcessTimeline | undefined, childGone: ProcessGone): boolean {
   if (parent === undefined || childGone.parentState !== 'alive') return false;
   const after = parent.cpu.filter(({ atMs }) => atMs >= childGone.atMs);

@@ -1,3 +1,4 @@
+import { realLimit } from '../../model/no-limit.ts';
 import { relativeToCgroup } from '../../model/cgroup-path.ts';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,8 +11,6 @@ import type { Gathered } from '../../model/gathered.ts';
 
 const maxCgroups = 50_000;
 const maxDepth = 24;
-/** v1 has no word for "no limit": it shows the largest multiple of the page size. */
-const noLimitBytes = 2 ** 60;
 
 /** Cgroups that still stand and have lost a process to the OOM killer, and the host's own count. */
 export async function gatherCgroupCounters({ roots, wanted }: Machine): Promise<Gathered> {
@@ -113,7 +112,7 @@ function readV1(folder: string, path: string): StandingCgroup | null {
     version: 1,
     path,
     oomKills: kills,
-    limitBytes: finite(numberIn(folder, 'memory.limit_in_bytes')),
+    limitBytes: realLimit(numberIn(folder, 'memory.limit_in_bytes')),
     ...some('limitHits', v1Hits(folder)),
     ...some('usageBytes', numberIn(folder, 'memory.usage_in_bytes')),
     ...some('peakBytes', numberIn(folder, 'memory.max_usage_in_bytes')),
@@ -139,7 +138,7 @@ function readV2(folder: string, path: string): StandingCgroup | null {
     version: 2,
     path,
     oomKills: kills,
-    limitBytes: finite(numberIn(folder, 'memory.max')),
+    limitBytes: realLimit(numberIn(folder, 'memory.max')),
     ...some('ooms', values.get('oom') ?? null),
     ...some('limitHits', values.get('max') ?? null),
     ...some('usageBytes', numberIn(folder, 'memory.current')),
@@ -159,9 +158,6 @@ function v1Hits(folder: string): number | null {
   const withSwap = numberIn(folder, 'memory.memsw.failcnt');
   return memory === null && withSwap === null ? null : (memory ?? 0) + (withSwap ?? 0);
 }
-
-const finite = (bytes: number | null): number | null =>
-  bytes === null || bytes > noLimitBytes ? null : bytes;
 
 function countOf(folder: string): number | null {
   const text = textOf(join(folder, 'cgroup.procs'));

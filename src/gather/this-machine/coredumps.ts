@@ -166,7 +166,7 @@ async function coredumpctl({ ask, readStream, wanted }: Machine): Promise<Gather
   };
 }
 
-/** Apport's reports, and what kdump saved of a kernel that panicked (K9). */
+/** Apport's reports, and what kdump saved of a kernel that panicked. */
 async function crashFolder(machine: Machine): Promise<Gathered> {
   const folder = machine.roots.varCrash;
   const listed = entriesOf(folder);

@@ -95,7 +95,7 @@ export interface ProcessLimits extends Fact<'process-limits'> {
   readonly threads?: number;
 }
 
-/** A stretch of time in which a process or cgroup did little but wait for memory (S1 to S5, S8). */
+/** A stretch of time in which a process or cgroup did little but wait for memory. */
 export interface Stall extends Fact<'stall'> {
   readonly pid: number | null;
   readonly name?: string;

@@ -1,6 +1,6 @@
 /**
  * Container runtimes: `docker inspect` (whole, a part, or through --format), `docker events`, `docker ps`, compose, podman,
- * containerd, CRI-O, Nomad (U8). OOMKilled is container-wide and sticky: it stays set after restarts inside (moby#43564).
+ * containerd, CRI-O, Nomad. OOMKilled is container-wide and sticky: it stays set after restarts inside (moby#43564).
  */
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';

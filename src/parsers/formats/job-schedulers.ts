@@ -1,4 +1,4 @@
-/** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR (U13); and at their time limit. */
+/** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR; and at their time limit. */
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';

@@ -1,4 +1,4 @@
-/** Pods, events and lists as `kubectl get -o json|yaml` prints them: container states with OOMKilled, limits, evictions (U6, U7). */
+/** Pods, events and lists as `kubectl get -o json|yaml` prints them: container states with OOMKilled, limits, evictions. */
 import { defined } from '../../model/defined.ts';
 import { parseAllDocuments } from 'yaml';
 import type { Evidence, KillerRecord } from '../../model/evidence.ts';

@@ -1,6 +1,6 @@
 /**
  * Kubernetes as text: `kubectl describe pod`, `get pods`, `get events`, `describe node`, event JSON of log collectors, the
- * kubelet's own log: OOMKilled, SystemOOM, evictions; liveness probes and other endings that are no memory (U6, U7, L2).
+ * kubelet's own log: OOMKilled, SystemOOM, evictions; liveness probes and other endings that are no memory.
  */
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';

@@ -1,5 +1,5 @@
 /**
- * macOS and iOS (U18): the kernel's lines of both eras in the unified log (10.13 to 15.3 `low swap: …`, 15.4 and later
+ * macOS and iOS: the kernel's lines of both eras in the unified log (10.13 to 15.3 `low swap: …`, 15.4 and later
  * `memorystatus: …`) in whatever style, JetsamEvent `.ips` reports, `zsh: killed`.
  */
 import { defined } from '../../model/defined.ts';

@@ -56,7 +56,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   known(otherPageSize),
   known(boardRegisters),
   [
-    // An exception ends what it was for: the refusal of a limit of the process (E7), and no word of what was free
+    // An exception ends what it was for: the refusal of a limit of the process, and no word of what was free
     /\bmlock(?:all|2)?\b.{0,120}Cannot allocate memory|\[Errno 12\].{0,120}\bmlock(?:all|2)?\b/,
     { resource: 'memory', variant: 'rlimit-memlock' },
   ],

@@ -11,7 +11,7 @@ const refusalFunctions =
 
 export const coreAllocFailureAbort = defineRule({
   id: 'core-alloc-failure-abort',
-  title: 'A core: an allocation failed and the program aborted (P12, P13, E18)',
+  title: 'A core: an allocation failed and the program aborted',
   needs: ['core-dump'],
   judge: (facts) =>
     facts['core-dump'].flatMap((core) => {

@@ -22,7 +22,7 @@ import { defineRule, reason } from '../shared/define-rule.ts';
 
 export const coreAllocFailureSegfault = defineRule({
   id: 'core-alloc-failure-segfault',
-  title: 'A core: an allocation failed, nobody looked, and the program crashed (7.3, P10, P11)',
+  title: 'A core: an allocation failed, nobody looked, and the program crashed',
   needs: ['core-dump'],
   uses: ['kernel-refusal', 'failed-allocation'],
   judge: (facts) =>
@@ -202,7 +202,7 @@ export function failedAllocationSegfault(
   };
 }
 
-/** The kernel's smallest refusal, less its page of rounding (5.1); else what was still on the stack. */
+/** The kernel's smallest refusal, less its page of rounding; else what was still on the stack. */
 function requestOf(
   core: CoreDump,
   refusals: readonly KernelRefusal[],

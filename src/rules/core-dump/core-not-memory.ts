@@ -22,7 +22,7 @@ import { failedAllocationAbort } from './core-alloc-failure-abort.ts';
 import { failedAllocationSegfault } from './core-alloc-failure-segfault.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 
-/** A plain crash, a stack overflow, corruption, somebody's signal: E13, P10 and the look-alikes of section 2. */
+/** A plain crash, a stack overflow, corruption, somebody's signal and other look-alikes. */
 export const coreNotMemory = defineRule({
   id: 'core-not-memory',
   title: 'A core: the crash was not memory, or cannot be told',
@@ -120,7 +120,7 @@ const stackOverflow = (core: CoreDump): Opinion => ({
   ],
 });
 
-/** E9: a mapping of /dev/shm whose pages could not be had; otherwise a file that was cut short under its mapping. */
+/** A mapping of /dev/shm whose pages could not be had; otherwise a file that was cut short under its mapping. */
 function busError(core: CoreDump): Opinion {
   const mapping = core.faultMapping;
   if (mapping !== undefined && /^\/dev\/shm\/|^\/memfd:|\/anon_hugepage/.test(mapping))

@@ -12,7 +12,7 @@ import {
 } from '../shared/kernel-crashes.ts';
 
 /**
- * The disguised death proved by the kernel's log alone (section 5.1 of the catalogue): the same process was refused
+ * The disguised death proved by the kernel's log alone: the same process was refused
  * memory and crashed at once, on NULL or an offset from it.
  */
 export const kernelAllocFailureSegfault = defineRule({

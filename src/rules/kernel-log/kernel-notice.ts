@@ -10,7 +10,7 @@ interface Reading {
   readonly says: string;
 }
 
-/** Lines that look like a memory death and are none (E12, E15, K13, L1, and their kin). */
+/** Lines that look like a memory death and are none. */
 const readings: Partial<Record<KernelNotice['what'], Reading>> = {
   'page-allocation-failure': {
     variant: 'page-allocation-failure',

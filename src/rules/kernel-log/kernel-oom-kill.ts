@@ -22,7 +22,7 @@ import {
   remediesFor,
 } from '../shared/kernel-facts.ts';
 
-/** A kill by the kernel's OOM killer (K1 to K5, K8, K10, K12): the kernel's own line names the process. */
+/** A kill by the kernel's OOM killer: the kernel's own line names the process. */
 export const kernelOomKill = defineRule({
   id: 'kernel-oom-kill',
   title: "The kernel's OOM killer named its victim",

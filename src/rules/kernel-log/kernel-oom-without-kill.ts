@@ -7,7 +7,7 @@ import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { at, causeOf, culpritOf, limitOf, remediesFor } from '../shared/kernel-facts.ts';
 
-/** The OOM killer ran and the text does not tell whom it killed, or it killed nobody (K9, K12, cut reports). */
+/** The OOM killer ran and the text does not tell whom it killed, or it killed nobody (a panic, nobody left to kill, cut reports). */
 export const kernelOomWithoutKill = defineRule({
   id: 'kernel-oom-without-kill',
   title: 'The OOM killer ran; no kill line names a victim',

@@ -11,7 +11,7 @@ import {
   sizeRemedy,
 } from '../shared/kernel-crashes.ts';
 
-/** Refused allocations without a crash: an exception, an exit, or handled (E3, E4, E2). */
+/** Refused allocations without a crash: an exception, an exit, or handled. */
 export const kernelRefusal = defineRule({
   id: 'kernel-refusal',
   title: 'The kernel refused memory to a process',

@@ -3,7 +3,7 @@ import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { common, isNull, isStackOverflow, refusalsBefore } from '../shared/kernel-crashes.ts';
 
-/** Crashes without a refusal before them: bugs, stack overflows (E13), aborts by trap (P10). */
+/** Crashes without a refusal before them: bugs, stack overflows, aborts by trap. */
 export const kernelSegfault = defineRule({
   id: 'kernel-segfault',
   title: 'A crash that nothing ties to memory',

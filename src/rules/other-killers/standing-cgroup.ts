@@ -5,12 +5,12 @@ import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 
 /**
- * Counters of a cgroup that still stands: kills happened in it, when and of whom they do not tell (1.3 rule 6).
+ * Counters of a cgroup that still stands: kills happened in it, when and of whom they do not tell.
  * Silent where the kernel log names the kills of that cgroup.
  */
 export const standingCgroup = defineRule({
   id: 'standing-cgroup',
-  title: 'Counters of cgroups that still stand (1.4, K2b)',
+  title: 'Counters of cgroups that still stand',
   needs: ['standing-cgroup'],
   uses: ['kernel-oom-kill', 'killer-record'],
   judge: (facts, { sources }) =>
@@ -43,7 +43,7 @@ function judgeCgroup(
   logUnreadable: boolean,
 ): Finding {
   const { path, limitBytes, ooms, limitHits, version } = cgroup;
-  // v2 counts `oom` where the limit was hit and `oom_kill` where the victim lived (K2b); in v1 a limit that was never hit brought no kill.
+  // v2 counts `oom` where the limit was hit and `oom_kill` where the victim lived; in v1 a limit that was never hit brought no kill.
   const elsewhere = version === 2 ? ooms === 0 : limitHits === 0;
   const above = all.find(
     (other) =>

@@ -8,7 +8,7 @@ import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from '../
 
 export const allocFailureAbort = defineRule({
   id: 'alloc-failure-abort',
-  title: 'An allocation failed and the program ended itself (P5, P12, P13, E18)',
+  title: 'An allocation failed and the program ended itself',
   needs: ['program-abort'],
   uses: ['stated-limit'],
   judge: ({ 'program-abort': aborts, 'stated-limit': limits }) =>

@@ -7,7 +7,7 @@ import { subjectOf } from '../shared/subjects.ts';
 
 export const killedForOtherReason = defineRule({
   id: 'killed-for-other-reason',
-  title: 'Killed, and whoever did it gives a reason that is not memory (L2)',
+  title: 'Killed, and whoever did it gives a reason that is not memory',
   needs: ['death-notice'],
   judge: ({ 'death-notice': notices }) => {
     const deaths: DeathNotice[][] = [];

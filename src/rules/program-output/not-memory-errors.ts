@@ -6,7 +6,7 @@ import { atUsersLine, groupRepeated, subjectOf } from '../shared/subjects.ts';
 
 export const notMemoryErrors = defineRule({
   id: 'not-memory-errors',
-  title: 'Errors that are mistaken for a lack of memory (P9, E12, E19, E22)',
+  title: 'Errors that are mistaken for a lack of memory',
   needs: ['program-error'],
   uses: [
     'program-abort',

@@ -5,7 +5,7 @@ import { groupRepeated } from '../shared/subjects.ts';
 
 export const notMemoryMessages = defineRule({
   id: 'not-memory-messages',
-  title: 'Last words that are mistaken for a lack of memory (E18)',
+  title: 'Last words that are mistaken for a lack of memory',
   needs: ['program-abort'],
   uses: ['program-error', 'kernel-oom-kill', 'killer-record'],
   judge: ({

@@ -11,7 +11,7 @@ const sameMomentMs = 5 * 60_000;
 
 export const undeterminedKill = defineRule({
   id: 'undetermined-kill',
-  title: 'Somebody saw it die, nobody says why: SIGKILL and 137 alone are no proof (section 2)',
+  title: 'Somebody saw it die, nobody says why: SIGKILL and 137 alone are no proof',
   needs: ['death-notice'],
   uses: [
     'kernel-oom-kill',

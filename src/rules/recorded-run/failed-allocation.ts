@@ -12,7 +12,7 @@ const joinMs = 2000;
 const crashSignals = new Set(['SIGSEGV', 'SIGBUS']);
 
 /**
- * The disguised death proved from inside (E1 to E5, P10 to P13): the process was refused memory, with size and line, and
+ * The disguised death proved from inside: the process was refused memory, with size and line, and
  * died at once. Needs neither core nor kernel log.
  */
 export const failedAllocation = defineRule({

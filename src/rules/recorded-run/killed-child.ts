@@ -3,7 +3,7 @@ import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { isSame, subjectOf } from '../shared/recorded.ts';
 
-/** What became of the parent when the kernel had killed its child: pools wait for ever, and nobody sees why (P15 to P17, S9). */
+/** What became of the parent when the kernel had killed its child: pools wait for ever, and nobody sees why. */
 export const killedChild = defineRule({
   id: 'killed-child',
   title: 'The killed process was a child, and its parent went on or hung',

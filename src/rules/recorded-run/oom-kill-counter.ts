@@ -18,7 +18,7 @@ import {
 } from '../shared/recorded.ts';
 
 /**
- * SIGKILL while the OOM killer's counter of its cgroup moved (K2, K2b, K3): no record names the process, so at most `strong`.
+ * SIGKILL while the OOM killer's counter of its cgroup moved: no record names the process, so at most `strong`.
  * Where the kernel log was readable the log's own rule speaks, with certainty.
  */
 export const oomKillCounter = defineRule({

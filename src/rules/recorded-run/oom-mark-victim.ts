@@ -7,12 +7,12 @@ import { defineRule, reason } from '../shared/define-rule.ts';
 import { levelsOf, limitOwner, subjectOf, unknownKernelLog, victimOf } from '../shared/recorded.ts';
 
 /**
- * The tracepoint oom:mark_victim names the very process (L2): certain without a kernel log. Whose limit it was is not in it: the
+ * The tracepoint oom:mark_victim names the very process: certain without a kernel log. Whose limit it was is not in it: the
  * counters tell, and where they do not, that part stays open.
  */
 export const oomMarkVictim = defineRule({
   id: 'oom-mark-victim',
-  title: 'A tracepoint saw the OOM killer choose a process (L2)',
+  title: 'A tracepoint saw the OOM killer choose a process',
   needs: ['process-exit'],
   uses: ['cgroup-counters', 'host-counters'],
   judge: (facts, context) =>

@@ -14,8 +14,8 @@ const crashes = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGTRAP', 'S
 const justBeforeMs = 2000;
 
 /**
- * A watched process that ended by a fault of its own: behind it a refused allocation (P10 to P13), or not. The kernel's line on the fault is
- * missing where faulthandler was on (P11) and where the kernel log cannot be read; the refusals and the limits remain.
+ * A watched process that ended by a fault of its own: behind it a refused allocation, or not. The kernel's line on the fault is
+ * missing where faulthandler was on and where the kernel log cannot be read; the refusals and the limits remain.
  */
 export const recordedCrash = defineRule({
   id: 'recorded-crash',
@@ -232,7 +232,7 @@ function justBefore(exit: ProcessExit, uptimeSeconds: number | undefined): boole
   );
 }
 
-/** faulthandler prints at most 100 frames: a hundred of few functions is a recursion (E13). */
+/** faulthandler prints at most 100 frames: a hundred of few functions is a recursion. */
 export function looksLikeRecursion(stack: readonly StackFrame[]): boolean {
   if (stack.length < 60) return false;
   const places = new Set(stack.slice(0, 60).map(({ file, function: name }) => `${file}:${name}`));

@@ -4,13 +4,13 @@ import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { subjectOf, victimOf } from '../shared/recorded.ts';
 
-/** Programs that kill for memory: their kill is theirs to explain (U1 to U3). */
+/** Programs that kill for memory: their kill is theirs to explain. */
 const oomDaemons = /^(?:earlyoom|nohang|systemd-oomd|oomd|below|kubelet)/;
 
 /** A process sent the deadly signal, and a tracepoint saw which: not the kernel, whatever the counters say. */
 export const signalTrace = defineRule({
   id: 'signal-trace',
-  title: 'A tracepoint saw which process sent the signal (L2)',
+  title: 'A tracepoint saw which process sent the signal',
   needs: ['process-exit'],
   judge: (facts) =>
     facts['process-exit'].flatMap((exit): readonly Finding[] => {

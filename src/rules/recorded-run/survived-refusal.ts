@@ -6,7 +6,7 @@ import { ofProcess, subjectOf, victimOf } from '../shared/recorded.ts';
 import { requestOf } from '../shared/kernel-crashes.ts';
 import { atUsersLine } from '../shared/subjects.ts';
 
-/** Memory was refused, the program dealt with it and ended well (P8): no death, worth a word. */
+/** Memory was refused, the program dealt with it and ended well: no death, worth a word. */
 export const survivedRefusal = defineRule({
   id: 'survived-refusal',
   title: 'Memory was refused and the program went on',

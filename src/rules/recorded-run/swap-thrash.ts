@@ -7,7 +7,7 @@ import { formatBytes, formatDuration } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { isSame, levelsOf } from '../shared/recorded.ts';
 
-/** Slow death as it was recorded (S1 to S5, S8): the stall watch has judged the figures, the verdict puts them in words. */
+/** Slow death as it was recorded: the stall watch has judged the figures, the verdict puts them in words. */
 export const swapThrash = defineRule({
   id: 'swap-thrash',
   title: 'It waited for memory instead of working',

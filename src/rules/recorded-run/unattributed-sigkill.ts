@@ -25,7 +25,7 @@ import {
 } from '../shared/recorded.ts';
 
 /**
- * SIGKILL, or 137 from a shell, with nothing that says memory: somebody else's kill (L2). The counters that stood still and a readable
+ * SIGKILL, or 137 from a shell, with nothing that says memory: somebody else's kill. The counters that stood still and a readable
  * kernel log are the proof; without them it stays open. SIGTERM is not looked at: a normal stop.
  */
 export const unattributedSigkill = defineRule({

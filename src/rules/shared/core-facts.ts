@@ -46,7 +46,7 @@ export const atMapLimit = ({ mapCount }: CoreDump): boolean =>
   mapCount >= defaultMaxMapCount - mapCountSlack &&
   mapCount <= defaultMaxMapCount + mapCountSlack;
 
-/** A finite RLIMIT_AS that the process had nearly reached, where a dumper kept both (E1). */
+/** A finite RLIMIT_AS that the process had nearly reached, where a dumper kept both. */
 export function addressSpaceLimit({
   limits = [],
   peakVmBytes,

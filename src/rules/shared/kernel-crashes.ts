@@ -63,7 +63,7 @@ export function requestOf(refusals: readonly KernelRefusal[]): number | null {
 export const isNull = ({ trap, faultAddress }: KernelSegfault): boolean =>
   trap === 'segfault' && faultAddress !== null && Number(faultAddress) < nullPagesBytes;
 
-/** E13: within a page of the stack pointer, on either side. */
+/** A stack overflow: the fault lies within a page of the stack pointer, on either side. */
 export function isStackOverflow({ faultAddress, stackPointer }: KernelSegfault): boolean {
   if (faultAddress === null || stackPointer === undefined) return false;
   const distance = BigInt(faultAddress) - BigInt(stackPointer);

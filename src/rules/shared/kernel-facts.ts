@@ -57,7 +57,7 @@ const held = (task: Task): number | undefined => {
 const ownedShare = 0.5;
 
 /**
- * Who or what held the memory (section 3.6 of the catalogue): the biggest process, or, where the whole table
+ * Who or what held the memory: the biggest process, or, where the whole table
  * explains less than half of the usage, what the statistics name instead.
  */
 export function culpritOf(victim: ProcessRole, report: OomReport | null): CulpritRole | null {

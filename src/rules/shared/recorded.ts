@@ -35,7 +35,7 @@ export const localKills = (counters: CgroupCounters): number | undefined =>
   counters.localOomKills ?? (counters.version === 1 ? counters.oomKills : undefined);
 
 /**
- * Whose limit fired: on v2 the level whose own `oom` moved, else the innermost level that was hit and has a limit (K2b, K4).
+ * Whose limit fired: on v2 the level whose own `oom` moved, else the innermost level that was hit and has a limit.
  * On v1 failcnt stays 0 where the limit on memory plus swap is the same (seen on 6.18): there a peak at the limit tells.
  */
 export function limitOwner(levels: readonly CgroupCounters[]): CgroupCounters | null {

@@ -10,8 +10,8 @@ import { evidence } from './reports.ts';
 const id = 'kernel-log';
 
 /**
- * The kernel's log (K1 to K16, E2 to E4, E13, E15, P10, L1), of every kernel from 2.6 on, in every prefix.
- * Shapes are those of section 3.3 of the catalogue. A kill is proved by its `Killed process` line or by its
+ * The kernel's log, of every kernel from 2.6 on, in every prefix.
+ * A kill is proved by its `Killed process` line or by its
  * `oom-kill:` line alone: reports are limited to 10 in 5 s, kill lines never.
  */
 export const kernelLog: Parser = {

@@ -35,7 +35,7 @@ const noticeWords = [
 ];
 
 /**
- * Refused allocations (E2 to E4). Before 6.5 or so the kernel printed no size
+ * Refused allocations. Before 6.5 or so the kernel printed no size
  * (`no enough memory` in 6.0, `not enough memory` in 6.5).
  */
 function refusal(text: string): KernelSideFact | null {

@@ -1,4 +1,5 @@
 /** What has been read of kills and reports, put together as evidence. */
+import { realLimit } from '../../../model/no-limit.ts';
 import { defined } from '../../../model/defined.ts';
 import type {
   Evidence,
@@ -110,8 +111,10 @@ function reportFact(open: Open, pageSizeBytes: number | undefined): OomReport {
   const chosen = open.chosen;
   // v1 prints the limit among its statistics too.
   const hierarchical = open.statBytes['hierarchical_memory_limit'];
-  if (open.limitBytes === undefined && hierarchical !== undefined && hierarchical < 2 ** 60)
-    open.limitBytes = hierarchical;
+  if (open.limitBytes === undefined && hierarchical !== undefined) {
+    const limitBytes = realLimit(hierarchical);
+    if (limitBytes !== null) open.limitBytes = limitBytes;
+  }
   return {
     trigger: open.trigger,
     ...defined({

@@ -23,7 +23,7 @@ const maxRows = 100_000;
 
 export const emptyTable = (): TaskTable => ({ columns: null, rows: new Map() });
 
-/** The columns by their names: they changed in 3.x, 4.4, 4.15 and 6.8 (section 3.3 of the catalogue). */
+/** The columns by their names: they changed in 3.x, 4.4, 4.15 and 6.8. */
 export function readTableHeader(text: string): readonly string[] | null {
   const match = /^\[\s*pid\s*\]\s+(uid\s+tgid\s+total_vm\s.*)$/.exec(text);
   return match?.[1] === undefined ? null : match[1].trim().split(/\s+/);

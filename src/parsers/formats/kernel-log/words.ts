@@ -1,4 +1,5 @@
 /** What single lines of the OOM killer say, whatever report they stand in. */
+import { realLimit } from '../../../model/no-limit.ts';
 import type { OomConstraint } from '../../../model/evidence.ts';
 import type { ProcessRole } from '../../../model/report.ts';
 
@@ -40,7 +41,7 @@ export function constraintOf(word: string | undefined): OomConstraint | null {
 
 /** `9007199254740988kB` and its kin mean: no limit. */
 export const limitOf = (kib: string | undefined): number | null =>
-  kib === undefined || Number(kib) > 2 ** 52 ? null : Number(kib) * 1024;
+  kib === undefined ? null : realLimit(Number(kib) * 1024);
 
 /** The kernel's name has 15 characters at most: what an unknown prefix left in front is cut off. */
 export function triggerName(before: string): string {
