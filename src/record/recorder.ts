@@ -34,8 +34,11 @@ import { isoTime } from '../model/units.ts';
 
 /** What others do during a run: the last look, the agent, a limit of the run's own. */
 export interface Companion {
-  /** Changes the environment that the command gets. Before the start. */
-  readonly prepare?: (env: NodeJS.ProcessEnv, folder: string) => void;
+  /**
+   * Changes the environment that the command gets. Before the start. `folder` is the incident folder for this process's own use,
+   * `told` its name for the command.
+   */
+  readonly prepare?: (env: NodeJS.ProcessEnv, folder: string, told: string) => void;
   /** The command has just been started. */
   readonly started?: (pid: number, context: CompanionContext) => void;
   /** At every sample; must be quick. */
@@ -144,10 +147,11 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
 
   const host = hostReader(roots.proc);
   const cgroups = cgroupWatch(findMounts(roots.proc, roots.cgroup));
-  const env: NodeJS.ProcessEnv = { ...options.env, [runVariable]: writer.folder ?? writer.id };
-  if (writer.folder !== null)
+  const env: NodeJS.ProcessEnv = { ...options.env, [runVariable]: writer.told ?? writer.id };
+  const { held, told } = writer;
+  if (held !== null && told !== null)
     for (const companion of companions)
-      daemon('prepare', () => companion.prepare?.(env, writer.folder ?? ''));
+      daemon('prepare', () => companion.prepare?.(env, held, told));
   const tree = new ProcessTree(proc, `${runVariable}=${env[runVariable]}`);
   const stalls = stallWatch();
   const names = new Map<number, string>();
@@ -334,7 +338,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   daemon('oom_score_adj', () => offerAsVictim(proc.path(pid, 'oom_score_adj'), cgroups, start));
   const unprotect = protectItself(proc.path(process.pid, 'oom_score_adj'), cgroups);
   const context: CompanionContext = {
-    folder: writer.folder,
+    folder: writer.held,
     clock,
     note,
     missed: (source) => writeEvent({ what: 'source', atMs: clock(), ...source }),

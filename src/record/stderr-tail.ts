@@ -10,7 +10,7 @@ import {
   type Stats,
 } from 'node:fs';
 import { Socket } from 'node:net';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { StdioOptions } from 'node:child_process';
 import { find } from './launch.ts';
 
@@ -106,14 +106,17 @@ function tailOfPipe(folder: string, stdoutToo: boolean): StderrTail | null {
   };
   try {
     // Node has no pipe(2), and the pipes of its child processes are sockets, which cannot be opened as /dev/stderr.
-    if (spawnSync('mkfifo', ['-m', '600', words, copy], { stdio: 'ignore' }).status !== 0)
-      return null;
+    // By their bare names: `folder` may mean something to this process alone.
+    const names = [words, copy].map((path) => basename(path));
+    const made = spawnSync('mkfifo', ['-m', '600', ...names], { stdio: 'ignore', cwd: folder });
+    if (made.status !== 0) return null;
     // Opened for both first: to open one end alone would wait for the other.
     const both = open(words, constants.O_RDWR);
     const forTee = open(words, constants.O_RDONLY);
     const forCommand = open(words, constants.O_WRONLY);
     const copyBoth = open(copy, constants.O_RDWR | constants.O_NONBLOCK);
-    const copier = spawn(tee, ['-i', '--output-error=warn', copy], {
+    const copier = spawn(resolve(tee), ['-i', '--output-error=warn', basename(copy)], {
+      cwd: folder,
       stdio: [forTee, 2, 'pipe'],
       // A session of its own: no signal of the terminal or to the group reaches it before the last words have.
       detached: true,

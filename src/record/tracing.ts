@@ -1,6 +1,5 @@
 /** The kernel as second witness of a run: refused memory, senders of signals, OOM victims. Root only; nothing is lost without. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { replaceFile } from '../files/held-folder.ts';
 import { startTracing, startTracingSoon, traceFolders, type Tracing } from '../machine/tracing.ts';
 import { traceFile } from '../model/incident-folder.ts';
 import type { Companion } from './recorder.ts';
@@ -34,7 +33,7 @@ export function tracingCompanion(
     },
     ended: () => {
       if (tracing === null) return;
-      writeFileSync(join(folder, traceFile), tracing.read(), { mode: 0o600 });
+      replaceFile(folder, traceFile, tracing.read());
       // Not waited for: it takes longer than a verdict may.
       void tracing.close();
     },

@@ -79,7 +79,7 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   const threadCurrent = writable(image.symbol('_PyThreadState_Current'));
   if (runtimeAddress === null && threadCurrent === null) {
     if (image.symbol('Py_Initialize') === null && !/python/.test(path)) return null;
-    const local = fileSymbols(memory.source.filePath(path), ['_PyRuntime'], '.PyRuntime');
+    const local = fileSymbols(memory.source.openFile(path), ['_PyRuntime'], '.PyRuntime');
     const address = local.get('_PyRuntime') ?? local.get('.PyRuntime');
     if (address !== undefined) runtimeAddress = address + image.bias;
     if (runtimeAddress === null) return null;
@@ -109,7 +109,7 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   if (runtimeAddress !== null && layout.runtime !== undefined)
     interpreter = memory.word(runtimeAddress + layout.runtime.interpretersHead);
   else {
-    const local = fileSymbols(memory.source.filePath(path), ['interp_head', 'generations'], null);
+    const local = fileSymbols(memory.source.openFile(path), ['interp_head', 'generations'], null);
     const head = local.get('interp_head');
     const generations = local.get('generations');
     if (head !== undefined) interpreter = memory.word(head + image.bias);

@@ -7,6 +7,7 @@ import {
   readlinkSync,
   readSync,
 } from 'node:fs';
+import { openFileOf } from './symbol-file.ts';
 import { addressLimit, type MemorySource, type NativeThread, type Region } from './memory.ts';
 
 /** A look that is not possible, in words for the user. */
@@ -52,7 +53,7 @@ export function openProcess(pid: number, procRoot = '/proc'): MemorySource | Ref
     regions,
     read: (address, into) => readFully(descriptor, address, into),
     threads: () => nativeThreads(folder),
-    filePath: (path) => `${folder}/root${path.replace(/ \(deleted\)$/, '')}`,
+    openFile: (path) => openFileOf(`${folder}/root`, path.replace(/ \(deleted\)$/, '')),
     isCurrent: () => programOf(folder) === program,
     close: () => closeSync(descriptor),
   };

@@ -1,4 +1,5 @@
 import { regionAt } from '../../elf/index.ts';
+import type { OpenFile } from './symbol-file.ts';
 
 /** One mapping of the process that is looked at. */
 export interface Region {
@@ -31,8 +32,8 @@ export interface MemorySource {
   /** Fills `into` from `address` on; what cannot be read is left as it is. Returns the number of bytes read. Never throws. */
   readonly read: (address: number, into: Uint8Array) => number;
   readonly threads: () => readonly NativeThread[];
-  /** The mapped file as seen from here (`/proc/PID/root/...`), to look for symbols that are not in memory. */
-  readonly filePath: (path: string) => string;
+  /** The mapped file, to look for symbols that are not in memory. null: it cannot be opened, or is no plain file. */
+  readonly openFile: (path: string) => OpenFile | null;
   /** Whether it is still the program that was opened, with its memory: a process may end, or start another one (exec), at any moment. */
   readonly isCurrent: () => boolean;
   /** What was not there from the start, in words. */

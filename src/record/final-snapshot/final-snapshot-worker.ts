@@ -1,9 +1,10 @@
 import { defined } from '../../model/defined.ts';
-import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { replaceFile } from '../../files/held-folder.ts';
 import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { Holder, MemoryPicture } from '../../model/report.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
@@ -261,7 +262,8 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
       return;
     }
     count += 1;
-    const file = `${setup.folder}/looks/${String(count).padStart(3, '0')}-${pid}.json`;
+    const looks = `${setup.folder}/looks`;
+    const file = `${String(count).padStart(3, '0')}-${pid}.json`;
     const atMs = Math.round(Date.now() - setup.startedAt);
     let stoppedMs: Ms | null = null;
     const resume = () => {
@@ -286,8 +288,8 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
         picture,
       };
       try {
-        writeFileSync(`${file}.part`, JSON.stringify(content), { mode: 0o600 });
-        renameSync(`${file}.part`, file);
+        replaceFile(looks, `${file}.part`, JSON.stringify(content));
+        renameSync(`${looks}/${file}.part`, `${looks}/${file}`);
       } catch {
         // A full disk takes the look, not the run.
       }
