@@ -112,12 +112,14 @@ export function readSafely(file: SafeFile | FileRefusal, mostBytes: number): Buf
   if (isFileRefusal(file)) return file;
   const { fd, stat } = file;
   try {
-    // A file of /proc has no size; one that is written to may have grown.
+    // A file of /proc has no size.
     const parts: Buffer[] = [];
     let total = 0;
-    let step = Math.min(mostBytes, Math.max(stat.size + 1, 4096));
-    while (total < mostBytes) {
-      const part = Buffer.allocUnsafe(Math.min(step, mostBytes - total));
+    // What was there when it was opened, of a file that has a size.
+    const end = stat.size > 0 ? Math.min(mostBytes, stat.size) : mostBytes;
+    let step = Math.max(stat.size, 4096);
+    while (total < end) {
+      const part = Buffer.allocUnsafe(Math.min(step, end - total));
       const count = readSync(fd, part, 0, part.length, null);
       if (count === 0) break;
       parts.push(part.subarray(0, count));
@@ -145,6 +147,14 @@ function openResolved(
   limits: OpenLimits,
 ): SafeFile | FileRefusal {
   if (!hasDescriptorPaths) return openWithoutDescriptors(root, path, links, limits);
+  // One name needs no walk.
+  if (links === 'refuse' && !path.includes('/') && !/^\.{0,2}$/.test(path)) {
+    try {
+      return openForReading(openSync(`${root}/${path}`, O_PATH | O_NOFOLLOW), limits);
+    } catch (error) {
+      return refusalOf(error);
+    }
+  }
   const folders: number[] = [];
   try {
     folders.push(openSync(root, O_PATH | O_DIRECTORY));
@@ -248,6 +258,7 @@ const accessOf = ({ write }: OpenLimits): number => (write === true ? O_RDWR : O
 
 /** null: it may be opened. */
 function refusalFor(stat: Stats, { mostBytes, owners }: OpenLimits): FileRefusal | null {
+  if (stat.isSymbolicLink()) return refusal('link', 'is a link');
   if (!stat.isFile()) return refusal('not-a-file', `is ${kindOf(stat)}`);
   if (stat.size > mostBytes) return refusal('too-big', `is larger than ${mostBytes} bytes`);
   if (owners !== undefined && !owners.includes(stat.uid))
