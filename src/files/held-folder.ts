@@ -9,9 +9,12 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   realpathSync,
   rmSync,
+  rmdirSync,
   statSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -79,6 +82,52 @@ export function replaceFile(folder: string, name: string, content: string | Uint
     for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
   } finally {
     closeSync(fd);
+  }
+}
+
+/**
+ * Removes a folder with all that is in it; a link in its place goes itself. What is below is reached by descriptors, so that nobody
+ * makes it remove anything elsewhere by a link that appears meanwhile. Throws where something stays.
+ */
+export function removeFolder(path: string): void {
+  if (!hasDescriptorPaths) {
+    rmSync(path, { recursive: true, force: true });
+    return;
+  }
+  if (removeEntry(path)) return;
+  emptyFolder(path, 0);
+  rmdirSync(path);
+}
+
+/** No folder of ours is deeper. */
+const mostLevels = 200;
+
+function emptyFolder(path: string | Buffer, level: number): void {
+  if (level > mostLevels) throw new Error('too many folders in each other');
+  const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    for (const name of readdirSync(`/proc/self/fd/${fd}`, 'buffer')) {
+      // A name may be any bytes.
+      const entry = Buffer.concat([Buffer.from(`/proc/self/fd/${fd}/`), name]);
+      if (removeEntry(entry)) continue;
+      emptyFolder(entry, level + 1);
+      rmdirSync(entry);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** false: it is a folder. */
+function removeEntry(path: string | Buffer): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return true;
+    if (code === 'EISDIR' || code === 'EPERM') return false;
+    throw error;
   }
 }
 

@@ -6,7 +6,6 @@ import {
   mkdtempSync,
   readdirSync,
   readSync,
-  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -16,6 +15,7 @@ import {
   createFile,
   makeHeldFolder,
   othersMayRename,
+  removeFolder,
   type HeldFolder,
 } from '../files/held-folder.ts';
 import { isFileRefusal, readBelow, type FileRefusal } from '../files/open-safely.ts';
@@ -319,7 +319,7 @@ export function pruneIncidents(
     const start = readStart(folder);
     if (start === null || isRunning(start)) continue;
     try {
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     } catch {
       // Somebody else's, or gone already.
     }
