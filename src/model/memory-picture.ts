@@ -46,5 +46,5 @@ export const coarseParts = ({ pythonBytes, nativeBytes }: Accounted): readonly [
 /** What is missing from the resident set, or what the estimates have too much. Never negative. */
 export const unexplainedPart = ({ unexplainedBytes }: Accounted): Part =>
   unexplainedBytes < 0
-    ? { what: 'counted twice by estimates', bytes: -unexplainedBytes }
+    ? { what: 'estimated too high', bytes: -unexplainedBytes }
     : { what: 'not explained', bytes: unexplainedBytes };

@@ -34,7 +34,7 @@ function wasItMemory({ outOfMemory, confidence }: Incident): Answer {
   if (outOfMemory === null)
     return {
       question,
-      answer: 'Cannot be told from what could be read',
+      answer: 'Not known: the evidence that could be read does not tell',
       details: [],
       known: false,
     };
@@ -100,30 +100,30 @@ function othersOf(related: NonNullable<Incident['related']>): readonly string[] 
   const alike = related.filter(({ how }) => how === first.how).length;
   return [
     `${alike === 1 ? processName(first) : `${alike} others`}: ${first.how}`,
-    ...(alike === related.length ? [] : [`${related.length - alike} more had a part in it`]),
+    ...(alike === related.length ? [] : [`${related.length - alike} more were involved`]),
   ];
 }
 
 /** Variants whose id says too little as a sentence. */
 const lookAlikes: Readonly<Record<string, string>> = {
   crash: 'it crashed, and nothing had been refused',
-  'cpu-limit': 'its limit of CPU time was used up',
-  descriptors: 'file descriptors ran out',
+  'cpu-limit': 'it used up its CPU time limit',
+  descriptors: 'it ran out of file descriptors',
   disk: 'the disk was full',
   killed: 'somebody sent it SIGKILL',
-  'killed-by-other': 'it was ended for another reason',
-  'killed-by-process': 'another process ended it',
-  'misleading-words': 'words that only sound like memory',
+  'killed-by-other': 'it was killed for another reason',
+  'killed-by-process': 'another process killed it',
+  'misleading-words': 'an error message that only sounds like memory',
   'no-death': 'nothing died',
-  none: 'another error than a lack of memory',
+  none: 'an error other than a lack of memory',
   'null-dereference': 'a bug: it used a null pointer',
-  'other-exception': 'an exception that does not speak of memory',
-  'other-signal': 'another signal ended it',
+  'other-exception': 'an exception that does not mention memory',
+  'other-signal': 'a different signal ended it',
   'signal-raised': 'it ended itself with a signal',
   'signal-sent': 'somebody sent it the signal',
   survived: 'memory was refused, and it coped',
   threads: 'no more threads could be started',
-  'uncaught-exception': 'an exception that was not caught',
+  'uncaught-exception': 'an uncaught exception',
   'wild-pointer': 'a bug: it used a stray pointer',
 };
 
@@ -133,7 +133,7 @@ function whoseLimit({ limit, request, outOfMemory }: Incident): Answer {
   if (limit !== null) return { question, answer: limitName(limit), details, known: true };
   return {
     question,
-    answer: outOfMemory === false ? 'None: no memory limit had a part in it' : 'Not known',
+    answer: outOfMemory === false ? 'None: no memory limit was involved' : 'Not known',
     details,
     known: outOfMemory === false,
   };

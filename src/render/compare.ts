@@ -1,4 +1,5 @@
 /** What changed between two runs: the verdict, the figures, who held the memory and which lines allocated it. */
+import { mainIncident } from '../model/incident.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
@@ -41,7 +42,10 @@ export interface Comparison {
 }
 
 export function compareRuns(before: Run, after: Run): Comparison {
-  const [first, second] = [worstOf(before.report), worstOf(after.report)];
+  const [first, second] = [
+    mainIncident(before.report.incidents),
+    mainIncident(after.report.incidents),
+  ];
   return {
     before: { name: before.name, headline: first?.headline ?? null },
     after: { name: after.name, headline: second?.headline ?? null },
@@ -61,9 +65,6 @@ export function compareRuns(before: Run, after: Run): Comparison {
   };
 }
 
-const worstOf = ({ incidents }: Report): Incident | undefined =>
-  incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
-
 function peakOf({ report, recording }: Run): number | null {
   const peaks = [
     ...(recording?.processes ?? []).map(({ peakRssBytes }) => peakRssBytes),
@@ -74,7 +75,7 @@ function peakOf({ report, recording }: Run): number | null {
 
 /** The incident's picture, else the last look: a run that ended well has looks too. */
 function pictureOf({ report, recording }: Run): Incident['memory'] {
-  const own = worstOf(report)?.memory;
+  const own = mainIncident(report.incidents)?.memory;
   return own?.holders === undefined && own?.types === undefined
     ? (recording?.looks.at(-1)?.picture ?? own ?? {})
     : own;
@@ -174,8 +175,8 @@ export function renderComparison(comparison: Comparison, options: ComparisonOpti
     );
   for (const [title, rows] of [
     ['Which variables held it', holders],
-    ['Which lines allocated it, at the peak', allocating],
-    ['Which types it was', types],
+    ['Which lines allocated what was live at the peak', allocating],
+    ['Which types it was made of', types],
   ] as const) {
     if (rows.length === 0) continue;
     lines.push([], [{ text: `  ${title}`, style: ['bold'] }]);

@@ -5,7 +5,7 @@ import { groupedDigits } from '../model/words.ts';
 
 /** `python3 (pid 2400)`. */
 export function processName({ name, pid }: ProcessRole): string {
-  if (name === undefined) return pid === undefined ? 'a process that is not named' : `pid ${pid}`;
+  if (name === undefined) return pid === undefined ? 'an unnamed process' : `pid ${pid}`;
   return pid === undefined ? name : `${name} (pid ${pid})`;
 }
 
@@ -25,12 +25,12 @@ export function memoryParts(role: ProcessRole): string {
 
 const notAProcess: Readonly<Record<Exclude<CulpritRole['what'], 'process'>, string>> = {
   processes: 'several processes together',
-  tmpfs: 'files in tmpfs or shared memory, no process',
+  tmpfs: 'files in tmpfs or shared memory, not a process',
   slab: "the kernel's own objects (slab), no process",
-  kernel: 'the kernel itself, no process',
-  'page-cache': 'cached file pages, no process',
-  hugetlb: 'huge pages set aside, no process',
-  sockets: 'socket buffers, no process',
+  kernel: 'the kernel itself, not a process',
+  'page-cache': 'cached file pages, not a process',
+  hugetlb: 'huge pages set aside, not a process',
+  sockets: 'socket buffers, not a process',
   unknown: 'not known',
 };
 
@@ -64,7 +64,7 @@ const ownerLabels: Readonly<Record<LimitOwner, string>> = {
   gpu: 'GPU memory',
   shm: 'shared memory (/dev/shm)',
   budget: 'budget',
-  unknown: 'a limit that could not be named',
+  unknown: 'a limit that could not be identified',
 };
 
 /** `cgroup /job: 100 MiB`, `RLIMIT_AS: 512 MiB`, `the whole machine: 15.6 GiB`. */

@@ -80,7 +80,7 @@ function oneIncident(
   answers(page, incident, recording);
   if (recording !== undefined) timeline(page, incident, recording);
   if (page.options.verbose) {
-    evidence(page, incident.because, incident.against, Infinity);
+    evidence(page, incident, Infinity);
     ruledOut(page, incident);
     unknowns(page, incident.unknown);
     remedies(page, incident.remedies);
@@ -97,10 +97,9 @@ function oneIncident(
   } else {
     // Without a recording the kernel's table is the only picture of who held what.
     if (recording === undefined && (incident.tasks?.length ?? 0) > 1) tasks(page, incident, 3);
-    evidence(page, incident.because, incident.against, 2);
+    evidence(page, incident, 2);
     if (incident.outOfMemory !== true) ruledOut(page, incident, 2);
-    if (incident.outOfMemory === null) unknowns(page, incident.unknown, 3, 'What now? Find out');
-    else unknowns(page, incident.unknown, 1);
+    unknowns(page, incident.unknown, incident.outOfMemory === null ? 3 : 1);
     remedies(page, incident.remedies, 2, true);
     page.gap();
     footer(page, incident);
@@ -149,7 +148,7 @@ function answers(page: Page, incident: Incident, recording: Recording | undefine
 
 function related(page: Page, { related: all = [] }: Incident): void {
   if (all.length === 0) return;
-  page.title('Other processes of this death');
+  page.title('Other processes involved');
   for (const { pid, name, how } of all)
     page.item({ text: page.signs.bullet }, [
       { text: processName({ pid, ...defined({ name }) }) },
@@ -198,7 +197,7 @@ function manyIncidents(
     page.text(
       [
         {
-          text: `${page.signs.ellipsis} ${groups.length - shown.length} earlier ones: --verbose`,
+          text: `${page.signs.ellipsis} ${groups.length - shown.length} earlier ones (--verbose shows them)`,
           style: ['dim'],
         },
       ],
@@ -217,7 +216,7 @@ function manyIncidents(
         ? []
         : [
             {
-              text: `, and ${others.length} like it before${shortWhen(first) === '' ? '' : `, since ${shortWhen(first)}`}`,
+              text: `, and ${others.length} like it before that${shortWhen(first) === '' ? '' : ` (since ${shortWhen(first)})`}`,
               style: ['dim'] as const,
             },
           ]),
