@@ -125,64 +125,68 @@ export interface ComparisonOptions extends Ink {
 }
 
 export function renderComparison(comparison: Comparison, options: ComparisonOptions): string {
-  const {
-    before,
-    after,
-    limit,
-    peakRssBytes,
-    durationMs,
-    holders,
-    lines: allocating,
-    types,
-  } = safeCopy(comparison, !options.unicode);
+  const safe = safeCopy(comparison, !options.unicode);
+  const { limit, peakRssBytes, durationMs } = safe;
   const width = Math.min(options.columns, 110) - 1;
-  const ellipsis = options.unicode ? '…' : '...';
-  const lines: Line[] = [];
-  for (const [label, { name, headline }] of [
-    ['before', before],
-    ['after', after],
-  ] as const)
-    lines.push(
-      ...hanging(
-        [{ text: `  ${label.padEnd(7)}`, style: ['dim'] }],
-        [
-          { text: headline ?? 'no death', style: ['bold'] },
-          { text: ` ${name}`, style: ['dim'] },
-        ],
-        width,
-      ),
-    );
-  lines.push([]);
-  const row = ({ what, before: a, after: b }: Change, format: (value: number) => string): void => {
-    const figures = `${(a === null ? 'not seen' : format(a)).padStart(11)} ${options.unicode ? '→' : '->'} ${(b === null ? 'not seen' : format(b)).padStart(11)}`;
-    const room = Math.max(12, width - 2 - figures.length - 12);
-    const name = clipped(what, room, ellipsis);
-    lines.push([
-      { text: `  ${name}${' '.repeat(Math.max(0, room - displayWidth(name)))}` },
-      { text: figures },
-      changeText(a, b),
-    ]);
-  };
-  if (peakRssBytes.before !== null || peakRssBytes.after !== null) row(peakRssBytes, formatBytes);
-  if (durationMs.before !== null || durationMs.after !== null) row(durationMs, formatDuration);
-  if (limit.before !== limit.after)
-    lines.push(
-      ...hanging(
-        [{ text: '  limit  ' }],
-        [{ text: `${limit.before ?? 'none known'}, then ${limit.after ?? 'none known'}` }],
-        width,
-      ),
-    );
-  for (const [title, rows] of [
-    ['Which variables held it', holders],
-    ['Which lines allocated what was live at the peak', allocating],
-    ['Which types it was made of', types],
-  ] as const) {
-    if (rows.length === 0) continue;
-    lines.push([], [{ text: `  ${title}`, style: ['bold'] }]);
-    for (const change of rows.slice(0, 8)) row(change, formatBytes);
-  }
+  const figures = (change: Change, format: (value: number) => string): readonly Line[] =>
+    change.before === null && change.after === null
+      ? []
+      : [row(change, format, width, options.unicode)];
+  const tables = [
+    ['Which variables held it', safe.holders],
+    ['Which lines allocated what was live at the peak', safe.lines],
+    ['Which types it was made of', safe.types],
+  ] as const;
+  const lines: Line[] = [
+    ...headline('before', safe.before, width),
+    ...headline('after', safe.after, width),
+    [],
+    ...figures(peakRssBytes, formatBytes),
+    ...figures(durationMs, formatDuration),
+    ...(limit.before === limit.after
+      ? []
+      : hanging(
+          [{ text: '  limit  ' }],
+          [{ text: `${limit.before ?? 'none known'}, then ${limit.after ?? 'none known'}` }],
+          width,
+        )),
+    ...tables
+      .filter(([, changed]) => changed.length > 0)
+      .flatMap(([title, changed]): readonly Line[] => [
+        [],
+        [{ text: `  ${title}`, style: ['bold'] }],
+        ...changed.slice(0, 8).flatMap((change) => figures(change, formatBytes)),
+      ]),
+  ];
   return inked(lines, options);
+}
+
+const headline = (label: string, run: Comparison['before'], width: number): readonly Line[] =>
+  hanging(
+    [{ text: `  ${label.padEnd(7)}`, style: ['dim'] }],
+    [
+      { text: run.headline ?? 'no death', style: ['bold'] },
+      { text: ` ${run.name}`, style: ['dim'] },
+    ],
+    width,
+  );
+
+function row(
+  { what, before, after }: Change,
+  format: (value: number) => string,
+  width: number,
+  unicode: boolean,
+): Line {
+  const figure = (value: number | null): string =>
+    (value === null ? 'not seen' : format(value)).padStart(11);
+  const figures = `${figure(before)} ${unicode ? '→' : '->'} ${figure(after)}`;
+  const room = Math.max(12, width - 2 - figures.length - 12);
+  const name = clipped(what, room, unicode ? '…' : '...');
+  return [
+    { text: `  ${name}${' '.repeat(Math.max(0, room - displayWidth(name)))}` },
+    { text: figures },
+    changeText(before, after),
+  ];
 }
 
 function changeText(before: number | null, after: number | null): Span {
