@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { coarseParts, isSum, unexplainedPart, weighedStacks } from './memory-picture.ts';
+import {
+  coarseParts,
+  heaviestLine,
+  isSum,
+  unexplainedPart,
+  weighedStacks,
+} from './memory-picture.ts';
 import type { Allocation } from './report.ts';
 
 const stack = [{ function: 'load', file: '/srv/app.py', line: 7 }];
@@ -43,4 +49,12 @@ test('estimates that add up to more than there was are told as such, and never n
     bytes: 3,
   });
   expect(coarseParts(accounted).map(({ bytes }) => bytes)).toEqual([8, 5]);
+});
+
+test('the heaviest line is no sum, however large the sum is', () => {
+  const sum = { ...allocation, file: null, line: null, function: '(start-up)', bytes: 900 };
+  const heavier = { ...allocation, line: 8, bytes: 200 };
+  expect(heaviestLine({ allocations: [allocation, sum, heavier] })).toBe(heavier);
+  expect(heaviestLine({ allocations: [sum] })).toBeUndefined();
+  expect(heaviestLine({})).toBeUndefined();
 });

@@ -2,7 +2,7 @@
 import { causes } from '../model/causes.ts';
 import { confidenceMeaning, type Confidence } from '../model/confidence.ts';
 import { isIncidental } from '../model/incident.ts';
-import { isSum } from '../model/memory-picture.ts';
+import { heaviestHolder, heaviestLine } from '../model/memory-picture.ts';
 import type { Answer } from '../model/page.ts';
 import type { Allocation, Holder, Incident, MemoryPicture } from '../model/report.ts';
 import { frameName, informativeFrame, placeOf } from '../model/stack.ts';
@@ -228,11 +228,8 @@ function whoFilledIt({ memory, request, limit }: Incident): readonly string[] {
     (request.bytes ?? 0) / 10,
     limit?.owner === 'cgroup' ? (limit.bytes ?? 0) / 10 : 0,
   );
-  // A sum without a line, `(Python itself and its start-up)`, is no place in anybody's code.
-  const [allocation] = (memory.allocations ?? [])
-    .filter((each) => !isSum(each))
-    .sort((a, b) => b.bytes - a.bytes);
-  const [holder] = [...(memory.holders ?? [])].sort((a, b) => b.retainedBytes - a.retainedBytes);
+  const allocation = heaviestLine(memory);
+  const holder = heaviestHolder(memory);
   return [
     ...(allocation === undefined || allocation.bytes < least
       ? []
