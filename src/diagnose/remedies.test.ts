@@ -43,6 +43,12 @@ test('nothing was seen inside: the remedies stay', () => {
   expect(remediesWith({})).toEqual(incident.remedies);
 });
 
+test('what Python itself takes is no line to hold less of', () => {
+  const line = allocation('rows.append(row)');
+  const sum = { ...line, file: null, line: null, function: '(start-up)', bytes: line.bytes * 2 };
+  expect(remediesWith({ allocations: [sum, line] })).toEqual(remediesWith({ allocations: [line] }));
+});
+
 test.each([
   ['df = pd.read_csv(path)', 'usecols='],
   ['rows = cursor.fetchall()', 'server-side cursor'],

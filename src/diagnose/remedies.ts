@@ -1,4 +1,5 @@
 /** Remedies that fit what was seen inside the process: the line, the variable, the figure. Rules know the death, this knows its memory. */
+import { heaviestHolder, heaviestLine } from '../model/memory-picture.ts';
 import type { Allocation, Holder, Incident, MemoryPicture, Remedy } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
 
@@ -49,8 +50,8 @@ const liveBytes = ({ memory }: Incident): number =>
   );
 
 function lineRemedy(memory: MemoryPicture, least: number): readonly Remedy[] {
-  const allocation = largest(memory.allocations ?? [], ({ bytes }) => bytes);
-  const holder = largest(memory.holders ?? [], ({ retainedBytes }) => retainedBytes);
+  const allocation = heaviestLine(memory);
+  const holder = heaviestHolder(memory);
   const heavyLine =
     allocation !== undefined &&
     allocation.share >= telling &&
@@ -87,12 +88,6 @@ function lineRemedy(memory: MemoryPicture, least: number): readonly Remedy[] {
     },
   ];
 }
-
-const largest = <T>(all: readonly T[], size: (item: T) => number): T | undefined =>
-  all.reduce<T | undefined>(
-    (best, item) => (best === undefined || size(item) > size(best) ? item : best),
-    undefined,
-  );
 
 const placeOf = (place: Pick<Allocation, 'file' | 'line' | 'function'> | undefined): string =>
   place?.file == null

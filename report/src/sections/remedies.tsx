@@ -1,5 +1,6 @@
-/** What to do, and what could not be told. */
+/** What to do, and what remains unknown. */
 import type { JSX } from 'preact';
+import { unknownTitle } from '../../../src/model/incident.ts';
 import type { Incident, Remedy, Unknown } from '../../../src/model/report.ts';
 import { capital } from '../../../src/model/words.ts';
 import { Command, Section, Whole } from '../parts.tsx';
@@ -7,14 +8,9 @@ import { Command, Section, Whole } from '../parts.tsx';
 export function Remedies({ incident }: { incident: Incident }): JSX.Element | null {
   const { remedies, unknown } = incident;
   if (remedies.length + unknown.length === 0) return null;
-  const isTellable = unknown.some(({ command }) => command !== null);
   if (remedies.length === 0)
     return (
-      <Section
-        id="remedies"
-        title="What could not be told"
-        {...(isTellable ? { note: 'and how to find out' } : {})}
-      >
+      <Section id="remedies" title={unknownTitle(unknown)}>
         <Unknowns unknown={unknown} />
       </Section>
     );
@@ -27,7 +23,7 @@ export function Remedies({ incident }: { incident: Incident }): JSX.Element | nu
       </ol>
       {unknown.length === 0 ? null : (
         <>
-          <h3>What could not be told{isTellable ? ', and how to find out' : ''}</h3>
+          <h3>{unknownTitle(unknown)}</h3>
           <Unknowns unknown={unknown} />
         </>
       )}

@@ -1,7 +1,7 @@
 /** A report as Markdown, for step summaries, issues and chats. */
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { verdictWord } from '../../model/incident.ts';
+import { evidenceTitle, unknownTitle, verdictWord } from '../../model/incident.ts';
 import { fiveAnswers } from '../answers.ts';
 
 /** Text from outside can neither be markup nor HTML nor mention anybody. */
@@ -63,7 +63,7 @@ function incidentMarkdown(incident: Incident): string {
     ...(because.length + against.length === 0
       ? []
       : [
-          `<details><summary>How we know (${because.length + against.length})</summary>`,
+          `<details><summary>${evidenceTitle(incident)} (${because.length + against.length})</summary>`,
           '',
           ...[...because, ...against].flatMap(({ says, place, quote }) => [
             `- ${markdownText(says)}${place === '' ? '' : ` (${markdownText(place)})`}`,
@@ -77,7 +77,7 @@ function incidentMarkdown(incident: Incident): string {
     ...(unknown.length === 0
       ? []
       : [
-          '**Not known**',
+          `**${unknownTitle(unknown)}**`,
           '',
           ...unknown.flatMap(({ what, why, command }) => [
             `- ${markdownText(what)}: ${markdownText(why)}`,

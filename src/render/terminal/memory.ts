@@ -85,7 +85,9 @@ function allocations(
     .filter((allocation) => allocation.when === when)
     .filter(({ share }, index) => index < 3 || share >= 0.01);
   if (at.length === 0) return;
-  page.title(`Which lines had allocated it, at ${when === 'peak' ? 'the peak' : 'its death'}`);
+  page.title(
+    `Which lines allocated what was live at ${when === 'peak' ? 'the peak' : 'its death'}`,
+  );
   weights(
     page,
     at.slice(0, 15).map(({ bytes, share, plusMinus, text, ...place }) => ({
