@@ -235,7 +235,9 @@ const withReport = (files: Files): Files => {
   try {
     write(folder, files);
     const read = readBack(folder);
-    return read === null ? files : { ...files, 'report.json': Buffer.from(renderJson(read.report)) };
+    return read === null
+      ? files
+      : { ...files, 'report.json': Buffer.from(renderJson(read.report)) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
