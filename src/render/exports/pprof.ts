@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { Report, StackFrame } from '../../model/report.ts';
 import { moments, stacksAt } from './stacks.ts';
+import { parseTime } from '../../model/units.ts';
 
 /**
  * A gzipped `perftools.profiles.Profile` (proto/profile.proto of google/pprof). Sample types are `inuse_space` at the peak and at
@@ -59,7 +60,7 @@ export function renderPprof(report: Report): Uint8Array {
       [2, strings.number('bytes')],
     ]),
   );
-  const at = report.incidents.at(-1)?.at;
+  const atMs = parseTime(report.incidents.at(-1)?.at ?? '');
   const comment = strings.number(report.incidents.at(-1)?.headline ?? '');
   return gzipSync(
     message([
@@ -68,9 +69,7 @@ export function renderPprof(report: Report): Uint8Array {
       ...locationMessages.map((location): Field => [4, location]),
       ...functionMessages.map((each): Field => [5, each]),
       ...strings.all().map((text): Field => [6, new TextEncoder().encode(text)]),
-      ...(at === null || at === undefined || Number.isNaN(Date.parse(at))
-        ? []
-        : [[9, BigInt(Date.parse(at)) * 1_000_000n] as Field]),
+      ...(atMs === undefined ? [] : [[9, whole(atMs) * 1_000_000n] as Field]),
       [13, packed([comment])],
     ]),
   );
@@ -92,9 +91,13 @@ function message(fields: readonly Field[]): Uint8Array {
 
 const packed = (numbers: readonly number[]): Uint8Array => Buffer.concat(numbers.map(varint));
 
+/** Of a stored report any number may come: the format has whole ones from 0 to 2^63 alone. */
+const whole = (value: number): bigint =>
+  BigInt(Math.floor(Math.min(Math.max(value || 0, 0), 2 ** 62)));
+
 function varint(value: number | bigint): Uint8Array {
   const bytes: number[] = [];
-  let rest = BigInt(value);
+  let rest = typeof value === 'bigint' ? value : whole(value);
   while (rest >= 0x80n) {
     bytes.push(Number(rest & 0x7fn) | 0x80);
     rest >>= 7n;
