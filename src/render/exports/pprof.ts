@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { Report, StackFrame } from '../../model/report.ts';
 import { moments, stacksAt } from './stacks.ts';
+import { parseTime } from '../../model/units.ts';
 
 /**
  * A gzipped `perftools.profiles.Profile` (proto/profile.proto of google/pprof). Sample types are `inuse_space` at the peak and at
@@ -46,8 +47,8 @@ export function renderPprof(report: Report): Uint8Array {
 
 /** In nanoseconds since 1970, where it is known. */
 function timeField(at: string | null | undefined): readonly Field[] {
-  const ms = Date.parse(at ?? '');
-  return Number.isNaN(ms) ? [] : [[9, BigInt(ms) * 1_000_000n]];
+  const ms = parseTime(at ?? '');
+  return ms === undefined ? [] : [[9, whole(ms) * 1_000_000n]];
 }
 
 /** The profile's tables of strings, functions and locations. String 0 is empty, ids of the others begin at 1. */
@@ -111,9 +112,13 @@ function message(fields: readonly Field[]): Uint8Array {
 
 const packed = (numbers: readonly number[]): Uint8Array => Buffer.concat(numbers.map(varint));
 
+/** Of a stored report any number may come: the format has whole ones from 0 to 2^63 alone. */
+const whole = (value: number): bigint =>
+  BigInt(Math.floor(Math.min(Math.max(value || 0, 0), 2 ** 62)));
+
 function varint(value: number | bigint): Uint8Array {
   const bytes: number[] = [];
-  let rest = BigInt(value);
+  let rest = typeof value === 'bigint' ? value : whole(value);
   while (rest >= 0x80n) {
     bytes.push(Number(rest & 0x7fn) | 0x80);
     rest >>= 7n;
