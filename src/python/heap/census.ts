@@ -6,6 +6,9 @@ import { sizeAndVisit } from '../objects/traverse.ts';
 import { kinds, TypeTable, type TypeInfo } from '../objects/types.ts';
 import type { Visitor } from '../objects/visitor.ts';
 import { PendingReferences } from './pending-references.ts';
+import { TypeCache } from './type-cache.ts';
+import { PageSet, VisitedObjects } from './visited.ts';
+import { WorkStack } from './work-stack.ts';
 
 export interface CensusOptions {
   /** `performance.now()` at which it must have ended, however far it got. */
@@ -30,12 +33,10 @@ const manyItems = 256;
 /** Buffers of this size are nodes of their own, and are remembered as ranges of memory. */
 export const largeBytes = 32_768;
 
-const typeCacheMask = 8191;
 const validated = 0x8000_0000 | 0;
 const perChunk = 1 / chunkBytes;
 /** Arrays of fewer items are never left in their middle. */
 const fewItems = 10_000;
-const bitWords = chunkBytes / 8 / 32;
 
 /**
  * Counts a CPython's objects by following references.
@@ -67,71 +68,58 @@ export class Census implements Visitor {
   readonly deadline: Ms;
   private softNodes: number;
   private maxNodes: number;
-  /** Of a probe: told of every reference to an object that was visited before. */
-  private onKnown: ((address: number) => void) | null = null;
-  /** Of a probe: bits that are another count's. */
-  private borrowed: readonly (Uint32Array | null)[] | null = null;
-  private readonly hasWideCounts: boolean;
-  private bits: (Uint32Array | null)[];
-  private readonly bitSegments: Uint32Array<ArrayBuffer>[] = [];
-  private bitsUsed = 0;
-  /** One bit a page: memory out of line, and objects that are longer than a page. */
-  private readonly pages: Uint32Array;
+  /** Of a probe: called for every reference to an object that was visited before. */
+  private readonly onKnown: ((address: number) => void) | null;
+  /** Since 3.12 the digits of an int stand above its tag, and the shape of a str is kept in another way. */
+  private readonly isSince312: boolean;
+  private readonly visited: VisitedObjects;
+  /** Pages of memory out of line, and of objects that are longer than a page. */
+  private readonly pages: PageSet;
   private readonly pending: PendingReferences;
   private readonly visitPending: (entry: number, owner: number) => boolean;
   private pendingChunk = 0;
   private pendingDense = 0;
-  private stackLow = new Int32Array(1 << 14);
-  private stackHigh = new Int32Array(1 << 14);
-  private stackOwner = new Int32Array(1 << 14);
-  private stackLength = 0;
-  private readonly cacheLow = new Int32Array(typeCacheMask + 1);
-  private readonly cacheHigh = new Int32Array(typeCacheMask + 1);
-  private readonly cacheType: (TypeInfo | null)[] = Array.from(
-    { length: typeCacheMask + 1 },
-    () => null,
-  );
+  private readonly stack = new WorkStack();
+  private readonly typeCache: TypeCache;
   private steps = 0;
 
   private readonly maxPending: number;
   /** Rests of arrays: start, count, stride, owner, … */
   private readonly partialArrays: number[] = [];
 
-  constructor(python: Interpreter, { deadline, softNodes, maxNodes, maxPending }: CensusOptions) {
-    this.maxPending = maxPending ?? Infinity;
+  /** `probes`: the census whose visited objects a probe knows (see `probe`). */
+  constructor(
+    python: Interpreter,
+    { deadline, softNodes, maxNodes, maxPending }: CensusOptions,
+    probes: { readonly of: Census; readonly onKnown: (address: number) => void } | null = null,
+  ) {
+    const { memory } = python;
     this.python = python;
-    this.memory = python.memory;
+    this.memory = memory;
     this.types = new TypeTable(python);
+    this.typeCache = new TypeCache(this.types);
     this.deadline = deadline;
     this.softNodes = softNodes ?? 400_000;
     this.maxNodes = maxNodes ?? 2_500_000;
-    this.hasWideCounts = python.minor >= 12;
-    // Where single objects are looked at, nothing is counted.
-    const denseChunks = 2 ** this.memory.shift === chunkBytes ? this.memory.denseChunks : 1024;
-    this.bits = Array.from({ length: denseChunks }, () => null);
-    this.pages = new Uint32Array(denseChunks * 8);
-    this.pending = new PendingReferences(denseChunks, this.memory.pool);
+    this.maxPending = maxPending ?? Infinity;
+    this.isSince312 = python.minor >= 12;
+    this.onKnown = probes?.onKnown ?? null;
+    // Over smaller chunks nothing is counted: only single objects are looked at.
+    const chunks = 2 ** memory.shift === chunkBytes ? memory.denseChunks : 1024;
+    this.visited = new VisitedObjects(memory, chunks, probes?.of.visited ?? null);
+    this.pages = new PageSet(memory, chunks);
+    this.pending = new PendingReferences(chunks, memory.pool);
     this.visitPending = (entry, owner) => this.visitOne(entry, owner);
   }
 
   /** Whether the object at this address was counted. */
   isVisited(address: number): boolean {
-    const bits = this.bits[this.memory.denseChunk(address)];
-    if (bits === null || bits === undefined) return false;
-    const bit = (address % chunkBytes) >>> 3;
-    return (bits[bit >>> 5]! & (1 << (bit & 31))) !== 0;
+    return this.visited.has(address);
   }
 
   /** Whether something that was counted lies in the page of 4 KiB at this address. */
   hasObjectsInPage(address: number): boolean {
-    const dense = this.memory.denseChunk(address);
-    const page = (address % chunkBytes) >>> 12;
-    if ((this.pages[dense * 8 + (page >>> 5)]! & (1 << (page & 31))) !== 0) return true;
-    const bits = this.bits[dense];
-    if (bits === null || bits === undefined) return false;
-    const first = (address % chunkBytes) >>> 8;
-    for (let word = first; word < first + 16; word++) if (bits[word] !== 0) return true;
-    return false;
+    return this.pages.has(address) || this.visited.hasInPage(address);
   }
 
   /** Follows a reference that may be anything: a word of an unknown struct. */
@@ -239,7 +227,7 @@ export class Census implements Visitor {
     const node = this.graph.node(address, type.index, owner);
     this.graph.edge(owner, node);
     if (type.isAtomic) this.count(address, type, sizeAndVisit(this, address, type, node), node);
-    else this.push(address | 0, (address / 4_294_967_296) | 0, node);
+    else this.stack.push(address | 0, (address / 4_294_967_296) | 0, node);
     return node;
   }
 
@@ -254,12 +242,9 @@ export class Census implements Visitor {
    * what was visited before, here or there.
    */
   probe(onKnown: (address: number) => void): Census {
-    const { deadline, maxPending, bits } = this;
-    const probe = new Census(this.python, { deadline, maxPending, softNodes: 0, maxNodes: 0 });
-    probe.onKnown = onKnown;
-    probe.borrowed = bits;
-    probe.bits = [...bits];
-    return probe;
+    const { deadline, maxPending } = this;
+    const options = { deadline, maxPending, softNodes: 0, maxNodes: 0 };
+    return new Census(this.python, options, { of: this, onKnown });
   }
 
   /** From here on everything is counted into the nodes that are there. */
@@ -271,7 +256,7 @@ export class Census implements Visitor {
   /** Follows what an object refers to, whether it was visited before or not. */
   follow(address: number): void {
     if (this.types.of(address) !== null && this.isAlive(address))
-      this.push(address | 0, (address / 4_294_967_296) | 0, 0);
+      this.stack.push(address | 0, (address / 4_294_967_296) | 0, 0);
   }
 
   isAlive(address: number): boolean {
@@ -293,11 +278,7 @@ export class Census implements Visitor {
   }
 
   private markPages(address: number, bytes: Bytes): void {
-    if (!(address >= 0 && address + bytes < addressLimit)) return;
-    for (let at = address; at < address + bytes; at = (Math.floor(at / 4096) + 1) * 4096) {
-      const page = (at % chunkBytes) >>> 12;
-      this.pages[this.memory.denseChunk(at) * 8 + (page >>> 5)]! |= 1 << (page & 31);
-    }
+    if (address >= 0 && address + bytes < addressLimit) this.pages.addRange(address, bytes);
   }
 
   /** Marks a node: what it alone holds is counted into it where it has many items, or every child has a name. */
@@ -310,33 +291,35 @@ export class Census implements Visitor {
     this.graph.flags[node] = (this.graph.flags[node]! & ~collapsing) | namespace;
   }
 
-  /** Works until nothing waits, or the time is over. */
+  /** Follows references until none is left, or the time is over (`isComplete`). */
   run(): void {
     while (this.isComplete) {
-      while (this.stackLength > 0) {
-        const at = --this.stackLength;
-        const low = this.stackLow[at]!;
-        const high = this.stackHigh[at]!;
-        const owner = this.stackOwner[at]!;
-        const chunk = (high << 12) | (low >>> 20);
-        const dense = this.memory.blocks[chunk >>> 10]! + (chunk & 1023);
-        if (this.memory.slots[dense] === 0)
-          this.pending.add(dense, ((low & 0xf_ffff) >>> 3) | validated, owner);
-        else this.traverse(low, high, owner);
-        if ((++this.steps & 1023) === 0 && this.checkTime()) return;
-      }
+      if (!this.emptyStack()) return;
       if (this.pending.count > 0) {
-        if (!this.drainNextQueue()) return;
+        if (!this.drainNextChunk()) return;
       } else if (this.partialArrays.length > 0) {
-        const [at, count, stride, owner] = this.partialArrays.splice(-4) as [
-          number,
-          number,
-          number,
-          number,
-        ];
-        this.visitStrided(at, count, stride, owner);
+        const [at, count, stride, owner] = this.partialArrays.splice(-4);
+        this.visitStrided(at!, count!, stride!, owner!);
       } else return;
     }
+  }
+
+  /** Follows the references of the objects on the stack, as far as their chunks are loaded. false: the time is over. */
+  private emptyStack(): boolean {
+    const { stack, memory } = this;
+    while (stack.length > 0) {
+      const at = --stack.length;
+      const low = stack.low[at]!;
+      const high = stack.high[at]!;
+      const owner = stack.node[at]!;
+      const chunk = (high << 12) | (low >>> 20);
+      const dense = memory.blocks[chunk >>> 10]! + (chunk & 1023);
+      if (memory.slots[dense] === 0)
+        this.pending.add(dense, ((low & 0xf_ffff) >>> 3) | validated, owner);
+      else this.traverse(low, high, owner);
+      if ((++this.steps & 1023) === 0 && this.checkTime()) return false;
+    }
+    return true;
   }
 
   /** Whether the time is over; the census then ends incomplete. */
@@ -356,8 +339,8 @@ export class Census implements Visitor {
 
   private nextDense = 0;
 
-  /** Takes the next chunk that something waits for, in the order of addresses, round and round. */
-  private drainNextQueue(): boolean {
+  /** Loads the next chunk with pending references, in the order of addresses, round and round, and follows them. false: the time is over. */
+  private drainNextChunk(): boolean {
     const { counts, countsByBlock } = this.pending;
     const size = counts.length;
     let dense = this.nextDense;
@@ -380,7 +363,7 @@ export class Census implements Visitor {
     return this.pending.drain(dense, this.visitPending);
   }
 
-  /** A reference that waited for its chunk. false: the time is over. */
+  /** Follows a pending reference. false: the time is over. */
   private visitOne(entry: number, owner: number): boolean {
     const { memory, pendingChunk: chunk, pendingDense: dense } = this;
     if (memory.slots[dense] === 0) memory.load(chunk, dense);
@@ -390,60 +373,20 @@ export class Census implements Visitor {
     return (++this.steps & 1023) !== 0 || !this.checkTime();
   }
 
-  private push(low: number, high: number, owner: number): void {
-    const at = this.stackLength++;
-    if (at === this.stackLow.length) {
-      this.stackLow = doubled(this.stackLow);
-      this.stackHigh = doubled(this.stackHigh);
-      this.stackOwner = doubled(this.stackOwner);
-    }
-    this.stackLow[at] = low;
-    this.stackHigh[at] = high;
-    this.stackOwner[at] = owner;
-  }
-
   markVisited(address: number): void {
-    const bits = this.ownBits(this.memory.denseChunk(address));
-    const bit = (address % chunkBytes) >>> 3;
-    bits[bit >>> 5]! |= 1 << (bit & 31);
-  }
-
-  private ownBits(dense: number): Uint32Array {
-    const bits = this.bits[dense]!;
-    if (bits !== null && bits !== this.borrowed?.[dense]) return bits;
-    const own = this.newBits();
-    if (bits !== null) own.set(bits);
-    this.bits[dense] = own;
-    return own;
-  }
-
-  /** A bit for each aligned word of a chunk: 64 of them are carved out of a chunk of the pool. */
-  private newBits(): Uint32Array {
-    const { pool } = this.memory;
-    if (pool === null) return new Uint32Array(bitWords);
-    let segment = this.bitSegments.at(-1);
-    if (segment === undefined || this.bitsUsed === segment.length) {
-      segment = pool.take(chunkBytes);
-      this.bitSegments.push(segment);
-      this.bitsUsed = 0;
-    }
-    const bits = segment.subarray(this.bitsUsed, this.bitsUsed + bitWords).fill(0);
-    this.bitsUsed += bitWords;
-    return bits;
+    this.visited.add(address);
   }
 
   /** Gives its memory back to the pool: nothing is to be counted or asked any more. */
   release(): void {
     this.pending.release();
-    this.bits.fill(null);
-    for (const segment of this.bitSegments) this.memory.pool?.give(segment);
-    this.bitSegments.length = 0;
+    this.visited.release();
   }
 
-  /** A reference arrives at the object at (high, low). Nothing of the target is loaded here. */
+  /** A reference to (high, low). Of an object in a chunk that is not loaded, nothing is read: the reference becomes a pending one. */
   private arrive(low: number, high: number, owner: number): void {
     if ((low & 7) !== 0 || high < 0 || high >= 32_768) return;
-    const { memory } = this;
+    const { memory, visited } = this;
     const chunk = (high << 12) | (low >>> 20);
     const dense = memory.blocks[chunk >>> 10]! + (chunk & 1023);
     if (dense < 1024) {
@@ -451,16 +394,9 @@ export class Census implements Visitor {
       return;
     }
     const bit = (low & 0xf_ffff) >>> 3;
-    let bits = this.bits[dense]!;
-    const mask = 1 << (bit & 31);
-    if (bits !== null && (bits[bit >>> 5]! & mask) !== 0) {
-      const address = high * 4_294_967_296 + (low >>> 0);
-      if (this.onKnown !== null) {
-        this.onKnown(address);
-        return;
-      }
-      const node = this.graph.find(address);
-      if (node !== 0) this.graph.edge(owner, node);
+    const bits = visited.bits[dense]!;
+    if (bits !== null && (bits[bit >>> 5]! & (1 << (bit & 31))) !== 0) {
+      this.arriveAgain(high * 4_294_967_296 + (low >>> 0), owner);
       return;
     }
     const slot = memory.slots[dense]!;
@@ -471,57 +407,79 @@ export class Census implements Visitor {
     const words = memory.words[slot]!;
     const index = bit << 1;
     const references = words[index]!;
-    if (references === 0 || words[index + 1] !== 0) {
-      this.invalidReferences += 1;
-      return;
-    }
-    const type = this.typeAt(words[index + 2]! | 0, words[index + 3]! | 0);
+    const isAlive = references !== 0 && words[index + 1] === 0;
+    const type = isAlive ? this.typeCache.at(words[index + 2]! | 0, words[index + 3]! | 0) : null;
     if (type === null) {
       this.invalidReferences += 1;
       return;
     }
-    if (bits === null || this.borrowed !== null) bits = this.ownBits(dense);
-    bits[bit >>> 5]! |= mask;
-    const { graph } = this;
-    const isSole = references === 1;
-    if (type.isAtomic) {
-      let size = this.atomicSize(low, high, type);
-      if (size >= largeBytes && !this.fits(high * 4_294_967_296 + (low >>> 0), size))
-        size = this.withoutSense(type);
-      this.typeCounts[type.index]! += 1;
-      this.typeBytes[type.index]! += size;
-      this.objectCount += 1;
-      if (this.trace !== null) this.trace(high * 4_294_967_296 + (low >>> 0), type, size);
-      if (size > 2048 && size < largeBytes)
-        this.markPages(high * 4_294_967_296 + (low >>> 0), size);
-      if (type.isSingleton) return;
-      let holder = owner;
-      if (
-        (!isSole && graph.count < this.maxNodes) ||
-        size >= largeBytes ||
-        (graph.flags[owner]! & namespace) !== 0
-      ) {
-        const address = high * 4_294_967_296 + (low >>> 0);
-        if (size >= largeBytes) this.buffers.push(address, size);
-        holder = graph.node(address, type.index, owner);
-        graph.edge(owner, holder);
-      }
-      graph.bytes[holder]! += size;
-      graph.objects[holder]! += 1;
+    visited.mark(dense, bit);
+    if (type.isAtomic) this.countAtomic(low, high, type, references === 1, owner);
+    else this.enter(low, high, type, references === 1, owner);
+  }
+
+  /** A reference to an object that was visited before. */
+  private arriveAgain(address: number, owner: number): void {
+    if (this.onKnown !== null) {
+      this.onKnown(address);
       return;
     }
+    const node = this.graph.find(address);
+    if (node !== 0) this.graph.edge(owner, node);
+  }
+
+  /** An object without references of its own is counted at once. `isSole`: nothing else refers to it. */
+  private countAtomic(
+    low: number,
+    high: number,
+    type: TypeInfo,
+    isSole: boolean,
+    owner: number,
+  ): void {
+    const { graph } = this;
+    let size = this.atomicSize(low, high, type);
+    if (size >= largeBytes && !this.fits(high * 4_294_967_296 + (low >>> 0), size))
+      size = this.withoutSense(type);
+    this.tally(type, size);
+    if (this.trace !== null) this.trace(high * 4_294_967_296 + (low >>> 0), type, size);
+    if (size > 2048 && size < largeBytes) this.markPages(high * 4_294_967_296 + (low >>> 0), size);
+    if (type.isSingleton) return;
     let holder = owner;
+    if (
+      (!isSole && graph.count < this.maxNodes) ||
+      size >= largeBytes ||
+      (graph.flags[owner]! & namespace) !== 0
+    ) {
+      const address = high * 4_294_967_296 + (low >>> 0);
+      if (size >= largeBytes) this.buffers.push(address, size);
+      holder = graph.node(address, type.index, owner);
+      graph.edge(owner, holder);
+    }
+    graph.bytes[holder]! += size;
+    graph.objects[holder]! += 1;
+  }
+
+  /** Puts an object with references on the stack, with a node of its own unless it belongs to its owner's. */
+  private enter(low: number, high: number, type: TypeInfo, isSole: boolean, owner: number): void {
+    const { graph } = this;
     const isCollapsed =
       isSole &&
       ((graph.flags[owner]! & collapsing) !== 0 || graph.count > this.softNodes) &&
       type.kind !== kinds.module &&
       type.kind !== kinds.type &&
       type.kind !== kinds.ndarray;
+    let holder = owner;
     if (!isCollapsed && graph.count < this.maxNodes) {
       holder = graph.node(high * 4_294_967_296 + (low >>> 0), type.index, owner);
       graph.edge(owner, holder);
     }
-    this.push(low, high, holder);
+    this.stack.push(low, high, holder);
+  }
+
+  private tally(type: TypeInfo, size: Bytes): void {
+    this.typeCounts[type.index]! += 1;
+    this.typeBytes[type.index]! += size;
+    this.objectCount += 1;
   }
 
   /** An object that is all in one piece ends where something is mapped. */
@@ -536,19 +494,6 @@ export class Census implements Visitor {
     return type.basicBytes;
   }
 
-  /** The type at (high, low), read where it is seen for the first time. null: no type. */
-  private typeAt(low: number, high: number): TypeInfo | null {
-    const at = (low >>> 4) & typeCacheMask;
-    if (this.cacheLow[at] === low && this.cacheHigh[at] === high && low !== 0)
-      return this.cacheType[at]!;
-    const index = this.types.indexOf((high >>> 0) * 4_294_967_296 + (low >>> 0));
-    const type = index < 0 ? null : this.types.types[index]!;
-    this.cacheLow[at] = low;
-    this.cacheHigh[at] = high;
-    this.cacheType[at] = type;
-    return type;
-  }
-
   private atomicSize(low: number, high: number, type: TypeInfo): Bytes {
     if (type.kind === kinds.plain) return type.basicBytes;
     const { memory } = this;
@@ -561,12 +506,12 @@ export class Census implements Visitor {
       const words = memory.words[slot]!;
       if (type.kind === kinds.integer && words[index + 5] === 0) {
         const tag = words[index + 4]!;
-        if (this.hasWideCounts) return 24 + 4 * Math.max(1, tag >>> 3);
+        if (this.isSince312) return 24 + 4 * Math.max(1, tag >>> 3);
         return 24 + 4 * (this.python.minor >= 11 ? Math.max(1, tag) : tag);
       }
       if (
         type.kind === kinds.string &&
-        this.hasWideCounts &&
+        this.isSince312 &&
         (words[index + 8]! & 96) === 96 &&
         words[index + 5] === 0
       )
@@ -579,7 +524,7 @@ export class Census implements Visitor {
   private traverse(low: number, high: number, owner: number): void {
     const address = high * 4_294_967_296 + (low >>> 0);
     const { memory } = this;
-    const type = this.typeAt(memory.u32(address + 8) | 0, memory.u32(address + 12) | 0);
+    const type = this.typeCache.at(memory.u32(address + 8) | 0, memory.u32(address + 12) | 0);
     if (type === null) return;
     this.count(address, type, sizeAndVisit(this, address, type, owner), owner);
   }
@@ -592,18 +537,10 @@ export class Census implements Visitor {
       (type.isAtomic && size >= largeBytes && !this.fits(address, size))
     )
       size = this.withoutSense(type);
-    this.typeCounts[type.index]! += 1;
-    this.typeBytes[type.index]! += size;
-    this.objectCount += 1;
+    this.tally(type, size);
     if (this.trace !== null) this.trace(address, type, size);
     if (size > 2048 && size < largeBytes && type.isAtomic) this.markPages(address, size);
     this.graph.bytes[node]! += size;
     this.graph.objects[node]! += 1;
   }
-}
-
-function doubled(from: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const to = new Int32Array(from.length * 2);
-  to.set(from);
-  return to;
 }
