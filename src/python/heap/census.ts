@@ -10,40 +10,42 @@ import { TypeCache } from './type-cache.ts';
 import { PageSet, VisitedObjects } from './visited.ts';
 import { WorkStack } from './work-stack.ts';
 
+/** Bounds of a census in time and memory. */
 export interface CensusOptions {
-  /** `performance.now()` at which it must have ended, however far it got. */
+  /** `performance.now()` at which the census ends, however far it got. */
   readonly deadline: Ms;
-  /** Beyond this number, what one holder alone keeps gets no nodes of its own. Default 400,000. */
+  /** Beyond this number of nodes, an object with a reference count of 1 gets no node of its own. Default 400,000. */
   readonly softNodes?: number;
-  /** Beyond this number, shared objects count for whoever was seen first. Default 2,500,000. */
+  /** Beyond this number of nodes, no object gets a node: shared ones count for whoever was seen first. Default 2,500,000. */
   readonly maxNodes?: number;
   /**
-   * Beyond this number of waiting references, an array is left in its middle until they are followed: less memory, but chunks are read
-   * again where the array's order is not that of its items. Default: no bound.
+   * Beyond this number of pending references, the rest of a long array becomes a partial array, which is followed when none is pending:
+   * less memory, but chunks are read again where the array's order is not that of its items. Default: no bound.
    */
   readonly maxPending?: number;
 }
 
-/** Flags of a node: its children are counted into it; its children each get a node (they have names). */
+/** Flag of a node: objects that it alone keeps are counted into it. */
 export const collapsing = 1;
+/** Flag of a node: objects that it refers to each get a node, as they have names. */
 export const namespace = 2;
 
-/** Containers of this many items count what they alone hold as their own. */
+/** Containers of this many items count what they alone keep as their own. */
 const manyItems = 256;
 /** Buffers of this size are nodes of their own, and are remembered as ranges of memory. */
 export const largeBytes = 32_768;
 
 const validated = 0x8000_0000 | 0;
 const perChunk = 1 / chunkBytes;
-/** Arrays of fewer items are never left in their middle. */
+/** Arrays of fewer items are followed in one go. */
 const fewItems = 10_000;
 
 /**
  * Counts a CPython's objects by following references.
  *
- * Memory is visited chunk by chunk: a reference into a chunk of 1 MiB that is loaded is followed at once, one into
- * another chunk waits in that chunk's queue, so that a chunk is read a few times at most, however references are shuffled.
- * An object whose reference count is 1 belongs to who refers to it; others become nodes of the graph.
+ * The census visits memory chunk by chunk. It follows a reference into a loaded chunk of 1 MiB at once; a reference into another chunk
+ * becomes a pending one of that chunk. Each chunk is so read a few times at most, however references are shuffled.
+ * An object whose reference count is 1 belongs to the node that refers to it; others become nodes of the graph.
  * Addresses travel as two 32-bit halves: doubles would be boxed at every call.
  */
 export class Census implements Visitor {
@@ -63,7 +65,7 @@ export class Census implements Visitor {
   invalidReferences = 0;
   isComplete = true;
   listsBeingSorted = 0;
-  /** Called for each object, for tests that compare with what the process itself sees. */
+  /** Called for each object. Tests compare what it sees with what the process itself sees. null: nobody asks. */
   trace: ((address: number, type: TypeInfo, bytes: Bytes) => void) | null = null;
   readonly deadline: Ms;
   private softNodes: number;
@@ -84,7 +86,7 @@ export class Census implements Visitor {
   private steps = 0;
 
   private readonly maxPending: number;
-  /** Rests of arrays: start, count, stride, owner, … */
+  /** Partial arrays, which are still to be followed: start, count, stride, owner, … */
   private readonly partialArrays: number[] = [];
 
   /** `probes`: the census whose visited objects a probe knows (see `probe`). */
@@ -212,7 +214,7 @@ export class Census implements Visitor {
     }
   }
 
-  /** A root: gets a node of its own, however few refer to it. Returns it; 0: nothing is there, or it has no node. */
+  /** Gives an object a node of its own, however few refer to it, and returns the node. 0: no object is there, or it was counted without a node. */
   root(address: number, owner: number): number {
     if (!isPlausible(address)) return 0;
     const known = this.graph.find(address);
@@ -231,15 +233,15 @@ export class Census implements Visitor {
     return node;
   }
 
-  /** As `root`, but only for what nothing else was seen to hold. */
+  /** As `root`, but 0 for an object that was counted before. */
   lateRoot(address: number, owner: number): number {
     if (!isPlausible(address) || !this.memory.isNearMapped(address)) return 0;
     return this.isVisited(address) ? 0 : this.root(address, owner);
   }
 
   /**
-   * A count of its own over the same memory: follows nothing that was visited here, makes no nodes, and tells of every reference to
-   * what was visited before, here or there.
+   * Another census over the same memory. It does not follow what was visited here, and makes no nodes; `onKnown` receives the target of
+   * every reference to an object that was visited before, here or there.
    */
   probe(onKnown: (address: number) => void): Census {
     const { deadline, maxPending } = this;
@@ -247,7 +249,7 @@ export class Census implements Visitor {
     return new Census(this.python, options, { of: this, onKnown });
   }
 
-  /** From here on everything is counted into the nodes that are there. */
+  /** From now on, everything is counted into the nodes that exist. */
   endNodes(): void {
     this.softNodes = 0;
     this.maxNodes = 0;
@@ -271,7 +273,7 @@ export class Census implements Visitor {
     this.listsBeingSorted += 1;
   }
 
-  /** Memory that an object owns out of line. */
+  /** Memory that an object owns out of line: pages for `hasObjectsInPage`, or an entry of `buffers` where it is large. */
   addBuffer(address: number, bytes: Bytes): void {
     if (bytes >= largeBytes) this.buffers.push(address, bytes);
     else this.markPages(address, bytes);
@@ -281,7 +283,7 @@ export class Census implements Visitor {
     if (address >= 0 && address + bytes < addressLimit) this.pages.addRange(address, bytes);
   }
 
-  /** Marks a node: what it alone holds is counted into it where it has many items, or every child has a name. */
+  /** A container of many items counts what it alone keeps as its own, unless its items have names. */
   noteItems(node: number, count: number): void {
     if (count >= manyItems && (this.graph.flags[node]! & namespace) === 0)
       this.graph.flags[node]! |= collapsing;
@@ -322,14 +324,14 @@ export class Census implements Visitor {
     return true;
   }
 
-  /** Whether the time is over; the census then ends incomplete. */
+  /** Whether the deadline has passed. If so, the census is incomplete and follows nothing more. */
   checkTime(): boolean {
     if (performance.now() < this.deadline) return false;
     this.isComplete = false;
     return true;
   }
 
-  /** Words followed since the time was last asked for within an object: few are long, but a broken one may be, over and over. */
+  /** Words that were followed since the clock was last read: a damaged object may claim to be long, and there may be many of them. */
   private work = 0;
   private isOver(words: number): boolean {
     if ((this.work += words) < 1 << 16) return false;
@@ -377,7 +379,7 @@ export class Census implements Visitor {
     this.visited.add(address);
   }
 
-  /** Gives its memory back to the pool: nothing is to be counted or asked any more. */
+  /** Gives its memory back to the pool. The census must not be used afterwards. */
   release(): void {
     this.pending.release();
     this.visited.release();
@@ -482,11 +484,12 @@ export class Census implements Visitor {
     this.objectCount += 1;
   }
 
-  /** An object that is all in one piece ends where something is mapped. */
+  /** Whether an object of this size can lie here: its last byte must be mapped. */
   private fits(address: number, bytes: Bytes): boolean {
     return bytes <= this.memory.writableBytes && this.memory.region(address + bytes - 1) !== null;
   }
 
+  /** The size of an object whose own makes no sense. */
   private withoutSense(type: TypeInfo): Bytes {
     this.notes.add(
       'some sizes made no sense (objects in the middle of a change) and were left out',
@@ -530,7 +533,7 @@ export class Census implements Visitor {
   }
 
   private count(address: number, type: TypeInfo, bytes: Bytes, node: number): void {
-    // Nothing is larger than all that can be written: a struct in the middle of a change, or a broken image.
+    // No object is larger than all writable memory: this one is in the middle of a change, or the image is damaged.
     let size = bytes;
     if (
       !(size >= 0 && size <= 2 * this.memory.writableBytes + 65_536) ||

@@ -11,6 +11,7 @@ export interface Groups {
   readonly undecided: number;
 }
 
+/** For a census that ended before the collector's lists were read. */
 export const noGroups: Groups = { heldByC: 0, garbage: 0, undecided: 0 };
 
 /** 12 bytes each are kept of objects that only the lists know. */

@@ -1,5 +1,6 @@
 import type { Graph } from './graph.ts';
 
+/** The dominator tree of a graph: a node's parent is the last node that lies on every way from the root to it. */
 export interface Dominators {
   /** Immediate dominator of each node: what alone keeps it. 0: the root. Means nothing for nodes that the root does not reach. */
   readonly dominator: Int32Array;

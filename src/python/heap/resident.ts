@@ -140,6 +140,7 @@ interface Area {
   swapBytes: Bytes;
 }
 
+/** Areas of `/proc/PID/smaps` with their resident and swapped bytes. */
 export function parseSmaps(text: string): readonly Area[] {
   const areas: Area[] = [];
   for (const line of text.split('\n')) {
@@ -166,7 +167,7 @@ export function parseSmaps(text: string): readonly Area[] {
 
 const kibOf = (line: string): Bytes => Number(/(\d+) kB/.exec(line)?.[1] ?? 0) * 1024;
 
-/** Start and end of large buffers, sorted. */
+/** Starts and ends of large buffers, in the order of addresses: start, end, start, end, … */
 function bufferRanges(buffers: readonly number[]): Float64Array {
   const pairs = Array.from({ length: buffers.length / 2 }, (_, i) => [
     buffers[2 * i]!,

@@ -16,8 +16,9 @@ export interface Runtime {
   readonly layout: Layout;
   /** `_PyRuntime`; null before 3.7. */
   readonly runtimeAddress: number | null;
-  /** The first interpreter; the others hang on it. */
+  /** Address of the first interpreter, which leads to the others. */
   readonly interpreter: number;
+  /** Address of `PyType_Type`. */
   readonly typeType: number;
   /** Of 2.7 and 3.14 no more than the stacks is known. */
   readonly isStacksOnly: boolean;
@@ -32,7 +33,7 @@ interface Module {
   readonly base: number;
 }
 
-/** Looks for CPython in the mapped modules: libpython first, then executables, then the main executable (embedders). */
+/** Finds the CPython among the mapped modules: libpython first, then executables of that name, then the main executable (embedders). */
 export function findRuntime(memory: Memory): Runtime | Refusal {
   const refusals: Refusal[] = [];
   for (const module of candidates(memory)) {

@@ -3,11 +3,11 @@ import type { Layout } from '../layouts/layout.ts';
 import { lineOf, type LineTableKind } from './line-table.ts';
 import { addressLimit, isPlausible, type Memory } from '../process/memory.ts';
 
-/** What a code object says. */
+/** A code object. */
 export interface Code {
   readonly address: number;
   readonly file: string;
-  /** Qualified name from 3.11 on. */
+  /** `co_qualname` from 3.11 on, before it `co_name`. */
   readonly name: string;
   readonly flags: number;
   readonly stackSize: number;
@@ -123,7 +123,7 @@ export class Interpreter {
     );
   }
 
-  /** Whether an address is that of a code object: the type is known by name once, then by address. */
+  /** Whether a code object lies at an address. The first one is recognised by its type's name, others by their type's address. */
   isCode(object: number): boolean {
     if (!isPlausible(object)) return false;
     const type = this.memory.word(object + 8);
@@ -133,7 +133,7 @@ export class Interpreter {
     return true;
   }
 
-  /** null: not a code object. */
+  /** The code object at an address. null: none lies there. */
   code(address: number): Code | null {
     let code = this.codes.get(address);
     if (code === undefined) {
@@ -182,10 +182,12 @@ export class Interpreter {
     );
   }
 
+  /** Which of the three forms this version's line tables have. */
   get lineTableKind(): LineTableKind {
     return this.minor >= 11 ? 'locations' : this.minor === 10 ? 'pep626' : 'lnotab';
   }
 
+  /** Line of an instruction; `offset` as in `lineOf`. */
   line(code: Code, offset: number): number {
     return lineOf(this.lineTableKind, code.lineTable, code.firstLine, offset);
   }
@@ -274,7 +276,7 @@ export class Interpreter {
     return isNegative ? -value : value;
   }
 
-  /** The value under a name of a dict with str keys; 0: none. */
+  /** Address of the value under a name in a dict with str keys; 0: there is none. */
   dictValue(dict: number, name: string): number {
     let found = 0;
     this.eachEntry(dict, (key, value) => {
@@ -285,7 +287,7 @@ export class Interpreter {
     return found;
   }
 
-  /** An attribute in an instance's own dictionary or inline values; 0: none. */
+  /** Address of an attribute in an instance's own dict or inline values; 0: there is none. */
   attribute(object: number, name: string): number {
     const { memory } = this;
     const type = memory.word(object + 8);
@@ -335,7 +337,7 @@ export class Interpreter {
     return module === 0 ? 0 : this.memory.word(module + 16);
   }
 
-  /** Whether the collector is at work. null: not known (3.6). */
+  /** Whether the garbage collector is at work. null: not known (3.6). */
   isCollecting(interpreter: number): boolean | null {
     const { layout, memory, runtime } = this;
     if (layout.interpreter.gcCollecting !== undefined)
@@ -345,7 +347,7 @@ export class Interpreter {
     return null;
   }
 
-  /** Thread state that holds the GIL; 0: nobody, null: not known. */
+  /** Address of the thread state that holds the GIL; 0: none does, null: not known. */
   gilHolder(interpreter: number): number | null {
     const { layout, memory, runtime } = this;
     if (layout.gil !== undefined && layout.interpreter.gil !== undefined) {
@@ -360,7 +362,7 @@ export class Interpreter {
     return null;
   }
 
-  /** Heads of the collector's lists: three generations and the permanent one. */
+  /** Addresses of the heads of the collector's lists: three generations and, from 3.7 on, the permanent one, of each interpreter. */
   collectorHeads(): readonly number[] {
     const { layout, runtime } = this;
     const { generationSize } = layout.gc;
@@ -384,12 +386,18 @@ export class Interpreter {
 const managedDict = 1 << 4;
 const inlineValuesFlag = 1 << 2;
 
+/** The table of entries of a PyDictKeysObject. */
 export interface KeysEntries {
   readonly start: number;
+  /** `dk_nentries`: entries that are or were used. */
   readonly count: number;
+  /** Bytes of an entry. */
   readonly width: number;
+  /** Offset of the key in an entry; the value follows it. */
   readonly keyAt: number;
+  /** Entries for which there is room. */
   readonly usable: number;
+  /** Of the whole PyDictKeysObject. */
   readonly bytes: number;
 }
 const noEntries: KeysEntries = { start: 0, count: 0, width: 24, keyAt: 8, usable: 0, bytes: 0 };

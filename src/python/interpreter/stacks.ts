@@ -2,7 +2,7 @@ import type { StackFrame, Thread } from '../../model/report.ts';
 import type { Code, Interpreter } from './interpreter.ts';
 import { isPlausible, type NativeThread } from '../process/memory.ts';
 
-/** One Python call that is under way. */
+/** A Python call that is under way. */
 export interface Frame {
   /** Of the _PyInterpreterFrame (3.11+) or the frame object. */
   readonly address: number;
@@ -18,19 +18,23 @@ export interface Frame {
   readonly isObject: boolean;
 }
 
+/** A thread that runs Python. */
 export interface PythonThread {
+  /** Addresses of the PyThreadState and of its PyInterpreterState. */
   readonly state: number;
   readonly interpreter: number;
+  /** The kernel's id. null: not known. */
   readonly tid: number | null;
   readonly name: string | null;
   readonly holdsGil: boolean;
   readonly collectingGarbage: boolean;
   /** Innermost first. */
   readonly frames: readonly Frame[];
+  /** null: the kernel's thread was not found. */
   readonly native: NativeThread | null;
 }
 
-/** sys.setrecursionlimit goes further, but nobody reads on. */
+/** Deeper stacks are cut: `sys.setrecursionlimit` allows more, but no reader wants them. */
 const maxFrames = 100_000;
 
 /** Every thread of every interpreter, the one that was started last first in each. */
@@ -79,8 +83,9 @@ export function toThread({ tid, name, holdsGil, collectingGarbage, frames }: Pyt
   };
 }
 
+/** A call as the report has it. */
 export const toStackFrame = ({ code, line }: Frame): StackFrame => ({
-  // Without a name where it could not be read: while a process runs, what was just made may be seen in part.
+  // A code object that was just made may be read in part while the process runs.
   function: code.name || '?',
   file: code.file || null,
   line,
