@@ -1,5 +1,6 @@
 import type { StackFrame, Thread } from '../../model/report.ts';
 import type { Code, Interpreter } from './interpreter.ts';
+import { gilHolder, isCollecting } from './runtime-state.ts';
 import { isPlausible, type NativeThread } from '../process/memory.ts';
 
 /** A Python call that is under way. */
@@ -43,8 +44,8 @@ function readThreads(python: Interpreter): readonly PythonThread[] {
   const threads: PythonThread[] = [];
   for (const interpreter of python.interpreters()) {
     const names = threadNames(python, interpreter);
-    const holder = python.gilHolder(interpreter);
-    const isCollecting = python.isCollecting(interpreter) === true;
+    const holder = gilHolder(python, interpreter);
+    const isAtWork = isCollecting(python, interpreter) === true;
     for (const state of python.threadStates(interpreter)) {
       const pthread = python.memory.word(state + python.layout.thread.pthread);
       const tid = nativeId(python, state, pthread, natives);
@@ -56,7 +57,7 @@ function readThreads(python: Interpreter): readonly PythonThread[] {
         tid,
         name: names.get(pthread) ?? null,
         holdsGil,
-        collectingGarbage: isCollecting && holdsGil,
+        collectingGarbage: isAtWork && holdsGil,
         frames: readFrames(python, state),
         native,
       });
