@@ -9,14 +9,15 @@ import {
 } from 'node:fs';
 import { addressLimit, type MemorySource, type NativeThread, type Region } from './memory.ts';
 
-/** A look that is not possible, in words for the user. */
+/** Why a process or core cannot be read, in words for the user. */
 export interface Refusal {
   readonly status: 'absent' | 'denied' | 'unsupported' | 'malformed';
   readonly detail: string;
   readonly hint?: string;
-  /** What was read did not fit together: of a process that runs, it may another time. */
+  /** What was read did not fit together. The process runs, so that another attempt may succeed. */
   readonly mayPass?: true;
 }
+/** Whether opening gave a refusal and not what was to be opened. */
 export const isRefusal = (value: object): value is Refusal =>
   'status' in value && 'detail' in value;
 
@@ -150,7 +151,7 @@ function nativeThreads(folder: string): readonly NativeThread[] {
   return threads;
 }
 
-/** By its program's name alone: cheap enough for each new process, before anything of it is read. */
+/** Whether a process may be a Python, by its program's name alone: cheap enough to ask of each new process. */
 export function mayBePython(pid: number): boolean {
   try {
     return /\/(python|uwsgi)[^/]*$/.test(readlinkSync(`/proc/${pid}/exe`));
@@ -159,7 +160,7 @@ export function mayBePython(pid: number): boolean {
   }
 }
 
-/** null: not readable. */
+/** Text of a file. null: it cannot be read. */
 export function readText(file: string): string | null {
   try {
     return readFileSync(file, 'utf8');
@@ -173,7 +174,7 @@ function refusalOf(error: unknown, pid: number, folder: string): Refusal {
   if (code === 'ENOENT' || code === 'ESRCH')
     return { status: 'absent', detail: `there is no process ${pid}` };
   if (code === 'EACCES' || code === 'EPERM') {
-    // Who has no memory any more is nobody's to look into, root's excepted.
+    // The memory of a process that has none any more is refused to all but root.
     const stat = readText(`${folder}/stat`) ?? '';
     const state = stat[stat.lastIndexOf(')') + 2];
     if (state === 'Z' || state === 'X') return withoutMemory(pid);
