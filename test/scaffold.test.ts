@@ -105,6 +105,7 @@ test('nothing of the example is left in the tree', () => {
     'exampleguard',
     'ending python3 (4711), rss 812 MiB',
     'nothing to do; last time python3 (4711) was the biggest',
+    'written for this page',
     'Say in one line what happened',
     'Who ended the process, at which limit, and what its user saw.',
   ];
