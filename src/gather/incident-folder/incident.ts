@@ -60,7 +60,7 @@ export function parseIncident(
   const killed = new Set(
     kernel.flatMap((fact) => (fact.kind === 'kernel-oom-kill' ? [fact.victim.pid ?? 0] : [])),
   );
-  const recorded = sampledEvidence(start, timeline, events, killed);
+  const recorded = sampledEvidence(start, timeline, killed);
   const snapshots = snapshotsIn(texts);
   const snapshotFacts = snapshotEvidence(
     snapshots,

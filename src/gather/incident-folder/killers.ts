@@ -38,8 +38,7 @@ export function kernelEvidence(
       start.initialPidNamespace !== false
     )
       return true;
-    const inOurs =
-      memcg !== undefined && [...leaves].some((leaf) => memcg === leaf || memcg.endsWith(leaf));
+    const inOurs = memcg !== undefined && pathEnds(memcg).some((end) => leaves.has(end));
     // In the initial namespace a pid that was never seen is a stranger, or a child that lived too short to be seen.
     if (!inOurs) return false;
     return start.initialPidNamespace === false
@@ -85,6 +84,12 @@ export function kernelEvidence(
   });
 }
 
+/** A path and each of its ends that begins with a slash: a container knows only the end of its cgroup's path. */
+const pathEnds = (path: string): readonly string[] => [
+  path,
+  ...[...path.matchAll(/\//g)].map(({ index }) => path.slice(index)),
+];
+
 /** What memory guards say of processes of this run, and of cgroups in which some of them died. */
 export function oomDaemonEvidence(
   start: IncidentStart,
@@ -97,11 +102,12 @@ export function oomDaemonEvidence(
   const killed = [...timeline.processes.values()]
     .filter(({ gone }) => gone?.signal === 'SIGKILL' || gone?.signal === 'SIGTERM')
     .toSorted((a, b) => (b.peaks.rss ?? 0) - (a.peaks.rss ?? 0));
+  const killedPids = new Set(killed.map(({ seen }) => seen.pid));
   return parseText('guards.log', text, withParsers).flatMap((fact): KillerRecord[] => {
     if (fact.kind !== 'killer-record') return [];
     const { victim, subject } = fact;
     if (victim?.pid !== undefined)
-      return killed.some(({ seen }) => seen.pid === victim.pid)
+      return killedPids.has(victim.pid)
         ? [{ ...fact, ...deathOf(start, timeline, victim.pid) }]
         : [];
     // A whole cgroup: of ours in it the one whose death the run is about, else the largest.

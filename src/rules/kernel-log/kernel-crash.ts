@@ -3,6 +3,7 @@ import type { KernelRefusal, KernelSegfault } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Remedy } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
+import { ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 
 /** Never mapped (vm.mmap_min_addr): an address below is NULL plus the offset of a field. */
@@ -88,14 +89,22 @@ export const kernelRefusal = defineRule({
       ),
     );
     const groups: KernelRefusal[][] = [];
+    const groupsOf = new Map<number, KernelRefusal[][]>();
     for (const refusal of facts['kernel-refusal']) {
       if (crashed.has(refusal)) continue;
       // Where its parent has told how it ended, the rules about recordings know whether it died of it.
-      const exit = facts['process-exit'].find(({ pid }) => pid === refusal.pid);
+      const [exit] = ofPid(refusal.pid, facts['process-exit']);
       if (exit !== undefined && (exit.signal !== null || exit.exitCode === 0)) continue;
-      const group = groups.find(([first]) => first !== undefined && sameProcess(first, refusal));
-      if (group === undefined) groups.push([refusal]);
-      else group.push(refusal);
+      const alike = groupsOf.get(refusal.pid) ?? [];
+      groupsOf.set(refusal.pid, alike);
+      const group = alike.find(([first]) => first !== undefined && sameProcess(first, refusal));
+      if (group !== undefined) {
+        group.push(refusal);
+        continue;
+      }
+      const own = [refusal];
+      groups.push(own);
+      alike.push(own);
     }
     return groups.map((group): Finding => {
       const first = group[0] as KernelRefusal;
@@ -149,8 +158,7 @@ export const kernelSegfault = defineRule({
       .filter(
         (crash) =>
           // The agent saw what the kernel does not write down: that rule speaks.
-          (isStackOverflow(crash) ||
-            !facts['failed-allocation'].some(({ pid }) => pid === crash.pid)) &&
+          (isStackOverflow(crash) || ofPid(crash.pid, facts['failed-allocation']).length === 0) &&
           (isStackOverflow(crash) || refusalsBefore(crash, facts['kernel-refusal']).length === 0),
       )
       .map((crash): Finding => {
@@ -222,8 +230,7 @@ export function refusalsBefore(
   crash: KernelSegfault,
   refusals: readonly KernelRefusal[],
 ): readonly KernelRefusal[] {
-  return refusals.filter((refusal) => {
-    if (refusal.pid !== crash.pid) return false;
+  return ofPid(crash.pid, refusals).filter((refusal) => {
     const refused = refusal.when?.uptimeSeconds;
     const crashed = crash.when?.uptimeSeconds;
     if (refused !== undefined && crashed !== undefined)

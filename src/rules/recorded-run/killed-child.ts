@@ -1,6 +1,7 @@
 import type { Finding } from '../../model/finding.ts';
+import { killsOf } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { isSame, nameOf, subjectOf } from '../shared/recorded.ts';
+import { nameOf, subjectOf } from '../shared/recorded.ts';
 
 /** What became of the parent when the kernel had killed its child: pools wait for ever, and nobody sees why (P15 to P17, S9). */
 export const killedChild = defineRule({
@@ -9,7 +10,7 @@ export const killedChild = defineRule({
   needs: ['kernel-oom-kill', 'process-exit'],
   judge: (facts) =>
     facts['process-exit'].flatMap((exit): readonly Finding[] => {
-      const kill = facts['kernel-oom-kill'].find(({ victim }) => isSame(victim.pid, exit));
+      const [kill] = killsOf(exit, facts['kernel-oom-kill']);
       const { parent, parentAfterwards } = exit;
       if (kill === undefined || parent === undefined || parentAfterwards === undefined) return [];
       if (parentAfterwards === 'ended') return [];

@@ -1,7 +1,8 @@
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
+import { ofProcess } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { nameOf, ofProcess, subjectOf, victimOf } from '../shared/recorded.ts';
+import { nameOf, subjectOf, victimOf } from '../shared/recorded.ts';
 import { requestOf } from '../kernel-log/kernel-crash.ts';
 import { atUsersLine } from '../shared/subjects.ts';
 
