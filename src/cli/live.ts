@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import type { Companion } from '../record/recorder.ts';
+import type { Companion } from '../record/companion.ts';
 import { liveRow, liveStatus } from '../render/live-status.ts';
 import { terminalOptions } from './terminal-options.ts';
 
@@ -56,8 +56,8 @@ export function liveCompanion(stream: NodeJS.WriteStream = process.stderr): Comp
               processes: processes.length,
               rssBytes: processes.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
               growthBytesPerSecond,
-              limitBytes: nearest?.cgroup.limits.limitBytes ?? null,
-              headroomBytes: nearest?.headroomBytes ?? null,
+              limitBytes: nearest?.limitBytes ?? null,
+              headroomBytes: nearest?.freeBytes ?? null,
             },
             { columns: columns - 1, unicode },
           ),

@@ -5,7 +5,8 @@ import type { Report } from '../model/report.ts';
 import { formatBytes, formatDuration, parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
 import { finalSnapshot, noFinalSnapshot } from '../record/final-snapshot/final-snapshot.ts';
-import { record, type Companion, type RecordResult } from '../record/recorder.ts';
+import type { Companion } from '../record/companion.ts';
+import { record, type RecordResult } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';
 import { isWithinReach } from '../record/headroom.ts';
@@ -224,8 +225,8 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
       : []),
     ...(live === null ? [] : [live]),
     options.lastLook !== false
-      ? options.lastLook === true || headroomForFinalSnapshot()
-        ? finalSnapshot({ forced: !headroomForFinalSnapshot() })
+      ? options.lastLook === true || hasRoomForFinalSnapshot()
+        ? finalSnapshot({ forced: !hasRoomForFinalSnapshot() })
         : noFinalSnapshot(
             `coroner has no more than ${formatBytes(availableLimitBytes() ?? 0)} together with the command, and a look takes memory: it is not taken below ${formatBytes(leastForFinalSnapshotBytes)}`,
           )
@@ -243,7 +244,7 @@ function verdictAtHand(): Companion {
     onSample: ({ atMs, headrooms, growthBytesPerSecond }) => {
       if (loaded || atMs < 1000 || !isWithinReach(headrooms, growthBytesPerSecond)) return;
       loaded = true;
-      if (headroomForFinalSnapshot())
+      if (hasRoomForFinalSnapshot())
         void import('./verdict.ts').then(() => import('../render/terminal.ts'));
     },
   };
@@ -251,7 +252,7 @@ function verdictAtHand(): Companion {
 
 /** A look costs tens of MiB. In a small container they would be the command's: it would die earlier, and perhaps coroner with it. */
 const leastForFinalSnapshotBytes = 512 * 2 ** 20;
-const headroomForFinalSnapshot = () => (availableLimitBytes() ?? 0) >= leastForFinalSnapshotBytes;
+const hasRoomForFinalSnapshot = () => (availableLimitBytes() ?? 0) >= leastForFinalSnapshotBytes;
 /** Now and then: it reads every folder of the store. Never what another recorder still writes. */
 function prune(root: string): void {
   if (Math.random() > 0.1) return;

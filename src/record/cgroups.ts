@@ -10,6 +10,7 @@ import {
 } from '../machine/cgroup.ts';
 import { keep, type KeptFile } from '../machine/read.ts';
 import type { CgroupSample } from '../model/incident-folder.ts';
+import type { Bytes } from '../model/units.ts';
 
 /** One cgroup that a process of the run is in, or one above. */
 export interface WatchedCgroup {
@@ -94,6 +95,12 @@ export function cgroupWatch(mounts: CgroupMounts) {
   };
 }
 export type CgroupWatch = ReturnType<typeof cgroupWatch>;
+
+/** The smallest limit of any level; null: none has one. */
+export function tightestLimitBytes(cgroups: readonly WatchedCgroup[]): Bytes | null {
+  const limits = cgroups.map(({ limits }) => limits.limitBytes).filter((bytes) => bytes !== null);
+  return limits.length === 0 ? null : Math.min(...limits);
+}
 
 function reader(place: CgroupPlace, files: Map<string, KeptFile | null>) {
   return (name: string): string | null => {

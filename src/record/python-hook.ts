@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync, unlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Companion } from './recorder.ts';
+import type { Companion } from './companion.ts';
 
 const hookFolder = fileURLToPath(new URL('../../python-hook', import.meta.url));
 

@@ -12,7 +12,7 @@ import type {
 import type { Limit } from '../model/report.ts';
 import type { CgroupWatch, WatchedCgroup } from './cgroups.ts';
 import { maskSecrets } from './mask.ts';
-import { isWithinReach, headroomsOf, type Headroom } from './headroom.ts';
+import { headroomsOf, isWithinReach, nearestLimit, type Headroom } from './headroom.ts';
 import type { ProcessTree, Tracked } from './tree.ts';
 
 /** How long its core had been written when it could be reaped, give or take a sample; nothing where none was seen. */
@@ -24,8 +24,8 @@ export interface SampleEvent {
   readonly atMs: number;
   readonly processes: readonly SampledProcess[];
   readonly cgroups: readonly WatchedCgroup[];
-  /** The tightest memory limit over the run's processes; null: none is finite. */
-  readonly nearest: { readonly cgroup: WatchedCgroup; readonly headroomBytes: number } | null;
+  /** The limit set on the run that has the least left; null: only the machine's memory limits it. */
+  readonly nearest: Headroom | null;
   /** Growth of the run's resident memory, from the last two moments; 0 where not known. */
   readonly growthBytesPerSecond: number;
   /** What is free below each finite limit, the machine's memory among them. */
@@ -39,6 +39,8 @@ export interface SampledProcess {
   readonly state: string;
   readonly rssBytes: number;
   readonly vmBytes: number;
+  /** What counts against RLIMIT_DATA; null: not read yet. */
+  readonly dataBytes: number | null;
   readonly swapBytes: number;
   readonly majorFaults: number;
   readonly userMs: number;
@@ -268,6 +270,7 @@ export class Sampler {
         state: stat.state,
         rssBytes,
         vmBytes: stat.vmBytes,
+        dataBytes: status.get('VmData') ?? null,
         swapBytes: status.get('VmSwap') ?? 0,
         majorFaults: stat.majorFaults,
         userMs: stat.userTicks * msPerTick,
@@ -327,21 +330,12 @@ export class Sampler {
     this.#lastRssBytes = rssBytes;
     this.peakRssBytes = Math.max(this.peakRssBytes, rssBytes);
     this.#lastAtMs = atMs;
-    let nearest: SampleEvent['nearest'] = null;
-    for (const cgroup of cgroups.all) {
-      const { limitBytes } = cgroup.limits;
-      const current = cgroup.last.currentBytes;
-      if (cgroup.gone || limitBytes === null || current === undefined) continue;
-      const headroomBytes = limitBytes - current;
-      if (nearest === null || headroomBytes < nearest.headroomBytes)
-        nearest = { cgroup, headroomBytes };
-    }
-    this.nearLimit =
-      nearest !== null && nearest.headroomBytes < (nearest.cgroup.limits.limitBytes ?? 0) / 10;
     this.headrooms = headroomsOf(cgroups.all, processes, {
       totalBytes: this.#parts.totalBytes,
       availableBytes: this.#availableBytes,
     });
+    const nearest = nearestLimit(this.headrooms);
+    this.nearLimit = nearest !== null && nearest.freeBytes < nearest.limitBytes / 10;
     this.#isClose = isWithinReach(this.headrooms, growth);
     onSample({
       atMs,

@@ -53,6 +53,7 @@ function run(seconds: number, rates: Rates, extra: Partial<WatchedCgroup> = {}) 
       state: rates.state ?? 'R',
       rssBytes: 120_000_000,
       vmBytes: rates.vmBytes ?? 500_000_000,
+      dataBytes: null,
       swapBytes: rates.swapBytes ?? 0,
       majorFaults: (rates.majorFaults ?? 0) * second,
       userMs: (rates.userMs ?? 20) * second,

@@ -2,6 +2,7 @@ import { defined } from '../model/defined.ts';
 import type { StallSeen } from '../model/incident-folder.ts';
 import type { Limit } from '../model/report.ts';
 import type { WatchedCgroup } from './cgroups.ts';
+import { rlimitBytes } from './headroom.ts';
 import type { SampledProcess, SampleEvent } from './sampler.ts';
 
 /**
@@ -194,10 +195,10 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
     const systemMs = process.systemMs - earlier.systemMs;
     // Where others take the CPU away, what counts is the time in which it could have had one.
     const ableMs = Math.max(1000 * seconds - (process.runDelayMs - earlier.runDelayMs), 1);
-    const addressSpace = process.limits.find(({ path }) => path === 'RLIMIT_AS')?.bytes;
+    const addressSpace = rlimitBytes(process, 'RLIMIT_AS');
     // S8: CPython 3.11 to 3.13 unwind for ever when not even an int can be allocated: system time about three times user time.
     if (
-      addressSpace != null &&
+      addressSpace !== null &&
       process.state === 'R' &&
       addressSpace - process.vmBytes < livelockSlackBytes &&
       systemMs > 1.5 * userMs &&

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startTracing, startTracingSoon, traceFolders, type Tracing } from '../machine/tracing.ts';
 import { traceFile } from '../model/incident-folder.ts';
-import type { Companion } from './recorder.ts';
+import type { Companion } from './companion.ts';
 
 /**
  * `complete`: from the first instruction on, at the price of a slower start; else beside the start, for where the agent is

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import type { Ms } from '../../model/units.ts';
 import { mayBePython } from '../../python/live-process.ts';
-import type { Companion } from '../recorder.ts';
+import type { Companion } from '../companion.ts';
 import type { SnapshotOrder, SnapshotReply } from './final-snapshot-worker.ts';
 import { isWithinReach } from '../headroom.ts';
 import type { SampleEvent } from '../sampler.ts';
