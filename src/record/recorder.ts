@@ -36,7 +36,7 @@ import {
 } from './sample-schedule.ts';
 import { dumpingOf, Sampler, type SampleEvent } from './sampler.ts';
 import { passSignals } from './signals.ts';
-import { stallWatch, type StallWatch } from './stall.ts';
+import { StallWatch } from './stall.ts';
 import type { Tracked } from './tree.ts';
 
 export type { Companion } from './companion.ts';
@@ -110,7 +110,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
 function watchRun(run: Run, sampleEveryMs: Ms | undefined): Watch {
   const notices = newNotices();
   const schedule = sampleSchedule(sampleEveryMs);
-  const stalls = stallWatch();
+  const stalls = new StallWatch();
   const sampler = new Sampler({
     proc: run.proc,
     tree: run.tree,
