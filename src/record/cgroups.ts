@@ -70,29 +70,31 @@ export function cgroupWatch(mounts: CgroupMounts) {
       memberships.set(membership, parent);
       return { added: watched.slice(before), own: parent };
     },
-    /** What changed since the last reading; null: nothing. */
-    sample: (cgroup: WatchedCgroup, detail: boolean): CgroupSample | null => {
-      const reading = readCgroup(cgroup.place.version, reader(cgroup.place, cgroup.files), detail);
-      if (Object.keys(reading).length === 0) {
-        cgroup.gone = true;
-        for (const file of cgroup.files.values()) file?.close();
-        cgroup.files.clear();
-        return null;
-      }
-      if (detail) cgroup.limits = limitsOf(cgroup.place);
-      const now = sinceFirst(cgroup, reading);
-      const changed = Object.entries(now).some(
-        ([key, value]) => cgroup.last[key as keyof CgroupSample] !== value,
-      );
-      if (!changed) return null;
-      cgroup.last = { ...cgroup.last, ...now };
-      return now;
-    },
+    sample: sampleCgroup,
     unreadable: (cgroup: WatchedCgroup) => unreadableOf(cgroup.place),
     close: () => {
       for (const { files } of watched) for (const file of files.values()) file?.close();
     },
   };
+}
+
+/** What changed since the last reading; null: nothing. `detail`: also what costs more to read, and the limits. */
+function sampleCgroup(cgroup: WatchedCgroup, detail: boolean): CgroupSample | null {
+  const reading = readCgroup(cgroup.place.version, reader(cgroup.place, cgroup.files), detail);
+  if (Object.keys(reading).length === 0) {
+    cgroup.gone = true;
+    for (const file of cgroup.files.values()) file?.close();
+    cgroup.files.clear();
+    return null;
+  }
+  if (detail) cgroup.limits = limitsOf(cgroup.place);
+  const now = sinceFirst(cgroup, reading);
+  const changed = Object.entries(now).some(
+    ([key, value]) => cgroup.last[key as keyof CgroupSample] !== value,
+  );
+  if (!changed) return null;
+  cgroup.last = { ...cgroup.last, ...now };
+  return now;
 }
 export type CgroupWatch = ReturnType<typeof cgroupWatch>;
 

@@ -10,6 +10,7 @@ import type {
   SampleLine,
 } from '../model/incident-folder.ts';
 import type { Limit } from '../model/report.ts';
+import type { Bytes } from '../model/units.ts';
 import type { CgroupWatch, WatchedCgroup } from './cgroups.ts';
 import { maskSecrets } from './mask.ts';
 import { headroomsOf, isWithinReach, nearestLimit, type Headroom } from './headroom.ts';
@@ -205,7 +206,7 @@ export class Sampler {
     detail: boolean,
     final: boolean,
   ): { written: readonly ProcessSample[]; sampled: readonly SampledProcess[] } {
-    const { tree, proc, pageSizeBytes } = this.#parts;
+    const { tree, pageSizeBytes } = this.#parts;
     const written: ProcessSample[] = [];
     const sampled: SampledProcess[] = [];
     let count = 0;
@@ -215,72 +216,40 @@ export class Sampler {
       if (count > processesPerTick) break;
       const seen = this.#seen.get(process.pid);
       if (seen === undefined) continue;
-      const { stat } = process;
-      const rssBytes = stat.rssPages * pageSizeBytes;
-      // status costs three times what stat does: read where memory moved, and now and then.
-      const moved = Math.abs(rssBytes - seen.rssAtStatusBytes) > 2 ** 20;
-      if (moved || atMs - seen.statusAtMs > 1000) {
-        const text =
-          process.statusFile === null
-            ? proc.text(process.pid, 'status')
-            : process.statusFile.read();
-        if (text !== null && text.includes('VmRSS')) {
-          seen.status = parseKeyed(text);
-          seen.rssAtStatusBytes = rssBytes;
-          seen.statusAtMs = atMs;
-        }
-      }
-      if (detail) {
-        this.#noticeMove(process, seen, atMs);
-        // `cpu_ns wait_ns slices`; the second is the only sign that tells "starved of CPU" from "slow by swapping".
-        const wait = Number((proc.text(process.pid, 'schedstat') ?? '').split(' ')[1]);
-        if (Number.isFinite(wait)) seen.runDelayMs = Math.round(wait / 1e6);
-      }
-      const { status } = seen;
-      const sample = dropUndefined({
-        pid: process.pid,
-        state: stat.state,
-        rssBytes,
-        anonBytes: status.get('RssAnon'),
-        fileBytes: status.get('RssFile'),
-        shmemBytes: status.get('RssShmem'),
-        swapBytes: status.get('VmSwap'),
-        vmBytes: stat.vmBytes,
-        dataBytes: status.get('VmData'),
-        peakRssBytes: status.get('VmHWM'),
-        peakVmBytes: status.get('VmPeak'),
-        majorFaults: stat.majorFaults,
-        userMs: stat.userTicks * msPerTick,
-        systemMs: stat.systemTicks * msPerTick,
-        threads: stat.threads,
-        runDelayMs: seen.runDelayMs > 0 ? seen.runDelayMs : undefined,
-      });
-      // CPU time and state always move: alone they are worth a line every five seconds.
-      const { state: _, userMs: __, systemMs: ___, runDelayMs: ____, ...memory } = sample;
-      const key = JSON.stringify(memory);
-      if (key !== seen.written || atMs - seen.writtenAtMs > 5000 || final) {
-        seen.written = key;
+      this.#refreshStatus(process, seen, atMs);
+      if (detail) this.#readSlowly(process, seen, atMs);
+      const sample = sampleOf(process, seen, pageSizeBytes);
+      if (isNews(sample, seen, atMs) || final) {
         seen.writtenAtMs = atMs;
-        written.push(sample as unknown as ProcessSample);
+        written.push(sample);
       }
-      sampled.push({
-        pid: process.pid,
-        name: process.name,
-        role: process.role,
-        state: stat.state,
-        rssBytes,
-        vmBytes: stat.vmBytes,
-        dataBytes: status.get('VmData') ?? null,
-        swapBytes: status.get('VmSwap') ?? 0,
-        majorFaults: stat.majorFaults,
-        userMs: stat.userTicks * msPerTick,
-        systemMs: stat.systemTicks * msPerTick,
-        runDelayMs: seen.runDelayMs,
-        limits: seen.limits,
-        cgroup: seen.cgroup,
-      });
+      sampled.push(sampledOf(process, seen, pageSizeBytes));
     }
     return { written, sampled };
+  }
+
+  /** `status` costs three times what `stat` does: it is read where memory moved, and once a second. */
+  #refreshStatus(process: Tracked, seen: Seen, atMs: number): void {
+    const { proc, pageSizeBytes } = this.#parts;
+    const rssBytes = process.stat.rssPages * pageSizeBytes;
+    const hasMoved = Math.abs(rssBytes - seen.rssAtStatusBytes) > 2 ** 20;
+    if (!hasMoved && atMs - seen.statusAtMs <= 1000) return;
+    const { statusFile, pid } = process;
+    const text = statusFile === null ? proc.text(pid, 'status') : statusFile.read();
+    // A zombie's has no memory in it.
+    if (text === null || !text.includes('VmRSS')) return;
+    seen.status = parseKeyed(text);
+    seen.rssAtStatusBytes = rssBytes;
+    seen.statusAtMs = atMs;
+  }
+
+  /** What moves slowly. */
+  #readSlowly(process: Tracked, seen: Seen, atMs: number): void {
+    this.#noticeMove(process, seen, atMs);
+    // `cpu_ns wait_ns slices`; the second is the only sign that tells "starved of CPU" from "slow by swapping".
+    const text = this.#parts.proc.text(process.pid, 'schedstat') ?? '';
+    const waitNs = Number(text.split(' ')[1]);
+    if (Number.isFinite(waitNs)) seen.runDelayMs = Math.round(waitNs / 1e6);
   }
 
   /** Another program, another cgroup, other limits: `bash -c 'echo $$ > …/cgroup.procs; ulimit -v …; exec python3'`. */
@@ -387,8 +356,63 @@ export class Sampler {
   }
 }
 
-function dropUndefined<T extends object>(value: T): T {
-  for (const key of Object.keys(value) as (keyof T)[])
-    if (value[key] === undefined) delete value[key];
-  return value;
+function sampleOf(
+  { pid, stat }: Tracked,
+  { status, runDelayMs }: Seen,
+  pageSizeBytes: Bytes,
+): ProcessSample {
+  return defined({
+    pid,
+    state: stat.state,
+    rssBytes: stat.rssPages * pageSizeBytes,
+    anonBytes: status.get('RssAnon'),
+    fileBytes: status.get('RssFile'),
+    shmemBytes: status.get('RssShmem'),
+    swapBytes: status.get('VmSwap'),
+    vmBytes: stat.vmBytes,
+    dataBytes: status.get('VmData'),
+    peakRssBytes: status.get('VmHWM'),
+    peakVmBytes: status.get('VmPeak'),
+    majorFaults: stat.majorFaults,
+    userMs: stat.userTicks * msPerTick,
+    systemMs: stat.systemTicks * msPerTick,
+    threads: stat.threads,
+    runDelayMs: runDelayMs > 0 ? runDelayMs : undefined,
+  });
+}
+
+function sampledOf(
+  { pid, name, role, stat }: Tracked,
+  { status, runDelayMs, limits, cgroup }: Seen,
+  pageSizeBytes: Bytes,
+): SampledProcess {
+  return {
+    pid,
+    name,
+    role,
+    state: stat.state,
+    rssBytes: stat.rssPages * pageSizeBytes,
+    vmBytes: stat.vmBytes,
+    dataBytes: status.get('VmData') ?? null,
+    swapBytes: status.get('VmSwap') ?? 0,
+    majorFaults: stat.majorFaults,
+    userMs: stat.userTicks * msPerTick,
+    systemMs: stat.systemTicks * msPerTick,
+    runDelayMs,
+    limits,
+    cgroup,
+  };
+}
+
+/** CPU time and state always move: alone they are worth a line every so often. */
+const unchangedMs = 5000;
+
+/** Whether a sample says something that the last written one did not. Remembers it. */
+function isNews(sample: ProcessSample, seen: Seen, atMs: number): boolean {
+  const { state: _, userMs: __, systemMs: ___, runDelayMs: ____, ...memory } = sample;
+  const key = JSON.stringify(memory);
+  const isOld = atMs - seen.writtenAtMs > unchangedMs;
+  if (key === seen.written) return isOld;
+  seen.written = key;
+  return true;
 }

@@ -237,7 +237,7 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
   }
   const worst = worstFaulting(then, now, seconds);
   for (const cgroup of event.cgroups) {
-    const verdict = judgeCgroup(cgroup, worst, { then, now, event, seconds });
+    const verdict = judgeCgroup(cgroup, worst, { before: then, now, event, seconds });
     if (verdict !== null) return verdict;
   }
   // No cgroup to be read, or none that tells: the process's own figures.
@@ -288,15 +288,15 @@ const isSwapping = ({ process, faults }: Faulting): boolean =>
   process !== null && faults > majorFaultsPerSecond && process.swapBytes > 0;
 
 interface Between {
-  readonly then: Moment;
+  readonly before: Moment;
   readonly now: Moment;
   readonly event: SampleEvent;
   readonly seconds: number;
 }
 
 function judgeCgroup(cgroup: WatchedCgroup, worst: Faulting, between: Between): Verdict | null {
-  const { then, now, event, seconds } = between;
-  const [later, earlier] = [now.cgroups.get(cgroup.id), then.cgroups.get(cgroup.id)];
+  const { before, now, event, seconds } = between;
+  const [later, earlier] = [now.cgroups.get(cgroup.id), before.cgroups.get(cgroup.id)];
   // Only where a process of the run is: an ancestor tells of others too.
   if (!cgroup.leaf || cgroup.gone || later === undefined || earlier === undefined) return null;
   const rate = (key: 'refaultsAnon' | 'refaultsFile' | 'psiFullMs' | 'psiSomeMs') =>
@@ -307,7 +307,7 @@ function judgeCgroup(cgroup: WatchedCgroup, worst: Faulting, between: Between): 
   };
   const refaultsAnon = rate('refaultsAnon') ?? 0;
   const refaultsFile = rate('refaultsFile') ?? 0;
-  const hits = hitsAbove(event.cgroups, cgroup, then, now, seconds);
+  const hits = hitsAbove(event.cgroups, cgroup, before, now, seconds);
   const psiFull = share('psiFullMs');
   const facts = {
     process: worst.process,

@@ -26,6 +26,8 @@ export interface StderrTail {
 const tailBytes = 64 * 1024;
 /** How long the command's last words may take on their way. */
 const drainMs = 150;
+/** After this time tee has opened its end of the second pipe. */
+const openedMs = 500;
 
 const untouched: StderrTail = {
   stdio: 'inherit',
@@ -97,81 +99,129 @@ function tailOfPipe(folder: string, stdoutToo: boolean): StderrTail | null {
   const tee = find('tee', process.env['PATH'] ?? '');
   // BusyBox's tee knows no --output-error (coreutils 8.24).
   if (tee === null || basename(realpathSync(tee)) !== 'tee') return null;
-  const [words, copy] = [join(folder, 'stderr.fifo'), join(folder, 'copy.fifo')];
-  const descriptors: number[] = [];
+  const pipes = makePipes(join(folder, 'stderr.fifo'), join(folder, 'copy.fifo'));
+  if (pipes === null) return null;
+  const { forTee, forCommand, names } = pipes;
+  let copier: Copier;
+  let last: ReturnType<typeof keepLast>;
+  try {
+    copier = startTee(tee, pipes);
+    last = keepLast(pipes.copy, tailBytes);
+  } catch {
+    for (const fd of pipes.all) closeQuietly(fd);
+    for (const name of Object.values(names)) remove(name);
+    return null;
+  }
+  const { reader, chunks } = last;
+  // While we hold the second pipe, the only output that can fail is the real one.
+  copier.errors.on('data', () => reader.destroy());
+  setTimeout(() => remove(names.copy), openedMs).unref();
+  closeSync(pipes.both);
+  return {
+    stdio: ['inherit', stdoutToo ? forCommand : 'inherit', forCommand],
+    started: () => {
+      for (const fd of [forTee, forCommand]) closeSync(fd);
+      remove(names.words);
+    },
+    finish: async () => {
+      // tee ends when the last holder of the pipe has closed it; a daemon may hold it for ever.
+      await Promise.race([copier.done, sleep(drainMs)]);
+      // What tee wrote last may still lie in the pipe.
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+      remove(names.copy);
+      reader.destroy();
+      return Buffer.concat(chunks).subarray(-tailBytes).toString('utf8');
+    },
+  };
+}
+
+/** Two named pipes: the command's words to tee, and tee's copy to us. */
+interface Pipes {
+  readonly names: { readonly words: string; readonly copy: string };
+  /** Keeps the first pipe open until the command has its end. */
+  readonly both: number;
+  readonly forTee: number;
+  readonly forCommand: number;
+  readonly copy: number;
+  readonly all: readonly number[];
+}
+
+/** null: they cannot be made here. */
+function makePipes(words: string, copy: string): Pipes | null {
+  const all: number[] = [];
   const open = (path: string, flags: number) => {
     const fd = openSync(path, flags | constants.O_NOFOLLOW);
-    descriptors.push(fd);
+    all.push(fd);
     return fd;
   };
   try {
     // Node has no pipe(2), and the pipes of its child processes are sockets, which cannot be opened as /dev/stderr.
     if (spawnSync('mkfifo', ['-m', '600', words, copy], { stdio: 'ignore' }).status !== 0)
       return null;
-    // Opened for both first: to open one end alone would wait for the other.
-    const both = open(words, constants.O_RDWR);
-    const forTee = open(words, constants.O_RDONLY);
-    const forCommand = open(words, constants.O_WRONLY);
-    const copyBoth = open(copy, constants.O_RDWR | constants.O_NONBLOCK);
-    const copier = spawn(tee, ['-i', '--output-error=warn', copy], {
-      stdio: [forTee, 2, 'pipe'],
-      // A session of its own: no signal of the terminal or to the group reaches it before the last words have.
-      detached: true,
-    });
-    copier.on('error', () => {});
-    if (copier.pid === undefined) throw new Error('tee');
-    const done = new Promise<void>((resolve) => {
-      copier.once('exit', () => resolve());
-    });
-    copier.unref();
-    const chunks: Buffer[] = [];
-    let kept = 0;
-    const keepChunk = (chunk: Buffer) => {
-      chunks.push(chunk);
-      kept += chunk.length;
-      while (chunks.length > 1 && kept - (chunks[0]?.length ?? 0) >= tailBytes)
-        kept -= chunks.shift()?.length ?? 0;
-    };
-    const reader = new Socket({ fd: copyBoth, readable: true, writable: false });
-    reader.on('data', keepChunk);
-    reader.on('error', () => {});
-    reader.unref();
-    // While we hold the second pipe, the only output that can fail is the real one.
-    copier.stderr?.on('data', () => reader.destroy());
-    (copier.stderr as Socket | null)?.unref();
-    const opened = setTimeout(() => remove(copy), 500);
-    opened.unref();
-    closeSync(both);
     return {
-      stdio: ['inherit', stdoutToo ? forCommand : 'inherit', forCommand],
-      started: () => {
-        for (const fd of [forTee, forCommand]) closeSync(fd);
-        remove(words);
-      },
-      finish: async () => {
-        // tee ends when the last holder of the pipe has closed it; a daemon may hold it for ever.
-        await Promise.race([
-          done,
-          new Promise((resolve) => {
-            setTimeout(resolve, drainMs);
-          }),
-        ]);
-        // What tee wrote last may still lie in the pipe.
-        await new Promise((resolve) => {
-          setImmediate(resolve);
-        });
-        remove(copy);
-        reader.destroy();
-        return Buffer.concat(chunks).subarray(-tailBytes).toString('utf8');
-      },
+      names: { words, copy },
+      // Opened for both first: to open one end alone would wait for the other.
+      both: open(words, constants.O_RDWR),
+      forTee: open(words, constants.O_RDONLY),
+      forCommand: open(words, constants.O_WRONLY),
+      copy: open(copy, constants.O_RDWR | constants.O_NONBLOCK),
+      all,
     };
   } catch {
-    for (const fd of descriptors) closeQuietly(fd);
+    for (const fd of all) closeQuietly(fd);
     remove(words);
     remove(copy);
     return null;
   }
 }
+
+interface Copier {
+  /** tee has ended. */
+  readonly done: Promise<void>;
+  /** What tee complains of. */
+  readonly errors: Socket;
+}
+
+/** Throws where tee cannot be started. */
+function startTee(tee: string, { names, forTee }: Pipes): Copier {
+  const copier = spawn(tee, ['-i', '--output-error=warn', names.copy], {
+    stdio: [forTee, 2, 'pipe'],
+    // A session of its own: no signal of the terminal or to the group reaches it before the last words have.
+    detached: true,
+  });
+  copier.on('error', () => {});
+  if (copier.pid === undefined) throw new Error('tee');
+  const done = new Promise<void>((resolve) => {
+    copier.once('exit', () => resolve());
+  });
+  copier.unref();
+  const errors = copier.stderr as Socket;
+  errors.unref();
+  return { done, errors };
+}
+
+/** Reads a pipe and keeps its last chunks: at least `mostBytes` where so much came. */
+function keepLast(fd: number, mostBytes: number) {
+  const chunks: Buffer[] = [];
+  let kept = 0;
+  const reader = new Socket({ fd, readable: true, writable: false });
+  reader.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    kept += chunk.length;
+    while (chunks.length > 1 && kept - (chunks[0]?.length ?? 0) >= mostBytes)
+      kept -= chunks.shift()?.length ?? 0;
+  });
+  reader.on('error', () => {});
+  reader.unref();
+  return { reader, chunks };
+}
+
+const sleep = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 
 function remove(path: string): void {
   try {
