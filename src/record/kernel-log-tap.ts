@@ -4,12 +4,14 @@ import { recorderRoots } from '../machine/roots.ts';
 import { defined } from '../model/defined.ts';
 import type { Ending } from './launch.ts';
 import { sayKill, type Notices } from './notices.ts';
-import { clockOf, writeEvent, type Run } from './run.ts';
+import { clockOf, rememberName, writeEvent, type Run } from './run.ts';
 
 const budgetBytes = 8 * 2 ** 20;
 /** Lines of the kernel that deserve a verdict although the command ends well: a worker killed, memory refused. A group is the pid. */
 const tellingLine =
   /Killed process (\d+)|__vm_enough_memory: pid: (\d+)|\[(\d+)\](?:: segfault at| trap)|\((\d+)\): VmData/;
+/** Since 5.0, just before the kill: the victim's own cgroup, name and pid. */
+const victimLine = /\boom-kill:.*,task_memcg=([^,]*),task=(.*),pid=(\d+),uid=\d+/;
 const killLine = /Killed process (\d+)(?:, UID \d+,)? \((.*?)\)(?: total-vm|,|$)/;
 
 /** Opens the kernel log before the command starts. Reading it never blocks. */
@@ -31,6 +33,7 @@ export function readKernelLog(
   const { writer } = run;
   for (const { raw, text } of log.read(most)) {
     if (writer.size('kernel.log') < budgetBytes) writer.append('kernel.log', `${raw}\n`);
+    rememberVictim(run, text);
     run.isNotable ||= tellsOfRun(run, text);
     noticeKill(run, notices, text);
   }
@@ -41,6 +44,18 @@ function tellsOfRun({ start, names }: Run, text: string): boolean {
   const groups = tellingLine.exec(text)?.slice(1);
   const pid = groups?.find((group) => group !== undefined);
   return pid !== undefined && (start.initialPidNamespace === false || names.has(Number(pid)));
+}
+
+/**
+ * A process may fill its limit and die before any sample has seen it. What was killed in a cgroup of the run's, and started after the
+ * recorder, counts as the run's own: the verdict takes it so too.
+ */
+function rememberVictim(run: Run, record: string): void {
+  const [, path, name, digits] = victimLine.exec(record) ?? [];
+  const pid = Number(digits);
+  if (name === undefined || run.names.has(pid) || run.start.initialPidNamespace === false) return;
+  const isOfRun = run.cgroups.all.some(({ leaf, place }) => leaf && place.path === path);
+  if (isOfRun && path !== '/' && pid > run.start.recorderPid) rememberName(run, pid, name);
 }
 
 function noticeKill(run: Run, notices: Notices, record: string): void {
