@@ -44,7 +44,7 @@ export interface RunOptions extends FileOptions {
 
 /** Incident folders kept in the default store. */
 const keptIncidents = 200;
-/** And what they may hold together. */
+/** And how much they may hold together. */
 const keptBytes = 2 * 2 ** 30;
 
 export function configure(command: Command): void {
@@ -124,8 +124,8 @@ function atLimit(text: string): AtLimit {
 async function run(words: readonly string[], options: RunOptions): Promise<void> {
   const [file, ...args] = words;
   if (file === undefined) throw new Problem('run: no command given');
-  // Node makes a pipe non-blocking for everybody who shares it when it first touches it; starting a process (libuv) undoes that. So
-  // touch both before the command is started, never first while it runs: its own writes, or tee's, would fail with EAGAIN.
+  // When Node first touches a pipe it makes it non-blocking for everybody who shares it; starting a process (libuv) undoes that. So both are
+  // touched before the command is started. If Node did so while it runs, the command's own writes, or tee's, would fail with EAGAIN.
   void [process.stdout, process.stderr];
   const root = options.output === undefined ? storeRoot() : resolve(options.output);
   const writer = openIncident(root, newIncidentId(new Date()));
@@ -156,7 +156,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     writer.close();
     endLike(ending);
   }
-  // The verdict must never stand between the command and its exit status.
+  // A fault in the verdict must not change the exit status.
   try {
     const { judge, show } = await import('./verdict.ts');
     const judged = judge(writer);
@@ -177,7 +177,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   endLike(ending);
 }
 
-/** A report was asked for: it is written also where there is nothing in it. */
+/** Whether a report was asked for: it is also written where it says nothing. */
 const wantsFile = ({
   json,
   html,
@@ -193,7 +193,7 @@ const wantsFile = ({
     (option) => option !== undefined,
   );
 
-/** One line on a run that ended well, for whoever sits in front of it. */
+/** One line on a run that ended well, for a user at a terminal. */
 function goodEnd(
   { peakRssBytes, limitBytes, durationMs }: Extract<RecordResult, { notable: boolean }>,
   { color }: RunOptions,
@@ -207,7 +207,7 @@ function goodEnd(
   return colored ? `\u001B[2m${text}\u001B[22m\n` : `${text}\n`;
 }
 
-/** Others that take part in a run. The order is that of preparation. */
+/** What takes part in the run beside the recorder, in the order in which it is prepared. */
 function companions(options: RunOptions, command: readonly string[]): readonly Companion[] {
   const live = options.live === true ? liveCompanion() : null;
   return [
@@ -228,15 +228,15 @@ function companions(options: RunOptions, command: readonly string[]): readonly C
       ? options.lastLook === true || hasRoomForFinalSnapshot()
         ? finalSnapshot({ forced: !hasRoomForFinalSnapshot() })
         : noFinalSnapshot(
-            `coroner has no more than ${formatBytes(availableLimitBytes() ?? 0)} together with the command, and a look takes memory: it is not taken below ${formatBytes(leastForFinalSnapshotBytes)}`,
+            `coroner and the command together have no more than ${formatBytes(availableLimitBytes() ?? 0)}, and a look takes memory: none is taken below ${formatBytes(leastForFinalSnapshotBytes)}`,
           )
       : noFinalSnapshot('the last look was switched off (--no-last-look)', 'coroner run COMMAND'),
   ];
 }
 
 /**
- * Loads what gives the verdict while the command runs and nears a limit, so that the verdict follows its death at once. Not for short
- * commands, and not in a small container, where the memory is the command's until it is dead.
+ * Loads the code of the verdict while the command runs and nears a limit, so that the verdict follows its death at once. Not for short
+ * commands, and not in a small container, where the command needs the memory until it is dead.
  */
 function verdictAtHand(): Companion {
   let loaded = false;
@@ -250,10 +250,10 @@ function verdictAtHand(): Companion {
   };
 }
 
-/** A look costs tens of MiB. In a small container they would be the command's: it would die earlier, and perhaps coroner with it. */
+/** A snapshot takes tens of MiB. In a small container the command would die earlier for want of them, and perhaps coroner with it. */
 const leastForFinalSnapshotBytes = 512 * 2 ** 20;
 const hasRoomForFinalSnapshot = () => (availableLimitBytes() ?? 0) >= leastForFinalSnapshotBytes;
-/** Now and then: it reads every folder of the store. Never what another recorder still writes. */
+/** Removes the oldest incident folders, never one whose recorder still runs. One run in ten does so, as it reads every folder of the store. */
 function prune(root: string): void {
   if (Math.random() > 0.1) return;
   const isRunning = ({ recorderPid }: { readonly recorderPid: number }): boolean => {

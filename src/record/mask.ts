@@ -1,6 +1,6 @@
 /**
- * Masks what looks like a secret in a command line before it is written down. Names decide, not values: `--password x`, `TOKEN=x`,
- * `-p x` is not masked (it is a port as often), `scheme://user:secret@host` is.
+ * Masks what looks like a secret in a command line before it is written down. Names decide, not values: `--password x`, `TOKEN=x` and
+ * `scheme://user:secret@host` are masked. `-p x` is not: it is a port as often.
  */
 const secretName =
   /(?:^|[-_.])(?:pass(?:word|wd|phrase)?|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|auth(?:orization)?|credentials?|cookie)s?$/i;

@@ -16,20 +16,20 @@ import { maskSecrets } from './mask.ts';
 import { headroomsOf, isWithinReach, nearestLimit, type Headroom } from './headroom.ts';
 import type { ProcessTree, Tracked } from './tree.ts';
 
-/** How long its core had been written when it could be reaped, give or take a sample; nothing where none was seen. */
+/** For how long the kernel wrote the process's core before its end, in ms, give or take a sample; absent where no core was seen. */
 export const dumpingOf = ({ aliveUntil }: Tracked): { readonly dumpingMs?: number } =>
   aliveUntil === null ? {} : { dumpingMs: Math.round(performance.now() - aliveUntil) };
 
-/** What one moment of sampling tells those who act on it (the last look, the agent, the stall watch). */
+/** What one sample found, for those who act on it: the final snapshot, the agent, the stall watch, the live status. */
 export interface SampleEvent {
   readonly atMs: number;
   readonly processes: readonly SampledProcess[];
   readonly cgroups: readonly WatchedCgroup[];
   /** The limit set on the run that has the least left; null: only the machine's memory limits it. */
   readonly nearest: Headroom | null;
-  /** Growth of the run's resident memory, from the last two moments; 0 where not known. */
+  /** Growth of the run's resident memory between the last two samples; 0 where not known. */
   readonly growthBytesPerSecond: number;
-  /** What is free below each finite limit, the machine's memory among them. */
+  /** What is free below each finite limit, and of the machine's memory. */
   readonly headrooms: readonly Headroom[];
   readonly host: HostSample | null;
 }
@@ -46,7 +46,7 @@ export interface SampledProcess {
   readonly majorFaults: number;
   readonly userMs: number;
   readonly systemMs: number;
-  /** Time its main thread was ready and had no CPU; 0 where the kernel does not tell. */
+  /** For how long its main thread was ready to run and had no CPU; 0 where the kernel does not tell. */
   readonly runDelayMs: number;
   readonly limits: readonly Limit[];
   readonly cgroup: WatchedCgroup | null;
@@ -81,10 +81,10 @@ interface Seen {
   command: string | null;
 }
 
-/** The processes read in one go; beyond it the rest waits for the next moment. */
+/** As many processes are read in one sample, the oldest first; further ones are left out. */
 const processesPerTick = 600;
 
-/** Reads everything once a call and writes down what changed. Holds no timer: the recorder decides when. */
+/** Takes a sample at each `tick()`: reads everything once and writes down what changed. The caller decides when. */
 export class Sampler {
   readonly #parts: SamplerParts;
   readonly #seen = new Map<number, Seen>();
@@ -94,32 +94,33 @@ export class Sampler {
   #lastDiscoverMs = Number.NEGATIVE_INFINITY;
   #lastHostText = '';
   #availableBytes: number | undefined;
-  /** A limit may be within reach: what moves slowly is read more often. */
+  /** A limit may be within reach: what is costly to read is read more often. */
   #isClose = true;
-  /** How far the run's memory moved since the moment before, relative to itself. */
+  /** How far the run's memory moved since the sample before, as a share of itself. */
   movement = 0;
   nearLimit = false;
   headrooms: readonly Headroom[] = [];
-  /** A process appeared or became another program: its first seconds are read closely. */
+  /** When a process last appeared or became another program, in ms since the start of the run. */
   lastNewsMs = 0;
-  /** The most that the run's processes had resident together, as far as seen. */
+  /** The most that the run's processes had resident together, as far as samples saw it. */
   peakRssBytes = 0;
 
   constructor(parts: SamplerParts) {
     this.#parts = parts;
   }
 
-  /** The command's own cgroup before it is started: the baseline of the counters. */
+  /** Reads the cgroups that the command will start in, so that its counters have a baseline. `membership`: /proc/self/cgroup. */
   begin(membership: string | null): void {
     if (membership !== null) this.#follow(membership);
   }
 
+  /** Writes down a process. `again`: it is known, and became another program or moved to another cgroup. */
   introduce(process: Tracked, again = false): void {
     const { proc, clock, writeEvent } = this.#parts;
     const status = proc.text(process.pid, 'status') ?? '';
     const raw = proc.text(process.pid, 'cmdline') ?? '';
     const command = commandLine(maskSecrets(raw.split('\0')).join('\0')) ?? null;
-    // A process that is exiting has no memory any more and shows as a member of the root cgroup (v1, seen on 6.18).
+    // A process that is exiting has no memory any more and is shown in the root cgroup (v1, seen on 6.18).
     const read = proc.text(process.pid, 'cgroup') ?? '';
     const membership = this.#isExiting(process) ? '' : read;
     const cgroup = this.#follow(membership);
@@ -140,7 +141,7 @@ export class Sampler {
       ...(again ? { again } : {}),
     });
     const limits = parseLimits(proc.text(process.pid, 'limits') ?? '');
-    // Most processes have their parent's limits: worth a line only where they differ.
+    // Most processes have their parent's limits: only other ones are written down.
     const parent = process.parentPid === null ? undefined : this.#seen.get(process.parentPid);
     const before = this.#seen.get(process.pid)?.limits ?? parent?.limits ?? [];
     if (JSON.stringify(limits) !== JSON.stringify(before))
@@ -172,7 +173,7 @@ export class Sampler {
     for (const process of change.renamed)
       if (!this.#isExiting(process)) this.introduce(process, true);
     for (const { process, exitCode, signal, seenAs } of change.gone) {
-      // How the command itself ended is its parent's to say, and that is us.
+      // The recorder is the command's parent and knows from wait() how the command ended.
       if (process.role === 'command') continue;
       const parent = process.parentPid === null ? undefined : tree.alive.get(process.parentPid);
       writeEvent({
@@ -252,7 +253,7 @@ export class Sampler {
     if (Number.isFinite(waitNs)) seen.runDelayMs = Math.round(waitNs / 1e6);
   }
 
-  /** Another program, another cgroup, other limits: `bash -c 'echo $$ > …/cgroup.procs; ulimit -v …; exec python3'`. */
+  /** Notices that a process is in another cgroup or has other limits: `bash -c 'echo $$ > …/cgroup.procs; ulimit -v …; exec python3'`. */
   #noticeMove(process: Tracked, seen: Seen, atMs: number): void {
     const { proc, writeEvent } = this.#parts;
     const membership = proc.text(process.pid, 'cgroup');
@@ -317,7 +318,7 @@ export class Sampler {
     });
   }
 
-  /** Asked now, not at the last tick: what was read before the answer was read of a living process. */
+  /** Asks the kernel now, not the last sample: whatever was read before the answer was read of a living process. */
   #isExiting({ pid }: Tracked): boolean {
     const stat = this.#parts.proc.stat(pid);
     return stat === null || stat.vmBytes === 0;

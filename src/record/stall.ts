@@ -6,19 +6,19 @@ import { rlimitBytes } from './headroom.ts';
 import type { SampledProcess, SampleEvent } from './sampler.ts';
 
 /**
- * Slow death while it happens (S1 to S5, S8). The rule and its figures were fitted to real thrash and its look-alikes: major faults
- * alone are a false friend (a cold mapped file makes thousands a second with nothing short), so are refaults of files alone
- * (they count other owners' pages) and pressure alone (it weakens once the swap traffic has settled).
+ * Recognises slow death while it happens (S1 to S5, S8). The thresholds were fitted to real thrash and its look-alikes. Three signs mean nothing
+ * alone: major faults (a cold mapped file makes thousands a second with enough memory free), refaults of files (they count other
+ * owners' pages), and pressure (it weakens once the swap traffic has settled).
  */
 const refaultsAnonPerSecond = 500;
 const majorFaultsPerSecond = 100;
 const psiFullShare = 0.1;
 const refaultsFilePerSecond = 200;
 const limitHitsPerSecond = 200;
-/** Two moments in a row, a second apart: what lasts less is not a stall. */
+/** Two bad windows in a row, of a second each, make a stall. */
 const windowMs = 1000;
 const windowsNeeded = 2;
-/** So many calm moments end it. */
+/** So many good windows in a row end it. */
 const calmWindows = 3;
 const livelockSlackBytes = 2 * 2 ** 20;
 /** A stall that lasts is written down so often. */
@@ -61,7 +61,7 @@ const clearUse = (use: CpuUse): void => {
   use.userMs = use.wallMs = 0;
 };
 
-/** Takes every sample; gives a stall when it begins, while it lasts (every five seconds), and when it ends. */
+/** Takes every sample. Returns a stall when it begins, every five seconds while it lasts, and when it ends. */
 export class StallWatch {
   #last: Moment | null = null;
   #current: Stall | null = null;
@@ -318,8 +318,8 @@ function judgeCgroup(cgroup: WatchedCgroup, worst: Faulting, between: Between): 
   };
   if (later.underOom === true && cgroup.first.killDisabled === true)
     return { ...facts, how: 'oom-disabled' };
-  // S3: throttled above memory.high: never killed, hardly alive. It sleeps up to two seconds for one hit: a moment without one tells nothing.
-  // With swap it swaps as well: what holds it there is memory.high all the same.
+  // S3: throttled above memory.high, never killed, hardly alive. One hit makes it sleep for up to two seconds, so a window without a hit means
+  // nothing. With swap it swaps as well, but memory.high is what holds it there.
   const high = cgroup.limits.highBytes;
   if (
     high != null &&
@@ -337,7 +337,7 @@ function judgeCgroup(cgroup: WatchedCgroup, worst: Faulting, between: Between): 
   return null;
 }
 
-/** Limit hits a second in the cgroup or any above: the limit may be an ancestor's. */
+/** Limit hits a second in the cgroup or any above it, whose limit it may be. */
 function hitsAbove(
   cgroups: readonly WatchedCgroup[],
   from: WatchedCgroup,
@@ -350,7 +350,7 @@ function hitsAbove(
     const later = now.cgroups.get(at.id)?.limitHits;
     const earlier = then.cgroups.get(at.id)?.limitHits ?? 0;
     if (later !== undefined) most = Math.max(most, (later - earlier) / seconds);
-    // v1 does not count (6.18) where memory plus swap has the same limit: there being full must do.
+    // v1 does not count hits where memory plus swap has the same limit (6.18): a full cgroup counts as hit there.
     const { limitBytes, swapLimitBytes } = at.limits;
     if (
       at.place.version === 1 &&

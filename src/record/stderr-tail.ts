@@ -17,14 +17,14 @@ import { find } from './launch.ts';
 /** How the command's stderr reaches its reader, and how its last words are kept. */
 export interface StderrTail {
   readonly stdio: StdioOptions;
-  /** Our copies of what the command was given are closed: else its pipe would never end. */
+  /** Closes our copies of the command's descriptors: its pipe would never end otherwise. */
   readonly started: () => void;
-  /** The last words, once everything has been handed on; null: nothing could be kept. */
+  /** The last words, at most 64 KiB, once everything has been handed on; null: nothing could be kept. */
   readonly finish: () => Promise<string | null>;
 }
 
 const tailBytes = 64 * 1024;
-/** How long the command's last words may take on their way. */
+/** How long the command's last words may take to arrive, in ms. */
 const drainMs = 150;
 /** After this time tee has opened its end of the second pipe. */
 const openedMs = 500;
@@ -36,10 +36,10 @@ const untouched: StderrTail = {
 };
 
 /**
- * Keeps the tail of a stderr that is not a terminal, without the command noticing.
- * - a file: nothing stands between; what was added to it is read afterwards
- * - a pipe, or a socket that stands for one (Node's child processes): tee(1) stands between, in a process of its own, so that the command goes on writing whatever becomes of us
- * - a terminal, the journal's socket (it looks at who writes), /dev/null: left alone
+ * Keeps the tail of a stderr that is not a terminal, without the command noticing. What is done depends on what stderr is:
+ * - a file: the command writes to it directly, and what was added is read afterwards
+ * - a pipe, or a socket that stands for one (Node's child processes): tee(1) copies it in a process of its own, so that the command can go on writing whatever becomes of coroner
+ * - a terminal, the journal's socket (which looks at who writes), /dev/null: nothing
  */
 export function keepStderrTail(folder: string | null): StderrTail {
   let stderr: Stats;
@@ -72,7 +72,7 @@ function tailOfFile({ size, dev, ino }: Stats): StderrTail {
     finish: () => {
       let fd: number | null = null;
       try {
-        // A descriptor of our own: the one we were given may be for writing only, and its offset is shared with the command.
+        // A new descriptor: ours may be for writing only, and shares its offset with the command.
         fd = openSync('/proc/self/fd/2', constants.O_RDONLY);
         const now = fstatSync(fd);
         if (now.dev !== dev || now.ino !== ino) return Promise.resolve(null);
@@ -90,10 +90,10 @@ function tailOfFile({ size, dev, ino }: Stats): StderrTail {
 }
 
 /**
- * tee(1) copies to where stderr goes and to a second pipe that we read. When we are gone it goes on without the second, and it lives
- * as long as anybody holds the command's end. When the reader of stderr is gone, tee says so to us, we let go of the second pipe,
- * it ends, and the command gets its SIGPIPE as it would alone (`command 2>&1 | head`). Where stdout is the same pipe it goes
- * the same way, so that their order stays. null: not possible here.
+ * tee(1) copies the command's words to the real stderr and to a second pipe, which coroner reads. tee lives as long as any process holds
+ * the command's end of the first pipe, and goes on without the second one when coroner is gone. When the reader of stderr is gone, tee
+ * complains to coroner, coroner closes the second pipe, tee ends, and the command gets its SIGPIPE as it would alone
+ * (`command 2>&1 | head`). Where stdout is the same pipe as stderr it takes the same way, so that the order stays. null: not possible here.
  */
 function tailOfPipe(folder: string, stdoutToo: boolean): StderrTail | null {
   const tee = find('tee', process.env['PATH'] ?? '');
@@ -113,7 +113,7 @@ function tailOfPipe(folder: string, stdoutToo: boolean): StderrTail | null {
     return null;
   }
   const { reader, chunks } = last;
-  // While we hold the second pipe, the only output that can fail is the real one.
+  // While coroner holds the second pipe, the only output that can fail is the real one.
   copier.errors.on('data', () => reader.destroy());
   setTimeout(() => remove(names.copy), openedMs).unref();
   closeSync(pipes.both);
@@ -188,7 +188,7 @@ interface Copier {
 function startTee(tee: string, { names, forTee }: Pipes): Copier {
   const copier = spawn(tee, ['-i', '--output-error=warn', names.copy], {
     stdio: [forTee, 2, 'pipe'],
-    // A session of its own: no signal of the terminal or to the group reaches it before the last words have.
+    // In a session of its own no signal of the terminal or to the group ends it before the last words have passed.
     detached: true,
   });
   copier.on('error', () => {});
@@ -227,7 +227,7 @@ function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Gone already, as is its folder perhaps.
+    // It is gone already, perhaps with its folder.
   }
 }
 
@@ -235,6 +235,6 @@ function closeQuietly(fd: number): void {
   try {
     closeSync(fd);
   } catch {
-    // Closed before.
+    // It was closed before.
   }
 }
