@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { manyProcesses, shapes } from '../bench/many-processes.mjs';
 import { diagnose } from '../src/diagnose/diagnose.ts';
-import { loadTimeline, parseLines } from '../src/gather/incident-folder/events.ts';
+import { loadTimeline } from '../src/gather/incident-folder/events.ts';
 import { parseIncident } from '../src/gather/incident-folder/incident.ts';
 import { sampledEvidence } from '../src/gather/incident-folder/samples.ts';
 import { toRecording } from '../src/gather/incident-folder/series.ts';
-import type { EventLine, IncidentStart, SampleLine } from '../src/model/incident-folder.ts';
+import { parseStart, readEvents, readSamples } from '../src/store/recorded-lines.ts';
 
 const few = 200;
 const many = 4 * few;
@@ -32,9 +32,9 @@ function counting() {
 /** What the folder's lines are read for: series, events to show, evidence. */
 function readsOfLines(texts: ReadonlyMap<string, string>): number {
   const { wrap, reads } = counting();
-  const start = JSON.parse(texts.get('incident.json')!) as IncidentStart;
-  const events = wrap(parseLines<EventLine>(texts.get('events.ndjson'), () => true));
-  const samples = wrap(parseLines<SampleLine>(texts.get('samples.ndjson'), () => true));
+  const { start } = parseStart(texts.get('incident.json'))!;
+  const events = wrap(readEvents(texts.get('events.ndjson')).lines);
+  const samples = wrap(readSamples(texts.get('samples.ndjson')).lines);
   const timeline = loadTimeline(start, events, samples);
   const evidence = sampledEvidence(start, timeline, new Set());
   const recording = toRecording(start, null, timeline, events, samples, [], []);

@@ -103,10 +103,9 @@ const nameOf = ({ name, scope, function: where }: Holder): string =>
   where !== null && scope !== 'global' ? `${name} of ${where}()` : name;
 
 /** Of objects that refer to each other and that nothing else refers to. */
-const isGarbage = ({ name }: Holder): boolean => name === '(garbage cycles, not collected yet)';
+const isGarbage = ({ kind }: Holder): boolean => kind === 'garbage-cycles';
 /** There was no time to see whether anything else refers to them. */
-const isPerhapsGarbage = ({ name }: Holder): boolean =>
-  name === '(garbage cycles, or held by C code)';
+const isPerhapsGarbage = ({ kind }: Holder): boolean => kind === 'garbage-or-c-code';
 
 interface Hint {
   /** Source text of the line. */

@@ -4,6 +4,7 @@ import type { KernelLogFollower } from '../machine/kernel-log.ts';
 import { askOomDaemons, runningOomDaemons } from '../machine/oom-daemons.ts';
 import { recorderRoots } from '../machine/roots.ts';
 import type { IncidentEnd } from '../model/incident-folder.ts';
+import { isoTime } from '../model/units.ts';
 import { finishKernelLog } from './kernel-log-tap.ts';
 import type { Ending } from './launch.ts';
 import { guardsSignals, type Notices } from './notices.ts';
@@ -83,7 +84,7 @@ export function closeRun(run: Run, { watchers }: Notices, ending: Ending | null)
   for (const watcher of watchers) watcher.close();
   const survivors = [...run.tree.alive.values()].filter((process) => !process.ended);
   const end: IncidentEnd = {
-    endedAt: new Date().toISOString(),
+    endedAt: isoTime(Date.now()) ?? null,
     durationMs: Math.round(clockOf(run)),
     exitCode: ending?.exitCode ?? null,
     signal: ending?.signal ?? null,

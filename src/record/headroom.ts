@@ -2,9 +2,9 @@
  * How many bytes are left below each limit that could end a run, and what follows from that. "Left" is computed here and nowhere else:
  * the sampler, its schedule, the final snapshot and the live status all use these figures.
  */
+import type { Limit } from '../model/report.ts';
 import type { Bytes } from '../model/units.ts';
 import type { WatchedCgroup } from './cgroups.ts';
-import type { SampledProcess } from './sampler.ts';
 
 /** `cgroup`: any level, v1 or v2. `address-space`, `data`: RLIMIT_AS and RLIMIT_DATA of one process. `host`: the machine's memory. */
 export type LimitKind = 'cgroup' | 'address-space' | 'data' | 'host';
@@ -15,6 +15,15 @@ export interface Headroom {
   readonly limitBytes: Bytes;
   /** Never below 0, although v1 cgroups and rlimits that were lowered can be overdrawn. */
   readonly freeBytes: Bytes;
+}
+
+/** A process by what its rlimits limit. */
+export interface LimitedProcess {
+  readonly vmBytes: Bytes;
+  /** What counts against RLIMIT_DATA; null: not read yet. */
+  readonly dataBytes: Bytes | null;
+  /** Its soft limits. */
+  readonly limits: readonly Limit[];
 }
 
 export const headroomOf = (kind: LimitKind, limitBytes: Bytes, usedBytes: Bytes): Headroom => ({
@@ -31,14 +40,14 @@ export const memoryRlimits = [
 
 /** The soft limit of a process; null: unlimited. */
 export const rlimitBytes = (
-  { limits }: Pick<SampledProcess, 'limits'>,
+  { limits }: Pick<LimitedProcess, 'limits'>,
   path: (typeof memoryRlimits)[number]['path'],
 ): Bytes | null => limits.find((limit) => limit.path === path)?.bytes ?? null;
 
 /** Every finite limit whose use is known. The machine is left out where it does not tell what is available. */
 export function headroomsOf(
   cgroups: readonly WatchedCgroup[],
-  processes: readonly Pick<SampledProcess, 'vmBytes' | 'dataBytes' | 'limits'>[],
+  processes: readonly LimitedProcess[],
   host: { readonly totalBytes: Bytes | undefined; readonly availableBytes: Bytes | undefined },
 ): readonly Headroom[] {
   const headrooms: Headroom[] = [];

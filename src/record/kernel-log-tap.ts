@@ -2,6 +2,7 @@
 import { askForKernelLog, followKernelLog, type KernelLogFollower } from '../machine/kernel-log.ts';
 import { recorderRoots } from '../machine/roots.ts';
 import { defined } from '../model/defined.ts';
+import { nameWithPid } from '../model/name-with-pid.ts';
 import type { Ending } from './launch.ts';
 import { sayKill, type Notices } from './notices.ts';
 import { clockOf, rememberName, writeEvent, type Run } from './run.ts';
@@ -65,7 +66,7 @@ function noticeKill(run: Run, notices: Notices, record: string): void {
   const why = record.includes('emory cgroup out of memory')
     ? 'its cgroup reached its memory limit'
     : 'out of memory';
-  const text = `the kernel killed ${name} (pid ${pid}): ${why}`;
+  const text = `the kernel killed ${nameWithPid({ name, pid })}: ${why}`;
   writeEvent(run, { what: 'kill', atMs: clockOf(run), pid, text });
   sayKill(run, notices, pid, text);
 }

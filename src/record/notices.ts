@@ -2,6 +2,7 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import type { StallSeen } from '../model/incident-folder.ts';
+import { nameWithPid } from '../model/name-with-pid.ts';
 import { formatBytes, type Ms } from '../model/units.ts';
 import type { WatchedCgroup } from './cgroups.ts';
 import { clockOf, writeEvent, type Run } from './run.ts';
@@ -55,7 +56,7 @@ export function noticeEnd(
   if (guardsSignals.test(signal)) run.hasUnexplainedSignal = true;
   // The kernel's line may come before or after the end that it explains, and says more.
   if (signal === 'SIGKILL' && !notices.kills.has(pid))
-    sayKill(run, notices, pid, `${name} (pid ${pid}) was killed by SIGKILL`);
+    sayKill(run, notices, pid, `${nameWithPid({ name, pid })} was killed by SIGKILL`);
 }
 
 /** Looks for OOM counters that moved since the last call. True: at least one did. */
@@ -105,7 +106,7 @@ export function noticeStall(run: Run, notices: Notices, stall: StallSeen): void 
   writeEvent(run, stall);
   if (!stall.stillGoingOn || notices.stallWasSaid) return;
   notices.stallWasSaid = true;
-  const who = stall.name === undefined ? 'the command' : `${stall.name} (pid ${stall.pid})`;
+  const who = nameWithPid(stall, 'the command');
   const slower =
     stall.slowdown === undefined
       ? ''

@@ -1,5 +1,6 @@
 /** Runs a command and records it, from its start to its end. */
 import type { KernelLogFollower } from '../machine/kernel-log.ts';
+import { isMachineNearlyShort } from '../model/shortage.ts';
 import type { Bytes, Ms } from '../model/units.ts';
 import { tightestLimitBytes } from './cgroups.ts';
 import type { CompanionContext } from './companion.ts';
@@ -80,7 +81,8 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const { notices, sampler } = watch;
   sampler.begin(run.proc.text('self', 'cgroup'));
   const settings = { stdio: options.stderr.stdio, env: run.env };
-  const launched = await launch(options.command, settings, options.spawner);
+  const launched = await (options.helper?.launch(options.command, settings) ??
+    launch(options.command, settings, options.spawner));
   guarded(run, 'stderr', options.stderr.started);
   if ('exitCode' in launched) {
     closeRun(run, notices, null);
@@ -133,10 +135,9 @@ function watchRun(run: Run, sampleEveryMs: Ms | undefined): Watch {
 }
 
 function onSample(run: Run, notices: Notices, stalls: StallWatch, event: SampleEvent): void {
-  const availableBytes = event.host?.availableBytes;
+  const leftBytes = event.host?.availableBytes;
   const { totalBytes } = run.start.machine;
-  if (availableBytes !== undefined && totalBytes !== undefined)
-    run.memoryWasShort ||= availableBytes < totalBytes / 5;
+  run.memoryWasShort ||= isMachineNearlyShort({ leftBytes, totalBytes }) === true;
   const stall = stalls.take(event);
   if (stall !== null) noticeStall(run, notices, stall);
   for (const companion of run.companions)

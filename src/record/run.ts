@@ -6,12 +6,13 @@ import { procAt, type Proc } from '../machine/proc.ts';
 import { recorderRoots, type RecorderRoots } from '../machine/roots.ts';
 import { defined } from '../model/defined.ts';
 import type { EventLine, IncidentStart, SampleLine } from '../model/incident-folder.ts';
-import type { Bytes, Ms } from '../model/units.ts';
+import { maskSecrets } from '../model/secrets.ts';
+import { isoTime, type Bytes, type Ms } from '../model/units.ts';
 import type { IncidentWriter } from '../store/incidents.ts';
 import { cgroupWatch, type CgroupWatch } from './cgroups.ts';
 import type { Companion } from './companion.ts';
+import type { Helper } from './helper.ts';
 import type { Spawner } from './launch.ts';
-import { maskSecrets } from './mask.ts';
 import type { StderrTail } from './stderr-tail.ts';
 import { ProcessTree } from './tree.ts';
 
@@ -30,6 +31,8 @@ export interface RecordOptions {
   readonly sampleEveryMs?: Ms;
   readonly roots?: RecorderRoots;
   readonly spawner?: Spawner;
+  /** Starts the command instead of Node, where it has started Node. */
+  readonly helper?: Helper | null;
 }
 
 export interface Run {
@@ -44,7 +47,7 @@ export interface Run {
   /** What the command is started with. */
   readonly env: NodeJS.ProcessEnv;
   /** The first file of the incident folder. */
-  readonly start: IncidentStart;
+  readonly start: IncidentStart & { readonly recorderPid: number };
   readonly pageSizeBytes: Bytes;
   /** Wall clock, ms since 1970. */
   readonly startedWallMs: Ms;
@@ -78,18 +81,18 @@ export function openRun({
   say,
   roots = recorderRoots,
 }: RecordOptions): Run {
-  const startedWall = new Date();
+  const startedWallMs = Date.now();
   const startedAt = performance.now();
   const startedUptimeSeconds = Number(process.hrtime.bigint()) / 1e9;
   const proc = procAt(roots.proc);
   const machine = machineFacts(roots.proc);
-  const start: IncidentStart = {
+  const start: Run['start'] = {
     format: 'coroner-incident/1',
     id: writer.id,
     version,
     command: maskSecrets(command),
     cwd: currentFolder(),
-    startedAt: startedWall.toISOString(),
+    startedAt: isoTime(startedWallMs) ?? '',
     startedUptimeSeconds,
     bootId: bootId(roots.proc),
     machine,
@@ -112,7 +115,7 @@ export function openRun({
     env: { ...env, [runVariable]: mark },
     start,
     pageSizeBytes: machine.pageSizeBytes ?? 4096,
-    startedWallMs: startedWall.getTime(),
+    startedWallMs,
     startedAt,
     startedUptimeSeconds,
     names: new Map(),

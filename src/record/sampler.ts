@@ -12,8 +12,14 @@ import type {
 import type { Limit } from '../model/report.ts';
 import type { Bytes } from '../model/units.ts';
 import type { CgroupWatch, WatchedCgroup } from './cgroups.ts';
-import { maskSecrets } from './mask.ts';
-import { headroomsOf, isWithinReach, nearestLimit, type Headroom } from './headroom.ts';
+import { maskSecrets } from '../model/secrets.ts';
+import {
+  headroomsOf,
+  isWithinReach,
+  nearestLimit,
+  type Headroom,
+  type LimitedProcess,
+} from './headroom.ts';
 import type { ProcessTree, Tracked } from './tree.ts';
 
 /** For how long the kernel wrote the process's core before its end, in ms, give or take a sample; absent where no core was seen. */
@@ -33,22 +39,18 @@ export interface SampleEvent {
   readonly headrooms: readonly Headroom[];
   readonly host: HostSample | null;
 }
-export interface SampledProcess {
+export interface SampledProcess extends LimitedProcess {
   readonly pid: number;
   readonly name: string;
   readonly role: Tracked['role'];
   readonly state: string;
   readonly rssBytes: number;
-  readonly vmBytes: number;
-  /** What counts against RLIMIT_DATA; null: not read yet. */
-  readonly dataBytes: number | null;
   readonly swapBytes: number;
   readonly majorFaults: number;
   readonly userMs: number;
   readonly systemMs: number;
   /** For how long its main thread was ready to run and had no CPU; 0 where the kernel does not tell. */
   readonly runDelayMs: number;
-  readonly limits: readonly Limit[];
   readonly cgroup: WatchedCgroup | null;
 }
 

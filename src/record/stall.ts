@@ -6,7 +6,7 @@ import { rlimitBytes } from './headroom.ts';
 import type { SampledProcess, SampleEvent } from './sampler.ts';
 
 /**
- * Recognises slow death while it happens (S1 to S5, S8). The thresholds were fitted to real thrash and its look-alikes. Three signs mean nothing
+ * Recognises slow death while it happens. The thresholds were fitted to real thrash and its look-alikes. Three signs mean nothing
  * alone: major faults (a cold mapped file makes thousands a second with enough memory free), refaults of files (they count other
  * owners' pages), and pressure (it weakens once the swap traffic has settled).
  */
@@ -318,7 +318,7 @@ function judgeCgroup(cgroup: WatchedCgroup, worst: Faulting, between: Between): 
   };
   if (later.underOom === true && cgroup.first.killDisabled === true)
     return { ...facts, how: 'oom-disabled' };
-  // S3: throttled above memory.high, never killed, hardly alive. One hit makes it sleep for up to two seconds, so a window without a hit means
+  // Throttled above memory.high, never killed, hardly alive. One hit makes it sleep for up to two seconds, so a window without a hit means
   // nothing. With swap it swaps as well, but memory.high is what holds it there.
   const high = cgroup.limits.highBytes;
   if (

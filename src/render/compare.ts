@@ -12,7 +12,8 @@ import {
   type Line,
   type Span,
 } from './terminal/layout.ts';
-import { limitName, placeOf } from './labels.ts';
+import { placeOf } from '../model/stack.ts';
+import { limitName } from './names.ts';
 
 export interface Run {
   readonly name: string;

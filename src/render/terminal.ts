@@ -1,16 +1,19 @@
 /** A report as text for a terminal. Pure: what the terminal can do is an argument. */
 import { defined } from '../model/defined.ts';
+import { contained } from '../model/faults.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report, SourceReport } from '../model/report.ts';
 import { safeCopy } from './safe-text.ts';
 import { hanging, inked, type Style } from './terminal/layout.ts';
-import { holders, tasks } from './terminal/memory.ts';
+import { memoryPicture, tasks } from './terminal/memory.ts';
 import { Page, type TerminalOptions } from './terminal/page.ts';
 import { evidence, remedies, ruledOut, unknowns } from './terminal/reasons.ts';
 import { nothingFound, sourcesRead } from './terminal/sources.ts';
 import { stack } from './terminal/stack.ts';
 import { timeline } from './terminal/timeline.ts';
-import { belowDirectory, fiveAnswers, processName, verdictWord } from './labels.ts';
+import { mainIncident, verdictWord, whenText } from '../model/incident.ts';
+import { fiveAnswers } from './answers.ts';
+import { belowDirectory, processName } from './names.ts';
 
 export type { TerminalOptions } from './terminal/page.ts';
 
@@ -50,14 +53,9 @@ function headlineOnly(page: Page, incident: Incident): void {
   );
 }
 
-function whenText({ at, atUptimeSeconds }: Incident): string {
-  if (at !== null) return at.replace('T', ' ').replace(/(?:\.\d+)?Z$/, ' UTC');
-  return atUptimeSeconds === undefined ? '' : `${atUptimeSeconds.toFixed(1)} s after boot`;
-}
-
 function banner(page: Page, incident: Incident): void {
   page.gap();
-  const left = `${mark(page, incident)} ${verdictWord(incident)}`;
+  const left = `${mark(page, incident)} ${verdictWord(incident).toUpperCase()}`;
   const when = whenText(incident);
   const confidence = `  ${incident.confidence}`;
   const space = page.width - 2 - left.length - confidence.length - when.length;
@@ -73,7 +71,24 @@ function banner(page: Page, incident: Incident): void {
   page.gap();
 }
 
+/** What cannot be shown of one incident leaves the others their pages. */
 function oneIncident(
+  page: Page,
+  incident: Incident,
+  recording: Recording | undefined,
+  sources: readonly SourceReport[],
+): void {
+  contained(
+    `showing "${incident.headline}"`,
+    () => wholeIncident(page, incident, recording, sources),
+    ({ says }) => {
+      headlineOnly(page, incident);
+      page.text([{ text: `not all of it can be shown, a fault of coroner itself: ${says}` }]);
+    },
+  );
+}
+
+function wholeIncident(
   page: Page,
   incident: Incident,
   recording: Recording | undefined,
@@ -88,7 +103,7 @@ function oneIncident(
     unknowns(page, incident.unknown);
     remedies(page, incident.remedies);
     stack(page, incident, recording);
-    holders(page, incident, recording);
+    memoryPicture(page, incident, recording);
     tasks(page, incident);
     related(page, incident);
     sourcesRead(page, sources);
@@ -226,7 +241,7 @@ function manyIncidents(
           ]),
     ]);
   }
-  const told = incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
+  const told = mainIncident(incidents);
   if (told === undefined) return;
   page.gap();
   page.add([{ text: page.signs.rule.repeat(page.width), style: ['dim'] }]);

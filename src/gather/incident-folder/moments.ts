@@ -1,19 +1,13 @@
 /** Searches in what lies in the order of time: by halving, as a run has thousands of processes and of samples. */
+import { firstIndexWhere } from '../../model/binary-search.ts';
 
 interface AtMoment {
   readonly atMs: number;
 }
 
 /** The index of the first moment at or after a time; the list's length: there is none. `moments` must be in order. */
-export function firstNotBefore(moments: readonly AtMoment[], atMs: number): number {
-  let [low, high] = [0, moments.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (moments[middle]!.atMs < atMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+export const firstNotBefore = (moments: readonly AtMoment[], atMs: number): number =>
+  firstIndexWhere(moments.length, (index) => moments[index]!.atMs >= atMs);
 
 /** Moments that are looked up by time. */
 export function around<Moment extends AtMoment>(moments: readonly Moment[], widthMs: number) {

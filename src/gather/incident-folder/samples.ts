@@ -14,8 +14,9 @@ import type {
   ProcessGone,
   StallSeen,
 } from '../../model/incident-folder.ts';
+import type { Numbered } from '../../store/recorded-lines.ts';
 import { firstNotBefore } from './moments.ts';
-import { whenOf, type Numbered, type ProcessTimeline, type Timeline } from './events.ts';
+import { whenOf, type ProcessTimeline, type Timeline } from './events.ts';
 
 export function sampledEvidence(
   start: IncidentStart,
@@ -143,7 +144,7 @@ export function sampledEvidence(
   return evidence;
 }
 
-/** The parent lived on for a second and more after its child's death, and hardly computed (S9). */
+/** The parent lived on for a second and more after its child's death, and hardly computed. */
 function hung(parent: ProcessTimeline | undefined, childGone: ProcessGone): boolean {
   if (parent === undefined || childGone.parentState !== 'alive') return false;
   const { cpu } = parent;

@@ -1,4 +1,7 @@
 /** The recording that renderers draw: series, limits and events. */
+import { cgroupColumns, hostColumns, processColumns } from '../../model/recording.ts';
+import { nameWithPid } from '../../model/name-with-pid.ts';
+import { plainCgroup, withAncestors } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { Evidence } from '../../model/evidence.ts';
 import type {
@@ -19,48 +22,9 @@ import type {
 } from '../../model/recording.ts';
 import type { Limit } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
-import { withAncestors } from '../../model/cgroup-path.ts';
-import type { Numbered, ProcessTimeline, Timeline } from './events.ts';
+import type { Numbered } from '../../store/recorded-lines.ts';
+import type { ProcessTimeline, Timeline } from './events.ts';
 import { around } from './moments.ts';
-
-const processColumns = [
-  'rssBytes',
-  'pssBytes',
-  'anonBytes',
-  'fileBytes',
-  'shmemBytes',
-  'swapBytes',
-  'vmBytes',
-  'majorFaults',
-  'userMs',
-  'systemMs',
-  'threads',
-  'maps',
-] as const;
-const cgroupColumns = [
-  'currentBytes',
-  'swapBytes',
-  'anonBytes',
-  'fileBytes',
-  'shmemBytes',
-  'limitHits',
-  'oomKills',
-  'psiFullMs',
-  'psiSomeMs',
-  'refaultsAnon',
-  'refaultsFile',
-] as const;
-const hostColumns = [
-  'availableBytes',
-  'freeBytes',
-  'swapFreeBytes',
-  'committedBytes',
-  'pswpin',
-  'pswpout',
-  'psiFullMs',
-  'psiSomeMs',
-  'oomKills',
-] as const;
 
 export function toRecording(
   start: IncidentStart,
@@ -107,7 +71,7 @@ export function toRecording(
   );
   const membersOf = membersByCgroup(timeline);
   const cgroups = [...timeline.cgroups.values()].map(({ seen }): RecordedCgroup => {
-    const members = membersOf.get(seen.path) ?? [];
+    const members = membersOf.get(plainCgroup(seen.path)) ?? [];
     // What is charged after its last process has died is what the kernel has not yet freed: no need of the program's.
     const ends = members.map(([pid]) => died.get(pid));
     const emptyMs =
@@ -146,13 +110,7 @@ export function toRecording(
   if (start.machine?.totalBytes !== undefined)
     limits.push({ owner: 'host', bytes: start.machine.totalBytes });
   return {
-    format: 'coroner-recording/1',
-    id: start.id,
-    command: start.command,
-    cwd: start.cwd,
-    startedAt: start.startedAt,
-    endedAt: end?.endedAt ?? null,
-    durationMs: end?.durationMs ?? null,
+    ...emptyRecording(start, end),
     limits,
     processes,
     cgroups,
@@ -164,6 +122,23 @@ export function toRecording(
     looks: snapshots,
   };
 }
+
+/** What the beginning and the end alone tell. */
+export const emptyRecording = (start: IncidentStart, end: IncidentEnd | null): Recording => ({
+  format: 'coroner-recording/1',
+  id: start.id,
+  command: start.command,
+  cwd: start.cwd,
+  startedAt: start.startedAt,
+  endedAt: end?.endedAt ?? null,
+  durationMs: end?.durationMs ?? null,
+  limits: [],
+  processes: [],
+  cgroups: [],
+  host: { atMs: [], columns: {} },
+  events: [],
+  looks: [],
+});
 
 function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   const list = map.get(key);
@@ -263,7 +238,7 @@ function recordedEvents(
   const shown: RecordedEvent[] = [];
   const introduced = new Set<number>();
   const nameOf = (pid: number): string =>
-    `${timeline.processes.get(pid)?.seen.name ?? 'process'} (pid ${pid})`;
+    nameWithPid({ name: timeline.processes.get(pid)?.seen.name, pid });
   const kills = events.filter((event) => event.what === 'kill');
   const near = (a: { readonly atMs: number }, b: { readonly atMs: number }): boolean =>
     Math.abs(a.atMs - b.atMs) <= oneMomentMs;
@@ -290,7 +265,7 @@ function recordedEvents(
         atMs,
         what: 'start',
         pid: event.pid,
-        text: `${event.name} (pid ${event.pid}) started`,
+        text: `${nameWithPid(event)} started`,
       });
     } else if (event.what === 'process-gone') {
       const killed = event.signal === 'SIGKILL';
@@ -369,7 +344,7 @@ export function withFailedAllocations(
     if (fact.kind !== 'failed-allocation' || fact.when?.wall === undefined) continue;
     const atMs = Math.round(Date.parse(fact.when.wall) - Date.parse(recording.startedAt));
     if (!Number.isFinite(atMs) || atMs < 0) continue;
-    const text = `${fact.name ?? 'process'}${fact.pid === undefined ? '' : ` (pid ${fact.pid})`}: ${formatBytes(fact.failure.bytes)} refused (${fact.failure.errno})`;
+    const text = `${nameWithPid(fact)}: ${formatBytes(fact.failure.bytes)} refused (${fact.failure.errno})`;
     const span = Math.floor(atMs / oneMomentMs);
     const same = [span - 1, span, span + 1]
       .flatMap((near) => firstOf.get(`${near} ${text}`) ?? [])

@@ -14,7 +14,7 @@ export type Resource =
   | 'threads'
   | 'none';
 
-/** An exception (P1 to P9, P14, P19): a traceback or what is left of one. */
+/** An exception: a traceback or what is left of one. */
 export interface ProgramError extends Fact<'program-error'> {
   readonly language: 'python' | 'java' | 'node' | 'r' | 'other';
   /** `MemoryError`, `numpy._core._exceptions._ArrayMemoryError`, `OSError`, … */
@@ -30,8 +30,17 @@ export interface ProgramError extends Fact<'program-error'> {
   readonly threadName?: string;
   readonly pid?: number;
   readonly name?: string;
-  /** Id of the catalogue, `P2`. */
-  readonly class?: string;
+  /**
+   * How it was told: a traceback that ends in MemoryError or in another exception, the exception's name alone, the dump of an
+   * object where stderr is lost, an exception that was lost on the way, one that nobody could catch.
+   */
+  readonly class?:
+    | 'memory-error'
+    | 'other-exception'
+    | 'bare-name'
+    | 'object-dump'
+    | 'lost-exception'
+    | 'ignored';
   readonly variant?: string;
   /** The array that could not be made (numpy). */
   readonly array?: { readonly shape: readonly number[]; readonly dtype: string };
@@ -41,7 +50,7 @@ export interface ProgramError extends Fact<'program-error'> {
   readonly headed?: boolean;
 }
 
-/** The program ended itself and said why (P5, P11 to P13, E18). */
+/** The program ended itself and said why. */
 export interface ProgramAbort extends Fact<'program-abort'> {
   /** `std::bad_alloc`, `rust`, `jemalloc`, `fatal-python-error`, `faulthandler`, `glibc-corruption`, … */
   readonly reporter: string;
@@ -66,7 +75,7 @@ export interface ProgramAbort extends Fact<'program-abort'> {
   readonly actualMeaning?: string;
 }
 
-/** Somebody says that a process was killed or ended so: a shell, a pool, a server, an orchestrator (P15 to P18). */
+/** Somebody says that a process was killed or ended so: a shell, a pool, a server, an orchestrator. */
 export interface DeathNotice extends Fact<'death-notice'> {
   /** `shell`, `multiprocessing`, `concurrent.futures`, `gunicorn`, `airflow`, … */
   readonly reporter: string;

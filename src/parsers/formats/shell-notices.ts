@@ -1,4 +1,4 @@
-/** How shells, build tools and languages word the death of a child: `Killed`, `exit code 137`, `signal: 9` (section 2 of the catalogue). */
+/** How shells, build tools and languages word the death of a child: `Killed`, `exit code 137`, `signal: 9`. */
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
@@ -331,7 +331,7 @@ function* alone(input: Input): Iterable<DeathNotice> {
       reporter: 'shell',
       signal,
       ...defined({ name: match.groups!['name'] }),
-      // `df` in the same text shows /dev/shm full (E9)
+      // `df` in the same text shows /dev/shm full
       ...(signal === 'SIGBUS' && /100% +\/dev\/shm|\/dev\/shm .{0,80}\b100%/.test(whole)
         ? { otherReason: 'shared memory' }
         : hintsNear(input)),

@@ -1,6 +1,7 @@
 /** What a snapshot may take of the memory that the command has left: less where coroner lives within the same limit. */
 import type { Holder } from '../../model/report.ts';
 import type { Bytes } from '../../model/units.ts';
+import type { SnapshotOptions } from '../../python/heap-snapshot.ts';
 import { freeBytesOf, isInside, type Gauge } from './limits.ts';
 
 /** Chunks of 64 KiB for stacks and estimates. */
@@ -11,8 +12,15 @@ export const leastChunks = 8;
 /** Chunks of 1 MiB that a small snapshot takes in all: for memory, references that wait, bits of what was visited. */
 export const reservedChunks = leastChunks + 6;
 /** How far a small snapshot goes, and a full one. */
-export const tightNodes = { softNodes: 30_000, maxNodes: 100_000, maxWaiting: 1 << 17 };
-export const wideNodes = { softNodes: 150_000, maxNodes: 1_000_000 };
+export const tightNodes = {
+  softNodes: 30_000,
+  maxNodes: 100_000,
+  maxPending: 1 << 17,
+} satisfies Partial<SnapshotOptions>;
+export const wideNodes = {
+  softNodes: 150_000,
+  maxNodes: 1_000_000,
+} satisfies Partial<SnapshotOptions>;
 
 /** Below this a snapshot within the limit takes few chunks. */
 const tightBytes = 256 * 2 ** 20;

@@ -1,6 +1,7 @@
 /** Limits that a process may reach, each read afresh through a kept descriptor: near a limit a thousand times a second. */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { passesThroughCgroup } from '../../model/cgroup-path.ts';
 import type { Bytes } from '../../model/units.ts';
 import {
   headroomOf,
@@ -44,7 +45,7 @@ function isWithin(folder: string): boolean {
       .split('\n')
       .some((line) => {
         const path = line.split(':').slice(2).join(':');
-        return path.length > 1 && `${path}/`.includes(`/${folder.split('/').at(-1)!}/`);
+        return passesThroughCgroup(path, folder.split('/').at(-1)!);
       });
   } catch {
     return true;

@@ -1,4 +1,4 @@
-import { mayBePython } from '../../python/live-process.ts';
+import { mayBePython } from '../../python/process/live-process.ts';
 import type { SampleEvent } from '../sampler.ts';
 
 /** Smaller processes are not what fills a limit. */

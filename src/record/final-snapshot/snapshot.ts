@@ -2,18 +2,17 @@
 import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { MemoryPicture } from '../../model/report.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
+import { takeSnapshot, type SnapshotStep } from '../../python/heap-snapshot.ts';
+import { isRefusal, mayBePython } from '../../python/process/live-process.ts';
+import { ChunkPool } from '../../python/process/memory.ts';
+import { pause, type Guard, type Paused } from '../../python/process/pause.ts';
 import {
   closeTarget,
   openTarget,
   smallChunks,
-  takeSnapshot,
   versionText,
-  type SnapshotStep,
   type Target,
-} from '../../python/heap-snapshot.ts';
-import { isRefusal, mayBePython } from '../../python/live-process.ts';
-import { ChunkPool } from '../../python/memory.ts';
-import { pause, type Guard, type Paused } from '../../python/pause.ts';
+} from '../../python/target.ts';
 import {
   chunksFor,
   expectedObjects,

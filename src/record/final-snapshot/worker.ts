@@ -2,7 +2,7 @@
 import { totalmem } from 'node:os';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Bytes, Ms } from '../../model/units.ts';
-import { startGuard } from '../../python/pause.ts';
+import { startGuard } from '../../python/process/pause.ts';
 import { collectGarbage } from './garbage.ts';
 import {
   cgroupGauge,

@@ -1,7 +1,8 @@
 /** A report as Markdown, for step summaries, issues and chats. */
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { fiveAnswers, verdictWord } from '../labels.ts';
+import { verdictWord } from '../../model/incident.ts';
+import { fiveAnswers } from '../answers.ts';
 
 /** Text from outside can neither be markup nor HTML nor mention anybody. */
 export const markdownText = (text: string): string =>
@@ -42,7 +43,7 @@ function incidentMarkdown(incident: Incident): string {
   return [
     `### ${sign(incident)} ${markdownText(shortened(incident.headline, 400))}`,
     '',
-    `**${verdictWord(incident)}**, ${incident.confidence} (\`${incident.cause}\`)`,
+    `**${verdictWord(incident).toUpperCase()}**, ${incident.confidence} (\`${incident.cause}\`)`,
     '',
     '| | |',
     '| --- | --- |',

@@ -60,6 +60,7 @@ export function renderPprof(report: Report): Uint8Array {
     ]),
   );
   const at = report.incidents.at(-1)?.at;
+  const ours = strings.number('coroner');
   const comment = strings.number(report.incidents.at(-1)?.headline ?? '');
   return gzipSync(
     message([
@@ -71,7 +72,8 @@ export function renderPprof(report: Report): Uint8Array {
       ...(at === null || at === undefined || Number.isNaN(Date.parse(at))
         ? []
         : [[9, BigInt(Date.parse(at)) * 1_000_000n] as Field]),
-      [13, packed([comment])],
+      // The first tells whose file it is.
+      [13, packed([ours, comment])],
     ]),
   );
 }

@@ -1,5 +1,6 @@
 /** Why it is believed, what it was not, what is not known, what to do. */
 import type { Incident, Reason, Remedy, Unknown } from '../../model/report.ts';
+import { capital } from '../../model/words.ts';
 import { shortened } from '../safe-text.ts';
 import { clipped, hanging, squeezed, type Span } from './layout.ts';
 import type { Page } from './page.ts';
@@ -85,7 +86,7 @@ export function unknowns(
   page.title(title);
   for (const { what, why, command } of all.slice(0, most)) {
     page.item({ text: page.signs.unknown, style: ['yellow'] }, [
-      { text: what.charAt(0).toUpperCase() + what.slice(1) },
+      { text: capital(what) },
       { text: `: ${why}`, style: ['dim'] },
     ]);
     if (command !== null) page.command(command, 4);

@@ -1,3 +1,4 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { Confidence } from '../../model/confidence.ts';
 import type { Cause } from '../../model/causes.ts';
@@ -16,13 +17,12 @@ import {
   place,
   recordNextTime,
   samePid,
-  who,
 } from '../shared/core-facts.ts';
 import { failedAllocationAbort } from './core-alloc-failure-abort.ts';
 import { failedAllocationSegfault } from './core-alloc-failure-segfault.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 
-/** A plain crash, a stack overflow, corruption, somebody's signal: E13, P10 and the look-alikes of section 2. */
+/** A plain crash, a stack overflow, corruption, somebody's signal and other look-alikes. */
 export const coreNotMemory = defineRule({
   id: 'core-not-memory',
   title: 'A core: the crash was not memory, or cannot be told',
@@ -49,7 +49,7 @@ export const coreNotMemory = defineRule({
           cause,
           ...defined({ variant: rest.variant }),
           confidence: rest.confidence,
-          headline: `${who(core)} ${rest.headline}`,
+          headline: `${subjectWithPid(core)} ${rest.headline}`,
           because: says.map((text) => reason(core, text)),
           against: against.map((text) => reason(core, text)),
           ruledOut: [
@@ -120,7 +120,7 @@ const stackOverflow = (core: CoreDump): Opinion => ({
   ],
 });
 
-/** E9: a mapping of /dev/shm whose pages could not be had; otherwise a file that was cut short under its mapping. */
+/** A mapping of /dev/shm whose pages could not be had; otherwise a file that was cut short under its mapping. */
 function busError(core: CoreDump): Opinion {
   const mapping = core.faultMapping;
   if (mapping !== undefined && /^\/dev\/shm\/|^\/memfd:|\/anon_hugepage/.test(mapping))

@@ -3,7 +3,7 @@ import { killerFindings } from '../shared/killer-records.ts';
 
 export const orchestratorEviction = defineRule({
   id: 'orchestrator-eviction',
-  title: 'The orchestrator evicted it because the node was low on memory (U6)',
+  title: 'The orchestrator evicted it because the node was low on memory',
   needs: ['killer-record'],
   judge: ({ 'killer-record': records }) =>
     killerFindings(records, {

@@ -1,15 +1,17 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
+import { isContainerCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { nameOf, positionOf, subjectOf } from '../shared/subjects.ts';
+import { positionOf, subjectOf } from '../shared/subjects.ts';
 
 /** Clocks of a killer and of who noticed may differ by this and still mean one death. */
 const sameMomentMs = 5 * 60_000;
 
 export const undeterminedKill = defineRule({
   id: 'undetermined-kill',
-  title: 'Somebody saw it die, nobody says why: SIGKILL and 137 alone are no proof (section 2)',
+  title: 'Somebody saw it die, nobody says why: SIGKILL and 137 alone are no proof',
   needs: ['death-notice'],
   uses: [
     'kernel-oom-kill',
@@ -68,9 +70,6 @@ export const undeterminedKill = defineRule({
   },
 });
 
-/** Paths of cgroups whose processes see other pids than the kernel's log. */
-const inContainer = /docker|kubepods|containerd|crio|libpod|lxc|machine\.slice|[0-9a-f]{32,64}/;
-
 /** The parent's words on a kill that somebody else proves. */
 function isDuplicateReport(notice: DeathNotice, proof: Evidence): boolean {
   // `line 1: 4711 Killed`: the shell's pid is the kernel's, except from within a container. A log is full of others' deaths.
@@ -79,7 +78,7 @@ function isDuplicateReport(notice: DeathNotice, proof: Evidence): boolean {
     notice.pid !== undefined &&
     proof.kind === 'kernel-oom-kill' &&
     proof.victim.pid !== notice.pid &&
-    !inContainer.test(proof.victim.cgroup ?? proof.oomMemcg ?? '')
+    !isContainerCgroup(proof.victim.cgroup ?? proof.oomMemcg)
   )
     return false;
   const a = notice.when?.wall;
@@ -130,7 +129,7 @@ function killed(
     death: 'assassination',
     outOfMemory: witnesses > 0 ? true : null,
     confidence: witnesses > 1 ? 'likely' : 'weak',
-    headline: `${nameOf(who)} ${notice.vanished === true ? 'vanished without a word' : `was killed by a signal (${notice.signal})`}: ${witnesses > 0 ? 'memory is the likely reason, but nothing here proves it' : 'nothing here says by whom or why'}`,
+    headline: `${subjectWithPid(who)} ${notice.vanished === true ? 'vanished without a word' : `was killed by a signal (${notice.signal})`}: ${witnesses > 0 ? 'memory is the likely reason, but nothing here proves it' : 'nothing here says by whom or why'}`,
     because: all
       .slice(0, 3)
       .map((one) =>
@@ -173,7 +172,7 @@ function crashed(notice: DeathNotice, again: readonly DeathNotice[]): Finding {
     death: 'none',
     outOfMemory: null,
     confidence: 'weak',
-    headline: `${nameOf(notice)} crashed (${notice.signal}): the words alone cannot tell a failed allocation from a bug`,
+    headline: `${subjectWithPid(notice)} crashed (${notice.signal}): the words alone cannot tell a failed allocation from a bug`,
     because: [
       reason(
         notice,

@@ -1,5 +1,5 @@
 /** What rules about recordings share. */
-import { withAncestors } from '../../model/cgroup-path.ts';
+import { plainCgroup, withAncestors } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { CgroupCounters, ProcessExit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -38,8 +38,9 @@ function indexed(counters: readonly CgroupCounters[]): IndexedCounters {
   if (known !== undefined) return known;
   const byPath = new Map<string, CgroupCounters[]>();
   for (const one of counters) {
-    const same = byPath.get(one.path);
-    if (same === undefined) byPath.set(one.path, [one]);
+    const path = plainCgroup(one.path);
+    const same = byPath.get(path);
+    if (same === undefined) byPath.set(path, [one]);
     else same.push(one);
   }
   const index = {
@@ -55,7 +56,7 @@ export const localKills = (counters: CgroupCounters): number | undefined =>
   counters.localOomKills ?? (counters.version === 1 ? counters.oomKills : undefined);
 
 /**
- * Whose limit fired: on v2 the level whose own `oom` moved, else the innermost level that was hit and has a limit (K2b, K4).
+ * Whose limit fired: on v2 the level whose own `oom` moved, else the innermost level that was hit and has a limit.
  * On v1 failcnt stays 0 where the limit on memory plus swap is the same (seen on 6.18): there a peak at the limit tells.
  */
 export function limitOwner(levels: readonly CgroupCounters[]): CgroupCounters | null {
@@ -92,9 +93,6 @@ export const victimOf = (exit: ProcessExit): ProcessRole => ({
   name: exit.name,
   ...defined({ cgroup: exit.cgroup, command: exit.command }),
 });
-
-export const nameOf = ({ name, pid }: { readonly name: string; readonly pid: number }): string =>
-  `${name} (pid ${pid})`;
 
 /** Within this time of the end of its command a wrapper has ended itself. */
 const duplicateReportMs = 1000;
