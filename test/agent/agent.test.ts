@@ -237,7 +237,7 @@ describe.skipIf(reason)(`families of processes${reason ? ` (${reason})` : ''}`, 
       [python, new URL('../programs/livelock.py', import.meta.url).pathname],
       {
         enter: ['/bin/sh', '-c', `ulimit -v ${limitKib}; exec "$@"`, 'sh'],
-        timeoutMs: 4000,
+        timeoutMs: 10_000,
       },
     );
     const [file] = files;
