@@ -70,7 +70,7 @@ export function agentCompanion(options: AgentOptions): Companion {
       tree.write('CORONERT', 'latin1');
       writeFileSync(join(agentFolder, 'tree'), tree, { mode: 0o600 });
       spares = new SpareFiles(agentFolder);
-      spares.fill(sparesAtStart);
+      fill(spares, sparesAtStart);
       const settings = [
         ...(options.sampleEveryBytes === undefined ? [] : [`sample=${options.sampleEveryBytes}`]),
         ...(options.memoryLimitBytes === undefined
@@ -87,13 +87,13 @@ export function agentCompanion(options: AgentOptions): Companion {
       env['LD_PRELOAD'] = others ? `${found.library}:${others}` : found.library;
     },
     started: (pid, { note }) => {
-      spares?.fill(sparesReady);
+      if (spares !== null) fill(spares, sparesReady);
       if (said !== null) note(said, pid);
       noteAtEnd = (text) => note(text, pid);
     },
     onSample: ({ atMs, processes }) => {
       for (const { pid } of processes) known.add(pid);
-      spares?.fill(sparesReady);
+      if (spares !== null) fill(spares, sparesReady);
       if (used === null || atMs - thinnedAtMs < thinEveryMs) return;
       thinnedAtMs = atMs;
       const alive = new Set(processes.map(({ pid }) => pid));
@@ -113,11 +113,29 @@ export function agentCompanion(options: AgentOptions): Companion {
 const sparesAtStart = 4;
 const sparesReady = 24;
 
+/** Where there is no room for them agents make their own, or none. */
+function fill(spares: SpareFiles, wanted: number): void {
+  try {
+    spares.fill(wanted);
+  } catch {
+    // Said by nobody: the run does not need them.
+  }
+}
+
+const mostTrimmingMs = 1000;
+
 /** Of the processes that have ended: what a survivor goes on writing to stays where it is. */
 function trimFiles(folder: string): void {
-  for (const name of readdirSync(folder))
-    if (/^\d+\.mem$/.test(name) && !existsSync(`/proc/${Number.parseInt(name, 10)}`))
+  const until = performance.now() + mostTrimmingMs;
+  for (const name of readdirSync(folder)) {
+    if (!/^\d+\.mem$/.test(name) || existsSync(`/proc/${Number.parseInt(name, 10)}`)) continue;
+    if (performance.now() > until) return;
+    try {
       trimAgentFile(join(folder, name));
+    } catch {
+      // No plain file, or no room for another one: it stays as it is.
+    }
+  }
 }
 
 const thinEveryMs = 2000;
