@@ -11,6 +11,7 @@ import { useTheme } from './theme.ts';
 import { Timeline } from './timeline.tsx';
 import { unpack, type Unpacked } from './unpack.ts';
 import { capital, clock, count } from './labels.ts';
+import { isBlank, wordsOf } from '../../src/model/prose.ts';
 
 export function App({ data }: { data: PageData }): JSX.Element {
   const { report, recording, answers } = data;
@@ -184,7 +185,7 @@ function Verdict({
         <span class="quiet">{whenText(incident)}</span>
       </p>
       <h1 id="headline">
-        <Whole text={incident.headline} />
+        <Whole text={wordsOf(incident.headline)} />
       </h1>
       <dl class="answers">
         {answers.map(({ question, answer, details, known }) => (
@@ -197,7 +198,7 @@ function Verdict({
               ) : (
                 details.map((detail) => (
                   <span class="detail" key={detail}>
-                    <Whole text={detail} />
+                    <Whole text={wordsOf(detail)} />
                   </span>
                 ))
               )}
@@ -286,9 +287,9 @@ function Remedies({ incident }: { incident: Incident }): JSX.Element | null {
           {remedies.map(({ title, detail, command }, index) => (
             <li key={index}>
               <strong>{title}</strong>
-              {detail === '' ? null : (
+              {isBlank(detail) ? null : (
                 <p>
-                  <Whole text={detail} />
+                  <Whole text={wordsOf(detail)} />
                 </p>
               )}
               {command === null ? null : <Command text={command} />}
@@ -304,7 +305,7 @@ function Remedies({ incident }: { incident: Incident }): JSX.Element | null {
           <ul class="unknowns">
             {unknown.map(({ what, why, command }, index) => (
               <li key={index}>
-                <strong>{capital(what)}</strong>
+                <strong>{capital(wordsOf(what))}</strong>
                 <p>{why}</p>
                 {command === null ? null : <Command text={command} />}
               </li>

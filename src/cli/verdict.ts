@@ -73,8 +73,8 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
 }
 
 /** Ctrl-C: whoever pressed it knows. */
-const isInterrupt = ({ outOfMemory, headline }: Incident) =>
-  outOfMemory === false && headline.includes('KeyboardInterrupt');
+const isInterrupt = ({ outOfMemory, exception }: Incident) =>
+  outOfMemory === false && exception === 'KeyboardInterrupt';
 
 const isNotMemory = ({ outOfMemory }: Incident) => outOfMemory === false;
 

@@ -3,6 +3,7 @@
  * (docs/incident-folder.md), already parsed. Every number is optional: missing is not 0.
  */
 import type { Limit, MemoryPicture, StackFrame } from './report.ts';
+import type { Prose } from './prose.ts';
 import type { Bytes, Ms } from './units.ts';
 
 export interface Recording {
@@ -66,7 +67,7 @@ export interface RecordedEvent {
     | 'look'
     | 'note';
   readonly pid?: number;
-  readonly text: string;
+  readonly text: Prose;
   readonly stack?: readonly StackFrame[];
 }
 export interface RecordedSnapshot {

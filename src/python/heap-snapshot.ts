@@ -78,13 +78,18 @@ function snapshotProcess(
     source.close();
     if (source.missing !== undefined)
       return {
+        code: 'cut-short',
         status: 'malformed',
         detail: `${source.missing}, and no CPython in them`,
         hint: 'a higher limit of core sizes (ulimit -c) or more room on the disk keeps all of a core',
       };
     return isCurrent
       ? runtime
-      : { status: 'absent', detail: `${source.pid}: ${itIsGone} while it was being opened` };
+      : {
+          code: 'gone',
+          status: 'absent',
+          detail: `${source.pid}: ${itIsGone} while it was being opened`,
+        };
   }
 }
 

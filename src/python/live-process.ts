@@ -8,17 +8,31 @@ import {
   readSync,
 } from 'node:fs';
 import { addressLimit, type MemorySource, type NativeThread, type Region } from './memory.ts';
+import type { Prose } from '../model/prose.ts';
 
+/** Why a look is not possible, for programs. */
+export type RefusalCode =
+  | 'gone'
+  | 'denied'
+  | 'unreadable'
+  | 'cut-short'
+  | 'not-cpython'
+  | 'version-not-told'
+  | 'version-not-known'
+  | 'no-interpreter'
+  | 'not-as-expected'
+  | 'free-threaded';
 /** A look that is not possible, in words for the user. */
 export interface Refusal {
+  readonly code: RefusalCode;
   readonly status: 'absent' | 'denied' | 'unsupported' | 'malformed';
-  readonly detail: string;
+  readonly detail: Prose;
   readonly hint?: string;
   /** What was read did not fit together: of a process that runs, it may another time. */
   readonly mayPass?: true;
 }
 export const isRefusal = (value: object): value is Refusal =>
-  'status' in value && 'detail' in value;
+  'code' in value && 'status' in value && 'detail' in value;
 
 /** Opens the memory of a living process for reading. Nothing is changed in it, and it is not stopped. */
 export function openProcess(pid: number, procRoot = '/proc'): MemorySource | Refusal {
@@ -72,6 +86,7 @@ function programOf(folder: string): string | null {
 const sleepCell = new Int32Array(new SharedArrayBuffer(4));
 
 const withoutMemory = (pid: number): Refusal => ({
+  code: 'gone',
   status: 'absent',
   detail: `process ${pid} has no memory of its own: it is ending, it is becoming another program, or it is a thread of the kernel`,
 });
@@ -171,7 +186,7 @@ export function readText(file: string): string | null {
 function refusalOf(error: unknown, pid: number, folder: string): Refusal {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'ESRCH')
-    return { status: 'absent', detail: `there is no process ${pid}` };
+    return { code: 'gone', status: 'absent', detail: `there is no process ${pid}` };
   if (code === 'EACCES' || code === 'EPERM') {
     // Who has no memory any more is nobody's to look into, root's excepted.
     const stat = readText(`${folder}/stat`) ?? '';
@@ -183,11 +198,13 @@ function refusalOf(error: unknown, pid: number, folder: string): Refusal {
     const whose = owner === undefined ? '' : ` (it belongs to uid ${owner}, you are uid ${mine})`;
     if (owner !== undefined && Number(owner) !== mine)
       return {
+        code: 'denied',
         status: 'denied',
         detail: `the memory of process ${pid} may not be read${whose}`,
         hint: `it needs the same user or CAP_SYS_PTRACE: sudo coroner inspect ${pid}`,
       };
     return {
+      code: 'denied',
       status: 'denied',
       detail: `the memory of process ${pid} may not be read`,
       hint:
@@ -196,5 +213,9 @@ function refusalOf(error: unknown, pid: number, folder: string): Refusal {
           : `it needs CAP_SYS_PTRACE (the process may have changed its user or be marked as not dumpable): sudo coroner inspect ${pid}`,
     };
   }
-  return { status: 'malformed', detail: `process ${pid} cannot be read: ${code ?? String(error)}` };
+  return {
+    code: 'unreadable',
+    status: 'malformed',
+    detail: `process ${pid} cannot be read: ${code ?? String(error)}`,
+  };
 }

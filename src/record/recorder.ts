@@ -27,6 +27,7 @@ import { passSignals } from './signals.ts';
 import { stallWatch } from './stall.ts';
 import type { StderrTail } from './stderr-tail.ts';
 import { ProcessTree, type Tracked } from './tree.ts';
+import type { Prose } from '../model/prose.ts';
 
 /** What others do during a run: the last look, the agent, a limit of the run's own. */
 export interface Companion {
@@ -45,7 +46,7 @@ export interface CompanionContext {
   readonly folder: string | null;
   /** Milliseconds since the start of the run. */
   readonly clock: () => number;
-  readonly note: (text: string, pid?: number) => void;
+  readonly note: (text: Prose, pid?: number) => void;
   /** Something that would have told more could not be read: the verdict says so, with the command that would have told. */
   readonly missed: (source: Omit<SourceSeen, 'what' | 'atMs'>) => void;
 }
@@ -109,7 +110,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     const rounded = { ...line, atMs: Math.round(line.atMs) };
     writer.append('events.ndjson', `${JSON.stringify(rounded)}\n`);
   };
-  const note = (text: string, pid?: number) =>
+  const note = (text: Prose, pid?: number) =>
     writeEvent({ what: 'note', atMs: clock(), text, ...defined({ pid }) });
   const daemon = (what: string, work: () => void) => {
     try {

@@ -13,6 +13,7 @@ import {
   type Span,
 } from './terminal/layout.ts';
 import { limitName, placeOf } from './labels.ts';
+import { wordsOf, type Prose } from '../model/prose.ts';
 
 export interface Run {
   readonly name: string;
@@ -28,8 +29,8 @@ export interface Change {
 }
 
 export interface Comparison {
-  readonly before: { readonly name: string; readonly headline: string | null };
-  readonly after: { readonly name: string; readonly headline: string | null };
+  readonly before: { readonly name: string; readonly headline: Prose | null };
+  readonly after: { readonly name: string; readonly headline: Prose | null };
   readonly limit: { readonly before: string | null; readonly after: string | null };
   readonly peakRssBytes: Change;
   readonly durationMs: Change;
@@ -144,7 +145,7 @@ export function renderComparison(comparison: Comparison, options: ComparisonOpti
       ...hanging(
         [{ text: `  ${label.padEnd(7)}`, style: ['dim'] }],
         [
-          { text: headline ?? 'no death', style: ['bold'] },
+          { text: headline === null ? 'no death' : wordsOf(headline), style: ['bold'] },
           { text: ` ${name}`, style: ['dim'] },
         ],
         width,

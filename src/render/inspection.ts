@@ -12,6 +12,7 @@ import type {
 import { formatBytes } from '../model/units.ts';
 import { displayWidth, hanging, inked, squeezed, type Line, type Span } from './terminal/layout.ts';
 import { placeOf } from './labels.ts';
+import { wordsOf } from '../model/prose.ts';
 
 export interface InspectionOptions {
   readonly columns: number;
@@ -33,7 +34,7 @@ export function renderInspection(inspection: Inspection, options: InspectionOpti
     ...typesPart(memory.types ?? [], width, isVerbose),
     ...smellsPart(memory.smells ?? [], width),
     ...accountedPart(memory.accounted, width),
-    ...notesPart(memory.notes ?? [], width),
+    ...notesPart((memory.notes ?? []).map(wordsOf), width),
   ];
   return inked(lines, options);
 }
@@ -222,7 +223,11 @@ function smellsPart(smells: readonly Smell[], width: number): readonly Line[] {
     ...smells
       .slice(0, 8)
       .flatMap(({ id, savesBytes, says }) => [
-        ...hanging([{ text: `  ${size(savesBytes)}  `, style: ['green'] }], [plain(says)], width),
+        ...hanging(
+          [{ text: `  ${size(savesBytes)}  `, style: ['green'] }],
+          [plain(wordsOf(says))],
+          width,
+        ),
         [dim(`${' '.repeat(indent)}${id}`)],
       ]),
     [],
@@ -235,7 +240,7 @@ function accountedPart(accounted: Accounted | undefined, width: number): readonl
   return [
     [bold('Where the resident memory is'), dim(`  (${formatBytes(rssBytes)} in all)`)],
     ...parts.flatMap(({ what, bytes }) =>
-      hanging([plain(`  ${size(bytes)}  `)], [plain(what)], width),
+      hanging([plain(`  ${size(bytes)}  `)], [plain(wordsOf(what))], width),
     ),
     ...(untouchedBytes === undefined
       ? []

@@ -14,6 +14,7 @@ import type {
   StackFrame,
 } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
+import { isBlank, wordsOf } from '../model/prose.ts';
 
 export const confidenceMeaning: Readonly<Record<Confidence, string>> = {
   certain: 'a record names this very process',
@@ -111,7 +112,10 @@ function othersOf(related: NonNullable<Incident['related']>): readonly string[] 
   const [first, ...others] = related;
   if (first === undefined) return [];
   if (others.length === 0) return [`${processName(first)}: ${first.how}`];
-  const alike = related.filter(({ how }) => how === first.how).length;
+  const alike =
+    first.relation === undefined
+      ? 1
+      : related.filter(({ relation }) => relation === first.relation).length;
   return [
     `${alike === 1 ? processName(first) : `${alike} others`}: ${first.how}`,
     ...(alike === related.length ? [] : [`${related.length - alike} more had a part in it`]),
@@ -391,16 +395,16 @@ function whatNow({ remedies, unknown, outOfMemory }: Incident): Answer {
   if (first !== undefined)
     return {
       question,
-      answer: first.title,
-      details: [first.detail].filter((text) => text !== ''),
+      answer: wordsOf(first.title),
+      details: isBlank(first.detail) ? [] : [wordsOf(first.detail)],
       known: true,
     };
   const [gap] = unknown;
   if (gap !== undefined)
     return {
       question,
-      answer: `Find out ${lowerFirst(gap.what)}`,
-      details: gap.command === null ? [gap.why] : [gap.command],
+      answer: `Find out ${lowerFirst(wordsOf(gap.what))}`,
+      details: gap.command === null ? [wordsOf(gap.why)] : [gap.command],
       known: false,
     };
   return outOfMemory === false

@@ -11,6 +11,7 @@ import { nothingFound, sourcesRead } from './terminal/sources.ts';
 import { stack } from './terminal/stack.ts';
 import { timeline } from './terminal/timeline.ts';
 import { belowDirectory, fiveAnswers, processName, verdictWord } from './labels.ts';
+import { wordsOf } from '../model/prose.ts';
 
 export type { TerminalOptions } from './terminal/page.ts';
 
@@ -69,7 +70,7 @@ function banner(page: Page, incident: Incident): void {
       ? []
       : [{ text: ' '.repeat(space) }, { text: when, style: ['dim'] as const }]),
   ]);
-  page.text([{ text: incident.headline, style: ['bold'] }]);
+  page.text([{ text: wordsOf(incident.headline), style: ['bold'] }]);
   page.gap();
 }
 
@@ -165,10 +166,27 @@ const shortWhen = (incident: Incident): string =>
     .replace(/ UTC$/, '')
     .replace(/ s after boot$/, ' s');
 
+/** `worker-7` and `worker-8` do the same work. */
+const numberless = (name: string | undefined): string | undefined => name?.replaceAll(/\d+/g, '0');
+
 /** Incidents one after the other that differ in their pid alone: a storm of kills is one line. */
 function alike(incidents: readonly Incident[]): readonly (readonly [Incident, ...Incident[]])[] {
-  const key = ({ outOfMemory, cause, confidence, headline }: Incident): string =>
-    JSON.stringify([outOfMemory, cause, confidence, headline.replaceAll(/\d+/g, '0')]);
+  const key = ({
+    outOfMemory,
+    death,
+    cause,
+    variant,
+    confidence,
+    exception,
+    victim,
+    killer,
+    limit,
+  }: Incident): string =>
+    JSON.stringify([
+      [outOfMemory, death, cause, variant, confidence, exception],
+      numberless(victim?.name),
+      [killer?.name, limit?.owner, numberless(limit?.path)],
+    ]);
   const groups: [Incident, ...Incident[]][] = [];
   for (const incident of incidents) {
     const last = groups.at(-1);
@@ -212,7 +230,7 @@ function manyIncidents(
     const when = shortWhen(incident);
     page.item({ text: mark(page, incident), style: [tone(incident)] }, [
       ...(when === '' ? [] : [{ text: `${when} `, style: ['dim'] as const }]),
-      { text: incident.headline },
+      { text: wordsOf(incident.headline) },
       ...(incident.confidence === 'certain'
         ? []
         : [{ text: ` (${incident.confidence})`, style: ['dim'] as const }]),

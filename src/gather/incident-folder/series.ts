@@ -1,6 +1,6 @@
 /** The recording that renderers draw: series, limits and events. */
 import { defined } from '../../model/defined.ts';
-import type { Evidence } from '../../model/evidence.ts';
+import type { Evidence, FailedAllocation } from '../../model/evidence.ts';
 import type {
   CgroupSample,
   EventLine,
@@ -18,7 +18,7 @@ import type {
   Series,
 } from '../../model/recording.ts';
 import type { Limit } from '../../model/report.ts';
-import { formatBytes } from '../../model/units.ts';
+import { formatBytes, type Ms } from '../../model/units.ts';
 import { firstSeenMs, type Numbered, type Timeline } from './events.ts';
 
 const processColumns = [
@@ -243,6 +243,8 @@ function series<Name extends string>(rows: readonly Row<object>[], names: readon
 
 /** What the kernel log, a counter and the exit status say of one kill comes within this time. */
 const oneMomentMs = 1000;
+const near = (a: { readonly atMs: Ms }, b: { readonly atMs: Ms }): boolean =>
+  Math.abs(a.atMs - b.atMs) <= oneMomentMs;
 
 function recordedEvents(
   start: IncidentStart,
@@ -256,8 +258,6 @@ function recordedEvents(
   const named = (pid: number): string =>
     `${timeline.processes.get(pid)?.seen.name ?? 'process'} (pid ${pid})`;
   const kills = events.filter((event) => event.what === 'kill');
-  const near = (a: { readonly atMs: number }, b: { readonly atMs: number }): boolean =>
-    Math.abs(a.atMs - b.atMs) <= oneMomentMs;
   const killedByLog = (pid: number): boolean => kills.some((kill) => kill.pid === pid);
   const ended = events.filter(
     (event) => event.what === 'process-gone' && event.signal === 'SIGKILL',
@@ -349,37 +349,48 @@ export function withFailedAllocations(
   recording: Recording,
   evidence: readonly Evidence[],
 ): Recording {
-  const failed: (RecordedEvent & { readonly times: number })[] = [];
+  const failed: FailedTogether[] = [];
   for (const fact of evidence) {
     if (fact.kind !== 'failed-allocation' || fact.when?.wall === undefined) continue;
     const atMs = Math.round(Date.parse(fact.when.wall) - Date.parse(recording.startedAt));
     if (!Number.isFinite(atMs) || atMs < 0) continue;
-    const text = `${fact.name ?? 'process'}${fact.pid === undefined ? '' : ` (pid ${fact.pid})`}: ${formatBytes(fact.failure.bytes)} refused (${fact.failure.errno})`;
-    const same = failed.findIndex(
-      (event) => event.text === text && Math.abs(event.atMs - atMs) <= oneMomentMs,
-    );
-    const known = failed[same];
-    if (known !== undefined) failed[same] = { ...known, times: known.times + 1 };
-    else
-      failed.push({
-        atMs,
-        what: 'failed-allocation',
-        ...defined({ pid: fact.pid }),
-        text,
-        stack: fact.failure.stack,
-        times: 1,
-      });
+    const known = failed.find((one) => isSameRefusal(one.fact, fact) && near(one, { atMs }));
+    if (known === undefined) failed.push({ atMs, fact, times: 1 });
+    else known.times += 1;
   }
   return failed.length === 0
     ? recording
     : {
         ...recording,
-        events: [
-          ...recording.events,
-          ...failed.map(({ times, text, ...event }) => ({
-            ...event,
-            text: times === 1 ? text : `${text}, ${times} times`,
-          })),
-        ].toSorted((a, b) => a.atMs - b.atMs),
+        events: [...recording.events, ...failed.map(refusalEvent)].toSorted(
+          (a, b) => a.atMs - b.atMs,
+        ),
       };
+}
+
+/** One request and the same ones right after it. */
+interface FailedTogether {
+  readonly atMs: Ms;
+  readonly fact: FailedAllocation;
+  times: number;
+}
+
+/** Of one process and, as it is shown, of one size. */
+const isSameRefusal = (a: FailedAllocation, b: FailedAllocation): boolean =>
+  a.pid === b.pid &&
+  a.name === b.name &&
+  a.failure.errno === b.failure.errno &&
+  formatBytes(a.failure.bytes) === formatBytes(b.failure.bytes);
+
+function refusalEvent({ atMs, fact, times }: FailedTogether): RecordedEvent {
+  const { name = 'process', pid, failure } = fact;
+  const who = `${name}${pid === undefined ? '' : ` (pid ${pid})`}`;
+  const again = times === 1 ? '' : `, ${times} times`;
+  return {
+    atMs,
+    what: 'failed-allocation',
+    ...defined({ pid }),
+    text: `${who}: ${formatBytes(failure.bytes)} refused (${failure.errno})${again}`,
+    stack: failure.stack,
+  };
 }

@@ -28,6 +28,7 @@ import {
   type WatchedLimit,
   type WatchedProcess,
 } from './limit-watcher.ts';
+import type { Prose } from '../../model/prose.ts';
 
 /** From the recorder to the watcher. */
 export type SnapshotOrder =
@@ -39,13 +40,13 @@ export type SnapshotOrder =
     }
   | { readonly what: 'end' };
 export type SnapshotReply =
-  | { readonly what: 'note'; readonly text: string; readonly pid?: number }
+  | { readonly what: 'note'; readonly text: Prose; readonly pid?: number }
   /** It is stopped, and shall go on after so long; null: it went on. */
   | { readonly what: 'held'; readonly pid: number; readonly mostMs: Ms | null }
   | {
       readonly what: 'missed';
       readonly pid: number;
-      readonly why: string;
+      readonly why: Prose;
       /** --last-look would have taken it. */
       readonly forHeadroom: boolean;
     }
@@ -97,7 +98,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
   }
   /** What a whole look takes here, measured. */
   let countMs = 300;
-  const note = (text: string, pid?: number) =>
+  const note = (text: Prose, pid?: number) =>
     port.postMessage({
       what: 'note',
       text,
@@ -106,7 +107,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
 
   const missedPids = new Set<number>();
   /** A look that was due and not taken: said once a process. */
-  const missed = (pid: number, why: string, forHeadroom: boolean) => {
+  const missed = (pid: number, why: Prose, forHeadroom: boolean) => {
     if (missedPids.has(pid) || missedPids.size >= 64) return;
     missedPids.add(pid);
     port.postMessage({ what: 'missed', pid, why, forHeadroom } satisfies SnapshotReply);
@@ -250,7 +251,7 @@ function watch(setup: Setup, port: NonNullable<typeof parentPort>): void {
     const probe = openTarget(pid, smallCount, smallChunks, pool);
     if (isRefusal(probe)) {
       notPython.set(pid, begun);
-      if (probe.status !== 'absent' && !/no CPython/.test(probe.detail)) {
+      if (probe.code !== 'gone' && probe.code !== 'not-cpython') {
         note(`last look: ${probe.detail}`, pid);
         if (mayBePython(pid)) missed(pid, probe.detail, false);
       }

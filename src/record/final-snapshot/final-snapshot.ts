@@ -7,6 +7,7 @@ import type { Companion } from '../recorder.ts';
 import type { SnapshotOrder, SnapshotReply } from './final-snapshot-worker.ts';
 import { isWithinReach } from '../headroom.ts';
 import type { SampleEvent } from '../sampler.ts';
+import type { Prose } from '../../model/prose.ts';
 
 /** What ends sooner has hardly filled anything. */
 const startAfterMs = 50;
@@ -54,7 +55,7 @@ export function finalSnapshot({
     started: (pid, { folder, clock, note, missed }) => {
       // Run from the sources (tests), there is no worker to start.
       if (folder === null || !existsSync(file)) return;
-      const say = (pid: number, why: string, command?: string) => {
+      const say = (pid: number, why: Prose, command?: string) => {
         said.add(pid);
         missed({
           id: 'last-look',

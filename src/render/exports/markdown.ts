@@ -2,6 +2,7 @@
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
 import { fiveAnswers, verdictWord } from '../labels.ts';
+import { wordsOf } from '../../model/prose.ts';
 
 /** Text from outside can neither be markup nor HTML nor mention anybody. */
 export const markdownText = (text: string): string =>
@@ -40,7 +41,7 @@ function incidentMarkdown(incident: Incident): string {
       `| **${question}** | ${[answer, ...details.slice(0, 2)].map((text) => markdownText(shortened(text, 600))).join('<br>')} |`,
   );
   return [
-    `### ${sign(incident)} ${markdownText(shortened(incident.headline, 400))}`,
+    `### ${sign(incident)} ${markdownText(shortened(wordsOf(incident.headline), 400))}`,
     '',
     `**${verdictWord(incident)}**, ${incident.confidence} (\`${incident.cause}\`)`,
     '',
@@ -54,7 +55,7 @@ function incidentMarkdown(incident: Incident): string {
           '**What now?**',
           '',
           ...remedies.flatMap(({ title, detail, command }, index) => [
-            `${index + 1}. **${markdownText(title)}** ${markdownText(detail)}`,
+            `${index + 1}. **${markdownText(wordsOf(title))}** ${markdownText(wordsOf(detail))}`,
             ...(command === null ? [] : ['', codeBlock(command, '   ')]),
           ]),
           '',
@@ -65,10 +66,12 @@ function incidentMarkdown(incident: Incident): string {
           `<details><summary>How we know (${because.length + against.length})</summary>`,
           '',
           ...[...because, ...against].flatMap(({ says, place, quote }) => [
-            `- ${markdownText(says)}${place === '' ? '' : ` (${markdownText(place)})`}`,
+            `- ${markdownText(wordsOf(says))}${place === '' ? '' : ` (${markdownText(place)})`}`,
             ...(quote === undefined ? [] : ['', codeBlock(shortened(quote, 2000), '  '), '']),
           ]),
-          ...ruledOut.map(({ cause, because: why }) => `- not \`${cause}\`: ${markdownText(why)}`),
+          ...ruledOut.map(
+            ({ cause, because: why }) => `- not \`${cause}\`: ${markdownText(wordsOf(why))}`,
+          ),
           '',
           '</details>',
           '',
@@ -79,7 +82,7 @@ function incidentMarkdown(incident: Incident): string {
           '**Not known**',
           '',
           ...unknown.flatMap(({ what, why, command }) => [
-            `- ${markdownText(what)}: ${markdownText(why)}`,
+            `- ${markdownText(wordsOf(what))}: ${markdownText(wordsOf(why))}`,
             ...(command === null ? [] : ['', codeBlock(command, '  ')]),
           ]),
           '',

@@ -5,6 +5,7 @@ import { formatBytes, formatDuration } from '../../model/units.ts';
 import { belowDirectory, exactBytes, frameName, percent, placeOf, processName } from '../labels.ts';
 import { hanging, type Line } from './layout.ts';
 import type { Page } from './page.ts';
+import { wordsOf } from '../../model/prose.ts';
 
 /** Bars of a share, ten columns. */
 const bar = (page: Page, share: number): string => {
@@ -116,7 +117,7 @@ export function holders(page: Page, { memory }: Incident, recording: Recording |
     page.title('What could be held more cheaply');
     for (const { says, savesBytes } of smells)
       page.item({ text: page.signs.bullet }, [
-        { text: says },
+        { text: wordsOf(says) },
         { text: ` (saves ${formatBytes(savesBytes)})`, style: ['dim'] },
       ]);
   }
@@ -154,12 +155,12 @@ export function holders(page: Page, { memory }: Incident, recording: Recording |
       ].map(({ what, bytes }) => ({
         bytes,
         share: bytes / Math.max(1, rssBytes),
-        what: [{ text: what }],
+        what: [{ text: wordsOf(what) }],
       })),
     );
   }
   for (const note of notes)
-    page.item({ text: page.signs.unknown, style: ['yellow'] }, [{ text: note }]);
+    page.item({ text: page.signs.unknown, style: ['yellow'] }, [{ text: wordsOf(note) }]);
 }
 
 export function tasks(page: Page, { tasks: all = [], victim }: Incident, most = 15): void {

@@ -3,6 +3,7 @@ import type { Incident, Reason, Remedy, Unknown } from '../../model/report.ts';
 import { shortened } from '../safe-text.ts';
 import { clipped, hanging, squeezed, type Span } from './layout.ts';
 import type { Page } from './page.ts';
+import { isBlank, wordsOf } from '../../model/prose.ts';
 
 export function evidence(
   page: Page,
@@ -23,7 +24,7 @@ export function evidence(
 }
 
 function reasonItem(page: Page, sign: Span, { says, place, quote }: Reason): void {
-  page.item(sign, [{ text: says }]);
+  page.item(sign, [{ text: wordsOf(says) }]);
   const room = page.width - 4;
   if (quote !== undefined && quote !== '') {
     const lines = quote.split('\n').filter((line) => line.trim() !== '');
@@ -85,7 +86,7 @@ export function unknowns(
   page.title(title);
   for (const { what, why, command } of all.slice(0, most)) {
     page.item({ text: page.signs.unknown, style: ['yellow'] }, [
-      { text: what.charAt(0).toUpperCase() + what.slice(1) },
+      { text: capital(wordsOf(what)) },
       { text: `: ${why}`, style: ['dim'] },
     ]);
     if (command !== null) page.command(command, 4);
@@ -97,14 +98,24 @@ export function remedies(page: Page, all: readonly Remedy[], most = Infinity, br
   page.title('What now?');
   all.slice(0, most).forEach(({ title, detail, command }, index) => {
     page.item({ text: `${index + 1}.`, style: ['dim'] }, [
-      { text: /[.:!?]$/.test(title) || detail === '' ? title : `${title}.` },
-      ...(detail === ''
+      { text: isBlank(detail) ? wordsOf(title) : beforeMore(wordsOf(title)) },
+      ...(isBlank(detail)
         ? []
-        : [{ text: ` ${brief ? firstSentence(detail) : detail}`, style: ['dim'] as const }]),
+        : [
+            {
+              text: ` ${brief ? firstSentence(wordsOf(detail)) : detail}`,
+              style: ['dim'] as const,
+            },
+          ]),
     ]);
     if (command !== null) page.command(command, 5);
   });
 }
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** With a full stop, where another sentence follows and nothing ends this one yet. */
+const beforeMore = (text: string): string => (/[.:!?]$/.test(text) ? text : `${text}.`);
 
 const firstSentence = (text: string): string =>
   /^.{20,}?[.;](?=\s|$)/s.exec(text)?.[0].replace(/[.;]$/, '') ?? text;

@@ -1,9 +1,9 @@
 import { defined } from '../../model/defined.ts';
 import type { KernelRefusal, KernelSegfault } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
-import type { Remedy } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /** Never mapped (vm.mmap_min_addr): an address below is NULL plus the offset of a field. */
 const nullPagesBytes = 65_536;
@@ -62,13 +62,8 @@ export const kernelAllocFailureSegfault = defineRule({
           request: { bytes: asked },
           trigger: { pid: crash.pid, name: crash.name },
           remedies: [
-            {
-              title: 'Check what the allocator returns',
-              detail:
-                'malloc and its kin return NULL when memory is refused. The library or extension that crashed has to look at it.',
-              command: null,
-            },
-            sizeRemedy(asked),
+            remedy('check-the-allocator', false),
+            remedy('ask-for-less-at-once', asked, 'kernel'),
           ],
         } satisfies Finding,
       ];
@@ -122,6 +117,7 @@ export const kernelRefusal = defineRule({
           ),
         unknown: [
           {
+            id: 'whether-it-died-of-it',
             what: 'Whether the process died of it',
             why: 'a refused allocation can be handled; this log shows no crash of the process',
             command: null,
@@ -132,7 +128,7 @@ export const kernelRefusal = defineRule({
           : { owner: 'overcommit', bytes: null },
         request: { bytes: byRlimit ? null : asked },
         trigger: { pid: first.pid, name: first.name },
-        remedies: [sizeRemedy(asked)],
+        remedies: [remedy('ask-for-less-at-once', asked, 'kernel')],
       };
     });
   },
@@ -189,6 +185,7 @@ export const kernelSegfault = defineRule({
           unknown: onNull
             ? [
                 {
+                  id: 'whether-rlimit-refused',
                   what: 'Whether an allocation had been refused before by an rlimit or the map count',
                   why: 'such refusals leave no line in the kernel log (only refusals by overcommit do, on kernels since 6.0)',
                   command: `coredumpctl info ${crash.pid}`,
@@ -207,15 +204,6 @@ const common = (fact: KernelSegfault | KernelRefusal): Pick<Finding, 'subject' |
     position: fact.origin.line ?? 0,
   },
   victim: { pid: fact.pid, name: fact.name },
-});
-
-const sizeRemedy = (asked: number | null): Remedy => ({
-  title: 'Ask for less at once',
-  detail:
-    asked === null
-      ? 'Work in pieces, or in smaller types.'
-      : `${formatBytes(asked)} in one piece is more than the kernel would promise. Often a shape or a count is wrong: check the sizes that go into it.`,
-  command: null,
 });
 
 export function refusalsBefore(

@@ -8,42 +8,18 @@ import type {
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { atUsersLine, groupRepeated, nameOf, subjectOf } from '../shared/subjects.ts';
+import { remedy, type OtherResource } from '../shared/remedies.ts';
 
 /** Resources whose shortage is mistaken for one of memory. */
-const others: Partial<
-  Record<
-    ProgramError['resource'],
-    { readonly what: string; readonly remedy: string; readonly command: string | null }
-  >
-> = {
-  disk: {
-    what: 'the disk was full',
-    remedy: 'Free space, or write elsewhere; a full /tmp counts too.',
-    command: 'df -h; df -i',
-  },
-  descriptors: {
-    what: 'too many files were open or watched',
-    remedy: 'Close what is no longer used; raise ulimit -n or fs.inotify.max_user_watches.',
-    command: 'ulimit -n; ls /proc/PID/fd | wc -l',
-  },
-  threads: {
-    what: 'no thread or process could be started',
-    remedy:
-      'Fewer threads (OPENBLAS_NUM_THREADS=1, OMP_NUM_THREADS=1) or a higher ulimit -u / pids.max. A finite ulimit -v stops threads as well: each reserves its stack.',
-    command: 'ulimit -u -v; cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids.events',
-  },
-  stack: {
-    what: 'calls were nested too deeply',
-    remedy:
-      'Turn the recursion into a loop, or end it: raising the recursion limit trades the exception for a crash.',
-    command: null,
-  },
-  none: {
-    what: 'the words only sound like memory',
-    remedy: 'See what the words really mean.',
-    command: null,
-  },
+const others: Readonly<Record<OtherResource, string>> = {
+  disk: 'the disk was full',
+  descriptors: 'too many files were open or watched',
+  threads: 'no thread or process could be started',
+  stack: 'calls were nested too deeply',
+  none: 'the words only sound like memory',
 };
+const isOther = (resource: ProgramError['resource']): resource is OtherResource =>
+  resource in others;
 
 export const notMemoryErrors = defineRule({
   id: 'not-memory-errors',
@@ -61,8 +37,7 @@ export const notMemoryErrors = defineRule({
     const errors = facts['program-error'];
     const known = errors.filter(
       (error) =>
-        error.resource in others &&
-        (error.resource !== 'none' || error.actualMeaning !== undefined),
+        isOther(error.resource) && (error.resource !== 'none' || error.actualMeaning !== undefined),
     );
     const findings = groupRepeated(known).map(([error, ...again]) => mistaken(error, again.length));
     const nothingElse =
@@ -100,7 +75,7 @@ export const notMemoryMessages = defineRule({
     return groupRepeated(
       aborts.filter(
         (abort) =>
-          abort.resource in others &&
+          isOther(abort.resource) &&
           (abort.resource !== 'none' || abort.actualMeaning !== undefined) &&
           !(isMoreTold && isWarning(abort)),
       ),
@@ -204,38 +179,20 @@ function otherReason(notice: DeathNotice): Finding {
             ...defined({ pid: notice.pid, name: notice.name }),
           },
         }),
-    remedies: shm
-      ? [
-          {
-            title: 'Give the container more shared memory',
-            detail:
-              'docker run --shm-size=8g or --ipc=host; in Kubernetes an emptyDir with medium: Memory on /dev/shm.',
-            command: 'df -h /dev/shm',
-          },
-        ]
-      : notice.reporter === 'multiprocessing'
-        ? [
-            {
-              title: 'Guard the main module',
-              detail:
-                "Put what starts the workers under if __name__ == '__main__': each spawned child imports the script again.",
-              command: null,
-            },
-          ]
-        : [
-            {
-              title: 'Look at what it was doing, not at its memory',
-              detail:
-                'A timeout means that it was slow or stuck. Only if it was swapping at that time is memory behind it.',
-              command: 'cat /proc/pressure/memory',
-            },
-          ],
+    remedies: [
+      shm
+        ? remedy('more-shared-memory', false)
+        : notice.reporter === 'multiprocessing'
+          ? remedy('guard-the-main-module')
+          : remedy('look-at-what-it-did'),
+    ],
   };
 }
 
 function mistaken(fact: ProgramError | ProgramAbort, again: number): Finding {
-  const other = others[fact.resource]!;
-  const means = fact.actualMeaning ?? other.what;
+  const resource = isOther(fact.resource) ? fact.resource : 'none';
+  const other = others[resource];
+  const means = fact.actualMeaning ?? other;
   const who = fact.kind === 'program-error' ? fact.type.split('.').at(-1)! : fact.reporter;
   return {
     subject: subjectOf(fact, fact),
@@ -243,11 +200,11 @@ function mistaken(fact: ProgramError | ProgramAbort, again: number): Finding {
     variant: fact.variant ?? fact.resource,
     confidence: 'strong',
     headline: `Not memory${atUsersLine(fact.stack)}: ${means}`,
-    because: [reason(fact, `${who}: ${other.what}${again === 0 ? '' : ` (${again + 1} times)`}`)],
+    because: [reason(fact, `${who}: ${other}${again === 0 ? '' : ` (${again + 1} times)`}`)],
     ruledOut: [{ cause: 'alloc-failure-exception', because: means }],
     ...(fact.stack.length === 0 ? {} : { stack: fact.stack }),
     ...(fact.pid === undefined ? {} : { victim: { pid: fact.pid } }),
-    remedies: [{ title: 'What helps', detail: other.remedy, command: other.command }],
+    remedies: [remedy('what-helps', resource)],
   };
 }
 
@@ -257,6 +214,7 @@ function ordinary(error: ProgramError): Finding {
     subject: subjectOf(error, error),
     cause: 'not-memory',
     variant: 'other-exception',
+    exception: type,
     confidence: 'likely',
     headline: `It ended with ${type}${atUsersLine(error.stack)}, which does not speak of memory`,
     because: [reason(error, `The last exception is ${error.type}`)],

@@ -2,11 +2,12 @@
 import { defined } from '../../model/defined.ts';
 import type { Cause } from '../../model/causes.ts';
 import type { ProgramAbort, ProgramError, Resource } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { LimitOwner, Remedy } from '../../model/report.ts';
+import type { Advice, Finding } from '../../model/finding.ts';
+import type { LimitOwner } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { atUsersLine, groupRepeated, subjectOf } from '../shared/subjects.ts';
+import { remedy } from '../shared/remedies.ts';
 
 type Words = ProgramError | ProgramAbort;
 
@@ -15,7 +16,7 @@ interface Kind {
   readonly owner: LimitOwner;
   readonly headline: (size: string, place: string, words: Words) => string;
   readonly says: string;
-  readonly remedies: (words: Words) => readonly Remedy[];
+  readonly remedies: (words: Words) => readonly Advice[];
 }
 
 const kinds: Partial<Record<Resource, Kind>> = {
@@ -26,16 +27,8 @@ const kinds: Partial<Record<Resource, Kind>> = {
       `The GPU had no ${size} left${place}: its memory ran out, not the host's`,
     says: 'The words name the memory of the GPU',
     remedies: ({ requestBytes }) => [
-      {
-        title: 'Make the batch, the sequence or the model smaller',
-        detail: `${requestBytes === undefined ? '' : `${formatBytes(requestBytes)} more were needed. `}Smaller batches, gradient accumulation or checkpointing, bfloat16 or 8-bit weights, offloading.`,
-        command: null,
-      },
-      {
-        title: 'See who else holds the GPU',
-        detail: 'Other processes (a forgotten notebook) may hold most of it.',
-        command: 'nvidia-smi',
-      },
+      remedy('smaller-batch', requestBytes),
+      remedy('see-who-holds-the-gpu'),
     ],
   },
   shm: {
@@ -44,20 +37,7 @@ const kinds: Partial<Record<Resource, Kind>> = {
     headline: (_, place) =>
       `Shared memory (/dev/shm) was full${place}: a limit of that file system, not of the memory`,
     says: 'The words name shared memory, which is a file system with a size of its own (64 MB by default in Docker)',
-    remedies: () => [
-      {
-        title: 'Give the container more shared memory',
-        detail:
-          'docker run --shm-size=8g or --ipc=host; in Kubernetes an emptyDir with medium: Memory on /dev/shm. It counts towards the memory limit.',
-        command: 'df -h /dev/shm',
-      },
-      {
-        title: 'Or use less of it',
-        detail:
-          "Fewer DataLoader workers, a smaller prefetch_factor, or torch.multiprocessing.set_sharing_strategy('file_system').",
-        command: null,
-      },
-    ],
+    remedies: () => [remedy('more-shared-memory', true), remedy('less-shared-memory')],
   },
   'language-heap': {
     cause: 'language-heap-limit',
@@ -65,13 +45,7 @@ const kinds: Partial<Record<Resource, Kind>> = {
     headline: (size, place, { variant }) =>
       `${runtimeName(variant)} reached its own memory limit${size === 'memory' ? '' : ` when ${size} more were asked for`}${place}: not the limit of the machine`,
     says: 'The words name a cap that the runtime sets itself',
-    remedies: ({ variant }) => [
-      {
-        title: 'Raise the cap, if the machine has the memory, or find what fills it',
-        detail: raiseCap(variant),
-        command: null,
-      },
-    ],
+    remedies: ({ variant }) => [remedy('raise-runtime-cap', variant)],
   },
 };
 
@@ -146,22 +120,5 @@ function runtimeName(variant: string | undefined): string {
       return 'DuckDB';
     default:
       return 'The runtime';
-  }
-}
-
-function raiseCap(variant: string | undefined): string {
-  switch (variant) {
-    case 'v8-heap':
-      return 'NODE_OPTIONS=--max-old-space-size=MiB; --heapsnapshot-near-heap-limit=2 writes what fills it.';
-    case 'jvm-heap':
-      return '-Xmx, -XX:MaxMetaspaceSize or -XX:MaxDirectMemorySize; -XX:+HeapDumpOnOutOfMemoryError writes what fills it. In Spark: spark.executor.memory, spark.driver.memory.';
-    case 'php-memory-limit':
-      return 'memory_limit in php.ini, or php -d memory_limit=1G.';
-    case 'micropython':
-      return 'The heap of the board is small and fragments: gc.collect() before large buffers, preallocate them, freeze modules into the firmware.';
-    case 'duckdb-memory-limit':
-      return "SET memory_limit = '…GB', SET temp_directory so that it may spill, fewer threads, preserve_insertion_order=false.";
-    default:
-      return 'See the documentation of the runtime for its heap setting.';
   }
 }

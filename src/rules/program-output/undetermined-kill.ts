@@ -3,6 +3,7 @@ import type { DeathNotice, Evidence } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { nameOf, positionOf, subjectOf } from '../shared/subjects.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /** Clocks of a killer and of who noticed may differ by this and still mean one death. */
 const sameMomentMs = 5 * 60_000;
@@ -143,25 +144,13 @@ function killed(
     ...(Object.keys(who).length === 0 ? {} : { victim: who }),
     unknown: [
       {
+        id: 'who-sent-it',
         what: 'Who sent the signal',
         why: `the OOM killer, a memory guard, a timeout, a supervisor or a person all look the same from here${hints.length === 0 ? '' : ` (${hints.join('; ')})`}`,
         command: "sudo journalctl -k --since '1 hour ago' | grep -iE 'killed process|oom'",
       },
     ],
-    remedies: [
-      {
-        title: 'Find the witness',
-        detail:
-          'The kernel log of the host (not of the container) names every process that its OOM killer ended; container runtimes and schedulers keep their own record.',
-        command: 'coroner diagnose',
-      },
-      {
-        title: 'Or record the next death',
-        detail:
-          'coroner run keeps the memory curve, the counters of the cgroup and the last stacks, and so can tell.',
-        command: 'coroner run COMMAND …',
-      },
-    ],
+    remedies: [remedy('find-the-witness'), remedy('record-the-next-death')],
     ...defined({ stack: notice.stack }),
   };
 }
@@ -182,19 +171,13 @@ function crashed(notice: DeathNotice, again: readonly DeathNotice[]): Finding {
     ],
     unknown: [
       {
+        id: 'why-it-crashed',
         what: 'Why it crashed',
         why: 'the kernel log and the core would show the address and whether an allocation had been refused before',
         command: "coredumpctl info; sudo journalctl -k | grep -E 'segfault at|__vm_enough_memory'",
       },
     ],
     ...(notice.pid === undefined ? {} : { victim: { pid: notice.pid } }),
-    remedies: [
-      {
-        title: 'Let it leave a stack',
-        detail:
-          'python3 -X faulthandler prints the Python stack of a crash; ulimit -c unlimited leaves a core for coroner diagnose.',
-        command: 'python3 -X faulthandler …',
-      },
-    ],
+    remedies: [remedy('leave-a-stack')],
   };
 }

@@ -1,8 +1,8 @@
 /** What rules about recordings share. */
 import { defined } from '../../model/defined.ts';
 import type { CgroupCounters, Evidence, ProcessExit } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { ProcessRole, Unknown } from '../../model/report.ts';
+import type { Question, Finding } from '../../model/finding.ts';
+import type { ProcessRole } from '../../model/report.ts';
 import type { RuleContext } from './define-rule.ts';
 
 export const isSame = (pid: number | undefined, exit: ProcessExit) =>
@@ -51,11 +51,12 @@ export function limitOwner(levels: readonly CgroupCounters[]): CgroupCounters | 
 }
 
 /** What a readable kernel log would have told, with the command; nothing where it was read. */
-export function unknownKernelLog({ sources }: RuleContext): readonly Unknown[] {
+export function unknownKernelLog({ sources }: RuleContext): readonly Question[] {
   const log = sources.find(({ id }) => id === 'kernel-log');
   if (log?.status === 'read') return [];
   return [
     {
+      id: 'kernel-record',
       what: "the kernel's own record of the kill",
       why:
         log === undefined
