@@ -11,7 +11,7 @@ import { useTheme } from './theme.ts';
 import { Timeline } from './timeline.tsx';
 import { unpack, type Unpacked } from './unpack.ts';
 import { capital, clock, count } from './labels.ts';
-import { isBlank, wordsOf } from '../../src/model/prose.ts';
+import { isBlank, inWords } from '../../src/model/prose.ts';
 
 export function App({ data }: { data: PageData }): JSX.Element {
   const { report, recording, answers } = data;
@@ -185,7 +185,7 @@ function Verdict({
         <span class="quiet">{whenText(incident)}</span>
       </p>
       <h1 id="headline">
-        <Whole text={wordsOf(incident.headline)} />
+        <Whole text={inWords(incident.headline)} />
       </h1>
       <dl class="answers">
         {answers.map(({ question, answer, details, known }) => (
@@ -198,7 +198,7 @@ function Verdict({
               ) : (
                 details.map((detail) => (
                   <span class="detail" key={detail}>
-                    <Whole text={wordsOf(detail)} />
+                    <Whole text={inWords(detail)} />
                   </span>
                 ))
               )}
@@ -289,7 +289,7 @@ function Remedies({ incident }: { incident: Incident }): JSX.Element | null {
               <strong>{title}</strong>
               {isBlank(detail) ? null : (
                 <p>
-                  <Whole text={wordsOf(detail)} />
+                  <Whole text={inWords(detail)} />
                 </p>
               )}
               {command === null ? null : <Command text={command} />}
@@ -305,7 +305,7 @@ function Remedies({ incident }: { incident: Incident }): JSX.Element | null {
           <ul class="unknowns">
             {unknown.map(({ what, why, command }, index) => (
               <li key={index}>
-                <strong>{capital(wordsOf(what))}</strong>
+                <strong>{capital(inWords(what))}</strong>
                 <p>{why}</p>
                 {command === null ? null : <Command text={command} />}
               </li>

@@ -7,7 +7,7 @@ import { Flame } from './flame.tsx';
 import { Markdown } from './markdown.tsx';
 import { Bar, Choice, Section } from './parts.tsx';
 import { capital, count, isSum, percent, placeOf, shortPlace } from './labels.ts';
-import { wordsOf } from '../../src/model/prose.ts';
+import { inWords } from '../../src/model/prose.ts';
 
 export function Allocations({
   memory,
@@ -123,7 +123,7 @@ export function Holders({
       {types.length > 0 ? <Types types={types} /> : null}
       {notes.map((note) => (
         <p class="note" key={note}>
-          {capital(wordsOf(note))}
+          {capital(inWords(note))}
         </p>
       ))}
     </Section>

@@ -17,7 +17,7 @@ import { exitCodes } from './exit-codes.ts';
 import { Problem } from './problem.ts';
 import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
-import { wordsOf } from '../model/prose.ts';
+import { inWords } from '../model/prose.ts';
 
 interface Options {
   readonly json?: string | true;
@@ -197,4 +197,4 @@ function checkFile(path: string): void {
 }
 
 const problemOf = ({ detail, hint }: Refusal): Problem =>
-  new Problem(wordsOf(detail), hint, exitCodes.noInput);
+  new Problem(inWords(detail), hint, exitCodes.noInput);

@@ -86,7 +86,7 @@ function sameFigures(a: Finding, b: Finding): boolean {
 
 /** One record in two files: whatever is known of it, wherever it stood, and the very words where it has any. */
 function sameFacts(a: Finding, b: Finding): boolean {
-  const facts = ({ subject, cause, variant, death, because, ...more }: Finding): string =>
+  const facts = ({ subject, cause, variant, death, ...more }: Finding): string =>
     JSON.stringify([
       [subject.pid, subject.name, subject.cgroup, subject.label],
       [cause, variant, death, more.exception, more.killer?.name],

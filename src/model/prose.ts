@@ -9,19 +9,19 @@ export interface Prose {
 }
 
 /** The words to show: for renderers, which cut, wrap and escape them. */
-export const wordsOf = (prose: Prose): string => `${prose}`;
+export const inWords = (prose: Prose): string => `${prose}`;
 
 export const isBlank = (prose: Prose): boolean => prose.length === 0;
 
 /** With a full stop, where nothing ends it yet. */
 export const sentence = (prose: Prose): Prose =>
-  /[.!?]$/.test(wordsOf(prose)) ? prose : `${prose}.`;
+  /[.!?]$/.test(inWords(prose)) ? prose : `${prose}.`;
 
 /** Each of the lines once: nobody wants to read the same words twice. It decides on nothing but the page. */
 export function withoutRepeats<T>(items: readonly T[], words: (item: T) => Prose): T[] {
   const said = new Set<string>();
   return items.filter((item) => {
-    const line = wordsOf(words(item));
+    const line = inWords(words(item));
     if (said.has(line)) return false;
     said.add(line);
     return true;

@@ -13,7 +13,7 @@ import {
   type Span,
 } from './terminal/layout.ts';
 import { limitName, placeOf } from './labels.ts';
-import { wordsOf, type Prose } from '../model/prose.ts';
+import { inWords, type Prose } from '../model/prose.ts';
 
 export interface Run {
   readonly name: string;
@@ -145,7 +145,7 @@ export function renderComparison(comparison: Comparison, options: ComparisonOpti
       ...hanging(
         [{ text: `  ${label.padEnd(7)}`, style: ['dim'] }],
         [
-          { text: headline === null ? 'no death' : wordsOf(headline), style: ['bold'] },
+          { text: headline === null ? 'no death' : inWords(headline), style: ['bold'] },
           { text: ` ${name}`, style: ['dim'] },
         ],
         width,

@@ -12,7 +12,7 @@ import type {
 import { formatBytes } from '../model/units.ts';
 import { displayWidth, hanging, inked, squeezed, type Line, type Span } from './terminal/layout.ts';
 import { placeOf } from './labels.ts';
-import { wordsOf } from '../model/prose.ts';
+import { inWords } from '../model/prose.ts';
 
 export interface InspectionOptions {
   readonly columns: number;
@@ -34,7 +34,7 @@ export function renderInspection(inspection: Inspection, options: InspectionOpti
     ...typesPart(memory.types ?? [], width, isVerbose),
     ...smellsPart(memory.smells ?? [], width),
     ...accountedPart(memory.accounted, width),
-    ...notesPart((memory.notes ?? []).map(wordsOf), width),
+    ...notesPart((memory.notes ?? []).map(inWords), width),
   ];
   return inked(lines, options);
 }
@@ -225,7 +225,7 @@ function smellsPart(smells: readonly Smell[], width: number): readonly Line[] {
       .flatMap(({ id, savesBytes, says }) => [
         ...hanging(
           [{ text: `  ${size(savesBytes)}  `, style: ['green'] }],
-          [plain(wordsOf(says))],
+          [plain(inWords(says))],
           width,
         ),
         [dim(`${' '.repeat(indent)}${id}`)],
@@ -240,7 +240,7 @@ function accountedPart(accounted: Accounted | undefined, width: number): readonl
   return [
     [bold('Where the resident memory is'), dim(`  (${formatBytes(rssBytes)} in all)`)],
     ...parts.flatMap(({ what, bytes }) =>
-      hanging([plain(`  ${size(bytes)}  `)], [plain(wordsOf(what))], width),
+      hanging([plain(`  ${size(bytes)}  `)], [plain(inWords(what))], width),
     ),
     ...(untouchedBytes === undefined
       ? []

@@ -14,7 +14,7 @@ import type {
   StackFrame,
 } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
-import { isBlank, wordsOf } from '../model/prose.ts';
+import { isBlank, inWords } from '../model/prose.ts';
 
 export const confidenceMeaning: Readonly<Record<Confidence, string>> = {
   certain: 'a record names this very process',
@@ -395,16 +395,16 @@ function whatNow({ remedies, unknown, outOfMemory }: Incident): Answer {
   if (first !== undefined)
     return {
       question,
-      answer: wordsOf(first.title),
-      details: isBlank(first.detail) ? [] : [wordsOf(first.detail)],
+      answer: inWords(first.title),
+      details: isBlank(first.detail) ? [] : [inWords(first.detail)],
       known: true,
     };
   const [gap] = unknown;
   if (gap !== undefined)
     return {
       question,
-      answer: `Find out ${lowerFirst(wordsOf(gap.what))}`,
-      details: gap.command === null ? [wordsOf(gap.why)] : [gap.command],
+      answer: `Find out ${lowerFirst(inWords(gap.what))}`,
+      details: gap.command === null ? [inWords(gap.why)] : [gap.command],
       known: false,
     };
   return outOfMemory === false

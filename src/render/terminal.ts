@@ -11,7 +11,7 @@ import { nothingFound, sourcesRead } from './terminal/sources.ts';
 import { stack } from './terminal/stack.ts';
 import { timeline } from './terminal/timeline.ts';
 import { belowDirectory, fiveAnswers, processName, verdictWord } from './labels.ts';
-import { wordsOf } from '../model/prose.ts';
+import { inWords } from '../model/prose.ts';
 
 export type { TerminalOptions } from './terminal/page.ts';
 
@@ -70,7 +70,7 @@ function banner(page: Page, incident: Incident): void {
       ? []
       : [{ text: ' '.repeat(space) }, { text: when, style: ['dim'] as const }]),
   ]);
-  page.text([{ text: wordsOf(incident.headline), style: ['bold'] }]);
+  page.text([{ text: inWords(incident.headline), style: ['bold'] }]);
   page.gap();
 }
 
@@ -230,7 +230,7 @@ function manyIncidents(
     const when = shortWhen(incident);
     page.item({ text: mark(page, incident), style: [tone(incident)] }, [
       ...(when === '' ? [] : [{ text: `${when} `, style: ['dim'] as const }]),
-      { text: wordsOf(incident.headline) },
+      { text: inWords(incident.headline) },
       ...(incident.confidence === 'certain'
         ? []
         : [{ text: ` (${incident.confidence})`, style: ['dim'] as const }]),

@@ -4,7 +4,7 @@ import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
 import { informativeFrame } from '../labels.ts';
 import { renderMarkdownReport } from './markdown.ts';
-import { wordsOf } from '../../model/prose.ts';
+import { inWords } from '../../model/prose.ts';
 
 export interface GithubOutput {
   /** For stdout. */
@@ -35,7 +35,7 @@ export function renderGithub(
     outputs:
       worst === undefined
         ? 'out-of-memory=false\n'
-        : `out-of-memory=${worst.outOfMemory ?? 'unknown'}\ncause=${worst.cause}\ndeath=${worst.death}\nconfidence=${worst.confidence}\nheadline=${safeText(shortened(wordsOf(worst.headline), 400))}\n`,
+        : `out-of-memory=${worst.outOfMemory ?? 'unknown'}\ncause=${worst.cause}\ndeath=${worst.death}\nconfidence=${worst.confidence}\nheadline=${safeText(shortened(inWords(worst.headline), 400))}\n`,
   };
 }
 
@@ -52,7 +52,7 @@ function annotation(incident: Incident, directory: string): string {
         ];
   const title = `title=${property(`${outOfMemory === true ? 'Out of memory' : causes[cause].title} (${cause}, ${confidence})`)}`;
   const [remedy] = remedies;
-  const text = [wordsOf(headline), ...(remedy === undefined ? [] : [`What now: ${remedy.title}`])]
+  const text = [inWords(headline), ...(remedy === undefined ? [] : [`What now: ${remedy.title}`])]
     .map((line) => safeText(shortened(line, 800)))
     .join('\n');
   return `::${level} ${[...place, title].join(',')}::${data(text)}\n`;

@@ -1,7 +1,7 @@
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
 import { fiveAnswers } from '../labels.ts';
-import { wordsOf } from '../../model/prose.ts';
+import { inWords } from '../../model/prose.ts';
 
 /** One test case a death: an error where it was memory, skipped where it cannot be told, passed where it was not memory. */
 export function renderJunit(report: Report): string {
@@ -22,7 +22,7 @@ export function renderJunit(report: Report): string {
 
 function testCase(incident: Incident): string {
   const { outOfMemory, cause, headline, because } = incident;
-  const message = attribute(shortened(wordsOf(headline), 500));
+  const message = attribute(shortened(inWords(headline), 500));
   const story = [
     ...fiveAnswers(incident).map(({ question, answer }) => `${question} ${answer}`),
     ...because.map(

@@ -2,7 +2,7 @@
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
 import { fiveAnswers, verdictWord } from '../labels.ts';
-import { wordsOf } from '../../model/prose.ts';
+import { inWords } from '../../model/prose.ts';
 
 /** Text from outside can neither be markup nor HTML nor mention anybody. */
 export const markdownText = (text: string): string =>
@@ -41,7 +41,7 @@ function incidentMarkdown(incident: Incident): string {
       `| **${question}** | ${[answer, ...details.slice(0, 2)].map((text) => markdownText(shortened(text, 600))).join('<br>')} |`,
   );
   return [
-    `### ${sign(incident)} ${markdownText(shortened(wordsOf(incident.headline), 400))}`,
+    `### ${sign(incident)} ${markdownText(shortened(inWords(incident.headline), 400))}`,
     '',
     `**${verdictWord(incident)}**, ${incident.confidence} (\`${incident.cause}\`)`,
     '',
@@ -55,7 +55,7 @@ function incidentMarkdown(incident: Incident): string {
           '**What now?**',
           '',
           ...remedies.flatMap(({ title, detail, command }, index) => [
-            `${index + 1}. **${markdownText(wordsOf(title))}** ${markdownText(wordsOf(detail))}`,
+            `${index + 1}. **${markdownText(inWords(title))}** ${markdownText(inWords(detail))}`,
             ...(command === null ? [] : ['', codeBlock(command, '   ')]),
           ]),
           '',
@@ -66,11 +66,11 @@ function incidentMarkdown(incident: Incident): string {
           `<details><summary>How we know (${because.length + against.length})</summary>`,
           '',
           ...[...because, ...against].flatMap(({ says, place, quote }) => [
-            `- ${markdownText(wordsOf(says))}${place === '' ? '' : ` (${markdownText(place)})`}`,
+            `- ${markdownText(inWords(says))}${place === '' ? '' : ` (${markdownText(place)})`}`,
             ...(quote === undefined ? [] : ['', codeBlock(shortened(quote, 2000), '  '), '']),
           ]),
           ...ruledOut.map(
-            ({ cause, because: why }) => `- not \`${cause}\`: ${markdownText(wordsOf(why))}`,
+            ({ cause, because: why }) => `- not \`${cause}\`: ${markdownText(inWords(why))}`,
           ),
           '',
           '</details>',
@@ -82,7 +82,7 @@ function incidentMarkdown(incident: Incident): string {
           '**Not known**',
           '',
           ...unknown.flatMap(({ what, why, command }) => [
-            `- ${markdownText(wordsOf(what))}: ${markdownText(wordsOf(why))}`,
+            `- ${markdownText(inWords(what))}: ${markdownText(inWords(why))}`,
             ...(command === null ? [] : ['', codeBlock(command, '  ')]),
           ]),
           '',

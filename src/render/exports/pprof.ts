@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { Report, StackFrame } from '../../model/report.ts';
 import { moments, stacksAt } from './stacks.ts';
-import { wordsOf } from '../../model/prose.ts';
+import { inWords } from '../../model/prose.ts';
 
 /**
  * A gzipped `perftools.profiles.Profile` (proto/profile.proto of google/pprof). Sample types are `inuse_space` at the peak and at
@@ -61,7 +61,7 @@ export function renderPprof(report: Report): Uint8Array {
     ]),
   );
   const at = report.incidents.at(-1)?.at;
-  const comment = strings.number(wordsOf(report.incidents.at(-1)?.headline ?? ''));
+  const comment = strings.number(inWords(report.incidents.at(-1)?.headline ?? ''));
   return gzipSync(
     message([
       ...types.map((type): Field => [1, type]),

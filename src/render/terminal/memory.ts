@@ -5,7 +5,7 @@ import { formatBytes, formatDuration } from '../../model/units.ts';
 import { belowDirectory, exactBytes, frameName, percent, placeOf, processName } from '../labels.ts';
 import { hanging, type Line } from './layout.ts';
 import type { Page } from './page.ts';
-import { wordsOf } from '../../model/prose.ts';
+import { inWords } from '../../model/prose.ts';
 
 /** Bars of a share, ten columns. */
 const bar = (page: Page, share: number): string => {
@@ -117,7 +117,7 @@ export function holders(page: Page, { memory }: Incident, recording: Recording |
     page.title('What could be held more cheaply');
     for (const { says, savesBytes } of smells)
       page.item({ text: page.signs.bullet }, [
-        { text: wordsOf(says) },
+        { text: inWords(says) },
         { text: ` (saves ${formatBytes(savesBytes)})`, style: ['dim'] },
       ]);
   }
@@ -155,12 +155,12 @@ export function holders(page: Page, { memory }: Incident, recording: Recording |
       ].map(({ what, bytes }) => ({
         bytes,
         share: bytes / Math.max(1, rssBytes),
-        what: [{ text: wordsOf(what) }],
+        what: [{ text: inWords(what) }],
       })),
     );
   }
   for (const note of notes)
-    page.item({ text: page.signs.unknown, style: ['yellow'] }, [{ text: wordsOf(note) }]);
+    page.item({ text: page.signs.unknown, style: ['yellow'] }, [{ text: inWords(note) }]);
 }
 
 export function tasks(page: Page, { tasks: all = [], victim }: Incident, most = 15): void {

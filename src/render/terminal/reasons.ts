@@ -3,7 +3,7 @@ import type { Incident, Reason, Remedy, Unknown } from '../../model/report.ts';
 import { shortened } from '../safe-text.ts';
 import { clipped, hanging, squeezed, type Span } from './layout.ts';
 import type { Page } from './page.ts';
-import { isBlank, wordsOf } from '../../model/prose.ts';
+import { isBlank, inWords } from '../../model/prose.ts';
 
 export function evidence(
   page: Page,
@@ -24,7 +24,7 @@ export function evidence(
 }
 
 function reasonItem(page: Page, sign: Span, { says, place, quote }: Reason): void {
-  page.item(sign, [{ text: wordsOf(says) }]);
+  page.item(sign, [{ text: inWords(says) }]);
   const room = page.width - 4;
   if (quote !== undefined && quote !== '') {
     const lines = quote.split('\n').filter((line) => line.trim() !== '');
@@ -86,7 +86,7 @@ export function unknowns(
   page.title(title);
   for (const { what, why, command } of all.slice(0, most)) {
     page.item({ text: page.signs.unknown, style: ['yellow'] }, [
-      { text: capital(wordsOf(what)) },
+      { text: capital(inWords(what)) },
       { text: `: ${why}`, style: ['dim'] },
     ]);
     if (command !== null) page.command(command, 4);
@@ -98,12 +98,12 @@ export function remedies(page: Page, all: readonly Remedy[], most = Infinity, br
   page.title('What now?');
   all.slice(0, most).forEach(({ title, detail, command }, index) => {
     page.item({ text: `${index + 1}.`, style: ['dim'] }, [
-      { text: isBlank(detail) ? wordsOf(title) : beforeMore(wordsOf(title)) },
+      { text: isBlank(detail) ? inWords(title) : beforeMore(inWords(title)) },
       ...(isBlank(detail)
         ? []
         : [
             {
-              text: ` ${brief ? firstSentence(wordsOf(detail)) : detail}`,
+              text: ` ${brief ? firstSentence(inWords(detail)) : detail}`,
               style: ['dim'] as const,
             },
           ]),
