@@ -333,7 +333,7 @@ function* alone(input: Input): Iterable<DeathNotice> {
       ...defined({ name: match.groups!['name'] }),
       // `df` in the same text shows /dev/shm full (E9)
       ...(signal === 'SIGBUS' && /100% +\/dev\/shm|\/dev\/shm .{0,80}\b100%/.test(whole)
-        ? { otherReason: 'shared memory' }
+        ? { otherReason: 'shared memory', resource: 'shm' as const }
         : hintsNear(input)),
     };
   }

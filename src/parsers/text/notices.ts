@@ -4,6 +4,7 @@ import type { DeathNotice } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { readPhrases, wholeText, type Found } from './lines.ts';
 import { integer } from './sizes.ts';
+import type { Prose } from '../../model/prose.ts';
 
 export interface NoticeWording {
   readonly reporter: string;
@@ -12,7 +13,8 @@ export interface NoticeWording {
   readonly pattern: RegExp;
   readonly signal?: string;
   readonly exitCode?: number;
-  readonly otherReason?: string;
+  readonly otherReason?: Prose;
+  readonly resource?: DeathNotice['resource'];
   readonly guessesMemory?: boolean;
   readonly vanished?: true;
   /** Nothing where a closer look says that it is not what it seemed. */
@@ -88,7 +90,8 @@ function noticeOf(
     reporter: wording.reporter,
     ...defined({ pid: number }),
     ...(name === undefined || name.trim() === '' ? {} : { name: name.trim().slice(0, 80) }),
-    ...defined({ signal: ended, exitCode, otherReason: wording.otherReason }),
+    ...defined({ signal: ended, exitCode }),
+    ...defined({ otherReason: wording.otherReason, resource: wording.resource }),
     ...(wording.vanished === true && ended === undefined ? { vanished: true } : {}),
     ...(wording.guessesMemory === undefined || deniesMemory(found.input)
       ? {}

@@ -149,14 +149,15 @@ function isSameDeath(a: DeathNotice, b: DeathNotice): boolean {
   if (a.reporter === 'systemd' && b.reporter === 'systemd')
     return a.name === undefined || b.name === undefined || a.name === b.name;
   return (
-    a.otherReason === b.otherReason &&
+    a.reporter === b.reporter &&
+    a.resource === b.resource &&
     a.name === b.name &&
     (a.pid === undefined) === (b.pid === undefined)
   );
 }
 
 function otherReason(notice: DeathNotice): Finding {
-  const shm = notice.otherReason === 'shared memory';
+  const shm = notice.resource === 'shm';
   return {
     subject: subjectOf(notice, notice),
     cause: shm ? 'shm-exhausted' : 'not-memory',
