@@ -73,7 +73,10 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
 }
 
 /** Ctrl-C: whoever pressed it knows. */
-const isInterrupt = ({ outOfMemory, exception }: Incident) =>
+export const isInterrupt = ({
+  outOfMemory,
+  exception,
+}: Pick<Incident, 'outOfMemory' | 'exception'>): boolean =>
   outOfMemory === false && exception === 'KeyboardInterrupt';
 
 const isNotMemory = ({ outOfMemory }: Incident) => outOfMemory === false;

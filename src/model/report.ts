@@ -28,7 +28,7 @@ export interface Incident {
   /** Finer than the cause: `group-kill`, `memory-high-throttle`, `max-map-count`, `overcommit`, `stack-overflow`, … */
   readonly variant?: string;
   readonly confidence: Confidence;
-  /** The type of the exception that ended it: `KeyboardInterrupt`, `MemoryError`, … */
+  /** The type of the exception that it ended with, where that is all there is to say: `KeyboardInterrupt`, `ValueError`, … */
   readonly exception?: string;
   /** One sentence, without a full stop. */
   readonly headline: Prose;
