@@ -56,7 +56,7 @@ export interface Incident {
   readonly related?: readonly {
     readonly pid: number;
     readonly name?: string;
-    /** `killed-with-it` or `parent`. Reports before 0.2 have none. */
+    /** `killed-with-it` or `parent`. Older reports have none. */
     readonly relation?: string;
     readonly how: Prose;
   }[];
@@ -158,7 +158,7 @@ export interface RuledOut {
   readonly because: Prose;
 }
 export interface Unknown {
-  /** Which question is open: `which-limit`, `which-process`, … Reports before 0.2 have none. */
+  /** Which question is open: `which-limit`, `which-process`, … Older reports have none. */
   readonly id?: string;
   readonly what: Prose;
   readonly why: Prose;
@@ -166,7 +166,7 @@ export interface Unknown {
   readonly command: string | null;
 }
 export interface Remedy {
-  /** What kind of advice it is, whatever its words: `record-next-time`, `raise-rlimit`, … Reports before 0.2 have none. */
+  /** What kind of advice it is, whatever its words: `record-next-time`, `raise-rlimit`, … Older reports have none. */
   readonly id?: string;
   readonly title: Prose;
   readonly detail: Prose;
