@@ -5,6 +5,7 @@ import {
   isBinaryExpression,
   isCallExpression,
   isIdentifier,
+  isNewExpression,
   isParenthesizedExpression,
   isPropertyAccessExpression,
   isSwitchStatement,
@@ -76,8 +77,10 @@ interface Suspect {
 function decisionsIn(file: SourceFile, checker: Checker, path: string): readonly Decision[] {
   const suspects: Suspect[] = [];
   const found: Node[] = [];
+  const collections: Expression[] = [];
   const visit = (node: Node): void => {
     suspects.push(...suspectsIn(node));
+    if (isNewExpression(node) && isCollection(node.expression)) collections.push(node);
     if (isInWords(node) && !showsWords.test(path)) found.push(node);
     node.forEachChild(visit);
   };
@@ -87,6 +90,12 @@ function decisionsIn(file: SourceFile, checker: Checker, path: string): readonly
   suspects.forEach(({ of, whole }, index) => {
     const type = types[index];
     if (isInWords(of) || (type !== undefined && isProse(type, checker))) found.push(whole);
+  });
+  const kinds = collections.length === 0 ? [] : checker.getTypeAtLocation(collections);
+  collections.forEach((node, index) => {
+    const type = kinds[index];
+    if (type !== undefined && /^(?:Set|Map)<Prose\b/.test(checker.typeToString(type)))
+      found.push(node);
   });
   return [...new Set(found)].map((node) => ({
     at: `${path}:${file.text.slice(0, node.getStart(file)).split('\n').length}`,
@@ -125,6 +134,10 @@ function taken(node: Expression): readonly Expression[] {
 
 const isInWords = (node: Node): boolean =>
   isCallExpression(node) && isIdentifier(node.expression) && node.expression.text === 'inWords';
+
+/** What tells its members apart by comparing them. */
+const isCollection = (node: Node): boolean =>
+  isIdentifier(node) && (node.text === 'Set' || node.text === 'Map');
 
 const isNothing = (node: Expression): boolean =>
   node.kind === SyntaxKind.NullKeyword || (isIdentifier(node) && node.text === 'undefined');

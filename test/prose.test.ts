@@ -89,6 +89,11 @@ describe('this test refuses', () => {
     ['a cast', "return (incident.headline as string).includes('x');"],
     ['words outside of a renderer', 'return words(inWords(incident.headline));'],
     ['words that are searched', "return inWords(incident.headline).startsWith('x');"],
+    ['a set of sentences', 'return new Set(incident.remedies.map(({ title }) => title)).size;'],
+    [
+      'a map by sentence',
+      'return new Map(incident.remedies.map((one) => [one.title, one] as const));',
+    ],
     ['the length of it', 'return incident.headline.length > 7;'],
   ])('%s', (name, code) => {
     const project = projectWith(`compared-${name.replaceAll(/\W/g, '-')}`, code);

@@ -86,7 +86,7 @@ export interface DeathNotice extends Fact<'death-notice'> {
   /** The container runtime's own flag of an OOM kill, where it says no. */
   readonly flagged?: false;
   /** What else in the same text makes memory likely (`memory limit named nearby`, …), in words. */
-  readonly hints?: readonly Prose[];
+  readonly hints?: readonly string[];
   readonly stack?: readonly StackFrame[];
 }
 
