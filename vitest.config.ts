@@ -6,11 +6,15 @@ import { defineConfig } from 'vitest/config';
 const deep = process.env['CORONER_DEEP'] ?? '';
 /** Some quick tests go deeper there: every CPython, more rounds (`deep` in test/have.ts). */
 const computing = [
-  'test/deep/{vm,systemd,fuzz-parsers,core-fuzz,heap-robust,untrusted-input}.test.ts',
+  'test/deep/{vm,systemd,fuzz-parsers,fuzz-folders,core-fuzz,heap-robust,untrusted-input}.test.ts',
   'test/parsers.test.ts',
   'test/heap/{heap,stacks,unnamed}.test.ts',
 ];
-const deaths = ['test/deep/**/*.test.ts', 'test/heap/pause.test.ts'];
+const deaths = [
+  'test/deep/**/*.test.ts',
+  'test/heap/pause.test.ts',
+  'test/transparency/transparency.test.ts',
+];
 
 export default defineConfig({
   test: {
@@ -26,6 +30,8 @@ export default defineConfig({
       'node_modules/**',
       ...(deep === '' ? ['test/deep/**'] : deep === 'deaths' ? computing : []),
     ],
+    // A fault that coroner contains fails its test.
+    setupFiles: ['test/strict.ts'],
     // Two cores: more workers only steal time from the deaths that the live tests provoke.
     maxWorkers: deep === '' ? 2 : 1,
     // Kills, looks and virtual machines on a machine that others use too: one more try, which the reporter shows.

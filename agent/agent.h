@@ -69,32 +69,9 @@ double sample_weight(size_t bytes);
 void sample_every_request(uint8_t requests);
 extern uint64_t exact_bytes;
 
-/*
- * state.c. The filter says for sure that an address is not in the table; one byte a bucket, in which neighbours stay
- * neighbours (free() of blocks that lie together stays in the cache): 0, the bucket is empty; FILTER_MANY, take a second
- * look; else what tells the bucket's one address from the others that belong there. Without that a block that is freed and
- * given out again a million times, and happens to share the bucket of a sampled one, took the lock each time.
- */
-#define FILTER_BITS 17
-#define FILTER_MANY 255u
-extern uint8_t filter[1u << FILTER_BITS];
-static inline uint32_t filter_index(uintptr_t address) {
-  return (uint32_t)(address >> 4) & ((1u << FILTER_BITS) - 1);
-}
-static inline uint8_t filter_tag(uintptr_t address) {
-  return (uint8_t)(((uint64_t)(address >> (4 + FILTER_BITS)) * 0x9E3779B97F4A7C15ull >> 40) % (FILTER_MANY - 1) + 1);
-}
-void filter_add(uint64_t address);
-void filter_remove(uint64_t address);
-/* For good: an address that is in no table and still has to be looked at. */
-void filter_always(uintptr_t address);
-static inline bool maybe_sampled(const void *address) {
-  const uint8_t bucket = filter[filter_index((uintptr_t)address)];
-  /* NULL shares its bucket with mappings at whole huge pages, and is freed all day. */
-  return UNLIKELY(bucket != 0) && address && (bucket == FILTER_MANY || bucket == filter_tag((uintptr_t)address));
-}
-
+/* file.c */
 extern struct coroner_file *file;
+extern struct coroner_tree *tree;
 extern bool agent_ready;
 /* While every request takes the slow path: true, this one is none that is sampled. */
 static inline bool sample_passes(void) {
@@ -104,40 +81,13 @@ static inline bool sample_passes(void) {
   thread.countdown = 0;
   return true;
 }
-extern uint32_t state_pace_ms;
-void state_open(const char *folder, uint32_t parent);
-bool state_open_later(const char *folder, uint32_t parent);
-/* Added to the kind: counts as nothing until its resident pages are looked at. */
-#define NOTE_RESERVED 0x8000u
-uint32_t state_note(const void *address, size_t bytes, uint16_t kind, uintptr_t caller, uintptr_t stack); /* its id; 0: not noted */
-/* Is the sample still that block? Without the lock: who asks holds the GIL, without which no object is freed. */
-static inline bool state_holds(uint32_t id, const void *address) {
-  return file && __atomic_load_n(&file->live[id - 1].address, __ATOMIC_RELAXED) == (uint64_t)(uintptr_t)address;
-}
-void state_taken_again(uint32_t id, const void *address, struct caller_stack *stack);
-uint32_t state_frame(const struct python_frame *frame); /* its id; 0: no room */
-bool state_forget(const void *address);
-bool state_forget_copy(const void *address, struct coroner_live *copy);
-void state_restore(const struct coroner_live *copy); /* after a realloc() that failed */
-void state_forget_range(uintptr_t start, size_t bytes);
-void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t caller, uintptr_t stack);
-void state_end(uint32_t how, int code);
-bool state_discard_if_dull(void);
-void state_fork_child(void);
-bool state_begin_child(void);
-uint32_t state_text(const char *bytes, size_t length); /* under the lock */
-/* The one lock of all tables; false: it could not be had, and nothing may be changed. */
-bool lock(void);
-void unlock(void);
-uint64_t monotonic_ns(void);
-bool read_statm(uint64_t *vm_bytes, uint64_t *rss_bytes, uint64_t *shared_bytes);
-extern struct coroner_tree *tree;
 
 /* objects.c */
 #define SMALL_REQUEST 512u /* larger ones go to malloc() themselves, where they are seen */
 #define OBJECTS_BYTES (2u << 20)
 extern uintptr_t objects_start; /* 0: none was taken yet */
 static inline bool is_object(const void *block) { return objects_start && (uintptr_t)block - objects_start < OBJECTS_BYTES; }
+bool objects_reserve(void); /* at the start, or with the first that is taken */
 void *objects_take(size_t bytes); /* NULL: none left */
 void objects_give(void *block);
 size_t objects_room(const void *block);

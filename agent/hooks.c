@@ -1,5 +1,12 @@
 /* libc's allocator from outside: what the process calls, in front of whatever it would have called. */
 #include "agent.h"
+#include "exec.h"
+#include "failed.h"
+#include "file.h"
+#include "live.h"
+#include "lock.h"
+#include "sandbox.h"
+#include "weigh.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -64,6 +71,36 @@ static void *(*next_aligned_alloc)(size_t, size_t);
 static void *(*next_memalign)(size_t, size_t);
 static void *(*next_valloc)(size_t);
 static void *(*next_pvalloc)(size_t);
+
+/*
+ * What a block takes of the heap. glibc writes it in front of the block, in the same word since 1997: reading it there costs a tenth
+ * of malloc_usable_size(). That it is there is seen by comparing the two.
+ */
+static size_t (*next_usable_size)(void *);
+static bool sizes_in_front;
+static size_t page_mask = 4095;
+#define MAPPED_CHUNK 2u
+
+static size_t usable_by_front(const void *block) {
+  const size_t word = ((const size_t *)block)[-1];
+  return (word & ~(size_t)7) - (word & MAPPED_CHUNK ? 2 : 1) * sizeof(size_t);
+}
+
+static void look_for_sizes(void) {
+  next_usable_size = (size_t (*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
+  bool is_alike = dlsym(RTLD_NEXT, "gnu_get_libc_version") && next_usable_size && next_malloc && next_free;
+  page_mask = (size_t)sysconf(_SC_PAGESIZE) - 1;
+  /* None that is mapped: giving one back changes what is mapped from then on. */
+  static const size_t tried[] = {1, 24, 25, 1000, 20000};
+  for (size_t i = 0; i < sizeof tried / sizeof *tried && is_alike; i++) {
+    void *block = next_malloc(tried[i]);
+    if (!block) break;
+    const size_t usable = next_usable_size(block);
+    is_alike = usable == usable_by_front(block) && usable < tried[i] + 2 * page_mask;
+    next_free(block);
+  }
+  sizes_in_front = is_alike;
+}
 
 static void resolve(void) {
   resolving = true;
@@ -175,48 +212,117 @@ EXPORT void free_aligned_sized(void *block, size_t alignment, size_t bytes) {
   free(block);
 }
 
+/*
+ * The bytes that a realloc() adds: those may be the sampled ones, the others had their chance when they came. 0: it is as large as
+ * it was, but for what the allocator rounds up. One that gets smaller is drawn anew.
+ */
+static inline size_t added_bytes(const void *old, size_t bytes) {
+  size_t had, need;
+  if (LIKELY(sizes_in_front)) {
+    const size_t word = ((const size_t *)old)[-1], mask = word & MAPPED_CHUNK ? page_mask : 15;
+    had = word & ~(size_t)7;
+    need = (bytes + (word & MAPPED_CHUNK ? 16 : 8) + mask) & ~mask;
+  } else {
+    if (!next_usable_size) return bytes;
+    had = next_usable_size((void *)old);
+    /* Classes of sizes are an eighth apart or more. */
+    need = bytes <= had ? bytes : bytes - had < had / 8 ? had + had / 8 : bytes;
+  }
+  if (need > had) return need - had;
+  return need < had - had / 8 ? bytes : 0;
+}
+
+static COLD void *realloc_early(void *old, size_t bytes) {
+  size_t had;
+  memcpy(&had, (char *)old - 16, sizeof had);
+  void *moved = malloc(bytes);
+  if (moved) memcpy(moved, old, had < bytes ? had : bytes);
+  return moved;
+}
+
+static COLD void *realloc_object(void *old, size_t bytes, uintptr_t caller) {
+  /* Python has counted the small ones. */
+  if (bytes > SMALL_REQUEST) (void)COUNT_DOWN(bytes);
+  const size_t had = objects_room(old);
+  void *moved = bytes ? slow_malloc(bytes, caller) : NULL;
+  if (moved) memcpy(moved, old, had < bytes ? had : bytes);
+  if (moved || !bytes) slow_free(old);
+  return moved;
+}
+
+/* Of a block that is noted. */
+static COLD void *realloc_known(const struct coroner_live *before, void *old, size_t bytes, uintptr_t caller, uintptr_t here) {
+  /* As large as others that are all noted, or no smaller than it was. Else it is drawn anew. */
+  const bool stays = bytes >= exact_bytes || (bytes >= before->bytes - before->bytes / 8 && !(before->flags & LIVE_EXACT));
+  if (stays) {
+    /* The kernel moves a large block without a copy of it. */
+    const size_t asked = before->bytes >= (64u << 20) ? bytes > before->bytes ? bytes - before->bytes : 0 : bytes;
+    if (UNLIKELY(limit_set) && asked && refused_by_limit(asked)) {
+      state_failed(bytes, FAILURE_REALLOC, FAILURE_BY_LIMIT, caller, here);
+      return NULL;
+    }
+    void *block = next_realloc(old, bytes);
+    if (block) state_regrown(before, block, bytes, caller, here);
+    else if (bytes) refused(bytes, FAILURE_REALLOC, caller);
+    return block;
+  }
+  const bool due = !COUNT_DOWN(bytes) && sample_due(bytes);
+  void *block = next_realloc(old, bytes);
+  if (!block && bytes) return refused(bytes, FAILURE_REALLOC, caller);
+  state_drop(before);
+  if (block && due) state_note(block, bytes, KIND_HEAP, caller, here);
+  return block;
+}
+
 static COLD void *slow_realloc(void *old, size_t bytes, uintptr_t caller) {
-  if (is_early(old)) {
-    size_t had;
-    memcpy(&had, (char *)old - 16, sizeof had);
-    void *moved = malloc(bytes);
-    if (moved) memcpy(moved, old, had < bytes ? had : bytes);
-    return moved;
-  }
+  if (is_early(old)) return realloc_early(old, bytes);
   if (old == awaited) awaited = NULL;
-  if (is_object(old)) {
-    const size_t had = objects_room(old);
-    void *moved = bytes ? slow_malloc(bytes, caller) : NULL;
-    if (moved) memcpy(moved, old, had < bytes ? had : bytes);
-    if (moved || !bytes) slow_free(old);
-    return moved;
-  }
-  bool due = thread.countdown < 0 && sample_due(bytes);
+  if (is_object(old)) return realloc_object(old, bytes, caller);
+  struct coroner_live before;
+  if (old && maybe_sampled(old) && state_find(old, &before)) return realloc_known(&before, old, bytes, caller, STACK_HERE);
+  const size_t added = old ? added_bytes(old, bytes) : bytes;
+  bool due = false;
+  if (added) due = !COUNT_DOWN(added) && sample_due(added);
+  due = due || (added && bytes >= exact_bytes && agent_ready);
   if (due && UNLIKELY(limit_set) && refused_by_limit(bytes)) {
     state_failed(bytes, FAILURE_REALLOC, FAILURE_BY_LIMIT, caller, STACK_HERE);
     return NULL;
   }
-  /*
-   * Forgotten before the call: as soon as it is freed another thread may be given its address. Whether the grown block
-   * is noted is decided anew, by its new size; keeping it because the old one was would count too much.
-   */
-  bool known = old && maybe_sampled(old);
-  struct coroner_live before = {0};
-  if (known) known = state_forget_copy(old, &before);
   void *block = next_realloc(old, bytes);
-  if (block) {
-    if (due) state_note(block, bytes, KIND_HEAP, caller, STACK_HERE);
-  } else if (bytes) {
-    if (known) state_restore(&before);
-    refused(bytes, FAILURE_REALLOC, caller);
+  if (!block) return bytes ? refused(bytes, FAILURE_REALLOC, caller) : NULL;
+  if (due) state_note_grown(block, bytes, added, KIND_HEAP, caller, STACK_HERE);
+  return block;
+}
+
+static COLD void *moved(void *old, void *block, size_t bytes, uintptr_t caller) {
+  if (block) state_moved(old, block, bytes);
+  else if (bytes) refused(bytes, FAILURE_REALLOC, caller);
+  return block;
+}
+
+/* Rounded up it is as large as it was, noted or not, and stays where it is: nine of ten, where something grows by little. */
+static inline bool fits_in_place(const void *old, size_t bytes) {
+  if (UNLIKELY(!old) || UNLIKELY(!sizes_in_front) || UNLIKELY((uintptr_t)old - objects_start < OBJECTS_BYTES)) return false;
+  return (((const size_t *)old)[-1] & ~(size_t)7) - 2 * sizeof(size_t) - bytes <= bytes / 8;
+}
+
+static __attribute__((noinline)) void *realloc_other_size(void *old, size_t bytes, uintptr_t caller) {
+  if (just_grows(old, bytes)) {
+    void *block = next_realloc(old, bytes);
+    return LIKELY(block == old) ? block : moved(old, block, bytes, caller);
   }
+  if (UNLIKELY(!old) || UNLIKELY(maybe_sampled(old))) return slow_realloc(old, bytes, caller);
+  const size_t added = added_bytes(old, bytes);
+  /* slow_realloc() counts by itself. */
+  if (added && (thread.countdown < (int64_t)added || bytes >= exact_bytes)) return slow_realloc(old, bytes, caller);
+  thread.countdown -= (int64_t)added;
+  void *block = next_realloc(old, bytes);
+  if (UNLIKELY(!block) && bytes) return refused(bytes, FAILURE_REALLOC, caller);
   return block;
 }
 EXPORT void *realloc(void *old, size_t bytes) {
-  if (UNLIKELY(!COUNT_DOWN(bytes)) || UNLIKELY(maybe_sampled(old))) return slow_realloc(old, bytes, CALLER);
-  void *block = next_realloc(old, bytes);
-  if (UNLIKELY(!block) && bytes) return refused(bytes, FAILURE_REALLOC, CALLER);
-  return block;
+  if (LIKELY(fits_in_place(old, bytes))) return next_realloc(old, bytes);
+  return realloc_other_size(old, bytes, CALLER);
 }
 EXPORT void *reallocarray(void *old, size_t count, size_t each) {
   size_t bytes = product(count, each);
@@ -225,8 +331,7 @@ EXPORT void *reallocarray(void *old, size_t count, size_t each) {
     refused(bytes, FAILURE_REALLOC, CALLER);
     return NULL;
   }
-  (void)COUNT_DOWN(bytes);
-  return slow_realloc(old, bytes, CALLER);
+  return realloc(old, bytes);
 }
 
 /* The aligned family is rare: no fast path of its own. The real function stands in the middle. */
@@ -283,6 +388,7 @@ EXPORT int posix_memalign(void **out, size_t alignment, size_t bytes) {
 
 static bool is_on_tmpfs(int fd) {
   struct statfs filesystem;
+  if (sandboxed) return false;
   const unsigned long tmpfs = 0x01021994, hugetlbfs = 0x958458f6;
   return !fstatfs(fd, &filesystem) &&
          ((unsigned long)filesystem.f_type == tmpfs || (unsigned long)filesystem.f_type == hugetlbfs);
@@ -340,19 +446,15 @@ EXPORT void *mremap(void *old, size_t old_bytes, size_t bytes, int flags, ...) {
     target = va_arg(more, void *);
     va_end(more);
   }
-  bool known = maybe_sampled(old);
-  struct coroner_live before = {0};
-  if (known) known = state_forget_copy(old, &before);
+  const bool grows = just_grows(old, bytes);
+  struct coroner_live before;
+  const bool known = !grows && maybe_sampled(old) && state_find(old, &before);
   void *start = (void *)syscall(SYS_mremap, old, old_bytes, bytes, flags, target);
-  if (start == MAP_FAILED) {
-    if (known) state_restore(&before);
+  if (UNLIKELY(start == MAP_FAILED)) {
     if (errno == ENOMEM) refused(bytes, FAILURE_MREMAP, CALLER);
-  } else if (known) {
-    /* The same mapping at another size: it stays noted. */
-    int saved_errno = errno;
-    state_note(start, bytes, before.kind, CALLER, STACK_HERE);
-    errno = saved_errno;
-  }
+  } else if (grows) {
+    if (start != old) state_moved(old, start, bytes);
+  } else if (known) state_regrown(&before, start, bytes, CALLER, STACK_HERE);
   return start;
 }
 
@@ -390,7 +492,8 @@ static COLD void *hook_for(void *found) {
   if (found == (void *)next_posix_memalign) return (void *)posix_memalign;
   if (found == (void *)next_aligned_alloc) return (void *)aligned_alloc;
   if (found == (void *)next_memalign) return (void *)memalign;
-  return found;
+  void *const other = sandbox_hook_for(found);
+  return other ? other : found;
 }
 
 EXPORT void *dlsym(void *restrict handle, const char *restrict name) {
@@ -416,35 +519,6 @@ EXPORT _Noreturn void _exit(int code) {
 }
 EXPORT _Noreturn void _Exit(int code) { _exit(code); }
 
-/*
- * exec replaces the program under the same pid: say so, and take it back where it fails. The functions behind are looked
- * up by the constructor: the caller may be a vfork child, whose parent's threads hold locks that nobody will give back.
- */
-#define EXECUTE(name, parameters, arguments)             \
-  static int(*next_##name) parameters;                   \
-  EXPORT int name parameters {                           \
-    if (!next_##name) return errno = ENOSYS, -1;         \
-    state_end(STATE_EXECUTING, 0);                       \
-    int result = next_##name arguments;                  \
-    int error = errno;                                   \
-    state_end(STATE_RUNNING, 0);                         \
-    errno = error;                                       \
-    return result;                                       \
-  }
-EXECUTE(execve, (const char *path, char *const argv[], char *const envp[]), (path, argv, envp))
-EXECUTE(execv, (const char *path, char *const argv[]), (path, argv))
-EXECUTE(execvp, (const char *name, char *const argv[]), (name, argv))
-EXECUTE(execvpe, (const char *name, char *const argv[], char *const envp[]), (name, argv, envp))
-EXECUTE(fexecve, (int fd, char *const argv[], char *const envp[]), (fd, argv, envp))
-
-static void resolve_exec(void) {
-  next_execve = (int (*)(const char *, char *const[], char *const[]))dlsym(RTLD_NEXT, "execve");
-  next_execv = (int (*)(const char *, char *const[]))dlsym(RTLD_NEXT, "execv");
-  next_execvp = (int (*)(const char *, char *const[]))dlsym(RTLD_NEXT, "execvp");
-  next_execvpe = (int (*)(const char *, char *const[], char *const[]))dlsym(RTLD_NEXT, "execvpe");
-  next_fexecve = (int (*)(int, char *const[], char *const[]))dlsym(RTLD_NEXT, "fexecve");
-}
-
 /* --- the beginning and the end --- */
 
 static void at_exit(void) {
@@ -461,10 +535,25 @@ static uint64_t option(const char *options, const char *name, uint64_t otherwise
   return otherwise;
 }
 
+/*
+ * Tools of valgrind that watch memory: the agent reads words of the stack and of objects that nobody has written, rightly so, and each
+ * would be told as an error of the program. Those that only count (cachegrind) preload nothing but the core.
+ */
+static bool under_memory_checker(void) {
+  static const char tool[] = "vgpreload_", core[] = "vgpreload_core";
+  for (const char *at = getenv("LD_PRELOAD"); at && (at = strstr(at, tool)); at++)
+    if (strncmp(at, core, sizeof core - 1)) return true;
+  return false;
+}
+
 __attribute__((constructor)) static void start(void) {
+  if (under_memory_checker()) return;
   thread.inside = 1;
   if (next_malloc == first_malloc) resolve();
-  resolve_exec();
+  look_for_sizes();
+  exec_start();
+  sandbox_start();
+  lock_start();
   const char *folder = getenv("CORONER_AGENT_FOLDER");
   const char *options = getenv("CORONER_AGENT_OPTIONS");
   uint64_t limit = option(options, "limit", 0);
@@ -482,6 +571,7 @@ __attribute__((constructor)) static void start(void) {
     if (limit) limit_open(limit, (int)option(options, "at-limit", 0));
     pthread_atfork(NULL, NULL, state_fork_child);
     atexit(at_exit);
+    look_at_limits();
     agent_ready = true;
   }
   thread.inside = 0;

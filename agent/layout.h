@@ -276,7 +276,9 @@ struct coroner_tree {
   uint32_t files; /* agent files that exist */
   uint32_t refused_files;
   uint32_t processes; /* that have loaded the agent */
-  uint32_t reserved[3];
+  uint32_t spares_made;  /* by the recorder: files `N.spare` of full size, N from 0 */
+  uint32_t spares_taken; /* by agents, in order */
+  uint32_t reserved;
   struct coroner_tree_slot slots[TREE_SLOTS];
 };
 

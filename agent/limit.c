@@ -5,6 +5,10 @@
  * slow path only, and small requests between two looks are bounded by the distance of two samples.
  */
 #include "agent.h"
+#include "failed.h"
+#include "file.h"
+#include "lock.h"
+#include "weigh.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +37,7 @@ void limit_open(uint64_t bytes, int how) {
 void limit_begin_child(void) {
   own_slot = NULL;
   if (!limit_set || !tree) return;
-  uint32_t pid = (uint32_t)syscall(SYS_getpid);
+  uint32_t pid = own_pid;
   for (uint32_t i = 0; i < TREE_SLOTS && !own_slot; i++) {
     uint32_t taken = __atomic_load_n(&tree->slots[i].pid, __ATOMIC_RELAXED);
     /* exec keeps the pid; the slots of the dead are free. */
@@ -90,7 +94,7 @@ COLD bool limit_refuses(size_t bytes, bool small) {
   if (thread.inside) return false;
   int saved_errno = errno;
   thread.inside = 1;
-  if ((!file && !state_begin_child()) || (uint32_t)syscall(SYS_getpid) != file->header.pid) {
+  if ((!file && !state_begin_child()) || !is_own_process()) {
     thread.inside = 0;
     errno = saved_errno;
     return false;
@@ -131,7 +135,7 @@ COLD bool limit_refuses(size_t bytes, bool small) {
   if (!refuse || at_limit == AT_LIMIT_REPORT) return false;
   if (at_limit == AT_LIMIT_KILL) {
     state_failed(bytes, FAILURE_MALLOC, FAILURE_BY_LIMIT, CALLER, STACK_HERE);
-    syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
+    syscall(SYS_kill, own_pid, SIGKILL);
   }
   errno = ENOMEM;
   return true;

@@ -1,5 +1,8 @@
 /* Who called in native code: return addresses, and the modules they lie in. */
 #include "agent.h"
+#include "intern.h"
+#include "lock.h"
+#include "sandbox.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -10,7 +13,7 @@
 /* Reads the own memory without a fault where there is none: a signal handler's stack may end anywhere. */
 static bool peek(uintptr_t address, void *out, size_t bytes) {
   struct iovec local = {out, bytes}, remote = {(void *)address, bytes};
-  return syscall(SYS_process_vm_readv, (long)syscall(SYS_getpid), &local, 1L, &remote, 1L, 0L) == (long)bytes;
+  return !sandboxed && syscall(SYS_process_vm_readv, (long)own_pid, &local, 1L, &remote, 1L, 0L) == (long)bytes;
 }
 
 /* The starts and ends of the modules' ranges, ascending: for a binary search. Later ranges replace what they overlap. */
@@ -123,7 +126,7 @@ static uint64_t next_read_ns;
 void native_know_modules(const uint64_t *addresses, uint32_t count) {
   bool unknown = false;
   for (uint32_t i = 0; i < count; i++) unknown |= !is_code(addresses[i]);
-  if (!unknown) return;
+  if (!unknown || sandboxed) return;
   uint64_t now = monotonic_ns();
   if (now < next_read_ns) return;
   int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);

@@ -4,9 +4,11 @@
  * faults. Here they disturb nobody.
  *
  * The filter says "look twice" of every block that is out, whatever becomes of its sample: free() and realloc() must not
- * hand one on to the allocator behind. Everything here is under the lock of state.c.
+ * hand one on to the allocator behind. Everything here is under the lock.
  */
 #include "agent.h"
+#include "live.h"
+#include "lock.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -30,7 +32,7 @@ static uint32_t granule_of(const void *block) { return (uint32_t)(((uintptr_t)bl
 static uint8_t class_of(const void *block) { return page_class[((uintptr_t)block - objects_start) / PAGE]; }
 
 /* Address space alone: a page is memory once blocks of it are handed out. */
-static bool reserve(void) {
+bool objects_reserve(void) {
   void *start = (void *)syscall(SYS_mmap, NULL, (size_t)OBJECTS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0L);
   if (start == MAP_FAILED) return false;
   /* One page at a time, not two MiB at the first touch. */
@@ -55,7 +57,7 @@ COLD void *objects_take(size_t bytes) {
   const uint32_t class = bytes ? (uint32_t)((bytes - 1) / GRANULE) : 0;
   if (class >= CLASSES || !lock()) return NULL;
   char *block = NULL;
-  if ((objects_start || reserve()) && (free_blocks[class] || new_page(class))) {
+  if ((objects_start || objects_reserve()) && (free_blocks[class] || new_page(class))) {
     block = free_blocks[class];
     memcpy(&free_blocks[class], block, sizeof(char *));
     out[granule_of(block) / 64] |= 1ull << granule_of(block) % 64;

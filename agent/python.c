@@ -3,6 +3,9 @@
  * allocator may do. Only fields of the own thread's frames are read, at the offsets of its version.
  */
 #include "agent.h"
+#include "failed.h"
+#include "intern.h"
+#include "live.h"
 #include "offsets.h"
 
 #include <dlfcn.h>
@@ -490,6 +493,7 @@ static COLD void *sampled_regrowth(struct py_allocator *next, void *old, size_t 
 /*
  * Requests above SMALL_REQUEST count down here too and once more in malloc(), where they are noted: the distance to a
  * sample has no memory, so using up more of it changes no probability, and two instructions are saved on every request.
+ * Not where a large block grows: it would come by here in vain a million times.
  * CPython has refused what does not fit into Py_ssize_t before it comes here.
  */
 #define DOMAIN_HOOKS(domain)                                                                      \
@@ -502,7 +506,7 @@ static COLD void *sampled_regrowth(struct py_allocator *next, void *old, size_t 
     return sampled_object(&domain##_next, count * each, true);                                    \
   }                                                                                               \
   static void *domain##_realloc(void *context, void *old, size_t bytes) {                         \
-    if (LIKELY(COUNT_DOWN(bytes))) return domain##_next.realloc(context, old, bytes);             \
+    if (LIKELY(bytes > SMALL_REQUEST || COUNT_DOWN(bytes))) return domain##_next.realloc(context, old, bytes); \
     if (!old) return sampled_object(&domain##_next, bytes, false);                                \
     return sampled_regrowth(&domain##_next, old, bytes);                                          \
   }
@@ -599,6 +603,7 @@ void python_start(bool want_stacks, bool want_objects) {
       set_arena(&arena);
     }
     see_whether_blocks_come_back();
+    if (own_blocks_come_back) objects_reserve();
     objects_wanted = true;
     static const char *const kept[] = {"PyList_Type", "PyDict_Type", "PyTuple_Type", "PyFloat_Type"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) watched_types[i] = dlsym(RTLD_DEFAULT, kept[i]);

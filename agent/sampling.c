@@ -4,6 +4,7 @@
  * 1 - exp(-n / mean). Its weight is n divided by that, which makes every sum unbiased.
  */
 #include "agent.h"
+#include "lock.h"
 
 #include <time.h>
 

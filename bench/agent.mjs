@@ -85,7 +85,9 @@ const agentLibrary = under('')(false).env.LD_PRELOAD.split(':')[0];
 function makeTwin() {
   const { env, folder } = under('')(false);
   spawnSync(python, ['-c', ''], { env });
-  const files = readdirSync(join(folder, 'agent')).sort((a) => (a === 'tree' ? -1 : 1));
+  const files = readdirSync(join(folder, 'agent'))
+    .filter((name) => !name.endsWith('.spare'))
+    .sort((a) => (a === 'tree' ? -1 : 1));
   const source = join(scratch, 'twin.c');
   writeFileSync(
     source,

@@ -1,8 +1,9 @@
 // One look in a process of its own: node bench/heap-snapshot.mjs PID census|stacks|holders. Prints figures as JSON.
-import { isRefusal } from '../dist/python/live-process.js';
-import { openTarget, smallChunks, threadsOf } from '../dist/python/heap-snapshot.js';
-import { readHeap } from '../dist/python/heap.js';
-import { holdersOf } from '../dist/python/holders.js';
+import { isRefusal } from '../dist/python/process/live-process.js';
+import { openTarget, smallChunks } from '../dist/python/target.js';
+import { threadsOf } from '../dist/python/interpreter/stacks.js';
+import { readHeap } from '../dist/python/heap/heap.js';
+import { holdersOf } from '../dist/python/holders/holders.js';
 
 const [pid, what = 'census'] = process.argv.slice(2);
 const begun = performance.now();

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const millions = Number(process.argv[2] ?? 10);
-const look = fileURLToPath(new URL('heap-look.mjs', import.meta.url));
+const look = fileURLToPath(new URL('heap-snapshot.mjs', import.meta.url));
 
 const heapProgram = `
 import gc, random, resource, sys, time

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const rounds = 9;
 const targetMs = 60;
-const look = fileURLToPath(new URL('heap-look.mjs', import.meta.url));
+const look = fileURLToPath(new URL('heap-snapshot.mjs', import.meta.url));
 const coroner = fileURLToPath(new URL('../bin/coroner.js', import.meta.url));
 const program = `
 import threading, time

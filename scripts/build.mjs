@@ -31,8 +31,13 @@ if (
   ])
 )
   process.exit(1);
+if (!step('licences', process.execPath, [here('scripts/sbom.mjs')])) process.exit(1);
 if (
   existsSync(here('agent/build.mjs')) &&
   !step('agent', process.execPath, [here('agent/build.mjs')])
 )
   console.error('build: going on without the agent: coroner run will not name allocating lines');
+if (!step('helper', process.execPath, [here('helper/build.mjs')]))
+  console.error(
+    'build: going on without the helper: coroner run will change what its command inherits',
+  );

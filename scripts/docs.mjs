@@ -10,6 +10,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,10 +21,27 @@ import { gunzipSync } from 'node:zlib';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const check = process.argv.includes('--check');
 const built = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
-if (!existsSync(join(root, 'dist/model/causes.js'))) {
-  console.error('docs: dist/ is missing: npm run build');
+/** What the documents say is read from dist/: an old one would give, and check, yesterday's words. */
+const newest = (folder) =>
+  Math.max(
+    ...readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter(
+        (entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'),
+      )
+      .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs),
+  );
+const builtAt =
+  statSync(join(root, 'dist/bundle/main.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+if (builtAt < newest('src')) {
+  console.error(`docs: dist/ is ${builtAt === 0 ? 'missing' : 'older than src/'}: npm run build`);
   process.exit(1);
 }
+
+/** A table in Markdown; cells are Markdown already. */
+const table = (columns, rows) =>
+  [columns, columns.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
 
 /** Each gives Markdown. */
 const generators = {
@@ -64,40 +82,34 @@ const generators = {
         })
         .sort((a, b) => (a.name < b.name ? -1 : 1));
     };
-    const summary = parsers.map(
-      ({ id, title }) => `| [\`${id}\`](#${id}) | ${cell(title)} | ${cases(id).length} |`,
-    );
+    const summary = parsers.map(({ id, title }) => [
+      `[\`${id}\`](#${id})`,
+      cell(title),
+      cases(id).length,
+    ]);
     const sections = parsers.map(({ id, title }) => {
       const rows = cases(id);
       if (rows.length === 0) return '';
       const detailed = rows.some(({ format }) => format !== '');
-      const head = detailed
-        ? [
-            '| case | what it is | format | version | damage | verdict |',
-            '| --- | --- | --- | --- | --- | --- |',
-          ]
-        : ['| case | what it is | verdict |', '| --- | --- | --- |'];
-      return [
-        `### ${id}`,
-        '',
-        `${cell(title)}.`,
-        '',
-        ...head,
-        ...rows.map(({ name, title: what, format, kernel, damage, causes }) =>
-          detailed
-            ? `| ${name} | ${what} | ${format} | ${kernel} | ${damage} | ${causes} |`
-            : `| ${name} | ${what} | ${causes} |`,
-        ),
-        '',
-      ].join('\n');
+      const listed = detailed
+        ? table(
+            ['case', 'what it is', 'format', 'version', 'damage', 'verdict'],
+            rows.map(({ name, title: what, format, kernel, damage, causes }) => [
+              name,
+              what,
+              format,
+              kernel,
+              damage,
+              causes,
+            ]),
+          )
+        : table(
+            ['case', 'what it is', 'verdict'],
+            rows.map(({ name, title: what, causes }) => [name, what, causes]),
+          );
+      return [`### ${id}`, '', `${cell(title)}.`, '', listed, ''].join('\n');
     });
-    return [
-      '| parser | format | fixtures |',
-      '| --- | --- | --- |',
-      ...summary,
-      '',
-      ...sections.filter(Boolean),
-    ]
+    return [table(['parser', 'format', 'fixtures'], summary), '', ...sections.filter(Boolean)]
       .join('\n')
       .trimEnd();
   },
@@ -113,9 +125,9 @@ const generators = {
       const page = existsSync(join(root, `docs/causes/${id}.md`))
         ? `[\`${id}\`](${base}${id}.md)`
         : `\`${id}\``;
-      return `| ${page} | ${death} | ${title} |`;
+      return [page, death, title];
     });
-    return ['| cause | death | what happened |', '| --- | --- | --- |', ...rows].join('\n');
+    return table(['cause', 'death', 'what happened'], rows);
   },
 };
 
@@ -162,10 +174,9 @@ generators.calibration = () => {
   return [
     `${rows} deaths and look-alikes were provoked.`,
     '',
-    `| said | ${columns.map(([title]) => title).join(' | ')} |`,
-    `| --- | ${columns.map(() => '---').join(' | ')} |`,
-    ...words.map(
-      (word) => `| ${word} | ${columns.map(([, tally]) => share(tally[word])).join(' | ')} |`,
+    table(
+      ['said', ...columns.map(([title]) => title)],
+      words.map((word) => [word, ...columns.map(([, tally]) => share(tally[word]))]),
     ),
     '',
     wrong.length === 0
@@ -212,7 +223,7 @@ for (const file of documents) {
 }
 // The published schemas (JSON Schema 2020-12).
 const { toJsonSchema } = await import('@valibot/to-json-schema');
-const schemas = await built('render/report-schema.js');
+const schemas = await built('model/report-schema.js');
 for (const [name, title, schema] of [
   ['report', 'A report of coroner: --json of run, diagnose and show', schemas.reportSchema],
   ['inspection', 'What coroner inspect --json writes', schemas.inspectionSchema],

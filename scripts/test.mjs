@@ -34,7 +34,7 @@ const newest = (folder) =>
       )
     : 0;
 const built = join(root, 'dist/cli/main.js');
-const sources = Math.max(newest('src'), newest('report/src'), newest('agent'));
+const sources = Math.max(newest('src'), newest('report/src'), newest('agent'), newest('helper'));
 if (!existsSync(built) || statSync(built).mtimeMs < sources) {
   const { status } = spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], {
     cwd: root,

@@ -20,7 +20,11 @@ test('the parser of the page reads its sample, and the rules judge what it gives
   const folder = mkdtempSync(join(tmpdir(), 'coroner-docs-'));
   try {
     const file = join(folder, 'example-guard.ts');
-    writeFileSync(file, block('ts src/parsers/formats/example-guard.ts'));
+    // Its imports are those of a file that stands in src/parsers/formats/.
+    writeFileSync(
+      file,
+      block('ts src/parsers/formats/example-guard.ts').replaceAll("'../", `'${root}src/parsers/`),
+    );
     const { exampleGuard } = (await import(file)) as { exampleGuard: Parser };
     const sample = block('text sample');
     const evidence = parseInput({ name: 'sample', lines: linesOf(sample) }, [exampleGuard]);
@@ -29,6 +33,22 @@ test('the parser of the page reads its sample, and the rules judge what it gives
     const { incidents } = diagnose({ evidence, sources: [] });
     expect(incidents).toHaveLength(1);
     expect(incidents[0]).toMatchObject(JSON.parse(block('json verdict')) as object);
+    const at = (time: string) =>
+      parseInput({ name: 'sample', lines: linesOf(sample.replace(/^\S+/, time)) }, [exampleGuard]);
+    expect(at('2026-01-31T12:00:00Z')).toMatchObject([
+      { when: { wall: '2026-01-31T12:00:00.000Z' } },
+    ]);
+    for (const impossible of [
+      '2026-91-31T12:00:00Z',
+      '2026-02-31T12:00:00Z',
+      '9999-01-01',
+      '1e300',
+    ]) {
+      const [fact, ...others] = at(impossible);
+      expect(others).toEqual([]);
+      expect(fact?.when).toBeUndefined();
+      expect(fact).toMatchObject({ victim: { pid: 4711 } });
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -15,6 +15,8 @@ export interface Fixture {
   readonly folder: string;
   readonly input: string;
   readonly bytes: Buffer;
+  /** Nothing may be read from it: what its `about.md` says after `- look-alike:`. */
+  readonly lookAlike: boolean;
 }
 
 /** Text fixtures only: cores and other binaries have tests of their own. */
@@ -36,10 +38,16 @@ export const fixtures: readonly Fixture[] = parsers
             folder: own,
             input,
             bytes: readFileSync(join(own, input)),
+            lookAlike: isLookAlike(own),
           },
         ];
       });
   });
+
+function isLookAlike(folder: string): boolean {
+  const about = join(folder, 'about.md');
+  return existsSync(about) && /^- look-alike: \S/m.test(readFileSync(about, 'utf8'));
+}
 
 /** What a person would check of a verdict. */
 export function summary(incident: Incident) {

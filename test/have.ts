@@ -23,6 +23,13 @@ export const command = (name: string): string | null =>
 export const cCompiler = once(() =>
   command('cc') && command('gcc') ? 'needs a C compiler' : null,
 );
+/** bin/coroner as the compiled helper, and a compiler for its tests. */
+export const helper = once((): string | null => {
+  const file = new URL('../bin/coroner', import.meta.url).pathname;
+  if (!existsSync(file) || readFileSync(file, 'latin1').slice(1, 4) !== 'ELF')
+    return 'needs the compiled helper';
+  return cCompiler() ?? command('bash');
+});
 export const kernelLog = once(() => (runs('dmesg', []) ? null : 'needs a readable kernel log'));
 /** Debian's own Python: the one for which Debian's packages are. */
 export const systemPython = '/usr/bin/python3';

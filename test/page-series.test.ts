@@ -11,7 +11,7 @@ import {
   uniqueArray,
 } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { firstAt, thin } from '../report/src/decimate.ts';
+import { firstAt, thin } from '../report/src/timeline/decimate.ts';
 import { unpack } from '../report/src/unpack.ts';
 import type { Recording, Series } from '../src/model/recording.ts';
 import { packRecording } from '../src/render/page/pack.ts';

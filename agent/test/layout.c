@@ -22,6 +22,7 @@ int main(void) {
   FIELD(failure, error); FIELD(failure, node); FIELD(failure, kind); FIELD(failure, flags); FIELD(failure, native_count);
   FIELD(failure, native);
   FIELD(code, file); FIELD(code, function); FIELD(frame, line); FIELD(live, stack); FIELD(module, path); FIELD(moment, top);
+  FIELD(tree, files); FIELD(tree, processes); FIELD(tree, spares_made); FIELD(tree, spares_taken);
   printf("sizes %zu %zu %zu %zu\n", sizeof(struct coroner_stack), sizeof(struct coroner_failure), sizeof(struct coroner_moment), sizeof(struct coroner_file));
   return 0;
 }

@@ -1,8 +1,14 @@
 /*
  * The tables and the sampler without the hooks, so that sanitizers (which have an allocator of their own) can watch:
- * cc -fsanitize=address,undefined state.c ../state.c ../objects.c ../sampling.c ../native.c ../python.c ../limit.c
+ * cc -fsanitize=address,undefined, with every file of the agent but hooks.c.
  */
 #include "../agent.h"
+#include "../failed.h"
+#include "../file.h"
+#include "../intern.h"
+#include "../live.h"
+#include "../lock.h"
+#include "../weigh.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -156,11 +162,45 @@ static void reuse(void) {
   state_note((void *)0x5000, 2 << 20, KIND_HEAP, 0x1000, 0);
   state_note((void *)0x5000, 3 << 20, KIND_HEAP, 0x1000, 0);
   assert(file->header.live_bytes == 3 << 20);
-  struct coroner_live copy;
-  assert(state_forget_copy((void *)0x5000, &copy) && copy.bytes == 3 << 20);
-  state_restore(&copy);
-  assert(file->header.live_bytes == 3 << 20);
   assert(state_forget((void *)0x5000));
+}
+
+/* One block that grows is one block, where it is and as large as it is; what was drawn of it before stands for what it was then. */
+static void regrowth(void) {
+  struct coroner_live before;
+  state_note((void *)0x5000, 2 << 20, KIND_HEAP, 0x1000, 0);
+  assert(!just_grows((void *)0x5000, 2 << 20));
+  assert(state_find((void *)0x5000, &before) && before.bytes == 2 << 20);
+  state_regrown(&before, (void *)0x7000, 4 << 20, 0x2000, 0);
+  assert(file->header.live_bytes == 4 << 20 && !state_find((void *)0x5000, &before));
+  check_sums();
+  /* Up to a thirty-second more nobody looks, and what is moved then keeps its line. */
+  assert(just_grows((void *)0x7000, (4 << 20) + 4096) && !just_grows((void *)0x7000, 5 << 20) && !just_grows((void *)0x7000, 1 << 20));
+  assert(!just_grows((void *)0x5000, 4 << 20));
+  const uint64_t born = (assert(state_find((void *)0x7000, &before)), before.born_monotonic_ns);
+  const uint32_t stack = before.stack;
+  state_moved((void *)0x7000, (void *)0x9000, (4 << 20) + 4096);
+  assert(state_find((void *)0x9000, &before) && before.born_monotonic_ns == born && before.stack == stack);
+  assert(file->header.live_bytes == (4 << 20) + 4096 && !just_grows((void *)0x7000, 4 << 20));
+  /* Its old address has become another block's before it was said to have moved. */
+  state_note((void *)0x9000, 3 << 20, KIND_HEAP, 0x3000, 0);
+  assert(!just_grows((void *)0x9000, 4 << 20));
+  state_regrown(&before, (void *)0xb000, 5 << 20, 0x1000, 0);
+  assert(state_find((void *)0x9000, &before) && before.bytes == 3 << 20);
+  assert(file->header.live_bytes == 8 << 20);
+  state_drop(&before);
+  assert(!state_find((void *)0x9000, &before));
+  /* Estimated so far, and so large now that all such blocks are noted. */
+  state_note((void *)0xd000, 4000, KIND_HEAP, 0x1000, 0);
+  assert(state_find((void *)0xd000, &before) && !(before.flags & LIVE_EXACT) && before.weight >= 4000);
+  state_regrown(&before, (void *)0xd000, 5000, 0x1000, 0);
+  const int64_t weight = before.weight;
+  assert(state_find((void *)0xd000, &before) && before.weight == weight + 1000);
+  state_regrown(&before, (void *)0xd000, 3 << 20, 0x1000, 0);
+  assert(state_find((void *)0xd000, &before) && (before.flags & LIVE_EXACT) && before.weight == 3 << 20);
+  assert(file->header.live_bytes == 8 << 20);
+  check_sums();
+  assert(state_forget((void *)0xd000) && state_forget((void *)0xb000) && file->header.live_bytes == 0);
 }
 
 /* More than the tables hold: dropped and counted, never out of bounds. */
@@ -274,6 +314,7 @@ int main(int argc, char **argv) {
   if (argc > 1) amount = atol(argv[1]);
   char folder[] = "/tmp/coroner-test-XXXXXX";
   assert(mkdtemp(folder));
+  lock_start();
   state_open(folder, (uint32_t)getppid());
   assert(file);
   agent_ready = true;
@@ -288,6 +329,7 @@ int main(int argc, char **argv) {
   sampled_objects();
   ranges();
   reuse();
+  regrowth();
   texts();
   threads();
   forks();

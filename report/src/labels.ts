@@ -1,34 +1,14 @@
-import type { Allocation, StackFrame } from '../../src/model/report.ts';
-
-export const placeOf = ({
-  file,
-  line,
-}: {
-  readonly file: string | null;
-  readonly line: number | null;
-}): string => (file === null ? '' : line === null ? file : `${file}:${line}`);
+/** How the page writes places, counts and moments. */
+import type { StackFrame } from '../../src/model/report.ts';
+import { placeOf } from '../../src/model/stack.ts';
 
 /** The last two parts of a path: enough to recognise a file. */
-export const shortPlace = (place: {
-  readonly file: string | null;
-  readonly line: number | null;
-}): string => {
+export const shortPlace = (place: Pick<StackFrame, 'file' | 'line'>): string => {
   const parts = placeOf(place).split('/');
   return parts.length <= 3 ? parts.join('/') : `…/${parts.slice(-2).join('/')}`;
 };
 
-export const isLibrary = ({ file }: StackFrame): boolean =>
-  file === null ||
-  file.startsWith('<frozen') ||
-  /[/\\](?:site-packages|dist-packages)[/\\]|[/\\]lib(?:64)?[/\\]python\d/.test(file);
-
-/** `(Python itself and its start-up)`: a sum without a line, in brackets as no function's name is. */
-export const isSum = ({ file, function: name }: Allocation): boolean =>
-  file === null && name?.startsWith('(') === true;
-
-export const percent = (share: number): string =>
-  share > 0 && share < 0.01 ? '< 1 %' : `${Math.round(share * 100)} %`;
-
+/** `1 task`, `1,204 tasks`. */
 export const count = (n: number, one: string, many = `${one}s`): string =>
   `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
 
@@ -42,5 +22,3 @@ export function clock(ms: number): string {
   const two = (n: number): string => String(n).padStart(2, '0');
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
-
-export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,6 +1,7 @@
 /** Small parts that several sections share. */
 import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import type { Incident } from '../../src/model/report.ts';
 
 export function Section({
   id,
@@ -50,8 +51,8 @@ export function Command({ text }: { text: string }): JSX.Element {
 }
 
 /** A share of something as a bar; the number stands beside it, so it is decoration. */
-export const Bar = ({ share, tone = 'accent' }: { share: number; tone?: string }): JSX.Element => (
-  <svg class={`bar ${tone}`} viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+export const Bar = ({ share }: { share: number }): JSX.Element => (
+  <svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
     <rect class="track" width="100" height="8" />
     <rect class="fill" width={Math.max(0, Math.min(1, share)) * 100} height="8" />
   </svg>
@@ -95,4 +96,85 @@ export const Whole = ({ text }: { text: string }): JSX.Element => (
       ),
     )}
   </>
+);
+
+/** The colour of a verdict. */
+export const toneOf = ({ outOfMemory }: Incident): string =>
+  outOfMemory === null ? 'warn' : outOfMemory ? 'bad' : 'good';
+
+/** A button that looks like a link: it shows more, or leads back. */
+export const LinkButton = ({
+  onClick,
+  children,
+}: {
+  onClick: () => void;
+  children: ComponentChildren;
+}): JSX.Element => (
+  <button type="button" class="link" onClick={onClick}>
+    {children}
+  </button>
+);
+
+/** A table that scrolls sideways where it is too wide. Headings with `#` in front are of numbers; cards on a phone. */
+export const DataTable = ({
+  label,
+  headings,
+  cards = false,
+  children,
+}: {
+  label: string;
+  headings: readonly string[];
+  cards?: boolean;
+  children: ComponentChildren;
+}): JSX.Element => (
+  <div class="scroll" tabIndex={0} role="group" aria-label={label}>
+    <table class={cards ? 'cards' : ''}>
+      <thead>
+        <tr>
+          {headings.map((heading) => (
+            <th key={heading} scope="col" class={heading.startsWith('#') ? 'number' : ''}>
+              {heading.replace('#', '')}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
+  </div>
+);
+
+/** A search field, and how many it found. */
+export const Search = ({
+  what,
+  within,
+  text,
+  found,
+  onSearch,
+  children,
+}: {
+  /** `a name or pid`. */
+  what: string;
+  /** `the tasks`. */
+  within: string;
+  text: string;
+  /** `3 tasks`. */
+  found: string;
+  onSearch: (text: string) => void;
+  children?: ComponentChildren;
+}): JSX.Element => (
+  <div class="toolbar">
+    <input
+      type="search"
+      placeholder={`Search for ${what}`}
+      aria-label={`Search in ${within}`}
+      value={text}
+      onInput={(event) => onSearch(event.currentTarget.value)}
+    />
+    {children}
+    {text === '' ? null : (
+      <span class="note" role="status">
+        {found} found
+      </span>
+    )}
+  </div>
 );

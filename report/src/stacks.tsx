@@ -3,8 +3,10 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { SourceExcerpt } from '../../src/model/page.ts';
 import type { Incident, MemoryPicture, StackFrame, Thread } from '../../src/model/report.ts';
-import { Section } from './parts.tsx';
-import { count, isLibrary, placeOf, shortPlace } from './labels.ts';
+import { stackTitle } from '../../src/model/incident.ts';
+import { informativeFrame, isUserFrame, placeOf, userFrame } from '../../src/model/stack.ts';
+import { LinkButton, Section } from './parts.tsx';
+import { count, shortPlace } from './labels.ts';
 
 type Sources = Readonly<Record<string, readonly SourceExcerpt[]>>;
 
@@ -28,16 +30,7 @@ export function Stacks({
   return (
     <Section id="code" title="Where in the code" {...(moment === null ? {} : { note: moment })}>
       {own.length > 0 ? (
-        <Stack
-          title={
-            incident.death === 'assassination' || incident.death === 'slow'
-              ? 'Where it was last seen'
-              : 'Where it died or failed'
-          }
-          frames={own}
-          sources={sources}
-          open
-        />
+        <Stack title={stackTitle(incident)} frames={own} sources={sources} open />
       ) : null}
       {threads.slice(0, 200).map((thread) => (
         <Stack
@@ -75,7 +68,8 @@ function Stack({
 }): JSX.Element {
   const [all, setAll] = useState(false);
   const shown = all ? frames : frames.slice(0, 30);
-  const telling = frames.findIndex((frame) => !isLibrary(frame));
+  const telling = informativeFrame(frames);
+  const hasOwn = userFrame(frames) !== undefined;
   return (
     <details class="stack" open={open}>
       <summary>
@@ -87,45 +81,43 @@ function Stack({
             key={index}
             frame={frame}
             sources={sources}
-            open={index === Math.max(0, telling)}
+            // Where no frame is the user's, none is less than another.
+            isQuiet={hasOwn && !isUserFrame(frame)}
+            open={frame === telling}
           />
         ))}
       </ol>
       {shown.length < frames.length ? (
-        <button type="button" class="link" onClick={() => setAll(true)}>
+        <LinkButton onClick={() => setAll(true)}>
           {count(frames.length - shown.length, 'more frame')}
-        </button>
+        </LinkButton>
       ) : null}
     </details>
   );
 }
 
-function Frame({
-  frame,
-  sources,
-  open,
-}: {
-  frame: StackFrame;
-  sources: Sources;
-  open: boolean;
-}): JSX.Element {
+interface FrameProps {
+  readonly frame: StackFrame;
+  readonly sources: Sources;
+  /** Dimmed, with a short path: somebody else's code. */
+  readonly isQuiet: boolean;
+  /** Whether its source is shown at first. */
+  readonly open: boolean;
+}
+
+function Frame({ frame, sources, isQuiet, open }: FrameProps): JSX.Element {
   const { line, text } = frame;
-  const excerpt =
-    frame.file === null || line === null
-      ? undefined
-      : sources[frame.file]?.find(
-          ({ firstLine, lines }) => line >= firstLine && line < firstLine + lines.length,
-        );
+  const excerpt = excerptOf(frame, sources);
   const head = (
     <>
       <strong>{frame.function}</strong>{' '}
       <code class="place" title={placeOf(frame)}>
-        {isLibrary(frame) ? shortPlace(frame) : placeOf(frame)}
+        {isQuiet ? shortPlace(frame) : placeOf(frame)}
       </code>
     </>
   );
   return (
-    <li class={isLibrary(frame) ? 'library' : ''}>
+    <li class={isQuiet ? 'library' : ''}>
       {excerpt === undefined ? (
         <>
           {head}
@@ -136,20 +128,37 @@ function Frame({
       ) : (
         <details open={open}>
           <summary>{head}</summary>
-          <pre class="source" tabIndex={0}>
-            {excerpt.lines.map((content, index) => {
-              const number = excerpt.firstLine + index;
-              return (
-                <span key={number} class={number === line ? 'here' : ''}>
-                  <i>{number}</i>
-                  {content}
-                  {'\n'}
-                </span>
-              );
-            })}
-          </pre>
+          <Excerpt excerpt={excerpt} line={line} />
         </details>
       )}
     </li>
   );
 }
+
+const excerptOf = ({ file, line }: StackFrame, sources: Sources): SourceExcerpt | undefined =>
+  file === null || line === null
+    ? undefined
+    : sources[file]?.find(
+        ({ firstLine, lines }) => line >= firstLine && line < firstLine + lines.length,
+      );
+
+const Excerpt = ({
+  excerpt: { firstLine, lines },
+  line,
+}: {
+  excerpt: SourceExcerpt;
+  line: number | null;
+}): JSX.Element => (
+  <pre class="source" tabIndex={0}>
+    {lines.map((content, index) => {
+      const number = firstLine + index;
+      return (
+        <span key={number} class={number === line ? 'here' : ''}>
+          <i>{number}</i>
+          {content}
+          {'\n'}
+        </span>
+      );
+    })}
+  </pre>
+);

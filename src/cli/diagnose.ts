@@ -1,18 +1,19 @@
 import { defined } from '../model/defined.ts';
-import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { diagnose } from '../diagnose/diagnose.ts';
 import { narrow, type Narrow } from '../diagnose/narrow.ts';
-import { gather, gatherThisMachine, isUnreadable } from '../gather/gather.ts';
+import { gather, gatherStream, gatherThisMachine, isUnreadable } from '../gather/gather.ts';
 import { mergeGathered, type Gathered, type Wanted } from '../model/gathered.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
 import { exitCodes } from './exit-codes.ts';
+import { checkOutputs, isStdout, withDefault, writeOutput } from './output-path.ts';
 import { pointInTime } from './point-in-time.ts';
 import { Problem } from './problem.ts';
 import { progressLine } from './progress-line.ts';
-import { addFileOptions, writeReportFiles, type FileOptions } from './report-files.ts';
+import { standardInput } from './standard-input.ts';
+import { addFileOptions, outputsOf, writeReportFiles, type FileOptions } from './report-files.ts';
 
 interface Options extends FileOptions {
   readonly json?: string | true;
@@ -34,7 +35,7 @@ export function configure(command: Command): void {
       '[FILE...]',
       'log, traceback, core file, incident folder, any mixture; - for standard input; nothing for this machine',
     )
-    .option('--json [FILE]', 'the report as JSON, to FILE or to standard output')
+    .option('--json [FILE]', 'the report as JSON, to FILE or (-) standard output')
     .option('-q, --quiet', 'one line for each death')
     .option('--verbose', 'everything there is, instead of the short story')
     .option('--no-color', 'no colours')
@@ -51,19 +52,37 @@ export function configure(command: Command): void {
 
 async function run(files: readonly string[], options: Options): Promise<void> {
   const { boot, ...wanted } = wantedOf(options);
+  checkOutputs(outputsOf(options), {
+    force: options.force === true,
+    inputs: files,
+    guess: ({ option, path }, exists) =>
+      exists && files.length === 0 ? `to read it: coroner diagnose ${option} - ${path}` : null,
+  });
   if (boot !== undefined && files.length > 0)
     throw new Problem('--boot narrows what this machine is asked, and files were named');
-  const progress = progressLine(process.stderr);
   const gathered =
-    files.length === 0
-      ? await gatherThisMachine({ ...wanted, ...defined({ boot }) }, progress.show).finally(
-          progress.clear,
-        )
-      : mergeGathered(await gatherAll(files));
+    files.length > 0
+      ? mergeGathered(await gatherAll(files))
+      : await gatherUnnamed({ ...wanted, ...defined({ boot }) });
   const report = narrow(diagnose(gathered), wanted);
   await show(report, options, gathered.recording);
   if (options.check === true && report.incidents.some(({ outOfMemory }) => outOfMemory === true))
     process.exitCode = exitCodes.memoryDeathFound;
+}
+
+/** No file is named: standard input where something comes through it, else this machine. */
+async function gatherUnnamed(wanted: Wanted): Promise<Gathered> {
+  const progress = progressLine(process.stderr);
+  if (wanted.pid === undefined && wanted.boot === undefined) {
+    const input = await standardInput();
+    if (input.kind === 'bytes')
+      return gatherStream(input.chunks, progress.show).finally(progress.clear);
+    if (input.kind !== 'none')
+      process.stderr.write(
+        `coroner: standard input ${input.kind === 'empty' ? 'is empty' : 'said nothing for 2 s'}: this machine is asked instead (coroner diagnose - waits for standard input)\n`,
+      );
+  }
+  return gatherThisMachine(wanted, progress.show).finally(progress.clear);
 }
 
 /**
@@ -118,11 +137,9 @@ async function show(
   const annotations = await writeReportFiles(report, recording, options);
   if (options.json !== undefined) {
     const { renderJson } = await import('../render/json.ts');
-    if (options.json === true || options.json === '-') {
-      process.stdout.write(renderJson(report));
-      return;
-    }
-    await writeFile(options.json, renderJson(report));
+    const path = withDefault(options.json);
+    writeOutput(path, renderJson(report));
+    if (isStdout(path)) return;
   }
   const [{ renderTerminal }, { terminalOptions }] = await Promise.all([
     import('../render/terminal.ts'),

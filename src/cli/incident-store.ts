@@ -1,12 +1,20 @@
 /** What `show`, `list`, `compare` and `rm` have in common: naming an incident, and judging it anew from its folder. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { diagnose } from '../diagnose/diagnose.ts';
+import { withHolderKinds } from '../model/holder-kinds.ts';
 import type { Recording } from '../model/recording.ts';
+import { repaired } from '../model/repair.ts';
 import { nothingKnown, type Report } from '../model/report.ts';
+import { reportSchema } from '../model/report-schema.ts';
 import { gatherIncidentFolder } from '../gather/incident-folder/gather-incident.ts';
 import { isUnreadable } from '../gather/gather.ts';
-import { isIncidentFolder, listIncidentFolders, storeRoot } from '../store/incidents.ts';
+import {
+  isIncidentFolder,
+  listIncidentFolders,
+  readStoredReport,
+  storeRoot,
+} from '../store/incidents.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Problem } from './problem.ts';
 
@@ -26,6 +34,13 @@ export function loadIncident(which: string, root: string): LoadedIncident {
     return loadReportFile(which);
   return loadFolder(findFolder(which, root));
 }
+
+/** Whether a value names an incident, and so was hardly meant as a file to write. */
+export const isIncidentName = (name: string, root: string): boolean =>
+  name === 'last' ||
+  isIncidentFolder(name) ||
+  (/^\d{8}/.test(name) &&
+    listIncidentFolders(root).some((folder) => basename(folder).startsWith(name)));
 
 export function findFolder(which: string, root: string): string {
   const folders = listIncidentFolders(root);
@@ -104,17 +119,30 @@ export function asReport(value: unknown, place: string): Report {
       'A newer coroner reads it.',
       exitCodes.noInput,
     );
+  const known = repaired(reportSchema, { format, sources: sources ?? [], incidents }, (report) => {
+    report['sources'] ??= [];
+    report['incidents'] = Array.isArray(report['incidents'])
+      ? report['incidents'].filter(isObject).map((incident) => ({ ...nothingKnown, ...incident }))
+      : [];
+  });
+  // Where there are incidents a part of them is always left: what each lacks is filled in.
+  if (known === null) return { format, sources: [], incidents: [] };
   return {
-    format,
-    sources: Array.isArray(sources) ? sources : [],
-    incidents: incidents.map((incident) => ({ ...nothingKnown, ...incident })),
+    ...known.value,
+    incidents: known.value.incidents.map((incident) => ({
+      ...incident,
+      memory: withHolderKinds(incident.memory),
+    })),
   };
 }
+
+const isObject = (value: unknown) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The report as it was written at the end of the run, where it was: quicker than judging anew, for lists. */
 export function storedReport(folder: string): Report | null {
   try {
-    return asReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), folder);
+    return asReport(JSON.parse(readStoredReport(folder) ?? ''), folder);
   } catch {
     return null;
   }

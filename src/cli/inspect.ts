@@ -1,19 +1,22 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Inspection, MemoryPicture } from '../model/report.ts';
 import { formatDuration } from '../model/units.ts';
-import { isRefusal, readText, type Refusal } from '../python/live-process.ts';
-import {
-  takeSnapshot,
-  openTarget,
-  smallChunks,
-  versionText,
-  type Target,
-} from '../python/heap-snapshot.ts';
-import { pause, startGuard, type Guard, type Paused } from '../python/pause.ts';
+import { isRefusal, readText, type Refusal } from '../python/process/live-process.ts';
+import { takeSnapshot } from '../python/heap-snapshot.ts';
+import { openTarget, smallChunks, versionText, type Target } from '../python/target.ts';
+import { pause, startGuard, type Guard, type Paused } from '../python/process/pause.ts';
 import { renderHoldersCollapsed, renderHoldersSpeedscope } from '../render/exports/holders.ts';
 import { renderInspection } from '../render/inspection.ts';
 import { exitCodes } from './exit-codes.ts';
+import {
+  addForce,
+  checkOutputs,
+  isStdout,
+  withDefault,
+  writeOutput,
+  type Output,
+} from './output-path.ts';
 import { Problem } from './problem.ts';
 import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
@@ -28,10 +31,11 @@ interface Options {
   readonly stacks?: true;
   readonly collapsed?: string;
   readonly speedscope?: string;
+  readonly force?: true;
 }
 
 export function configure(command: Command): void {
-  command
+  addForce(command)
     .argument('<target>', 'a process id, or a core file')
     .option('--stacks', 'stacks only: stops the process for some milliseconds')
     .option('--json [file]', 'the result as JSON (format coroner/1), to a file or - (default)')
@@ -58,6 +62,10 @@ function seconds(text: string): number {
 
 function inspect(name: string, options: Options): void {
   const pid = /^\d{1,10}$/.test(name) ? Number(name) : null;
+  checkOutputs(outputsOf(options), {
+    force: options.force === true,
+    inputs: pid === null ? [name] : [],
+  });
   if (pid === null) checkFile(name);
   const guard = pid !== null && options.pause ? startGuard() : null;
   let target: Target | null = null;
@@ -92,6 +100,18 @@ function inspect(name: string, options: Options): void {
     target?.source.close();
   }
 }
+
+const outputsOf = ({ json, collapsed, speedscope }: Options): readonly Output[] => [
+  ...(json === undefined
+    ? []
+    : [{ option: '--json', kind: 'json' as const, path: withDefault(json) }]),
+  ...(collapsed === undefined
+    ? []
+    : [{ option: '--collapsed', kind: 'collapsed' as const, path: collapsed }]),
+  ...(speedscope === undefined
+    ? []
+    : [{ option: '--speedscope', kind: 'speedscope' as const, path: speedscope }]),
+];
 
 /** Asks first: a process that may not be read must not be stopped either. */
 function stop(pid: number, guard: Guard, mostMs: number): Paused | null {
@@ -140,9 +160,9 @@ function inspectionOf(
 
 function print(inspection: Inspection, options: Options): void {
   const { json, color, verbose, collapsed, speedscope } = options;
-  if (collapsed !== undefined) write(collapsed, renderHoldersCollapsed(inspection.memory));
+  if (collapsed !== undefined) writeOutput(collapsed, renderHoldersCollapsed(inspection.memory));
   if (speedscope !== undefined)
-    write(
+    writeOutput(
       speedscope,
       renderHoldersSpeedscope(inspection.memory, {
         name: inspection.process.name ?? inspection.process.place,
@@ -151,11 +171,9 @@ function print(inspection: Inspection, options: Options): void {
     );
   if (json !== undefined) {
     const text = `${JSON.stringify(inspection, null, 2)}\n`;
-    if (json === true || json === '-') {
-      process.stdout.write(text);
-      return;
-    }
-    write(json, text);
+    const path = withDefault(json);
+    writeOutput(path, text);
+    if (isStdout(path)) return;
   }
   process.stdout.write(
     renderInspection(inspection, {
@@ -163,14 +181,6 @@ function print(inspection: Inspection, options: Options): void {
       verbose: verbose === true,
     }),
   );
-}
-
-function write(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    throw new Problem(`${file} cannot be written: ${(error as NodeJS.ErrnoException).code}`);
-  }
 }
 
 function commandOf(pid: number): string | null {

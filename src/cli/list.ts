@@ -1,13 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { IncidentEnd, IncidentStart } from '../model/incident-folder.ts';
+import type { IncidentStart } from '../model/incident-folder.ts';
 import type { Incident } from '../model/report.ts';
 import { formatDuration } from '../model/units.ts';
 import { commandLine } from '../render/command-line.ts';
 import { safeCopy } from '../render/safe-text.ts';
 import { clipped, displayWidth, inked, type Line, type Style } from '../render/terminal/layout.ts';
-import { listIncidentFolders, readStart } from '../store/incidents.ts';
+import { listIncidentFolders, readEnd, readStart } from '../store/incidents.ts';
 import { rootOf, storedReport } from './incident-store.ts';
 import { terminalOptions, type Terminal } from './terminal-options.ts';
 import { inWords } from '../model/prose.ts';
@@ -90,18 +89,8 @@ function rowOf(folder: string): readonly Row[] {
   ];
 }
 
-function readEnd(folder: string): IncidentEnd | null {
-  const file = join(folder, 'end.json');
-  if (!existsSync(file)) return null;
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as IncidentEnd;
-  } catch {
-    // Cut off: the recorder died while it wrote.
-    return null;
-  }
-}
-
 export function isRunning({ recorderPid }: IncidentStart): boolean {
+  if (recorderPid === undefined) return false;
   try {
     process.kill(recorderPid, 0);
     return true;
@@ -141,7 +130,7 @@ function table(rows: readonly Row[], total: number, root: string, terminal: Term
           { text: ` ${id.padEnd(idWidth)} `, style: ['dim'] },
           {
             text: clipped(
-              commandLine(command),
+              command.length === 0 ? '(its command is not known)' : commandLine(command),
               Math.max(10, width - idWidth - 4 - displayWidth(how) - 2),
               ellipsis,
             ),

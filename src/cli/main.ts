@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { exitCodes } from './exit-codes.ts';
 import { Problem } from './problem.ts';
 import { version } from './version.ts';
+import { hearFaults } from '../model/faults.ts';
 
 /**
  * One file a command. Each is loaded only when it is asked for: `run` must not pay for the page's renderer.
@@ -45,6 +46,9 @@ interface CommandModule {
 
 export async function main(args: readonly string[]): Promise<void> {
   process.stdout.on('error', endQuietlyOnClosedPipe);
+  hearFaults(({ where, stack }) => {
+    process.stderr.write(`coroner: a fault of coroner itself, in ${where}: ${stack}\n`);
+  });
   const program = new Command('coroner')
     .description('Tells whether, how, where and why a process died of running out of memory')
     .version(version, '-V, --version')

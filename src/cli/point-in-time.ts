@@ -1,4 +1,5 @@
 import { Problem } from './problem.ts';
+import { parseTime } from '../model/units.ts';
 
 const units: Readonly<Record<string, number>> = {
   s: 1,
@@ -22,7 +23,8 @@ export function pointInTime(text: string, now: Date): Date {
   if (ago !== null) {
     const unit =
       units[(ago[2] ?? ago[4] ?? '').toLowerCase()] ?? (/^s$/i.test(ago[2] ?? '') ? 1 : undefined);
-    if (unit !== undefined) return new Date(now.getTime() - Number(ago[1] ?? ago[3]) * unit * 1000);
+    const then = new Date(now.getTime() - Number(ago[1] ?? ago[3]) * (unit ?? Number.NaN) * 1000);
+    if (!Number.isNaN(then.getTime())) return then;
   }
   if (/^@\d{1,12}$/.test(asked)) return new Date(Number(asked.slice(1)) * 1000);
   const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate());
@@ -46,7 +48,8 @@ export function pointInTime(text: string, now: Date): Date {
     date === null
       ? new Date(asked.replace(/^(\d{4}-\d\d-\d\d) /, '$1T'))
       : new Date(Number(date[1]), Number(date[2]) - 1, Number(date[3]));
-  if (!Number.isNaN(parsed.getTime()) && /\d{4}/.test(asked)) return parsed;
+  const isPossible = !/^\d{4}-\d\d-\d\d/.test(asked) || parseTime(asked.slice(0, 10)) !== undefined;
+  if (isPossible && !Number.isNaN(parsed.getTime()) && /\d{4}/.test(asked)) return parsed;
   throw new Problem(
     `"${text}" is no point in time`,
     'for example: yesterday, "2 hours ago", 10:30, 2026-01-31T12:00:00Z',

@@ -1,8 +1,12 @@
 /** The files that a report can be written to: one set of options for `run`, `diagnose` and `show`. */
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { containedLater } from '../model/faults.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
+import { addForce, writeOutput, type Output } from './output-path.ts';
+import type { OutputKind } from '../model/own-outputs.ts';
+import { exitCodes } from './exit-codes.ts';
 import { Problem } from './problem.ts';
 import { version } from './version.ts';
 
@@ -17,10 +21,38 @@ export interface FileOptions {
   readonly sarif?: string;
   readonly terminationLog?: string | true;
   readonly github?: true;
+  readonly force?: true;
+}
+
+const kubernetesLog = '/dev/termination-log';
+
+/** Every file that the options ask for, checked by `checkOutputs` before any work is done. */
+export function outputsOf(
+  options: FileOptions & { readonly json?: string | true },
+): readonly Output[] {
+  const { terminationLog } = options;
+  if (terminationLog === true && !existsSync(kubernetesLog))
+    throw new Problem(
+      `--termination-log: there is no ${kubernetesLog} here`,
+      'Kubernetes mounts one into its containers; elsewhere give a FILE',
+    );
+  const asked: Readonly<Record<OutputKind, string | undefined>> = {
+    json: options.json === true ? '-' : options.json,
+    html: options.html,
+    speedscope: options.speedscope,
+    pprof: options.pprof,
+    collapsed: options.collapsed,
+    junit: options.junit,
+    sarif: options.sarif,
+    'termination-log': terminationLog === true ? kubernetesLog : terminationLog,
+  };
+  return Object.entries(asked).flatMap(([kind, path]) =>
+    path === undefined ? [] : [{ option: `--${kind}`, kind: kind as OutputKind, path }],
+  );
 }
 
 export function addFileOptions(command: Command): Command {
-  return command
+  return addForce(command)
     .option('--html <file>', 'the report as one HTML page')
     .option('--speedscope <file>', 'allocations for speedscope')
     .option('--pprof <file>', 'allocations for pprof (gzipped protobuf)')
@@ -41,34 +73,60 @@ export async function writeReportFiles(
   options: FileOptions,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<string> {
-  if (options.html !== undefined)
-    write(options.html, await htmlOf(report, recording, options.embedSource));
-  if (options.speedscope !== undefined) {
+  await writeFile(options.html, () => htmlOf(report, recording, options.embedSource));
+  await writeFile(options.speedscope, async () => {
     const { renderSpeedscope } = await import('../render/exports/speedscope.ts');
-    write(options.speedscope, renderSpeedscope(report, { version }));
-  }
-  if (options.pprof !== undefined) {
+    return renderSpeedscope(report, { version });
+  });
+  await writeFile(options.pprof, async () => {
     const { renderPprof } = await import('../render/exports/pprof.ts');
-    write(options.pprof, renderPprof(report));
-  }
-  if (options.collapsed !== undefined) {
+    return renderPprof(report);
+  });
+  await writeFile(options.collapsed, async () => {
     const { renderCollapsed } = await import('../render/exports/collapsed.ts');
-    write(options.collapsed, renderCollapsed(report));
-  }
-  if (options.junit !== undefined) {
+    return renderCollapsed(report);
+  });
+  await writeFile(options.junit, async () => {
     const { renderJunit } = await import('../render/exports/junit.ts');
-    write(options.junit, renderJunit(report));
-  }
-  if (options.sarif !== undefined) {
+    return renderJunit(report);
+  });
+  await writeFile(options.sarif, async () => {
     const { renderSarif } = await import('../render/exports/sarif.ts');
-    write(options.sarif, renderSarif(report, { version, directory: process.cwd() }));
-  }
-  if (options.terminationLog !== undefined) {
+    return renderSarif(report, { version, directory: process.cwd() });
+  });
+  const log = options.terminationLog;
+  await writeFile(log === true ? kubernetesLog : log, async () => {
     const { renderTerminationLog } = await import('../render/exports/termination-log.ts');
-    const file = options.terminationLog === true ? '/dev/termination-log' : options.terminationLog;
-    write(file, renderTerminationLog(report));
-  }
+    return renderTerminationLog(report);
+  });
   return options.github === true ? github(report, env) : '';
+}
+
+/** One renderer with a fault of its own leaves the others their files: it is said, and shows in the exit status. */
+async function writeFile(
+  file: string | undefined,
+  render: () => Promise<string | Uint8Array>,
+): Promise<void> {
+  if (file === undefined) return;
+  let problem: Problem | undefined;
+  const content = await containedLater(
+    `writing ${file}`,
+    async () => {
+      try {
+        return await render();
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        problem = error;
+        return null;
+      }
+    },
+    () => {
+      process.exitCode = exitCodes.internal;
+      return null;
+    },
+  );
+  if (problem !== undefined) throw problem;
+  if (content !== null) writeOutput(file, content);
 }
 
 /** The page; where it was not built, a problem that says how to build it. */
@@ -95,17 +153,14 @@ async function github(
     ['GITHUB_OUTPUT', outputs],
   ] as const) {
     const file = env[name];
-    if (file !== undefined && file !== '') guarded(file, () => appendFileSync(file, text));
+    if (file !== undefined && file !== '') append(file, text);
   }
   return commands;
 }
 
-const write = (file: string, content: string | Uint8Array): void =>
-  guarded(file, () => writeFileSync(file, content));
-
-function guarded(file: string, action: () => void): void {
+function append(file: string, text: string): void {
   try {
-    action();
+    appendFileSync(file, text);
   } catch (error) {
     throw new Problem(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code ?? error}`);
   }

@@ -1,16 +1,18 @@
-import { writeSync } from 'node:fs';
+import { accessSync, constants, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Report } from '../model/report.ts';
 import { formatBytes, formatDuration, parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
 import { finalSnapshot, noFinalSnapshot } from '../record/final-snapshot/final-snapshot.ts';
+import { find } from '../record/launch.ts';
 import { record, type Companion, type RecordResult } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';
 import { isWithinReach } from '../record/headroom.ts';
 import { tracingCompanion } from '../record/tracing.ts';
 import { endLike } from '../record/end.ts';
+import { lostWithoutHelper, takeHelper, type Helper } from '../record/helper.ts';
 import { keepStderrTail } from '../record/stderr-tail.ts';
 import {
   listIncidentFolders,
@@ -23,7 +25,8 @@ import {
 import { beyondSize, removeIncident } from '../store/retention.ts';
 import { liveCompanion } from './live.ts';
 import { Problem } from './problem.ts';
-import { addFileOptions, type FileOptions } from './report-files.ts';
+import { checkOutputs } from './output-path.ts';
+import { addFileOptions, outputsOf, type FileOptions } from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
 
@@ -53,7 +56,7 @@ export function configure(command: Command): void {
     .allowUnknownOption(false)
     .option(
       '--json [file]',
-      'write the report as JSON to a file, or to stdout after the command has ended',
+      'write the report as JSON to a file, or (-) to stdout after the command has ended',
     )
     .option('-q, --quiet', 'one line for a verdict, nothing while the command runs')
     .option('--live', 'a line of status while it runs, on a terminal')
@@ -121,8 +124,17 @@ function atLimit(text: string): AtLimit {
 }
 
 async function run(words: readonly string[], options: RunOptions): Promise<void> {
+  const helper = takeHelper(process.env);
   const [file, ...args] = words;
   if (file === undefined) throw new Problem('run: no command given');
+  checkOutputs(outputsOf(options), {
+    force: options.force === true,
+    // `run --json python3 app.py`: the option took the command's name.
+    guess: ({ option, path }) =>
+      !isCommand(path) || isCommand(file)
+        ? null
+        : `did you mean: coroner run ${option} - ${path} ${words.join(' ')}`,
+  });
   // Node makes a pipe non-blocking for everybody who shares it when it first touches it; starting a process (libuv) undoes that. So
   // touch both before the command is started, never first while it runs: its own writes, or tee's, would fail with EAGAIN.
   void [process.stdout, process.stderr];
@@ -139,7 +151,8 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     env: process.env,
     stderr: keepStderrTail(writer.folder),
     options: { ...options },
-    companions: [...companions(options, [file, ...args]), verdictAtHand()],
+    helper,
+    companions: [...companions(options, [file, ...args], helper), verdictAtHand()],
     say,
     ...(options.sampleEvery?.ms === undefined ? {} : { sampleEveryMs: options.sampleEvery.ms }),
   });
@@ -149,11 +162,12 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     process.exit(result.launchError.exitCode);
   }
   const { ending } = result;
+  const end = () => (helper?.hasLaunched() === true ? process.exit(0) : endLike(ending));
   if (!result.notable && !wantsFile(options)) {
     if (process.stderr.isTTY && options.quiet !== true) write(2, goodEnd(result, options));
     if (options.output === undefined) prune(root);
     writer.close();
-    endLike(ending);
+    end();
   }
   // The verdict must never stand between the command and its exit status.
   try {
@@ -165,16 +179,27 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     }
   } catch (error) {
     if (error instanceof Problem) say(error.message);
-    else
-      write(
-        2,
-        `coroner: cannot give a verdict: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-      );
+    else {
+      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      writer.append('faults.log', `verdict: ${stack}\n`);
+      write(2, `coroner: cannot give a verdict: ${stack}\n`);
+    }
   }
   if (options.output === undefined) prune(root);
   writer.close();
-  endLike(ending);
+  end();
 }
+
+const isCommand = (name: string): boolean => {
+  const found = find(name, process.env['PATH'] ?? '');
+  try {
+    if (found === null) return false;
+    accessSync(found, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
 
 /** A report was asked for: it is written also where there is nothing in it. */
 const wantsFile = ({
@@ -207,11 +232,22 @@ function goodEnd(
 }
 
 /** Others that take part in a run. The order is that of preparation. */
-function companions(options: RunOptions, command: readonly string[]): readonly Companion[] {
+function companions(
+  options: RunOptions,
+  command: readonly string[],
+  helper: Helper | null,
+): readonly Companion[] {
   const live = options.live === true ? liveCompanion() : null;
   return [
     ...(options.pythonHook ? [pythonHook()] : []),
-    tracingCompanion(!options.agent),
+    ...(helper === null
+      ? [{ started: (pid, { note }) => note(lostWithoutHelper, pid) } satisfies Companion]
+      : []),
+    tracingCompanion(
+      !options.agent,
+      undefined,
+      helper === null ? undefined : [process.pid, helper.pid],
+    ),
     ...(options.agent
       ? [
           agentCompanion({
@@ -255,7 +291,9 @@ const headroomForFinalSnapshot = () => (availableLimitBytes() ?? 0) >= leastForF
 /** Now and then: it reads every folder of the store. Never what another recorder still writes. */
 function prune(root: string): void {
   if (Math.random() > 0.1) return;
-  const isRunning = ({ recorderPid }: { readonly recorderPid: number }): boolean => {
+  const isRunning = ({ recorderPid }: { readonly recorderPid?: number }): boolean => {
+    // Whoever cannot tell keeps the folder.
+    if (recorderPid === undefined) return true;
     try {
       process.kill(recorderPid, 0);
       return true;

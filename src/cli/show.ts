@@ -7,8 +7,15 @@ import type { Command } from 'commander';
 import { renderJson } from '../render/json.ts';
 import { redactRecording, redactReport } from '../render/redact.ts';
 import { renderTerminal } from '../render/terminal.ts';
-import { rootOf, loadIncident } from './incident-store.ts';
-import { addFileOptions, htmlOf, writeReportFiles, type FileOptions } from './report-files.ts';
+import { isIncidentName, rootOf, loadIncident } from './incident-store.ts';
+import { checkOutputs, isStdout, withDefault, writeOutput } from './output-path.ts';
+import {
+  addFileOptions,
+  htmlOf,
+  outputsOf,
+  writeReportFiles,
+  type FileOptions,
+} from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 
 interface Options extends FileOptions {
@@ -28,7 +35,7 @@ export function configure(command: Command): void {
       'last, an id or the start of one, an incident folder, a report in JSON',
       'last',
     )
-    .option('--json [file]', 'the report as JSON, to a file or to standard output')
+    .option('--json [file]', 'the report as JSON, to a file or (-) to standard output')
     .option('--verbose', 'everything there is, instead of the short story')
     .option('-q, --quiet', 'one line for each death')
     .option('--open', 'open the page in the browser')
@@ -40,7 +47,15 @@ export function configure(command: Command): void {
 }
 
 async function show(which: string, options: Options): Promise<void> {
-  const loaded = loadIncident(which, rootOf(options.store));
+  const root = rootOf(options.store);
+  checkOutputs(outputsOf(options), {
+    force: options.force === true,
+    inputs: [which],
+    // `show --json last`: the incident was meant, and the option took it.
+    guess: ({ option, path }) =>
+      isIncidentName(path, root) ? `did you mean: coroner show ${option} - ${path}` : null,
+  });
+  const loaded = loadIncident(which, root);
   const { name } = loaded;
   const redact = options.redact === true;
   const report = redact ? redactReport(loaded.report) : loaded.report;
@@ -52,11 +67,9 @@ async function show(which: string, options: Options): Promise<void> {
   });
   if (options.open === true) open(await htmlOf(report, recording, !redact), name);
   if (options.json !== undefined) {
-    if (options.json === true || options.json === '-') {
-      process.stdout.write(renderJson(report));
-      return;
-    }
-    writeFileSync(options.json, renderJson(report));
+    const path = withDefault(options.json);
+    writeOutput(path, renderJson(report));
+    if (isStdout(path)) return;
   }
   process.stdout.write(
     annotations +

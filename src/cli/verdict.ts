@@ -1,12 +1,18 @@
-import { writeSync, writeFileSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { diagnose } from '../diagnose/diagnose.ts';
+import { hearFaults } from '../model/faults.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
 import { gatherIncident } from '../gather/incident-folder/gather-incident.ts';
 import { renderJson } from '../render/json.ts';
-import { incidentFiles, readIncidentFolder, type IncidentWriter } from '../store/incidents.ts';
-import { Problem } from './problem.ts';
+import { isStdout, withDefault, writeOutput } from './output-path.ts';
+import {
+  incidentFiles,
+  readIncidentFolder,
+  type IncidentFile,
+  type IncidentWriter,
+} from '../store/incidents.ts';
 import { writeReportFiles, type FileOptions } from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 
@@ -17,14 +23,27 @@ export interface Judged {
 
 /** The verdict on a run that has just ended. What the disk lost is taken from memory. */
 export function judge(writer: IncidentWriter): Judged | null {
-  const texts = new Map(writer.folder === null ? [] : readIncidentFolder(writer.folder).texts);
+  const onDisk =
+    writer.folder === null ? { texts: [], unread: [] } : readIncidentFolder(writer.folder);
+  const texts = new Map(onDisk.texts);
+  // What this very run wrote is known, whatever became of the file.
+  const unread = onDisk.unread.filter(
+    ({ name }) => writer.text(name as IncidentFile) === undefined,
+  );
   for (const name of incidentFiles) {
     const text = texts.has(name) ? undefined : writer.text(name);
     if (text !== undefined) texts.set(name, text);
   }
-  const gathered = gatherIncident(texts, writer.folder);
-  if (gathered === null) return null;
-  return { report: diagnose(gathered), recording: gathered.recording };
+  const before = hearFaults(({ where, stack }) =>
+    writer.append('faults.log', `${where}: ${stack}\n`),
+  );
+  try {
+    const gathered = gatherIncident(texts, writer.folder, unread);
+    if (gathered === null) return null;
+    return { report: diagnose(gathered), recording: gathered.recording };
+  } finally {
+    hearFaults(before);
+  }
 }
 
 export interface ShowOptions extends FileOptions {
@@ -61,15 +80,9 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
   if (annotations !== '') writeAll(2, annotations);
   if (options.json === undefined) return;
   const json = renderJson(report);
-  if (options.json === true || options.json === '-') writeAll(1, json);
-  else
-    try {
-      writeFileSync(options.json, json);
-    } catch (error) {
-      throw new Problem(
-        `cannot write ${options.json}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
-      );
-    }
+  const path = withDefault(options.json);
+  if (isStdout(path)) writeAll(1, json);
+  else writeOutput(path, json);
 }
 
 /** Ctrl-C: whoever pressed it knows. */

@@ -1,5 +1,6 @@
 import type { Evidence } from '../model/evidence.ts';
-import type { Report, RuleNotRun, SourceReport } from '../model/report.ts';
+import { contained } from '../model/faults.ts';
+import type { Incident, Report, RuleNotRun, SourceReport } from '../model/report.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/shared/define-rule.ts';
 import { toIncident } from './incident.ts';
@@ -22,12 +23,29 @@ export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput)
     const missing = rule.needs.filter((kind) => !kinds.has(kind));
     if (missing.length > 0) notRun.push({ rule: rule.id, missing });
     else
-      for (const finding of rule.judge(evidence, { sources }))
+      for (const finding of contained(
+        `rule ${rule.id}`,
+        () => rule.judge(evidence, { sources }),
+        ({ says }) => {
+          notRun.push({ rule: rule.id, missing: [], fault: says });
+          return [];
+        },
+      ))
         opinions.push({ rule: rule.id, finding });
   }
   const snapshots = evidence.filter(({ kind }) => kind === 'heap-snapshot');
-  const incidents = joinOpinions(opinions).map((group) =>
-    withFittingRemedies(withMemory(toIncident(group, sources), snapshots, group, sources)),
-  );
+  const incidents = joinOpinions(opinions).flatMap((group): readonly Incident[] => {
+    const ids = [...new Set(group.map(({ rule }) => rule))];
+    return contained(
+      `the incident of ${ids.join(', ')}`,
+      () => [
+        withFittingRemedies(withMemory(toIncident(group, sources), snapshots, group, sources)),
+      ],
+      ({ says }) => {
+        for (const id of ids) notRun.push({ rule: id, missing: [], fault: says });
+        return [];
+      },
+    );
+  });
   return { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
 }

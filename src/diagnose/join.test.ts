@@ -63,3 +63,30 @@ test.each<[string, Partial<Finding>]>([
 ])('%s is another death, with the same sentence too', (_, more) => {
   expect(apart({ headline: 'words of kern.log', ...more })).toBe(2);
 });
+
+const kill = (cgroup: string, more: object): Finding => ({
+  subject: { cgroup, position: 1, ...more },
+  cause: 'kernel-cgroup-oom',
+  confidence: 'strong',
+  headline: `killed in ${cgroup}`,
+  because: [{ says: 'it was killed', source: 'kernel-log', place: 'kernel.log:1' }],
+});
+
+test.each([
+  ['/job1', '/job10', 2],
+  ['/job10', '/job1', 2],
+  ['/job1', '/job1/', 1],
+  ['/job1', '/job1/a', 1],
+  ['/job1/a', '/job1', 1],
+  ['/job1', '/', 1],
+  ['/docker/0a1b', '/docker/0a1b2c', 2],
+])('a kill in %s and one told of %s are %d', (of, told, expected) => {
+  const opinions = [
+    { rule: 'kernel-oom-kill', finding: kill(of, { pid: 7 }) },
+    {
+      rule: 'standing-cgroup',
+      finding: { ...kill(told, {}), confidence: 'likely' as const },
+    },
+  ];
+  expect(joinOpinions(opinions)).toHaveLength(expected);
+});

@@ -1,3 +1,5 @@
+import { firstIndexWhere } from '../model/binary-search.ts';
+import { areInOneLine, isContainerCgroup } from '../model/cgroup-path.ts';
 import { causes } from '../model/causes.ts';
 import { compareConfidence } from '../model/confidence.ts';
 import type { When } from '../model/evidence.ts';
@@ -124,10 +126,6 @@ const isProved = ({ finding }: Opinion): boolean =>
 const isVague = ({ finding }: Opinion): boolean =>
   finding.cause === 'undetermined' || compareConfidence(finding.confidence, 'likely') <= 0;
 
-/** Paths of cgroups that belong to a container: its processes see other pids than the kernel's log (matching rule 1). */
-const container =
-  /docker|kubepods|containerd|crio|libpod|lxc|machine\.slice|nspawn|\b[0-9a-f]{32,64}\b/;
-
 /**
  * One kill by the kernel in a container and one death of a process with a small pid of its own namespace:
  * where there is just one of each, and time and name agree, they are the same.
@@ -137,7 +135,7 @@ function joinNamespaces(groups: [Opinion, ...Opinion[]][]): [Opinion, ...Opinion
     ([best]) =>
       isKill(best) &&
       isProved(best) &&
-      container.test(best.finding.subject.cgroup ?? best.finding.limit?.path ?? ''),
+      isContainerCgroup(best.finding.subject.cgroup ?? best.finding.limit?.path),
   );
   const told = groups.filter((group) => group.every((one) => isVague(one) && isKill(one)));
   const [kill] = inContainer;
@@ -182,15 +180,8 @@ function neighbours(groups: readonly [Opinion, ...Opinion[]][]) {
   type Group = [Opinion, ...Opinion[]];
   const byFile = new Map<string, Group[]>();
   const positionOf = (group: Group) => group[0].finding.subject.position;
-  const placeOf = (list: readonly Group[], position: number) => {
-    let [low, high] = [0, list.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (positionOf(list[middle] as Group) <= position) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
+  const placeOf = (list: readonly Group[], position: number) =>
+    firstIndexWhere(list.length, (index) => positionOf(list[index]!) > position);
   for (const group of groups) {
     const list = byFile.get(fileOf(group[0].finding));
     if (list === undefined) byFile.set(fileOf(group[0].finding), [group]);
@@ -248,7 +239,7 @@ function fits(other: Opinion, { rule, finding }: Opinion): boolean {
   if (!sameName(a.subject.name, finding.subject.name)) return false;
   const { label, cgroup } = finding.subject;
   if (cgroup !== undefined && a.subject.cgroup !== undefined && cgroup !== a.subject.cgroup)
-    return isWithin(cgroup, a.subject.cgroup);
+    return areInOneLine(cgroup, a.subject.cgroup);
   if (label !== undefined && a.subject.label !== undefined && label !== a.subject.label)
     return false;
   if (a.cause === finding.cause) return true;
@@ -285,8 +276,6 @@ function areTwoReports(a: Opinion, b: Opinion): boolean {
     Math.abs(Date.parse(left.wall) - Date.parse(right.wall)) > reportSeconds * 1000
   );
 }
-
-const isWithin = (a: string, b: string): boolean => a.startsWith(b) || b.startsWith(a);
 
 const nearlyEqual = (a: number | null | undefined, b: number | null | undefined): boolean =>
   a == null || b == null || Math.abs(a - b) <= Math.max(8192, 0.01 * Math.max(a, b));

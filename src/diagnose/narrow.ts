@@ -1,3 +1,4 @@
+import { passesThroughCgroup } from '../model/cgroup-path.ts';
 import type { Incident, Report } from '../model/report.ts';
 
 /** Which incidents a user wants to see. */
@@ -37,16 +38,13 @@ function fits(incident: Incident, { since, until, pid, name, cgroup }: Narrow): 
   )
     return false;
   if (cgroup !== undefined) {
-    const end = cgroup.replace(/^\/+|\/+$/g, '');
     const paths = [
       victim?.cgroup,
       trigger?.cgroup,
       incident.limit?.owner === 'cgroup' ? incident.limit.path : undefined,
     ];
-    if (!paths.some((path) => path !== undefined && within(path, end))) return false;
+    if (!paths.some((path) => path !== undefined && passesThroughCgroup(path, cgroup)))
+      return false;
   }
   return true;
 }
-
-/** `end` is a whole stretch of components of `path`. */
-const within = (path: string, end: string): boolean => `${path}/`.includes(`/${end}/`);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { unnamedHolders } from '../model/holder-kinds.ts';
 import { nothingKnown, type Allocation, type Holder, type Incident } from '../model/report.ts';
 import { withFittingRemedies } from './remedies.ts';
 
@@ -45,6 +46,12 @@ const remediesWith = (memory: Incident['memory']) =>
 
 test('nothing was seen inside: the remedies stay', () => {
   expect(remediesWith({})).toEqual(incident.remedies);
+});
+
+test('what Python itself takes is no line to hold less of', () => {
+  const line = allocation('rows.append(row)');
+  const sum = { ...line, file: null, line: null, function: '(start-up)', bytes: line.bytes * 2 };
+  expect(remediesWith({ allocations: [sum, line] })).toEqual(remediesWith({ allocations: [line] }));
 });
 
 test.each([
@@ -125,16 +132,18 @@ test('it was not memory: nothing is added or taken away', () => {
 });
 
 test('cycles that wait for the collector are not "held in" anything: it is to run', () => {
-  const name = '(garbage cycles, not collected yet)';
-  const remedies = remediesWith({ holders: [{ ...holder(name), name, scope: 'unknown' }] });
+  const { 'garbage-cycles': name } = unnamedHolders;
+  const kind = 'garbage-cycles';
+  const remedies = remediesWith({ holders: [{ ...holder(name), name, kind, scope: 'unknown' }] });
   const titles = remedies.map(({ title }) => title);
   expect(titles).toContain('Let the garbage collector run, or make no cycles');
   expect(remedies.find(({ id }) => id === 'hold-less-of-it')!.detail).toMatch(/gc\.collect\(\)/);
 });
 
 test('where nobody had time to tell, it is not said to be garbage', () => {
-  const name = '(garbage cycles, or held by C code)';
-  const remedies = remediesWith({ holders: [{ ...holder(name), name, scope: 'unknown' }] });
+  const { 'garbage-or-c-code': name } = unnamedHolders;
+  const kind = 'garbage-or-c-code';
+  const remedies = remediesWith({ holders: [{ ...holder(name), name, kind, scope: 'unknown' }] });
   const told = remedies.find(({ title }) => title === 'See whether gc.collect() frees it')!;
   expect(told.detail).toMatch(/or native code holds them/);
   expect(JSON.stringify(remedies)).not.toMatch(/Nothing refers to them/);

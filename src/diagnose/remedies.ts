@@ -1,4 +1,5 @@
 /** Remedies that fit what was seen inside the process: the line, the variable, the figure. Rules know the death, this knows its memory. */
+import { heaviestHolder, heaviestLine } from '../model/memory-picture.ts';
 import type { Allocation, Holder, Incident, MemoryPicture, Remedy } from '../model/report.ts';
 import { sentence } from '../model/prose.ts';
 import { isToRecord } from '../rules/shared/remedies.ts';
@@ -49,8 +50,8 @@ const liveBytes = ({ memory }: Incident): number =>
   );
 
 function lineRemedy(memory: MemoryPicture, least: number): readonly Remedy[] {
-  const allocation = largest(memory.allocations ?? [], ({ bytes }) => bytes);
-  const holder = largest(memory.holders ?? [], ({ retainedBytes }) => retainedBytes);
+  const allocation = heaviestLine(memory);
+  const holder = heaviestHolder(memory);
   const heavyLine =
     allocation !== undefined &&
     allocation.share >= telling &&
@@ -89,12 +90,6 @@ function lineRemedy(memory: MemoryPicture, least: number): readonly Remedy[] {
   ];
 }
 
-const largest = <T>(all: readonly T[], size: (item: T) => number): T | undefined =>
-  all.reduce<T | undefined>(
-    (best, item) => (best === undefined || size(item) > size(best) ? item : best),
-    undefined,
-  );
-
 const placeOf = (place: Pick<Allocation, 'file' | 'line' | 'function'> | undefined): string =>
   place?.file == null
     ? (place?.function ?? 'a line without a name')
@@ -104,10 +99,9 @@ const nameOf = ({ name, scope, function: where }: Holder): string =>
   where !== null && scope !== 'global' ? `${name} of ${where}()` : name;
 
 /** Of objects that refer to each other and that nothing else refers to. */
-const isGarbage = ({ name }: Holder): boolean => name === '(garbage cycles, not collected yet)';
+const isGarbage = ({ kind }: Holder): boolean => kind === 'garbage-cycles';
 /** There was no time to see whether anything else refers to them. */
-const isPerhapsGarbage = ({ name }: Holder): boolean =>
-  name === '(garbage cycles, or held by C code)';
+const isPerhapsGarbage = ({ kind }: Holder): boolean => kind === 'garbage-or-c-code';
 
 interface Hint {
   /** Source text of the line. */

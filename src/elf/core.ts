@@ -15,7 +15,7 @@ import {
   readElfHeader,
   type ElfHeader,
 } from './elf.ts';
-import { type MemoryReader, type MemoryRegion } from './memory-reader.ts';
+import { regionAt, type MemoryReader, type MemoryRegion } from './memory-reader.ts';
 import { cString, readBytes, u64, type ElfProblem, type ReadAt } from './read-at.ts';
 
 export interface CoreFile extends MemoryReader {
@@ -201,7 +201,7 @@ export function openCore(
   };
   const readBacked = (at: number, room: number, into: Uint8Array, done: number): number => {
     if (backing === null) return 0;
-    const file = fileAt(files, at);
+    const file = regionAt(files, at);
     if (file === undefined) return 0;
     const source = backing(file, moduleBase(files, file));
     if (source === null) return 0;
@@ -542,19 +542,6 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   if (b.length !== a.length + 1 || b[a.length] !== 0) return false;
   for (let index = 0; index < a.length; index += 1) if (a[index] !== b[index]) return false;
   return true;
-}
-
-function fileAt(files: readonly MappedFile[], address: number): MappedFile | undefined {
-  let low = 0;
-  let high = files.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const file = files[middle]!;
-    if (address < file.start) high = middle - 1;
-    else if (address >= file.end) low = middle + 1;
-    else return file;
-  }
-  return undefined;
 }
 
 /** Where the object of a mapping begins: its nearest mapping below with file offset 0. */

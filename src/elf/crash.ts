@@ -1,8 +1,8 @@
 /**
  * How the process of a core died, as facts: the signal (the original one, where a handler raised it again),
  * the instruction and the register that was zero, errno, what the C and C++ runtimes had noted.
- * Section 7.3 of the catalogue; P10 to P12, E1, E5, E13.
  */
+import { firstIndexWhere } from '../model/binary-search.ts';
 import { moduleBase, x86Registers, type CoreFile, type MappedFile } from './core.ts';
 import { loadedObject, type LoadedObject } from './dynamic.ts';
 import { readElf } from './elf.ts';
@@ -217,7 +217,7 @@ function accessOf({
 }
 
 /**
- * The fault lies at the edge of the stack (E13). Not required: sp - 8, as a frame may be larger than a page;
+ * The fault lies at the edge of the stack. Not required: sp - 8, as a frame may be larger than a page;
  * nor an address near 7ff…, as the stacks of other threads are in the mmap area.
  */
 function isStackOverflow(
@@ -239,13 +239,7 @@ function isStackOverflow(
 
 function regionAbove(core: CoreFile, address: number): MemoryRegion | null {
   const { regions } = core;
-  let low = 0;
-  let high = regions.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (regions[middle]!.start > address) high = middle;
-    else low = middle + 1;
-  }
+  const low = firstIndexWhere(regions.length, (index) => regions[index]!.start > address);
   for (let index = low; index < Math.min(low + 2, regions.length); index += 1)
     if (regions[index]!.writable && regions[index]!.path === null) return regions[index]!;
   return null;
@@ -406,13 +400,7 @@ function refusedRequest(core: CoreFile, registers: Registers, stackPointer: numb
 function nearMapping(core: CoreFile, value: number): boolean {
   const slack = 1 << 30;
   const { regions } = core;
-  let low = 0;
-  let high = regions.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (regions[middle]!.end + slack > value) high = middle;
-    else low = middle + 1;
-  }
-  const region = regions[low];
+  const region =
+    regions[firstIndexWhere(regions.length, (index) => regions[index]!.end + slack > value)];
   return region !== undefined && value >= region.start - slack;
 }

@@ -1,4 +1,5 @@
 /** The memory of a process, living or dumped, as one kind of thing. */
+import { firstIndexWhere } from '../model/binary-search.ts';
 
 export interface MemoryRegion {
   readonly start: number;
@@ -24,20 +25,12 @@ export interface MemoryReader {
 }
 
 /** The region of a sorted list that holds `address`. */
-export function regionAt(
-  regions: readonly MemoryRegion[],
+export function regionAt<Region extends { readonly start: number; readonly end: number }>(
+  regions: readonly Region[],
   address: number,
-): MemoryRegion | undefined {
-  let low = 0;
-  let high = regions.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const region = regions[middle]!;
-    if (address < region.start) high = middle - 1;
-    else if (address >= region.end) low = middle + 1;
-    else return region;
-  }
-  return undefined;
+): Region | undefined {
+  const region = regions[firstIndexWhere(regions.length, (index) => address < regions[index]!.end)];
+  return region !== undefined && address >= region.start ? region : undefined;
 }
 
 /** Words and strings out of a memory; null where it is not known. */

@@ -1,6 +1,6 @@
 /**
  * The signal frame that the kernel pushed before it called a handler (`struct rt_sigframe`, x86-64):
- * where a handler re-raised the signal (faulthandler, P11), the true fault is only there.
+ * where a handler re-raised the signal (faulthandler), the true fault is only there.
  * Layout: arch/x86/include/asm/sigframe.h, uapi/asm/sigcontext.h.
  */
 import { regionAt, type MemoryReader } from './memory-reader.ts';

@@ -1,4 +1,5 @@
 /** The one way in: any path, or standard input, becomes evidence. */
+import { containedLater, type Fault } from '../model/faults.ts';
 import type { Gathered, Wanted } from '../model/gathered.ts';
 import { mergeGathered } from '../model/gathered.ts';
 import { openInput, openStream, type OpenedInput, type Unreadable } from './input.ts';
@@ -13,9 +14,24 @@ export async function gather(
   name: string,
   onProgress: OnProgress,
 ): Promise<Gathered | Unreadable> {
-  if (path === '-') return gatherOpened(await openStream(process.stdin), 'stdin', onProgress);
-  const opened = await openInput(path);
-  return gatherOpened(opened, opened.kind === 'folder' ? path : name, onProgress);
+  if (path === '-') return gatherStream(process.stdin, onProgress);
+  return containedLater(
+    `reading ${name}`,
+    async () => {
+      const opened = await openInput(path);
+      return gatherOpened(opened, opened.kind === 'folder' ? path : name, onProgress);
+    },
+    faultyInput,
+  );
+}
+
+/** What comes through standard input. */
+export async function gatherStream(
+  chunks: AsyncIterable<Uint8Array>,
+  onProgress: OnProgress,
+): Promise<Gathered> {
+  const gathered = await gatherOpened(await openStream(chunks), 'stdin', onProgress);
+  return isUnreadable(gathered) ? gatherUnreadable(gathered, 'stdin') : gathered;
 }
 
 /** Everything that this machine can still tell. */
@@ -55,6 +71,12 @@ async function gatherOpened(
   }
 }
 
+const faultyInput = ({ says }: Fault): Unreadable => ({
+  kind: 'unreadable',
+  status: 'malformed',
+  why: `a fault of coroner itself: ${says}`,
+});
+
 /** Every file below a folder. One that cannot be read becomes a source that says so, and does not stop the others. */
 async function gatherFolder(
   { files, leftOut }: OpenedInput & { kind: 'folder' },
@@ -64,7 +86,11 @@ async function gatherFolder(
   const parts: Gathered[] = [];
   for (const file of files) {
     const name = file.slice(folder.length).replace(/^\/+/, '');
-    const part = await gatherOpened(await openInput(file), name, onProgress);
+    const part = await containedLater(
+      `reading ${name}`,
+      async () => gatherOpened(await openInput(file), name, onProgress),
+      faultyInput,
+    );
     parts.push(isUnreadable(part) ? gatherUnreadable(part, name) : part);
   }
   if (leftOut > 0)

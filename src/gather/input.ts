@@ -176,6 +176,11 @@ async function openFolder(path: string): Promise<OpenedInput> {
         const real = await realpath(inside).catch(() => inside);
         if (seen.has(real)) continue;
         seen.add(real);
+        // An incident folder among other things is read as one, not as so many logs.
+        if ((await readdir(inside).catch((): string[] => [])).includes('incident.json')) {
+          files.push(inside);
+          continue;
+        }
         await walk(inside, depth + 1).catch(() => {
           leftOut += 1;
         });

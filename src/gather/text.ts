@@ -1,5 +1,6 @@
 import { defined } from '../model/defined.ts';
 import type { Gathered } from '../model/gathered.ts';
+import { headBytes, outputNames, ownOutput } from '../model/own-outputs.ts';
 import type { SourceReport } from '../model/report.ts';
 import type { Evidence } from '../model/evidence.ts';
 import { allLiterals, decode, linesOf, parseInput } from '../parsers/parse.ts';
@@ -23,13 +24,20 @@ export async function gatherChunks(
 ): Promise<Gathered> {
   const scanner = new Scanner(allLiterals);
   const evidence: Evidence[] = [];
+  const faults: SourceReport[] = [];
+  /** Once for each parser, however many stretches it fails on. */
+  const noteFault = (source: SourceReport) => {
+    if (!faults.some(({ id }) => id === source.id)) faults.push(source);
+  };
   const parse = (stretches: Iterable<Stretch>) => {
     for (const { bytes: part, firstLine } of stretches) {
       const text = decode(part);
       // Not spread into push(): a storm has more facts than a call may have arguments.
-      for (const fact of parseInput({ name, lines: linesOf(text, firstLine) })) evidence.push(fact);
+      const lines = linesOf(text, firstLine);
+      for (const fact of parseInput({ name, lines }, undefined, noteFault)) evidence.push(fact);
     }
   };
+  const head = new Head();
   let bytes = 0;
   let problem: Prose | undefined;
   let command: string | undefined;
@@ -37,11 +45,14 @@ export async function gatherChunks(
     for await (const chunk of chunks) {
       bytes += chunk.length;
       onProgress?.(bytes);
+      if (head.isOpen && head.add(chunk) && ownOutput(head.text()) !== null)
+        return gatherOwnOutput(head.text(), name);
       parse(scanner.push(chunk));
     }
   } catch (error) {
     ({ why: problem, command } = unreadable(error));
   }
+  if (head.isOpen && ownOutput(head.text()) !== null) return gatherOwnOutput(head.text(), name);
   parse(scanner.finish());
   const detail =
     problem ??
@@ -53,14 +64,62 @@ export async function gatherChunks(
     status: problem === undefined ? 'read' : bytes === 0 ? 'malformed' : 'truncated',
     ...defined({ detail, command }),
   }));
-  return { evidence, sources };
+  return { evidence, sources: [...sources, ...faults] };
 }
 
 /** A text that is in memory already. */
 export function gatherText(name: string, text: string): Gathered {
-  const evidence = parseInput({ name, lines: linesOf(text) });
+  if (ownOutput(text) !== null) return gatherOwnOutput(text, name);
+  const faults: SourceReport[] = [];
+  const evidence = parseInput({ name, lines: linesOf(text) }, undefined, (source) =>
+    faults.push(source),
+  );
   const ids = [...new Set(evidence.map(({ origin }) => origin.source))];
-  return { evidence, sources: ids.map((id) => ({ id, place: name, status: 'read' })) };
+  return {
+    evidence,
+    sources: [...ids.map((id) => ({ id, place: name, status: 'read' as const })), ...faults],
+  };
+}
+
+/** What coroner said itself proves nothing anew: it would be counted twice, and its quotes are out of their place. */
+function gatherOwnOutput(head: string, name: string): Gathered {
+  const kind = ownOutput(head) ?? 'json';
+  return {
+    evidence: [],
+    sources: [
+      {
+        id: 'coroner-report',
+        place: name,
+        status: 'read',
+        detail: `it is ${outputNames[kind]} that coroner wrote, which is no evidence`,
+        ...(kind === 'json' ? { command: `coroner show ${shellWord(name)}` } : {}),
+      },
+    ],
+  };
+}
+
+const shellWord = (word: string): string =>
+  /^[\w./@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+
+/** The first bytes of a stream, whatever the size of its chunks. A copy: chunks are used again. */
+class Head {
+  readonly #bytes = new Uint8Array(headBytes);
+  #length = 0;
+
+  /** Whether more of it is wanted. */
+  get isOpen(): boolean {
+    return this.#length < headBytes;
+  }
+  /** true: it is complete with this chunk. */
+  add(chunk: Uint8Array): boolean {
+    const part = chunk.subarray(0, headBytes - this.#length);
+    this.#bytes.set(part, this.#length);
+    this.#length += part.length;
+    return !this.isOpen;
+  }
+  text(): string {
+    return decode(this.#bytes.subarray(0, this.#length));
+  }
 }
 
 /** What cannot be read is a source too: it is said, with what would help. */

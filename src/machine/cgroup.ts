@@ -1,3 +1,6 @@
+import { realLimit } from '../model/no-limit.ts';
+import { relativeToCgroup } from '../model/cgroup-path.ts';
+import type { CgroupFigures } from '../model/incident-folder.ts';
 import { textOf, numberOf, readText } from './read.ts';
 import { parsePressure, type Pressure } from './pressure.ts';
 
@@ -86,12 +89,9 @@ function chain(version: 1 | 2, mount: Mount, path: string): readonly CgroupPlace
   // The mount is older than our cgroup namespace and shows what is above it: which folder in it is ours cannot be told.
   if (mount.root.startsWith('/..')) return [];
   // Inside a container without a cgroup namespace the mount shows only a subtree: `/docker/ID` is mounted at its root.
-  let below =
-    mount.root !== '/' && (path === mount.root || path.startsWith(`${mount.root}/`))
-      ? path.slice(mount.root.length)
-      : path;
-  if (below === '/') below = '';
-  const prefix = mount.root === '/' || below === path ? '' : mount.root;
+  const inMount = relativeToCgroup(path, mount.root);
+  let below = inMount ?? relativeToCgroup(path, '/')!;
+  const prefix = inMount === null || mount.root === '/' ? '' : mount.root;
   const places: CgroupPlace[] = [];
   for (;;) {
     places.push({ version, folder: mount.folder + below, path: prefix + below || '/' });
@@ -101,24 +101,8 @@ function chain(version: 1 | 2, mount: Mount, path: string): readonly CgroupPlace
 }
 
 /** What one cgroup says at one moment. Counters are totals since it was made. */
-export interface CgroupReading {
-  readonly currentBytes?: number;
-  readonly swapBytes?: number;
-  readonly anonBytes?: number;
-  readonly fileBytes?: number;
-  readonly shmemBytes?: number;
-  readonly peakBytes?: number;
-  readonly limitHits?: number;
-  readonly highHits?: number;
-  readonly ooms?: number;
-  readonly oomKills?: number;
-  readonly localOoms?: number;
-  readonly localOomKills?: number;
-  readonly groupKills?: number;
-  readonly underOom?: boolean;
+export interface CgroupReading extends CgroupFigures {
   readonly killDisabled?: boolean;
-  readonly refaultsAnon?: number;
-  readonly refaultsFile?: number;
   readonly pressure?: Pressure;
 }
 export interface CgroupLimits {
@@ -127,25 +111,18 @@ export interface CgroupLimits {
   readonly swapLimitBytes?: number | null;
 }
 
-/** v1 says "no limit" as the largest multiple of the page size below 2^63. */
-const v1Unlimited = 2 ** 62;
-
 export function limitsOf({ version, folder }: CgroupPlace): CgroupLimits {
-  if (version === 1) {
-    const finite = (name: string) => {
-      const value = numberOf(`${folder}/${name}`);
-      return value === null || value >= v1Unlimited ? null : value;
-    };
-    return {
-      limitBytes: finite('memory.limit_in_bytes'),
-      swapLimitBytes: finite('memory.memsw.limit_in_bytes'),
-    };
-  }
-  return {
-    limitBytes: numberOf(`${folder}/memory.max`),
-    highBytes: numberOf(`${folder}/memory.high`),
-    swapLimitBytes: numberOf(`${folder}/memory.swap.max`),
-  };
+  const limit = (name: string) => realLimit(numberOf(`${folder}/${name}`));
+  return version === 1
+    ? {
+        limitBytes: limit('memory.limit_in_bytes'),
+        swapLimitBytes: limit('memory.memsw.limit_in_bytes'),
+      }
+    : {
+        limitBytes: limit('memory.max'),
+        highBytes: limit('memory.high'),
+        swapLimitBytes: limit('memory.swap.max'),
+      };
 }
 
 /** `detail`: statistics and pressure too, which cost more. `read` gives a file's text, null where there is none. */

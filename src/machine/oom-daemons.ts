@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { SourceReport } from '../model/report.ts';
 import type { Ask } from './ask.ts';
 
-/** Programs that end processes for their memory and tell the journal of it, by name and unit (U1 to U4). */
+/** Programs that end processes for their memory and tell the journal of it, by name and unit. */
 export const oomDaemons = ['earlyoom', 'nohang', 'systemd-oomd', 'oomd'] as const;
 
 /** Those that run on this machine. */

@@ -7,6 +7,14 @@
  */
 export type Confidence = 'certain' | 'strong' | 'likely' | 'weak';
 
+/** What each word means to a reader. */
+export const confidenceMeaning: Readonly<Record<Confidence, string>> = {
+  certain: 'a record names this very process',
+  strong: 'a direct witness, with a gap',
+  likely: 'several indirect signs agree',
+  weak: 'only one indirect sign',
+};
+
 const order: readonly Confidence[] = ['weak', 'likely', 'strong', 'certain'];
 
 /** Positive when `a` is surer than `b`. */

@@ -17,12 +17,13 @@ export interface IncidentStart {
   /** Secrets masked. */
   readonly command: readonly string[];
   readonly cwd: string;
+  /** Empty where no clock could say. */
   readonly startedAt: string;
   /** The kernel log's clock: seconds since boot without suspended time. */
-  readonly startedUptimeSeconds: number;
+  readonly startedUptimeSeconds?: number;
   readonly bootId: string | null;
   readonly machine: MachineFacts;
-  readonly recorderPid: number;
+  readonly recorderPid?: number;
   readonly uid: number | null;
   /** false: the kernel log's pids are not ours (a container). null: not known. */
   readonly initialPidNamespace: boolean | null;
@@ -71,25 +72,31 @@ export interface ProcessSample {
   /** Time spent waiting for a CPU (schedstat). */
   readonly runDelayMs?: Ms;
 }
-/** Counters are deltas since the cgroup was first seen, except bytes. */
-export interface CgroupSample {
-  readonly id: number;
+/** What a cgroup says of itself at one moment, by one name in v1 and v2. Each is absent where its version or kernel does not tell it. */
+export interface CgroupFigures {
   readonly currentBytes?: Bytes;
   readonly swapBytes?: Bytes;
   readonly anonBytes?: Bytes;
   readonly fileBytes?: Bytes;
   readonly shmemBytes?: Bytes;
   readonly peakBytes?: Bytes;
+  /** Times the limit was hit (`max`, v1 `failcnt`). */
   readonly limitHits?: number;
   readonly highHits?: number;
+  /** v2 counts in the whole subtree; v1 has no count of `ooms`, and kills only where the victim lived. */
   readonly ooms?: number;
   readonly oomKills?: number;
+  /** Counted in this very cgroup (`memory.events.local`, v1 `memory.oom_control`). */
   readonly localOoms?: number;
   readonly localOomKills?: number;
   readonly groupKills?: number;
   readonly underOom?: boolean;
   readonly refaultsAnon?: number;
   readonly refaultsFile?: number;
+}
+/** Counters are deltas since the cgroup was first seen, except bytes. */
+export interface CgroupSample extends CgroupFigures {
+  readonly id: number;
   readonly psiSomeMs?: Ms;
   readonly psiFullMs?: Ms;
 }
@@ -221,8 +228,8 @@ export interface NoteLine {
 
 /** `end.json`: written when the command has ended and everything is recorded. */
 export interface IncidentEnd {
-  readonly endedAt: string;
-  readonly durationMs: Ms;
+  readonly endedAt: string | null;
+  readonly durationMs: Ms | null;
   readonly exitCode: number | null;
   readonly signal: string | null;
   /** The command could not be started at all. */

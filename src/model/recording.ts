@@ -2,6 +2,7 @@
  * What `coroner run` recorded, as renderers and rules see it: the content of an incident folder
  * (docs/incident-folder.md), already parsed. Every number is optional: missing is not 0.
  */
+import type { CgroupSample, HostSample, ProcessSample } from './incident-folder.ts';
 import type { Limit, MemoryPicture, StackFrame } from './report.ts';
 import type { Prose } from './prose.ts';
 import type { Bytes, Ms } from './units.ts';
@@ -23,14 +24,50 @@ export interface Recording {
   readonly looks: readonly RecordedSnapshot[];
 }
 
+/** Columns of a process that a recording may have. */
+export const processColumns = [
+  'rssBytes',
+  'pssBytes',
+  'anonBytes',
+  'fileBytes',
+  'shmemBytes',
+  'swapBytes',
+  'vmBytes',
+  'majorFaults',
+  'userMs',
+  'systemMs',
+  'threads',
+  'maps',
+] as const satisfies readonly (keyof ProcessSample)[];
+export const cgroupColumns = [
+  'currentBytes',
+  'swapBytes',
+  'anonBytes',
+  'fileBytes',
+  'shmemBytes',
+  'limitHits',
+  'oomKills',
+  'psiFullMs',
+  'psiSomeMs',
+  'refaultsAnon',
+  'refaultsFile',
+] as const satisfies readonly (keyof CgroupSample)[];
+export const hostColumns = [
+  'availableBytes',
+  'freeBytes',
+  'swapFreeBytes',
+  'committedBytes',
+  'pswpin',
+  'pswpout',
+  'psiFullMs',
+  'psiSomeMs',
+  'oomKills',
+] as const satisfies readonly (keyof HostSample)[];
+
 /** Columns of equal length; `atMs` counts from the start of the run. null: not read at that moment. */
 export interface Series {
   readonly atMs: readonly Ms[];
-  /**
-   * For processes: rssBytes, pssBytes, anonBytes, fileBytes, shmemBytes, swapBytes, vmBytes, majorFaults, userMs, systemMs, threads, maps.
-   * For cgroups: currentBytes, swapBytes, anonBytes, fileBytes, shmemBytes, limitHits, oomKills, psiFullMs, psiSomeMs, refaultsAnon, refaultsFile.
-   * For the host: availableBytes, freeBytes, swapFreeBytes, committedBytes, pswpin, pswpout, psiFullMs, psiSomeMs, oomKills.
-   */
+  /** By name: `processColumns`, `cgroupColumns`, `hostColumns`. */
   readonly columns: Readonly<Record<string, readonly (number | null)[]>>;
 }
 export interface RecordedProcess {

@@ -18,6 +18,8 @@ export interface Report {
 export interface RuleNotRun {
   readonly rule: string;
   readonly missing: readonly string[];
+  /** What went wrong in coroner itself while it judged. */
+  readonly fault?: string;
 }
 
 /** One death (or stall) of one process. */
@@ -232,8 +234,31 @@ export type HolderScope =
   | 'stack'
   | 'native'
   | 'unknown';
+/** What a holder is. All but `variable` and `shared` have no name in the program. */
+export type HolderKind =
+  /** A global, a local, an attribute, a closure variable, a C function's argument. */
+  | 'variable'
+  /** What several variables lead to and none keeps alone; the first of them gives the name. */
+  | 'shared'
+  /** The hidden argument of a comprehension or generator expression. */
+  | 'iterator'
+  | 'thread-locals'
+  /** The exception that is being raised. */
+  | 'exception'
+  /** A value on an evaluation stack or a C stack: a list that a comprehension builds, an argument of a call. */
+  | 'being-built'
+  /** The items of a list while `list.sort()` works on them. */
+  | 'being-sorted'
+  | 'garbage-cycles'
+  /** Garbage cycles or objects that C code holds: there was no time to tell them apart. */
+  | 'garbage-or-c-code'
+  | 'c-code'
+  | 'imported-modules'
+  | 'no-name';
 export interface Holder {
   readonly name: string;
+  /** Absent in reports that were written before holders had kinds. */
+  readonly kind?: HolderKind;
   readonly scope: HolderScope;
   readonly function: string | null;
   readonly file: string | null;

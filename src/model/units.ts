@@ -39,6 +39,69 @@ export function formatDuration(ms: Ms): string {
   return `${Math.floor(minutes / 60)} h${rest === 0 ? '' : ` ${rest} min`}`;
 }
 
+/** The first moment that is no time of a death: clocks that say so were never set, or are no clocks. */
+const endOfTimeMs = Date.UTC(2200, 0);
+
+/** A moment, in milliseconds since 1970, as ISO 8601 in UTC; undefined: no clock says so (before 1970, after 2199, NaN). */
+export function isoTime(ms: Ms): string | undefined {
+  // The one place that may: toISOString() throws where a Date holds no time.
+  return ms >= 0 && ms < endOfTimeMs ? new Date(ms).toISOString() : undefined;
+}
+
+const monthNames = [
+  'Jan',
+  'Feb',
+  'Mar',
+  'Apr',
+  'May',
+  'Jun',
+  'Jul',
+  'Aug',
+  'Sep',
+  'Oct',
+  'Nov',
+  'Dec',
+];
+const isoDate = /^\s{0,9}(\d{4})-(\d\d)-(\d\d)(?:$|[T ])/;
+/** `Sat Jan 31 12:00:00 2026 UTC`, as asctime() and date(1) print it. */
+const englishDate =
+  /^\s{0,9}(?:[A-Z][a-z]{2},?\s{1,9})?([A-Z][a-z]{2})\s{1,9}(\d{1,2})\s{1,9}.{0,40}?\b(\d{4})\b/;
+
+/**
+ * A date in text as milliseconds since 1970; undefined: it is none, it is impossible (31 February, month 91), or no clock says so.
+ * Two forms: ISO 8601 (a blank may stand for the T, a comma before the fraction) and what asctime() prints. Without a zone it is local time.
+ */
+export function parseTime(text: string): Ms | undefined {
+  const iso = isoDate.exec(text);
+  const english = iso === null ? englishDate.exec(text) : null;
+  const [year, month, day] =
+    iso !== null
+      ? [Number(iso[1]), Number(iso[2]), Number(iso[3])]
+      : [
+          Number(english?.[3]),
+          monthNames.indexOf(english?.[1] ?? '') + 1,
+          Number(english?.[2] ?? Number.NaN),
+        ];
+  // Date.parse() takes 31 February for 3 March.
+  if (
+    !(
+      month >= 1 &&
+      month <= 12 &&
+      day >= 1 &&
+      day <= new Date(Date.UTC(year, month, 0)).getUTCDate()
+    )
+  )
+    return undefined;
+  const ms = Date.parse(text.trim().replace(/(?<=:\d\d),(?=\d)/, '.'));
+  return ms >= 0 && ms < endOfTimeMs ? ms : undefined;
+}
+
+/** A date in text as ISO 8601 in UTC; undefined as for `parseTime`. */
+export function isoTimeIn(text: string): string | undefined {
+  const ms = parseTime(text);
+  return ms === undefined ? undefined : isoTime(ms);
+}
+
 /** `64K`, `1.5GiB`, `4G`, `1000` as bytes, in binary units; null: no size. */
 export function parseSize(text: string): Bytes | null {
   const match = /^(\d+(?:\.\d+)?)\s*([KMGTP]?)(?:i?B)?$/i.exec(text.trim());

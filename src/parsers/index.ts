@@ -6,7 +6,7 @@ import { debuggerListing } from './formats/debugger-listing.ts';
 import { faulthandler } from './formats/faulthandler.ts';
 import { jobSchedulers } from './formats/job-schedulers.ts';
 import { jvm } from './formats/jvm.ts';
-import { kernelLog } from './formats/kernel-log.ts';
+import { kernelLog } from './formats/kernel-log/kernel-log.ts';
 import { kubernetesObjects } from './formats/kubernetes-objects.ts';
 import { kubernetesText } from './formats/kubernetes-text.ts';
 import { macos } from './formats/macos.ts';

@@ -1,4 +1,6 @@
 import type { Evidence } from '../model/evidence.ts';
+import { contained } from '../model/faults.ts';
+import type { SourceReport } from '../model/report.ts';
 import { parsers as allParsers } from './index.ts';
 import type { Input, Parser } from './parser.ts';
 import { trigramsIn, maxPasted, wholeText } from './text/lines.ts';
@@ -29,8 +31,15 @@ export const allLiterals: readonly string[] = [
   ...new Set(allParsers.flatMap(({ literals }) => literals)),
 ];
 
-/** Runs every parser one of whose needles stands in the input, and those that have none. */
-export function parseInput(input: Input, parsers: readonly Parser[] = allParsers): Evidence[] {
+/**
+ * Runs every parser one of whose needles stands in the input, and those that have none. A parser with a fault of its own takes nothing
+ * with it: what it had found stays, and `onFault` is given a source that says so.
+ */
+export function parseInput(
+  input: Input,
+  parsers: readonly Parser[] = allParsers,
+  onFault: (source: SourceReport) => void = () => {},
+): Evidence[] {
   const text = wholeText(input);
   const flat = text.length <= maxPasted ? text.replace(/(?<!\s)\s*\n[>|\s]*/g, ' ') : '';
   const trigrams = trigramsIn(input, flat);
@@ -39,7 +48,29 @@ export function parseInput(input: Input, parsers: readonly Parser[] = allParsers
     parser.literals.some(
       (literal) => trigrams.mayHave(literal) && (text.includes(literal) || flat.includes(literal)),
     )
-      ? [...parser.parse(input)]
+      ? factsOf(parser, input, onFault)
       : [],
   );
+}
+
+function factsOf(
+  parser: Parser,
+  input: Input,
+  onFault: (source: SourceReport) => void,
+): readonly Evidence[] {
+  const facts: Evidence[] = [];
+  contained(
+    `parser ${parser.id} on ${input.name}`,
+    () => {
+      for (const fact of parser.parse(input)) facts.push(fact);
+    },
+    ({ says }) =>
+      onFault({
+        id: parser.id,
+        place: input.name,
+        status: 'malformed',
+        detail: `a fault of coroner itself: ${says}`,
+      }),
+  );
+  return facts;
 }

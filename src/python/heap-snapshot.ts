@@ -1,399 +1,271 @@
-import { defined } from '../model/defined.ts';
 import type { CoreFile } from '../elf/index.ts';
-import type { Holder, MemoryPicture, Thread, TypeTotal } from '../model/report.ts';
-import type { Bytes, Ms } from '../model/units.ts';
-import { coreSource, openCoreProcess } from './core-process.ts';
-import { findRuntime, type Runtime } from './find-runtime.ts';
-import { readHeap, type Heap } from './heap.ts';
-import { holdersOf } from './holders.ts';
-import { Interpreter, type Code } from './interpreter.ts';
-import { isRefusal, openProcess, type Refusal } from './live-process.ts';
-import { Memory, type ChunkPool, type MemorySource } from './memory.ts';
-import { accountFor } from './native.ts';
-import { quickHolders } from './quick.ts';
+import { defined } from '../model/defined.ts';
+import type { Holder, MemoryPicture, Thread } from '../model/report.ts';
+import type { Ms } from '../model/units.ts';
+import { isoTime } from '../model/units.ts';
+import { readHeap, type Heap } from './heap/heap.ts';
+import { accountFor } from './heap/resident.ts';
+import { censusNotes, typeTotals } from './heap/totals.ts';
+import { holdersOf } from './holders/holders.ts';
+import { quickHolders } from './holders/quick.ts';
+import { Interpreter } from './interpreter/interpreter.ts';
+import { threadsOf, toThread, type PythonThread } from './interpreter/stacks.ts';
+import { readCalls, unchangedCalls } from './interpreter/torn-stacks.ts';
+import { isRefusal } from './process/live-process.ts';
+import { Memory, type ChunkPool } from './process/memory.ts';
 import { checkSmells } from './smells/index.ts';
 import { candidatesOf } from './smells/scan.ts';
-import { readThreads, toThread, type PythonThread } from './stacks.ts';
+import { smallChunks, targetInCore, type Target } from './target.ts';
 
-/** A CPython whose memory is open for reading. */
-export interface Target {
-  readonly memory: Memory;
-  readonly source: MemorySource;
-  readonly runtime: Runtime;
-  readonly python: Interpreter;
-}
-
-/** Opens a living process (a number) or a core (a path) and finds its CPython. */
-export function openTarget(
-  target: number | string,
-  maxChunks?: number,
-  shift?: number,
-  pool?: ChunkPool,
-): Target | Refusal {
-  const source = typeof target === 'number' ? openProcess(target) : openCoreProcess(target);
-  return isRefusal(source) ? source : snapshotProcess(source, maxChunks, shift, pool);
-}
-
-/** Chunks of 64 KiB: values here and there, stacks. A census takes chunks of 1 MiB of its own. */
-export const smallChunks = 16;
-
-export function closeTarget({ source, memory }: Target): void {
-  memory.release();
-  source.close();
-}
-
-/** A look into a core that is open already; null where it was no Python, or one that cannot be read. */
-export function snapshotCore(core: CoreFile, options: SnapshotOptions): MemoryPicture | null {
-  const target = snapshotProcess(
-    coreSource(core, () => {}),
-    256,
-    smallChunks,
-  );
-  return isRefusal(target) ? null : takeSnapshot(target, options);
-}
-
-/** The Python stacks of a core that is open already; none where it was no Python, or one that cannot be read. */
-export function stacksOfCore(core: CoreFile): readonly Thread[] {
-  return snapshotCore(core, { budgetMs: 1000, stacksOnly: true })?.threads ?? [];
-}
-
-function snapshotProcess(
-  source: MemorySource,
-  maxChunks?: number,
-  shift?: number,
-  pool?: ChunkPool,
-): Target | Refusal {
-  for (let attempt = 0; ; attempt++) {
-    const memory = new Memory(source, maxChunks, shift, pool);
-    const runtime = findRuntime(memory);
-    if (!isRefusal(runtime))
-      return { memory, source, runtime, python: new Interpreter(memory, runtime) };
-    memory.release();
-    const isCurrent = source.isCurrent();
-    // Threads come and go while it is read: what did not fit together may fit the next time.
-    if (source.kind === 'process' && isCurrent && runtime.mayPass === true && attempt < 4) {
-      Atomics.wait(sleepCell, 0, 0, 1);
-      continue;
-    }
-    source.close();
-    if (source.missing !== undefined)
-      return {
-        code: 'cut-short',
-        status: 'malformed',
-        detail: `${source.missing}, and no CPython in them`,
-        hint: 'a higher limit of core sizes (ulimit -c) or more room on the disk keeps all of a core',
-      };
-    return isCurrent
-      ? runtime
-      : {
-          code: 'gone',
-          status: 'absent',
-          detail: `${source.pid}: ${itIsGone} while it was being opened`,
-        };
-  }
-}
-
-/** The main thread first, then in the order in which they were started. */
-export function threadsOf(python: Interpreter): readonly PythonThread[] {
-  return readThreads(python)
-    .toReversed()
-    .sort((a, b) => Number(b.name === 'MainThread') - Number(a.name === 'MainThread'));
-}
-
-export function versionText({ version }: Runtime): string {
-  const { major, minor, patch } = version;
-  return patch === null ? `${major}.${minor}` : `${major}.${minor}.${patch}`;
-}
+/** The parts of a snapshot, in the order in which they are taken. */
+export type SnapshotStep = 'stacks' | 'quick' | 'census' | 'holders';
 
 export interface SnapshotOptions {
   /** For everything that needs the process to stand still. */
   readonly budgetMs: Ms;
-  /** Each step's result as it comes: the process may die, or coroner with it. */
+  /** Receives the picture after each step: the process may die, or coroner with it. */
   readonly onStep?: (step: SnapshotStep, picture: MemoryPicture) => void;
-  /** Nothing of the process is needed to stand still any more. */
+  /** Called when the process need not stand still any more; perhaps more than once. */
   readonly onRead?: () => void;
   readonly stacksOnly?: boolean;
   /** The process runs on while it is read. */
   readonly moves?: boolean;
-  /** Estimates of the large values first: what counts where the time may not suffice for more. */
+  /** Estimates the large values first: what counts where the time may not suffice for more. */
   readonly quick?: boolean;
-  /** false: stacks and estimates are all that there is time for. */
+  /** false: there is time for stacks and estimates alone. Only with `quick`. */
   readonly mayCount?: boolean;
-  /** Asked between the steps that follow the count: false where something better is to be done than to name holders. */
+  /** Asked between the steps that follow the count. false: the snapshot ends there. */
   readonly goOn?: () => boolean;
   /** Chunks of 1 MiB for the count, where the target was opened with smaller ones. Default 64. */
   readonly censusChunks?: number;
   readonly pool?: ChunkPool;
   /** How many objects there may be, given the large values: where their count does not fit into the budget, it is not begun. */
   readonly expectedObjects?: (large: readonly Holder[]) => number;
-  /** At most so many nodes, for little memory. */
+  /** Of the census (`CensusOptions`): lower ones take less memory. */
   readonly softNodes?: number;
   readonly maxNodes?: number;
   readonly maxPending?: number;
 }
-export type SnapshotStep = 'stacks' | 'quick' | 'census' | 'holders';
 
-/** Looks at stacks, then counts the heap, then finds who holds it. Each step is given out as it comes. */
+/** A snapshot of a core that is open already. null: it was no Python, or one that cannot be read. */
+export function snapshotCore(core: CoreFile, options: SnapshotOptions): MemoryPicture | null {
+  const target = targetInCore(core);
+  return isRefusal(target) ? null : takeSnapshot(target, options);
+}
+
+/** The Python stacks of a core that is open already. Empty: it was no Python, or one that cannot be read. */
+export function stacksOfCore(core: CoreFile): readonly Thread[] {
+  return snapshotCore(core, { budgetMs: 1000, stacksOnly: true })?.threads ?? [];
+}
+
+/** Reads the stacks, estimates the large values where that is asked for, counts the heap, and finds who holds it. */
 export function takeSnapshot(target: Target, options: SnapshotOptions): MemoryPicture {
-  const { runtime, source, memory } = target;
-  const { budgetMs, onStep, onRead, pool } = options;
-  const begun = performance.now();
-  const deadline = begun + budgetMs;
-  let threads = threadsOf(target.python);
-  if (options.moves === true || (performance.now() > deadline && source.kind === 'process'))
-    threads = whatStayed(target, threads);
-  const notes = source.missing === undefined ? [] : [`${source.missing}: figures are lower bounds`];
-  if (performance.now() > deadline && source.kind === 'process')
-    notes.push(
-      'the time for the look was over before all stacks were read: they may not fit together',
-    );
-  const isThere = source.isCurrent();
-  if (!isThere) notes.push(`${itIsGone} while its stacks were being read: they may not be whole`);
-  let picture: MemoryPicture = {
-    lookedAt: new Date().toISOString(),
-    threads: isThere ? threads.map(toThread) : whatWasRead(threads),
-    ...(notes.length === 0 ? {} : { notes }),
-  };
-  if (!isThere) {
-    onRead?.();
-    if (picture.threads!.length > 0) onStep?.('stacks', picture);
-    return picture;
-  }
-  onStep?.('stacks', picture);
-  if (runtime.isStacksOnly || options.stacksOnly === true) {
-    onRead?.();
-    if (!runtime.isStacksOnly) return picture;
-    const { major, minor } = runtime.version;
-    const only = `of CPython ${major}.${minor} only the stacks can be read`;
-    return { ...picture, notes: [...(picture.notes ?? []), only] };
-  }
-  let estimates: readonly Holder[] = [];
-  if (options.quick === true) {
-    // Values here and there: small chunks.
-    const small =
-      memory.shift === smallChunks
-        ? target.python
-        : new Interpreter(new Memory(source, 128, smallChunks, pool), runtime);
-    estimates = quickHolders(
-      small,
-      small === target.python ? threads : threadsOf(small),
-      performance.now() + budgetMs / 2,
-    );
-    if (small !== target.python) small.memory.release();
-    picture = { ...picture, holders: estimates };
-    if (!source.isCurrent()) {
-      onRead?.();
-      const note = `${itIsGone} while its large values were looked for: some are missing`;
-      picture = { ...picture, notes: [...(picture.notes ?? []), note] };
-      onStep?.('quick', picture);
-      return picture;
-    }
-    const { expectedObjects } = options;
-    const expectedMs =
-      expectedObjects === undefined ? 0 : expectedObjects(estimates) / objectsPerMs;
-    if (options.mayCount === false) {
-      onRead?.();
-      picture = {
-        ...picture,
-        notes: [...(picture.notes ?? []), 'sizes are estimates from samples'],
-      };
-      onStep?.('quick', picture);
-      return picture;
-    }
-    if (performance.now() + expectedMs > deadline) {
-      const took =
-        expectedMs < 10_000 ? (expectedMs / 1000).toFixed(1) : Math.round(expectedMs / 1000);
-      picture = {
-        ...picture,
-        notes: [
-          ...(picture.notes ?? []),
-          `sizes are estimates from samples: to count every object would take about ${took} s`,
-        ],
-      };
-      onRead?.();
-      onStep?.('quick', picture);
-      return picture;
-    }
-    onStep?.('quick', picture);
-  }
-  const context = { target, options, threads, estimates, begun, deadline };
-  if (memory.shift !== smallChunks) return countHeap(context, target.python, picture);
-  memory.release();
-  const counting = new Memory(source, options.censusChunks, undefined, pool);
-  try {
-    return countHeap(context, new Interpreter(counting, runtime), picture);
-  } finally {
-    counting.release();
-  }
+  const snapshot = new Snapshot(target, options);
+  const goesOn = snapshot.readStacks() && (options.quick !== true || snapshot.estimate());
+  if (goesOn) snapshot.countHeap();
+  return snapshot.picture;
 }
 
-/**
- * Of stacks that were read while the process ran: the calls up to the first whose code is not the same when it is read again. What is
- * freed and used again meanwhile gives a code the name of one and the file of another.
- */
-function whatStayed(
-  { memory, runtime }: Target,
-  threads: readonly PythonThread[],
-): readonly PythonThread[] {
-  memory.forget();
-  const again = new Interpreter(memory, runtime);
-  return threads.map((thread) => {
-    const end = thread.frames.findIndex(({ code }) => !isSameCode(code, again.code(code.address)));
-    return end < 0 ? thread : { ...thread, frames: thread.frames.slice(0, end) };
-  });
-}
-
-const isSameCode = (a: Code, b: Code | null): boolean =>
-  b !== null &&
-  a.name === b.name &&
-  a.file === b.file &&
-  a.firstLine === b.firstLine &&
-  Buffer.compare(a.lineTable, b.lineTable) === 0;
-
-/** Of stacks whose memory went away under the reader: the calls up to the first one that was not read. */
-function whatWasRead(threads: readonly PythonThread[]): readonly Thread[] {
-  return threads.flatMap((thread) => {
-    const end = thread.frames.findIndex(
-      ({ code, line }) => code.name === '' || code.file === '' || line <= 0,
-    );
-    const frames = end < 0 ? thread.frames : thread.frames.slice(0, end);
-    return frames.length === 0 ? [] : [toThread({ ...thread, frames })];
-  });
-}
-
-interface CountContext {
-  readonly target: Target;
-  readonly options: SnapshotOptions;
-  readonly threads: readonly PythonThread[];
-  readonly estimates: readonly Holder[];
-  readonly begun: Ms;
-  readonly deadline: Ms;
-}
-
-/** The count of all objects, then who holds them. */
-function countHeap(
-  context: CountContext,
-  python: Interpreter,
-  before: MemoryPicture,
-): MemoryPicture {
-  const { options, threads, deadline } = context;
-  const { softNodes, maxNodes, maxPending } = options;
-  const heap = readHeap(python, threads, {
-    deadline,
-    ...defined({ softNodes, maxNodes, maxPending }),
-  });
-  try {
-    return judgeHeap(context, heap, before);
-  } finally {
-    heap.census.release();
-  }
-}
-
-function judgeHeap(
-  { target: { source }, options, estimates, begun }: CountContext,
-  heap: Heap,
-  before: MemoryPicture,
-): MemoryPicture {
-  const { budgetMs, onStep, onRead, goOn = () => true } = options;
-  let picture = before;
-  const { isComplete } = heap.census;
-  // What was read since is nothing but zeros. The estimates were true.
-  if (!source.isCurrent()) {
-    onRead?.();
-    const isEstimate = options.quick === true;
-    const figures = isEstimate ? 'sizes are estimates from samples' : 'figures are lower bounds';
-    picture = {
-      ...picture,
-      ...(isEstimate ? {} : { types: typesOf(heap) }),
-      notes: [
-        ...(before.notes ?? []),
-        `${itIsGone} while its objects were being counted: ${figures}`,
-      ],
-    };
-    onStep?.(isEstimate ? 'quick' : 'census', picture);
-    return picture;
-  }
-  picture = {
-    ...picture,
-    types: typesOf(heap),
-    notes: [...(before.notes ?? []), ...notesOf(heap)],
-  };
-  onStep?.('census', picture);
-  picture = { ...picture, ...accountFor(source, heap) };
-  // The graph is ours: only names and samples are still read. Where that took long already, it may run meanwhile.
-  if (performance.now() - begun > Math.min(1000, budgetMs)) onRead?.();
-  // Of a part of the heap, dominators say little: estimates of the whole are nearer to the truth.
-  if (!isComplete && estimates.length > 0) {
-    onRead?.();
-    onStep?.('census', picture);
-    return picture;
-  }
-  if (!goOn()) return picture;
-  const found = holdersOf(heap);
-  // What has lost its name would be laid to code and to modules.
-  if (!source.isCurrent()) {
-    onRead?.();
-    const told = `who held them is ${options.quick === true ? 'told by samples' : 'not known'}`;
-    picture = {
-      ...picture,
-      notes: [...picture.notes!, `${itIsGone} before all names were read: ${told}`],
-    };
-    onStep?.('census', picture);
-    return picture;
-  }
-  onRead?.();
-  const smells =
-    isComplete && goOn() ? checkSmells({ heap, found, candidates: candidatesOf(heap, found) }) : [];
-  const holders = found.holders.map((holder) => withPath(holder, estimates));
-  picture = { ...picture, holders, smells };
-  onStep?.('holders', picture);
-  return picture;
-}
-
-const sleepCell = new Int32Array(new SharedArrayBuffer(4));
+/** Objects that a census counts in a millisecond on a slow machine. */
+const objectsPerMs = 1200;
+/** A count that took longer lets the process go on before who holds the memory is found. */
+const mostStopMs = 1000;
 const itIsGone = 'it ended, or started another program,';
+const areEstimates = 'sizes are estimates from samples';
 
-/** Who holds it is found after the process was let go: where it is gone meanwhile, the path is what was seen before. */
-function withPath(holder: Holder, estimates: readonly Holder[]): Holder {
+/** A snapshot while it is taken. `readStacks` and `estimate` return false where the snapshot ends with them. */
+class Snapshot {
+  picture: MemoryPicture = defined({ lookedAt: isoTime(Date.now()) });
+  private readonly target: Target;
+  private readonly options: SnapshotOptions;
+  private readonly begun: Ms = performance.now();
+  private readonly deadline: Ms;
+  private threads: readonly PythonThread[] = [];
+  private estimates: readonly Holder[] = [];
+
+  constructor(target: Target, options: SnapshotOptions) {
+    this.target = target;
+    this.options = options;
+    this.deadline = this.begun + options.budgetMs;
+  }
+
+  readStacks(): boolean {
+    const { options, target } = this;
+    const { memory, python, runtime, source } = target;
+    this.threads = threadsOf(python);
+    const mayGoOn = source.kind === 'process';
+    if (options.moves === true || (mayGoOn && this.isTimeOver()))
+      this.threads = unchangedCalls(memory, runtime, this.threads);
+    if (source.missing !== undefined) this.note(`${source.missing}: figures are lower bounds`);
+    if (mayGoOn && this.isTimeOver())
+      this.note(
+        'the time for the look was over before all stacks were read: they may not fit together',
+      );
+    const isThere = source.isCurrent();
+    if (!isThere) this.note(`${itIsGone} while its stacks were being read: they may not be whole`);
+    const threads = (isThere ? this.threads : readCalls(this.threads)).map(toThread);
+    this.picture = { ...this.picture, threads };
+    if (!isThere) {
+      this.letGo();
+      if (threads.length > 0) this.tell('stacks');
+      return false;
+    }
+    this.tell('stacks');
+    if (!runtime.isStacksOnly && options.stacksOnly !== true) return true;
+    this.letGo();
+    const { major, minor } = runtime.version;
+    if (runtime.isStacksOnly) this.note(`of CPython ${major}.${minor} only the stacks can be read`);
+    return false;
+  }
+
+  /** Estimates the large values. */
+  estimate(): boolean {
+    const { target, options } = this;
+    this.estimates = this.quickHolders();
+    this.picture = { ...this.picture, holders: this.estimates };
+    const why = target.source.isCurrent()
+      ? this.whyNotCounted()
+      : `${itIsGone} while its large values were looked for: some are missing`;
+    if (why !== null) {
+      this.note(why);
+      options.onRead?.();
+    }
+    this.tell('quick');
+    return why === null;
+  }
+
+  private quickHolders(): readonly Holder[] {
+    const { target, options, threads } = this;
+    const { memory, source, runtime, python } = target;
+    const deadline = performance.now() + options.budgetMs / 2;
+    if (memory.shift === smallChunks) return quickHolders(python, threads, deadline);
+    // Values lie here and there: large chunks would read far too much.
+    const small = new Memory(source, 128, smallChunks, options.pool);
+    const reader = new Interpreter(small, runtime);
+    const holders = quickHolders(reader, threadsOf(reader), deadline);
+    small.release();
+    return holders;
+  }
+
+  /** Why the estimates must do, in words; null: there is time to count. */
+  private whyNotCounted(): string | null {
+    const { mayCount, expectedObjects } = this.options;
+    if (mayCount === false) return areEstimates;
+    const expectedMs = (expectedObjects?.(this.estimates) ?? 0) / objectsPerMs;
+    if (performance.now() + expectedMs <= this.deadline) return null;
+    const seconds = expectedMs / 1000;
+    const took = seconds < 10 ? seconds.toFixed(1) : Math.round(seconds);
+    return `${areEstimates}: to count every object would take about ${took} s`;
+  }
+
+  /** Counts all objects, then finds who holds them. */
+  countHeap(): void {
+    const { target, options } = this;
+    const { memory, source, runtime, python } = target;
+    if (memory.shift !== smallChunks) {
+      this.countWith(python);
+      return;
+    }
+    memory.release();
+    const counting = new Memory(source, options.censusChunks, undefined, options.pool);
+    try {
+      this.countWith(new Interpreter(counting, runtime));
+    } finally {
+      counting.release();
+    }
+  }
+
+  private countWith(python: Interpreter): void {
+    const { softNodes, maxNodes, maxPending } = this.options;
+    const heap = readHeap(python, this.threads, {
+      deadline: this.deadline,
+      ...defined({ softNodes, maxNodes, maxPending }),
+    });
+    try {
+      if (this.tellCount(heap) && this.goesOn()) this.findHolders(heap);
+    } finally {
+      heap.census.release();
+    }
+  }
+
+  /** Tells the figures of the census. false: who holds the memory cannot be found by it. */
+  private tellCount(heap: Heap): boolean {
+    const { options, target, begun } = this;
+    const { census } = heap;
+    if (!target.source.isCurrent()) {
+      this.tellEndedCount(heap);
+      return false;
+    }
+    this.picture = { ...this.picture, types: typeTotals(census) };
+    this.note(...censusNotes(census));
+    this.tell('census');
+    this.picture = { ...this.picture, ...accountFor(target.source, heap) };
+    // The graph is complete: only names and samples are still read. They may change meanwhile where the process stood still for long.
+    if (performance.now() - begun > Math.min(mostStopMs, options.budgetMs)) this.letGo();
+    // Dominators of a part of the heap say little: estimates of the whole are nearer to the truth.
+    if (census.isComplete || this.estimates.length === 0) return true;
+    this.letGo();
+    this.tell('census');
+    return false;
+  }
+
+  /** What was read since the process ended is nothing but zeros: estimates, where there are any, are nearer to the truth. */
+  private tellEndedCount({ census }: Heap): void {
+    this.letGo();
+    const hasEstimates = this.options.quick === true;
+    if (!hasEstimates) this.picture = { ...this.picture, types: typeTotals(census) };
+    const figures = hasEstimates ? areEstimates : 'figures are lower bounds';
+    this.note(`${itIsGone} while its objects were being counted: ${figures}`);
+    this.tell(hasEstimates ? 'quick' : 'census');
+  }
+
+  private findHolders(heap: Heap): void {
+    const { options, target, estimates } = this;
+    const found = holdersOf(heap);
+    if (!target.source.isCurrent()) {
+      // Names that were not read any more would leave their objects to modules and to C code.
+      this.letGo();
+      const told = `who held them is ${options.quick === true ? 'told by samples' : 'not known'}`;
+      this.note(`${itIsGone} before all names were read: ${told}`);
+      this.tell('census');
+      return;
+    }
+    this.letGo();
+    const smells =
+      heap.census.isComplete && this.goesOn()
+        ? checkSmells({ heap, found, candidates: candidatesOf(heap, found) })
+        : [];
+    const holders = found.holders.map((holder) => withLongerPath(holder, estimates));
+    this.picture = { ...this.picture, holders, smells };
+    this.tell('holders');
+  }
+
+  private isTimeOver(): boolean {
+    return performance.now() > this.deadline;
+  }
+
+  private goesOn(): boolean {
+    return this.options.goOn?.() ?? true;
+  }
+
+  private note(...notes: readonly string[]): void {
+    this.picture = { ...this.picture, notes: [...(this.picture.notes ?? []), ...notes] };
+  }
+
+  private tell(step: SnapshotStep): void {
+    this.options.onStep?.(step, this.picture);
+  }
+
+  private letGo(): void {
+    this.options.onRead?.();
+  }
+}
+
+/** The holder with the path that the estimate saw while the process stood still, where that goes deeper. */
+function withLongerPath(holder: Holder, estimates: readonly Holder[]): Holder {
   const before = estimates.find(
     ({ name, function: call }) => name === holder.name && call === holder.function,
   );
   if (before === undefined || before.path.length <= holder.path.length) return holder;
   return { ...holder, path: before.path, ownBytes: holder.ownBytes || before.ownBytes };
-}
-
-/** Objects that a census counts in a millisecond, on a slow day. */
-const objectsPerMs = 1200;
-const maxTypes = 60;
-
-function typesOf({ census }: Heap): readonly TypeTotal[] {
-  // Types of the same name (a class made anew in each call) are one to a reader.
-  const totals = new Map<string, { count: number; bytes: Bytes }>();
-  for (const { name, index } of census.types.types) {
-    const count = census.typeCounts[index]!;
-    if (count === 0) continue;
-    const total = totals.get(name) ?? { count: 0, bytes: 0 };
-    total.count += count;
-    total.bytes += census.typeBytes[index]!;
-    totals.set(name, total);
-  }
-  return [...totals]
-    .map(([type, { count, bytes }]) => ({ type, count, bytes }))
-    .sort((a, b) => b.bytes - a.bytes)
-    .slice(0, maxTypes);
-}
-
-function notesOf({ census }: Heap): readonly string[] {
-  const notes = [...census.notes];
-  if (!census.isComplete)
-    notes.push(
-      `the time for the look was over after ${census.objectCount.toLocaleString('en')} objects: figures are lower bounds`,
-    );
-  if (census.listsBeingSorted > 0)
-    notes.push('a list was being sorted: its items count for the sort, not for the list');
-  if (census.externalBytes > 0)
-    notes.push(
-      `mmap objects map ${Math.round(census.externalBytes / 1024 ** 2).toLocaleString('en')} MiB besides`,
-    );
-  return notes;
 }

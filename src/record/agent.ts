@@ -1,6 +1,6 @@
 /**
  * The agent's side of a run: which library fits the command, what its environment must say, and whether memory was refused.
- * What its files tell is in agent-evidence.ts, which a run that ends well never loads.
+ * What its files tell is in gather/incident-folder/agent-files.ts, which a run that ends well never loads.
  * Whatever stands in the way (a static program, another C library, no compiler) is said, and the run goes on without.
  */
 import { spawnSync } from 'node:child_process';
@@ -25,6 +25,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { header } from '../model/agent-header.ts';
+import { SpareFiles, trimAgentFile } from './agent-files.ts';
 import type { Companion } from './recorder.ts';
 import { find } from './launch.ts';
 
@@ -45,6 +46,7 @@ const treeBytes = 8192;
 export function agentCompanion(options: AgentOptions): Companion {
   let said: string | null = null;
   let used: string | null = null;
+  let spares: SpareFiles | null = null;
   /** Processes that were sampled and live or left a file: one that is no longer among the sampled has ended. */
   const known = new Set<number>();
   let thinnedAtMs = 0;
@@ -67,6 +69,8 @@ export function agentCompanion(options: AgentOptions): Companion {
       const tree = Buffer.alloc(treeBytes);
       tree.write('CORONERT', 'latin1');
       writeFileSync(join(agentFolder, 'tree'), tree, { mode: 0o600 });
+      spares = new SpareFiles(agentFolder);
+      spares.fill(sparesAtStart);
       const settings = [
         ...(options.sampleEveryBytes === undefined ? [] : [`sample=${options.sampleEveryBytes}`]),
         ...(options.memoryLimitBytes === undefined
@@ -83,11 +87,13 @@ export function agentCompanion(options: AgentOptions): Companion {
       env['LD_PRELOAD'] = others ? `${found.library}:${others}` : found.library;
     },
     started: (pid, { note }) => {
+      spares?.fill(sparesReady);
       if (said !== null) note(said, pid);
       noteAtEnd = (text) => note(text, pid);
     },
     onSample: ({ atMs, processes }) => {
       for (const { pid } of processes) known.add(pid);
+      spares?.fill(sparesReady);
       if (used === null || atMs - thinnedAtMs < thinEveryMs) return;
       thinnedAtMs = atMs;
       const alive = new Set(processes.map(({ pid }) => pid));
@@ -95,14 +101,27 @@ export function agentCompanion(options: AgentOptions): Companion {
       for (const pid of known) if (!alive.has(pid) && !left.has(pid)) known.delete(pid);
     },
     ended: () => {
+      spares?.clear();
+      if (used !== null) trimFiles(used);
       if (doubt !== null && used !== null && loadedBy(used) === 0) noteAtEnd(doubt);
     },
     notable: () => used !== null && anyRefusal(used),
   };
 }
 
+/** Made before the command starts, which waits for it; and kept ready from then on. */
+const sparesAtStart = 4;
+const sparesReady = 24;
+
+/** Of the processes that have ended: what a survivor goes on writing to stays where it is. */
+function trimFiles(folder: string): void {
+  for (const name of readdirSync(folder))
+    if (/^\d+\.mem$/.test(name) && !existsSync(`/proc/${Number.parseInt(name, 10)}`))
+      trimAgentFile(join(folder, name));
+}
+
 const thinEveryMs = 2000;
-/** As many as are read afterwards (agent-evidence.ts). */
+/** As many as are read afterwards (gather/incident-folder/agent-files.ts). */
 const mostFiles = 60;
 const keptFirst = 10;
 /** Offsets in struct coroner_tree: `files`, `processes`. */

@@ -37,7 +37,7 @@ describe('paceMs', () => {
   test.each([
     ['nothing known', [], 50],
     ['a small container', [{ limitBytes: gib / 2, freeBytes: gib / 4 }], 50],
-    ['one GB free: two samples even at 5 GB/s', [{ limitBytes: 2e9, freeBytes: 1e9 }], 100],
+    ['one GB free: two samples even at 6 GB/s', [{ limitBytes: 2.4e9, freeBytes: 1.2e9 }], 100],
     ['a wide machine', wide, 500],
     ['the nearest counts', [host, { limitBytes: gib, freeBytes: 0 }].map(headroom), 50],
   ])('%s', (_, headrooms, ms) => {

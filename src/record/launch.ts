@@ -70,7 +70,8 @@ export async function launch(
   };
 }
 
-function launchError(
+/** What a failed start means, in words and as a shell's exit status. */
+export function launchError(
   file: string,
   error: NodeJS.ErrnoException,
   env: NodeJS.ProcessEnv,

@@ -1,3 +1,5 @@
+import { isMachineNearlyShort } from '../model/shortage.ts';
+import { nameWithPid } from '../model/name-with-pid.ts';
 import { defined } from '../model/defined.ts';
 import { readlinkSync, watch, writeFileSync, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
@@ -19,8 +21,9 @@ import type {
 import { formatBytes } from '../model/units.ts';
 import type { IncidentWriter } from '../store/incidents.ts';
 import { cgroupWatch, type WatchedCgroup } from './cgroups.ts';
+import type { Helper } from './helper.ts';
 import { launch, type Ending, type LaunchError, type Spawner } from './launch.ts';
-import { maskSecrets } from './mask.ts';
+import { maskSecrets } from '../model/secrets.ts';
 import { dumpingOf, Sampler, type SampleEvent } from './sampler.ts';
 import { paceMs } from './headroom.ts';
 import { passSignals } from './signals.ts';
@@ -28,6 +31,7 @@ import { stallWatch } from './stall.ts';
 import type { StderrTail } from './stderr-tail.ts';
 import { ProcessTree, type Tracked } from './tree.ts';
 import type { Prose } from '../model/prose.ts';
+import { isoTime } from '../model/units.ts';
 
 /** What others do during a run: the last look, the agent, a limit of the run's own. */
 export interface Companion {
@@ -65,6 +69,8 @@ export interface RecordOptions {
   readonly sampleEveryMs?: number;
   readonly roots?: RecorderRoots;
   readonly spawner?: Spawner;
+  /** Starts the command instead of Node, where it has started Node. */
+  readonly helper?: Helper | null;
 }
 export type RecordResult =
   | { readonly launchError: LaunchError }
@@ -98,7 +104,7 @@ const sayAfterMs = 250;
 /** Runs the command and records it. Faults of the recorder are noted and never touch the command. */
 export async function record(options: RecordOptions): Promise<RecordResult> {
   const { command, writer, say, roots = recorderRoots, companions = [] } = options;
-  const startedWall = new Date();
+  const startedWallMs = Date.now();
   const startedAt = performance.now();
   const clock = () => performance.now() - startedAt;
   // CLOCK_MONOTONIC, which the kernel log's clock follows (both leave suspended time out).
@@ -126,7 +132,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     version: options.version,
     command: maskSecrets(command),
     cwd: currentFolder(),
-    startedAt: startedWall.toISOString(),
+    startedAt: isoTime(startedWallMs) ?? '',
     startedUptimeSeconds: uptimeSeconds,
     bootId: bootId(roots.proc),
     machine: machineFacts(roots.proc),
@@ -184,12 +190,15 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
       if (signal !== null && guardsSignals.test(signal)) unexplained = true;
       // The kernel's line may come before or after the end that it explains, and says more.
       if (signal === 'SIGKILL' && !said.has(pid))
-        sayKill(pid, `${name} (pid ${pid}) was killed by SIGKILL`);
+        sayKill(pid, `${nameWithPid({ name, pid })} was killed by SIGKILL`);
     },
     onSample: (event) => {
       const { host } = event;
-      if (host?.availableBytes !== undefined && start.machine.totalBytes !== undefined)
-        memoryWasShort ||= host.availableBytes < start.machine.totalBytes / 5;
+      memoryWasShort ||=
+        isMachineNearlyShort({
+          leftBytes: host?.availableBytes,
+          totalBytes: start.machine.totalBytes,
+        }) === true;
       const stall = stalls.take(event);
       if (stall !== null) {
         memoryWasShort = true;
@@ -217,7 +226,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const sayStall = (stall: NonNullable<ReturnType<typeof stalls.take>>) => {
     if (stallSaid) return;
     stallSaid = true;
-    const who = stall.name === undefined ? 'the command' : `${stall.name} (pid ${stall.pid})`;
+    const who = nameWithPid(stall, 'the command');
     const limit =
       stall.limit?.bytes == null
         ? ''
@@ -261,7 +270,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
       const pid = Number(kill[1]);
       if (!names.has(pid)) continue;
       const memcg = entry.text.includes('emory cgroup out of memory');
-      const text = `the kernel killed ${names.get(pid)} (pid ${pid}): ${memcg ? 'its cgroup reached its memory limit' : 'out of memory'}`;
+      const text = `the kernel killed ${nameWithPid({ name: names.get(pid), pid })}: ${memcg ? 'its cgroup reached its memory limit' : 'out of memory'}`;
       writeEvent({ what: 'kill', atMs: clock(), pid, text });
       sayKill(pid, text);
     }
@@ -313,7 +322,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   };
 
   sampler.begin(proc.text('self', 'cgroup'));
-  const launched = await launch(command, { stdio: options.stderr.stdio, env }, options.spawner);
+  const settings = { stdio: options.stderr.stdio, env };
+  const launched = await (options.helper?.launch(command, settings) ??
+    launch(command, settings, options.spawner));
   daemon('stderr', options.stderr.started);
   if ('exitCode' in launched) {
     finish(null);
@@ -403,7 +414,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     // Only a death is worth the time of asking another program.
     const other =
       roots.kernelLog === recorderRoots.kernelLog && ending.signal !== null
-        ? await askForKernelLog(startedWall.getTime() / 1000, uptimeSeconds)
+        ? await askForKernelLog(startedWallMs / 1000, uptimeSeconds)
         : null;
     if (other !== null) for (const line of other.lines) writer.append('kernel.log', `${line}\n`);
     writeEvent(
@@ -432,7 +443,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     if (daemons.length === 0) return;
     const { text, source } = await askOomDaemons(
       daemons,
-      startedWall.getTime() / 1000,
+      startedWallMs / 1000,
       memoryWasShort ? [250, 500, 750] : [],
       ask,
     );
@@ -444,7 +455,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     for (const watcher of watchers) watcher.close();
     const survivors = [...tree.alive.values()].filter((process) => !process.ended);
     const end: IncidentEnd = {
-      endedAt: new Date().toISOString(),
+      endedAt: isoTime(Date.now()) ?? null,
       durationMs: Math.round(clock()),
       exitCode: ending?.exitCode ?? null,
       signal: ending?.signal ?? null,

@@ -11,7 +11,7 @@ import type {
 } from '../model/incident-folder.ts';
 import type { Limit } from '../model/report.ts';
 import type { CgroupWatch, WatchedCgroup } from './cgroups.ts';
-import { maskSecrets } from './mask.ts';
+import { maskSecrets } from '../model/secrets.ts';
 import { isWithinReach, headroomsOf, type Headroom } from './headroom.ts';
 import type { ProcessTree, Tracked } from './tree.ts';
 

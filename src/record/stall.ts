@@ -5,7 +5,7 @@ import type { WatchedCgroup } from './cgroups.ts';
 import type { SampledProcess, SampleEvent } from './sampler.ts';
 
 /**
- * Slow death while it happens (S1 to S5, S8). The rule and its figures were fitted to real thrash and its look-alikes: major faults
+ * Slow death while it happens. The rule and its figures were fitted to real thrash and its look-alikes: major faults
  * alone are a false friend (a cold mapped file makes thousands a second with nothing short), so are refaults of files alone
  * (they count other owners' pages) and pressure alone (it weakens once the swap traffic has settled).
  */
@@ -195,7 +195,7 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
     // Where others take the CPU away, what counts is the time in which it could have had one.
     const ableMs = Math.max(1000 * seconds - (process.runDelayMs - earlier.runDelayMs), 1);
     const addressSpace = process.limits.find(({ path }) => path === 'RLIMIT_AS')?.bytes;
-    // S8: CPython 3.11 to 3.13 unwind for ever when not even an int can be allocated: system time about three times user time.
+    // CPython 3.11 to 3.13 unwind for ever when not even an int can be allocated: system time about three times user time.
     if (
       addressSpace != null &&
       process.state === 'R' &&
@@ -235,7 +235,7 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
     };
     if (later.underOom === true && cgroup.first.killDisabled === true)
       return { ...facts, how: 'oom-disabled' };
-    // S3: throttled above memory.high: never killed, hardly alive. It sleeps up to two seconds for one hit: a moment without one tells nothing.
+    // Throttled above memory.high: never killed, hardly alive. It sleeps up to two seconds for one hit: a moment without one tells nothing.
     // With swap it swaps as well: what holds it there is memory.high all the same.
     const high = cgroup.limits.highBytes;
     if (

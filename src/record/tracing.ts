@@ -12,6 +12,7 @@ import type { Companion } from './recorder.ts';
 export function tracingCompanion(
   complete: boolean,
   roots: readonly string[] = traceFolders,
+  starters: readonly number[] = [process.pid],
 ): Companion {
   let tracing: Tracing | null = null;
   let folder = '';
@@ -19,8 +20,8 @@ export function tracingCompanion(
     prepare: (_env, into) => {
       folder = into;
       if (!complete) return;
-      // The recorder's own pid: what it starts inherits it.
-      const start = startTracing([process.pid], roots);
+      // The pids of who starts the command: what they start inherits it.
+      const start = startTracing(starters, roots);
       if ('tracing' in start) tracing = start.tracing;
     },
     started: (pid) => {

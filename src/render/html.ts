@@ -8,7 +8,8 @@ import type { Report, StackFrame } from '../model/report.ts';
 import { commandLine } from './command-line.ts';
 import { packRecording } from './page/pack.ts';
 import { safeCopy } from './safe-text.ts';
-import { belowDirectory, fiveAnswers } from './labels.ts';
+import { fiveAnswers } from './answers.ts';
+import { belowDirectory } from './names.ts';
 
 const template = new URL('../../dist/report/index.html', import.meta.url);
 const documents = new URL('../../docs/', import.meta.url);

@@ -11,8 +11,9 @@ import type {
 } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { displayWidth, hanging, inked, squeezed, type Line, type Span } from './terminal/layout.ts';
-import { placeOf } from './labels.ts';
 import { inWords } from '../model/prose.ts';
+import { placeOf } from '../model/stack.ts';
+import { groupedDigits as grouped } from '../model/words.ts';
 
 export interface InspectionOptions {
   readonly columns: number;
@@ -158,17 +159,17 @@ function holderLines(holder: Holder, most: number, width: number): readonly Line
   const filled = Math.max(1, Math.round((holder.retainedBytes / most) * barColumns));
   const bar = '#'.repeat(filled).padEnd(barColumns);
   const indent = 2 + sizeColumns + 2 + barColumns + 2;
-  const isNamed = !holder.name.startsWith('(');
   const amount = `${holder.estimate ? '~' : ''}${formatBytes(holder.retainedBytes)}`;
   const [start = '', ...steps] = holder.path.split(' -> ');
-  // `a + b`: what both lead to and neither keeps alone.
-  const isShared = start.startsWith(`${holder.name} + `);
+  const isShared = holder.kind === 'shared';
   const where = isShared ? 'shared' : holderPlace(holder);
   const shownName = isShared ? squeezed(start, Math.max(16, width - 34)) : holder.name;
   const head = `  ${amount.padStart(sizeColumns)}  `;
   const lines: Line[] = [];
   const name: Line = [
-    isNamed ? { text: shownName, style: ['bold'] } : plain(holder.name),
+    isShared || holder.kind === 'variable'
+      ? { text: shownName, style: ['bold'] }
+      : plain(holder.name),
     ...(where === ''
       ? []
       : [dim(`  ${squeezed(where, Math.max(16, width - indent - displayWidth(shownName) - 2))}`)]),
@@ -188,9 +189,9 @@ function holderLines(holder: Holder, most: number, width: number): readonly Line
   return lines;
 }
 
-function holderPlace({ scope, function: call, file, line, name }: Holder): string {
+function holderPlace({ scope, function: call, file, line, kind }: Holder): string {
   const place = placeOf({ file, line });
-  if (call !== null) return `${name.startsWith('(') ? 'in' : 'of'} ${call}() at ${place}`;
+  if (call !== null) return `${kind === 'variable' ? 'of' : 'in'} ${call}() at ${place}`;
   if (scope === 'global' && file !== null) return `global of ${place}`;
   if (scope === 'attribute' && file !== null) return place;
   return '';
@@ -255,5 +256,3 @@ function accountedPart(accounted: Accounted | undefined, width: number): readonl
 
 const notesPart = (notes: readonly string[], width: number): readonly Line[] =>
   notes.flatMap((note) => hanging([dim('Note: ')], [dim(note)], width));
-
-const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');

@@ -84,7 +84,7 @@ test('an empty incident, where every field is unknown, is still told', () => {
     },
     plain,
   );
-  expect(text).toContain('Cannot be told from what could be read');
+  expect(text).toContain('Not known: the evidence that could be read does not tell');
   expect(text).not.toMatch(/undefined|null|NaN/);
 });
 

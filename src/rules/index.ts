@@ -10,23 +10,24 @@ import { signalTrace } from './recorded-run/signal-trace.ts';
 import { failedAllocation } from './recorded-run/failed-allocation.ts';
 import { jetsam } from './other-killers/jetsam.ts';
 import { jobSchedulerLimit } from './other-killers/job-scheduler-limit.ts';
-import {
-  kernelAllocFailureSegfault,
-  kernelRefusal,
-  kernelSegfault,
-} from './kernel-log/kernel-crash.ts';
+import { kernelAllocFailureSegfault } from './kernel-log/kernel-alloc-failure-segfault.ts';
+import { kernelRefusal } from './kernel-log/kernel-refusal.ts';
+import { kernelSegfault } from './kernel-log/kernel-segfault.ts';
 import { kernelKillReportedByOthers } from './other-killers/kernel-kill-reported-by-others.ts';
 import { kernelNotice } from './kernel-log/kernel-notice.ts';
 import { kernelOomKill } from './kernel-log/kernel-oom-kill.ts';
 import { kernelOomWithoutKill } from './kernel-log/kernel-oom-without-kill.ts';
-import {
-  killedForOtherReason,
-  misleadingMessages,
-  notMemoryErrors,
-  notMemoryMessages,
-} from './program-output/not-memory.ts';
+import { killedForOtherReason } from './program-output/killed-for-other-reason.ts';
+import { misleadingMessages } from './program-output/misleading-messages.ts';
+import { notMemoryErrors } from './program-output/not-memory-errors.ts';
+import { notMemoryMessages } from './program-output/not-memory-messages.ts';
 import { orchestratorEviction } from './other-killers/orchestrator-eviction.ts';
-import { gpuOom, languageHeapLimit, shmExhausted } from './program-output/other-resources.ts';
+import { gpuOom } from './program-output/gpu-oom.ts';
+import { gpuOomAbort } from './program-output/gpu-oom-abort.ts';
+import { shmExhausted } from './program-output/shm-exhausted.ts';
+import { shmExhaustedAbort } from './program-output/shm-exhausted-abort.ts';
+import { languageHeapLimit } from './program-output/language-heap-limit.ts';
+import { languageHeapLimitAbort } from './program-output/language-heap-limit-abort.ts';
 import { platformLimit } from './other-killers/platform-limit.ts';
 import { killedChild } from './recorded-run/killed-child.ts';
 import { recordedCrash } from './recorded-run/recorded-crash.ts';
@@ -65,9 +66,12 @@ export const rules: readonly Rule[] = [
   refusingLimit,
   recordedCrash,
   unattributedSigkill,
-  ...gpuOom,
-  ...shmExhausted,
-  ...languageHeapLimit,
+  gpuOom,
+  gpuOomAbort,
+  shmExhausted,
+  shmExhaustedAbort,
+  languageHeapLimit,
+  languageHeapLimitAbort,
   notMemoryErrors,
   notMemoryMessages,
   misleadingMessages,

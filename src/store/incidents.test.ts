@@ -81,7 +81,7 @@ test('links in a folder are not followed when it is read', () => {
   writeFileSync(join(root, id, 'incident.json'), '{}');
   const { texts, unread } = readIncidentFolder(join(root, id));
   expect([...texts.keys()]).toEqual(['incident.json']);
-  expect(unread).toEqual(['kernel.log: not a plain file']);
+  expect(unread).toEqual([{ name: 'kernel.log', why: 'not a plain file' }]);
 });
 
 test('pruning keeps the newest and whatever still runs', () => {

@@ -8,14 +8,15 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   rmSync,
   writeSync,
 } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { IncidentStart } from '../model/incident-folder.ts';
+import type { IncidentEnd, IncidentStart } from '../model/incident-folder.ts';
+import { isoTime } from '../model/units.ts';
+import { parseEnd, parseStart } from './recorded-lines.ts';
 
 /** `${XDG_STATE_HOME:-~/.local/state}/coroner`: where incident folders lie unless `--output` says otherwise. */
 export function storeRoot(env: Readonly<Record<string, string | undefined>> = process.env): string {
@@ -29,7 +30,7 @@ export function storeRoot(env: Readonly<Record<string, string | undefined>> = pr
 
 /** `20260131-120000-4f2a9c`: sorts by time, cannot be guessed. */
 export function newIncidentId(now: Date): string {
-  const [date = '', time = ''] = now.toISOString().split('T');
+  const [date = '', time = ''] = (isoTime(now.getTime()) ?? '1970-01-01T00:00:00Z').split('T');
   return `${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${unguessable(3).toString('hex')}`;
 }
 
@@ -89,6 +90,7 @@ export const incidentFiles = [
   'stderr.tail',
   'end.json',
   'report.json',
+  'faults.log',
 ] as const;
 export type IncidentFile = (typeof incidentFiles)[number];
 
@@ -180,17 +182,22 @@ export function openIncident(parent: string, id: string): IncidentWriter {
 
 function readDescriptor(fd: number): string {
   try {
-    const bytes = Buffer.allocUnsafe(fstatSync(fd).size);
-    let length = 0;
-    while (length < bytes.length) {
-      const read = readSync(fd, bytes, length, bytes.length - length, length);
-      if (read === 0) break;
-      length += read;
-    }
-    return bytes.toString('utf8', 0, length);
+    return readWhole(fd, fstatSync(fd).size);
   } catch {
     return '';
   }
+}
+
+/** As much as there is of `size` bytes. */
+function readWhole(fd: number, size: number): string {
+  const bytes = Buffer.allocUnsafe(size);
+  let length = 0;
+  while (length < size) {
+    const read = readSync(fd, bytes, length, size - length, length);
+    if (read === 0) break;
+    length += read;
+  }
+  return bytes.toString('utf8', 0, length);
 }
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? String(error);
@@ -201,24 +208,47 @@ export type IncidentTexts = ReadonlyMap<string, string>;
 const isText = (name: string) => /\.(?:json|ndjson|log|tail|fault)$/.test(name);
 const readLimitBytes = 64 * 2 ** 20;
 
+/** A file of an incident folder that is there and cannot be read: `EACCES`, `too large`, `not a plain file`. */
+export interface Unread {
+  readonly name: string;
+  readonly why: string;
+}
+
+class NotPlain extends Error {}
+
+/**
+ * The text of a plain file. Follows no link, waits for no writer of a FIFO, and reads no more than what the file held when it was opened:
+ * whatever lies in an incident folder may have been put there by others.
+ */
+export function readPlainFile(path: string): string {
+  // Only a hint for its words: what counts is what was opened.
+  if (!lstatSync(path).isFile()) throw new NotPlain('not a plain file');
+  const fd = openSync(
+    path,
+    constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
+  );
+  try {
+    const status = fstatSync(fd);
+    if (!status.isFile()) throw new NotPlain('not a plain file');
+    if (status.size > readLimitBytes) throw new NotPlain('too large');
+    return readWhole(fd, status.size);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Reads an incident folder; what cannot be read is left out and named in `unread`. Links are not followed. */
 export function readIncidentFolder(folder: string): {
   readonly texts: IncidentTexts;
-  readonly unread: readonly string[];
+  readonly unread: readonly Unread[];
 } {
   const texts = new Map<string, string>();
-  const unread: string[] = [];
+  const unread: Unread[] = [];
   const take = (name: string) => {
     try {
-      const path = join(folder, name);
-      const entry = lstatSync(path);
-      if (!entry.isFile() || entry.size > readLimitBytes) {
-        unread.push(`${name}: ${entry.isFile() ? 'too large' : 'not a plain file'}`);
-        return;
-      }
-      texts.set(name, readFileSync(path, 'utf8'));
+      texts.set(name, readPlainFile(join(folder, name)));
     } catch (error) {
-      unread.push(`${name}: ${codeOf(error)}`);
+      unread.push({ name, why: error instanceof NotPlain ? error.message : codeOf(error) });
     }
   };
   for (const entry of list(folder)) if (isText(entry)) take(entry);
@@ -244,8 +274,25 @@ export function isIncidentFolder(folder: string): boolean {
 
 export function readStart(folder: string): IncidentStart | null {
   try {
-    const start = JSON.parse(readFileSync(join(folder, 'incident.json'), 'utf8')) as IncidentStart;
-    return start.format === 'coroner-incident/1' ? start : null;
+    return parseStart(readPlainFile(join(folder, 'incident.json')))?.start ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** null: there is none, it was cut off, or it says nothing. */
+export function readEnd(folder: string): IncidentEnd | null {
+  try {
+    return parseEnd(readPlainFile(join(folder, 'end.json')))?.end ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** The text of `report.json`, where the run left one. */
+export function readStoredReport(folder: string): string | null {
+  try {
+    return readPlainFile(join(folder, 'report.json'));
   } catch {
     return null;
   }

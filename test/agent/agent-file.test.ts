@@ -215,6 +215,10 @@ test.skipIf(cCompiler())(
         'code.file': '28',
         'frame.line': '8',
         'moment.top': '32',
+        'tree.files': '8',
+        'tree.processes': '16',
+        'tree.spares_made': '20',
+        'tree.spares_taken': '24',
       });
     } finally {
       rmSync(folder, { recursive: true });

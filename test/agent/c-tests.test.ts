@@ -12,9 +12,20 @@ const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const agent = (name: string) => new URL(`../../agent/${name}`, import.meta.url).pathname;
-const parts = ['state', 'objects', 'sampling', 'native', 'python', 'limit'].map((name) =>
-  agent(`${name}.c`),
-);
+const parts = [
+  'lock',
+  'sandbox',
+  'intern',
+  'live',
+  'weigh',
+  'failed',
+  'file',
+  'objects',
+  'sampling',
+  'native',
+  'python',
+  'limit',
+].map((name) => agent(`${name}.c`));
 function compile(name: string, ...args: readonly string[]): string {
   const out = join(folder, name);
   const { status, stderr } = spawnSync(

@@ -1,5 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -106,6 +114,67 @@ describe.skipIf(reason)(`coroner run with the agent${reason ? ` (${reason})` : '
       expect(incidents[0]?.stack[0]).toMatchObject({ function: 'main', file: binary });
     },
   );
+
+  test.for([
+    ['ulimit -f 1000; exec "$0" -c "print(1)"', '1'],
+    ['ulimit -f 1; exec "$0" -c "print(1)"', '1'],
+    ['ulimit -f 0; exec "$0" -c "print(1)"', '1'],
+    // Forks, and children that nobody knew of before.
+    ['ulimit -f 100; for i in $(seq 40); do "$0" -c "" || echo failed; done; echo 1', '1'],
+    [
+      'ulimit -f 100; "$0" -c "import os; [os.fork() or (bytearray(9 << 20), os._exit(0)) for i in range(9)]; [os.wait() for i in range(9)]"; echo $?',
+      '0',
+    ],
+  ] as const)('a limit of file size ends nothing: %s', ([script, said]) => {
+    const output = join(folder, 'limited');
+    const { stdout, status } = spawnSync(
+      process.execPath,
+      [coroner, 'run', '-q', '-o', output, '--', 'bash', '-c', script, python],
+      { encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' },
+    );
+    expect({ stdout: stdout.trim(), status }).toEqual({ stdout: said, status: 0 });
+    const [incident = ''] = readdirSync(output);
+    const left = readdirSync(join(output, incident, 'agent'));
+    expect(left.filter((name) => name.endsWith('.mem')).length).toBeGreaterThan(0);
+    expect(left.filter((name) => !/^(?:\d+\.mem|tree)$/.test(name))).toEqual([]);
+    rmSync(output, { recursive: true });
+  });
+  test('the recorder has that limit itself: no file lies ready, and the run goes on', () => {
+    const { stdout, status } = spawnSync(
+      'bash',
+      [
+        '-c',
+        'ulimit -f 1000; exec "$@"',
+        'sh',
+        process.execPath,
+        coroner,
+        'run',
+        '-q',
+        '-o',
+        join(folder, 'own-limit'),
+        '--',
+        python,
+        '-c',
+        'print(1)',
+      ],
+      { encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' },
+    );
+    expect({ stdout, status }).toEqual({ stdout: '1\n', status: 0 });
+  });
+  test('a trivial run takes kilobytes of the disk', () => {
+    const output = join(folder, 'small');
+    spawnSync(process.execPath, [coroner, 'run', '-q', '-o', output, '--', python, '-c', 'pass'], {
+      timeout: 60_000,
+    });
+    const [incident = ''] = readdirSync(output);
+    const agent = join(output, incident, 'agent');
+    const bytes = readdirSync(agent).reduce(
+      (sum, name) => sum + statSync(join(agent, name)).blocks * 512,
+      0,
+    );
+    expect(readdirSync(agent)).toHaveLength(2);
+    expect(bytes).toBeLessThan(300_000);
+  });
 
   test('the recorder itself is killed: the folder still has the lines up to the death of the command', async () => {
     const output = join(folder, 'orphan');

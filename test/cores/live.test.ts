@@ -21,13 +21,9 @@ import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { crashFacts, openCore, type CoreFile } from '../../src/elf/index.ts';
 import { readCoreFile } from '../../src/gather/core-file.ts';
 import type { Incident } from '../../src/model/report.ts';
-import { isRefusal } from '../../src/python/live-process.ts';
-import {
-  closeTarget,
-  takeSnapshot,
-  openTarget,
-  stacksOfCore,
-} from '../../src/python/heap-snapshot.ts';
+import { isRefusal } from '../../src/python/process/live-process.ts';
+import { closeTarget, openTarget } from '../../src/python/target.ts';
+import { takeSnapshot, stacksOfCore } from '../../src/python/heap-snapshot.ts';
 import { command, pythons, systemPython } from '../have.ts';
 import { build, coreOf, coresHere, gdb, gdbSays, programs } from './dump.ts';
 

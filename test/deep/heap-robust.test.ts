@@ -9,16 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { MemoryPicture } from '../../src/model/report.ts';
-import { isRefusal } from '../../src/python/live-process.ts';
-import {
-  closeTarget,
-  takeSnapshot,
-  openTarget,
-  smallChunks,
-  versionText,
-} from '../../src/python/heap-snapshot.ts';
-import { ChunkPool } from '../../src/python/memory.ts';
-import { pause, startGuard, threadStates, type Guard } from '../../src/python/pause.ts';
+import { isRefusal } from '../../src/python/process/live-process.ts';
+import { closeTarget, openTarget, smallChunks, versionText } from '../../src/python/target.ts';
+import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
+import { ChunkPool } from '../../src/python/process/memory.ts';
+import { pause, startGuard, threadStates, type Guard } from '../../src/python/process/pause.ts';
 import { coreOf, coresHere } from '../cores/dump.ts';
 import { systemPython } from '../have.ts';
 import { imageOf, lookAtSpoilt } from '../heap/spoil.ts';

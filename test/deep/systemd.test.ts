@@ -38,47 +38,47 @@ const guard: Expected = { cause: ['userspace-oom-daemon'], atLeast: 'certain' };
 
 const jobs = {
   'systemd-stop': {
-    what: 'U5: OOMPolicy=stop: a child is killed, the unit stopped',
+    what: 'OOMPolicy=stop: a child is killed, the unit stopped',
     live: unitKill('stop-recorded'),
     after: unitKill('stop-bare'),
   },
   'systemd-continue': {
-    what: 'U5: OOMPolicy=continue: a child is killed, the unit goes on',
+    what: 'OOMPolicy=continue: a child is killed, the unit goes on',
     live: unitKill('continue-recorded'),
     after: unitKill('continue-bare'),
   },
   'systemd-kill': {
-    what: 'U5: OOMPolicy=kill: all are killed, the recorder too',
+    what: 'OOMPolicy=kill: all are killed, the recorder too',
     live: { ...unitKill('kill-recorded'), variant: 'group-kill' },
     after: { ...unitKill('kill-bare'), variant: 'group-kill' },
   },
   'systemd-coredump': {
-    what: 'P11: malloc gives NULL, nobody looks; systemd-coredump has the core',
+    what: 'malloc gives NULL, nobody looks; systemd-coredump has the core',
     needs: 'systemd-coredump',
     live: { cause: ['alloc-failure-segfault'], atLeast: 'strong' },
     after: { cause: ['alloc-failure-segfault'], atLeast: 'strong' },
     alone: [/^core\./],
   },
   'systemd-oomd-pressure': {
-    what: 'U3: systemd-oomd, memory pressure',
+    what: 'systemd-oomd, memory pressure',
     needs: 'systemd-oomd',
     live: { ...guard, variant: 'pressure' },
     after: { ...guard, variant: 'pressure' },
   },
   'systemd-oomd-swap': {
-    what: 'U3: systemd-oomd, swap nearly full',
+    what: 'systemd-oomd, swap nearly full',
     needs: 'systemd-oomd',
     live: { ...guard, variant: 'swap' },
     after: { ...guard, variant: 'swap' },
   },
   'systemd-earlyoom': {
-    what: 'U1: earlyoom',
+    what: 'earlyoom',
     needs: 'earlyoom',
     live: guard,
     after: guard,
   },
   'systemd-nohang': {
-    what: 'U2: nohang',
+    what: 'nohang',
     needs: 'nohang',
     live: guard,
     after: guard,

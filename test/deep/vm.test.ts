@@ -28,18 +28,18 @@ const cgroupKill = (path: string, limitBytes: number): Expected => ({
   path,
 });
 const jobs = {
-  'v2-leaf': { what: 'K2: memory.max of the own cgroup', live: cgroupKill('/web', 64 * MiB) },
-  'v2-parent': { what: 'K4: memory.max of the parent', live: cgroupKill('/job', 64 * MiB) },
+  'v2-leaf': { what: 'memory.max of the own cgroup', live: cgroupKill('/web', 64 * MiB) },
+  'v2-parent': { what: 'memory.max of the parent', live: cgroupKill('/job', 64 * MiB) },
   'v2-group': {
-    what: 'K3: memory.oom.group: all die together',
+    what: 'memory.oom.group: all die together',
     live: { ...cgroupKill('/pool', 96 * MiB), variant: 'group-kill' },
   },
   'v2-same': {
-    what: 'K2: coroner inside the limited cgroup, as in a container',
+    what: 'coroner inside the limited cgroup, as in a container',
     live: cgroupKill('/box', 200 * MiB),
   },
   'v2-look': {
-    what: 'K2: memory.max of the own cgroup, the last look before it names the variable',
+    what: 'memory.max of the own cgroup, the last look before it names the variable',
     live: cgroupKill('/grow', 140 * MiB),
     also: (folder) => {
       const { incidents } = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report;
@@ -54,26 +54,26 @@ const jobs = {
     after: { cause: ['none', 'not-memory', 'undetermined'] },
   },
   overcommit: {
-    what: 'E3: vm.overcommit_memory=2 refuses',
+    what: 'vm.overcommit_memory=2 refuses',
     live: { cause: ['alloc-failure-exception'], limitOwner: 'overcommit', variant: 'overcommit' },
     after: { cause: ['alloc-failure-exception'] },
   },
   segfault: {
-    what: 'P11: malloc gives NULL, nobody looks',
+    what: 'malloc gives NULL, nobody looks',
     live: { cause: ['alloc-failure-segfault'], atLeast: 'strong' },
     // With the hook's faulthandler the console has the refusal and no crash: what the program made of it cannot be told.
     after: { cause: ['alloc-failure-segfault', 'alloc-failure-exception'], atMost: 'likely' },
   },
   innocent: {
-    what: 'K1: the victim is not who asked',
+    what: 'the victim is not who asked',
     live: { cause: ['kernel-global-oom'], limitOwner: 'host', atLeast: 'certain' },
   },
   sysrq: {
-    what: 'K10: an OOM kill by SysRq',
+    what: 'an OOM kill by SysRq',
     live: { cause: ['kernel-global-oom', 'not-memory'], atLeast: 'strong' },
   },
   global: {
-    what: 'K1: the whole machine is out of memory',
+    what: 'the whole machine is out of memory',
     live: { cause: ['kernel-global-oom'], limitOwner: 'host', atLeast: 'certain' },
   },
   'v2-high': {
@@ -82,7 +82,7 @@ const jobs = {
     after: { cause: ['none'] },
   },
   thrash: {
-    what: 'S3: swap thrash under memory.max',
+    what: 'swap thrash under memory.max',
     live: { cause: ['swap-thrash'] },
     after: { cause: ['none'] },
   },
@@ -107,12 +107,12 @@ const jobs = {
     },
   },
   'thrash-inside': {
-    what: 'S3: coroner itself inside the cgroup that thrashes',
+    what: 'coroner itself inside the cgroup that thrashes',
     live: { cause: ['swap-thrash'] },
     after: { cause: ['none'] },
   },
   panic: {
-    what: 'K8: panic_on_oom, from the saved console',
+    what: 'panic_on_oom, from the saved console',
     after: { cause: ['kernel-global-oom'] },
   },
 } as const satisfies Record<string, Job>;

@@ -1,8 +1,8 @@
 /** The time for a look ends within an object too: one whose length is broken may be as long as all memory, and there may be many. */
 import { afterEach, expect, test } from 'vitest';
-import { Census } from '../../src/python/census.ts';
-import { isRefusal } from '../../src/python/live-process.ts';
-import { closeTarget, openTarget } from '../../src/python/heap-snapshot.ts';
+import { Census } from '../../src/python/heap/census.ts';
+import { isRefusal } from '../../src/python/process/live-process.ts';
+import { closeTarget, openTarget } from '../../src/python/target.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';
 
 let target: Stopped | null = null;

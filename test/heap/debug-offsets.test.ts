@@ -4,12 +4,13 @@
  */
 import { afterEach, describe, expect, test } from 'vitest';
 import { loadedObject } from '../../src/elf/index.ts';
-import { findRuntime } from '../../src/python/find-runtime.ts';
-import { Interpreter } from '../../src/python/interpreter.ts';
-import { isRefusal } from '../../src/python/live-process.ts';
-import { takeSnapshot, threadsOf } from '../../src/python/heap-snapshot.ts';
-import { Memory, type MemorySource } from '../../src/python/memory.ts';
-import { toThread } from '../../src/python/stacks.ts';
+import { findRuntime } from '../../src/python/interpreter/find-runtime.ts';
+import { Interpreter } from '../../src/python/interpreter/interpreter.ts';
+import { isRefusal } from '../../src/python/process/live-process.ts';
+import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
+import { threadsOf } from '../../src/python/interpreter/stacks.ts';
+import { Memory, type MemorySource } from '../../src/python/process/memory.ts';
+import { toThread } from '../../src/python/interpreter/stacks.ts';
 import { imageOf, sourceOf } from './spoil.ts';
 import { stopped, versions, type Stopped } from './target.ts';
 

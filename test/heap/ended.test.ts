@@ -2,14 +2,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { isRefusal } from '../../src/python/live-process.ts';
-import {
-  closeTarget,
-  takeSnapshot,
-  openTarget,
-  type Target,
-} from '../../src/python/heap-snapshot.ts';
-import { threadStates } from '../../src/python/pause.ts';
+import { isRefusal } from '../../src/python/process/live-process.ts';
+import { closeTarget, openTarget, type Target } from '../../src/python/target.ts';
+import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
+import { threadStates } from '../../src/python/process/pause.ts';
 import { triedVersions } from './target.ts';
 
 let child: ChildProcess | null = null;

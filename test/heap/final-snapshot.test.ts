@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../src/model/report.ts';
-import { threadStates } from '../../src/python/pause.ts';
+import { threadStates } from '../../src/python/process/pause.ts';
 import { makeCgroup, type TestCgroup } from '../cgroup.ts';
 import * as have from '../have.ts';
 import { programs, start, versions, type Stopped } from './target.ts';

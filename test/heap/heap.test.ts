@@ -3,15 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Holder } from '../../src/model/report.ts';
-import { readHeap } from '../../src/python/heap.ts';
-import { holdersOf } from '../../src/python/holders.ts';
-import { isRefusal } from '../../src/python/live-process.ts';
-import {
-  takeSnapshot,
-  openTarget,
-  threadsOf,
-  type Target,
-} from '../../src/python/heap-snapshot.ts';
+import { readHeap } from '../../src/python/heap/heap.ts';
+import { holdersOf } from '../../src/python/holders/holders.ts';
+import { isRefusal } from '../../src/python/process/live-process.ts';
+import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
+import { openTarget, type Target } from '../../src/python/target.ts';
+import { threadsOf } from '../../src/python/interpreter/stacks.ts';
 import { command, pythonModule, systemPython } from '../have.ts';
 import { stopped, triedVersions, versions, type Stopped } from './target.ts';
 

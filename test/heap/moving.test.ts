@@ -1,15 +1,12 @@
 /** A process that is not stopped: what was freed and used again between two reads is not told. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { findRuntime } from '../../src/python/find-runtime.ts';
-import { Interpreter } from '../../src/python/interpreter.ts';
-import { isRefusal } from '../../src/python/live-process.ts';
-import {
-  takeSnapshot,
-  smallChunks,
-  threadsOf,
-  type Target,
-} from '../../src/python/heap-snapshot.ts';
-import { Memory, type MemorySource } from '../../src/python/memory.ts';
+import { findRuntime } from '../../src/python/interpreter/find-runtime.ts';
+import { Interpreter } from '../../src/python/interpreter/interpreter.ts';
+import { isRefusal } from '../../src/python/process/live-process.ts';
+import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
+import { smallChunks, type Target } from '../../src/python/target.ts';
+import { threadsOf } from '../../src/python/interpreter/stacks.ts';
+import { Memory, type MemorySource } from '../../src/python/process/memory.ts';
 import { imageOf, sourceOf } from './spoil.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';
 

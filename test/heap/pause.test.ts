@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
-import { pause, startGuard, threadStates } from '../../src/python/pause.ts';
+import { pause, startGuard, threadStates } from '../../src/python/process/pause.ts';
 import { makeCgroup, type TestCgroup } from '../cgroup.ts';
 import * as have from '../have.ts';
 import { programs, start, versions, type Stopped } from './target.ts';

@@ -3,17 +3,19 @@
  * and set right again.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { findRuntime } from '../../src/python/find-runtime.ts';
-import { readHeap } from '../../src/python/heap.ts';
-import { Interpreter } from '../../src/python/interpreter.ts';
-import { isRefusal, openProcess } from '../../src/python/live-process.ts';
+import { findRuntime } from '../../src/python/interpreter/find-runtime.ts';
+import { readHeap } from '../../src/python/heap/heap.ts';
+import { Interpreter } from '../../src/python/interpreter/interpreter.ts';
+import { isRefusal, openProcess } from '../../src/python/process/live-process.ts';
+import { closeTarget, smallChunks } from '../../src/python/target.ts';
+import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
+import { threadsOf } from '../../src/python/interpreter/stacks.ts';
 import {
-  closeTarget,
-  takeSnapshot,
-  smallChunks,
-  threadsOf,
-} from '../../src/python/heap-snapshot.ts';
-import { ChunkPool, Memory, type MemorySource, type Region } from '../../src/python/memory.ts';
+  ChunkPool,
+  Memory,
+  type MemorySource,
+  type Region,
+} from '../../src/python/process/memory.ts';
 
 export interface Image {
   readonly regions: readonly Region[];

@@ -3,9 +3,10 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Thread } from '../../src/model/report.ts';
-import { isRefusal } from '../../src/python/live-process.ts';
-import { openTarget, threadsOf } from '../../src/python/heap-snapshot.ts';
-import { toThread } from '../../src/python/stacks.ts';
+import { isRefusal } from '../../src/python/process/live-process.ts';
+import { openTarget } from '../../src/python/target.ts';
+import { threadsOf } from '../../src/python/interpreter/stacks.ts';
+import { toThread } from '../../src/python/interpreter/stacks.ts';
 import { command, pythons } from '../have.ts';
 import { stopped, triedVersions, versions, type Stopped } from './target.ts';
 

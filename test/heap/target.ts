@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { threadStates } from '../../src/python/pause.ts';
+import { threadStates } from '../../src/python/process/pause.ts';
 import { deep, pythons } from '../have.ts';
 
 export const programs = fileURLToPath(new URL('../programs/heap/', import.meta.url));

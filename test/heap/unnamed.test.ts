@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { findRuntime } from '../../src/python/find-runtime.ts';
-import { isRefusal, openProcess, type Refusal } from '../../src/python/live-process.ts';
-import { readHeap } from '../../src/python/heap.ts';
-import { Interpreter } from '../../src/python/interpreter.ts';
-import { takeSnapshot, openTarget, threadsOf } from '../../src/python/heap-snapshot.ts';
-import { Memory, type MemorySource } from '../../src/python/memory.ts';
+import { findRuntime } from '../../src/python/interpreter/find-runtime.ts';
+import { isRefusal, openProcess, type Refusal } from '../../src/python/process/live-process.ts';
+import { readHeap } from '../../src/python/heap/heap.ts';
+import { Interpreter } from '../../src/python/interpreter/interpreter.ts';
+import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
+import { openTarget } from '../../src/python/target.ts';
+import { threadsOf } from '../../src/python/interpreter/stacks.ts';
+import { Memory, type MemorySource } from '../../src/python/process/memory.ts';
 import { stopped, triedVersions, versions, type Stopped } from './target.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MemoryPicture, StackFrame } from '../../src/model/report.ts';
 import type { Bytes } from '../../src/model/units.ts';
-import { readText } from '../../src/python/live-process.ts';
+import { readText } from '../../src/python/process/live-process.ts';
 import { programs } from './target.ts';
 
 export const ways = [

@@ -1,4 +1,4 @@
-// alloc N: Vec::with_capacity(N); "memory allocation of N bytes failed", SIGABRT (P12)
+// alloc N: Vec::with_capacity(N); "memory allocation of N bytes failed", SIGABRT
 fn main() {
     let n: usize = std::env::args().nth(1).unwrap().parse().unwrap();
     let mut v: Vec<u8> = Vec::with_capacity(n);

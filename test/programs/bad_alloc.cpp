@@ -1,4 +1,4 @@
-// bad_alloc N: a vector of N doubles; std::bad_alloc ends the program by SIGABRT (P12)
+// bad_alloc N: a vector of N doubles; std::bad_alloc ends the program by SIGABRT
 #include <cstdlib>
 #include <vector>
 int main(int, char **argv) {

@@ -1,4 +1,4 @@
-# a MemoryError that is caught and survived: no death (P8)
+# a MemoryError that is caught and survived: no death
 try:
     bytearray(10**18)
 except MemoryError:

@@ -1,4 +1,4 @@
-# forks.py N: N sleeping children; BlockingIOError 11 where a limit on processes says no (E12)
+# forks.py N: N sleeping children; BlockingIOError 11 where a limit on processes says no
 import os
 import sys
 import time

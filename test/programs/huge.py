@@ -1,4 +1,4 @@
-# huge.py [BYTES]: one request that nobody could ever fulfil (P1)
+# huge.py [BYTES]: one request that nobody could ever fulfil
 import sys
 
 

@@ -1,4 +1,4 @@
-# CPython 3.11 to 3.13 (S8): when not even a 32-byte int can be allocated, unwinding into a try/finally or with block never ends:
+# CPython 3.11 to 3.13: when not even a 32-byte int can be allocated, unwinding into a try/finally or with block never ends:
 # the exception table entry wants lasti pushed -> PyLong_FromLong fails -> exception_unwind -> same entry ... for ever, 100 % CPU
 import sys
 sys.stderr.write("start\n")

@@ -1,4 +1,4 @@
-# malloc says NULL, nobody looks, memset writes there: the disguised death from Python (P11)
+# malloc says NULL, nobody looks, memset writes there: the disguised death from Python
 import ctypes
 
 

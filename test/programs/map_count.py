@@ -1,4 +1,4 @@
-# vm.max_map_count mappings, then one allocation too many while nothing is short (E5)
+# vm.max_map_count mappings, then one allocation too many while nothing is short
 import mmap
 
 maps = []

@@ -1,4 +1,4 @@
-# many small objects, taken inside nested functions: memory ends in the middle of nowhere (catalogue P2, P3)
+# many small objects, taken inside nested functions: memory ends in the middle of nowhere
 def build(rows):
     while True:
         rows.append({"a": 1, "b": [1, 2, 3]})

@@ -1,4 +1,4 @@
-# shm_bus.py FILE: a sparse file on a small tmpfs, mapped and written: SIGBUS where no page is left (E9), not the host's memory
+# shm_bus.py FILE: a sparse file on a small tmpfs, mapped and written: SIGBUS where no page is left, not the host's memory
 import mmap
 import os
 import sys

@@ -1,4 +1,4 @@
-# a real stack overflow, in C: repr() of a list nested 100,000 deep (E13)
+# a real stack overflow, in C: repr() of a list nested 100,000 deep
 import sys
 
 sys.setrecursionlimit(10**6)

@@ -1,4 +1,4 @@
-# "except Exception: pass" eats the MemoryError; the result is wrong, the exit status 0 (P6)
+# "except Exception: pass" eats the MemoryError; the result is wrong, the exit status 0
 def work():
     try:
         kept = []

@@ -1,4 +1,4 @@
-# threads.py N: starts N sleeping threads; "can't start new thread" where a limit on processes says no (E12)
+# threads.py N: starts N sleeping threads; "can't start new thread" where a limit on processes says no
 import sys
 import threading
 import time

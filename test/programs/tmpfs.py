@@ -1,4 +1,4 @@
-# tmpfs.py FILE MiB: a small program whose file on tmpfs is what fills the cgroup (K14)
+# tmpfs.py FILE MiB: a small program whose file on tmpfs is what fills the cgroup
 import sys
 
 with open(sys.argv[1], "wb", buffering=0) as file:

@@ -1,4 +1,4 @@
-# concurrent.futures: BrokenProcessPool (P16)
+# concurrent.futures: BrokenProcessPool
 import concurrent.futures
 
 

@@ -1,4 +1,4 @@
-# joblib (loky): TerminatedWorkerError (P15)
+# joblib (loky): TerminatedWorkerError
 from joblib import Parallel, delayed
 
 

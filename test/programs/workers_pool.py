@@ -1,4 +1,4 @@
-# multiprocessing.Pool.map hangs for ever when a worker is killed (P15); ends itself after SECONDS
+# multiprocessing.Pool.map hangs for ever when a worker is killed; ends itself after SECONDS
 import multiprocessing
 import os
 import sys

@@ -20,7 +20,7 @@ import {
   type AgentFile,
 } from '../../parsers/formats/agent-file.ts';
 import { readStart } from '../../store/incidents.ts';
-import { functionNames } from '../../python/function-names.ts';
+import { functionNames } from '../../python/process/function-names.ts';
 
 export interface AgentReading {
   readonly file: AgentFile;

@@ -4,7 +4,6 @@ import type {
   CgroupSeen,
   EventLine,
   IncidentStart,
-  HookErrorLine,
   ProcessGone,
   ProcessSeen,
   SampleLine,
@@ -12,35 +11,9 @@ import type {
 } from '../../model/incident-folder.ts';
 import type { When } from '../../model/evidence.ts';
 import type { Limit } from '../../model/report.ts';
-
-/** A line with its number in its file. */
-export type Numbered<T> = T & { readonly lineNumber: number };
-
-export function parseJson<T>(text: string | undefined): T | null {
-  if (text === undefined) return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as T) : null;
-  } catch {
-    return null;
-  }
-}
-
-export function parseLines<T>(
-  text: string | undefined,
-  accept: (line: T) => boolean,
-): readonly Numbered<T>[] {
-  if (text === undefined) return [];
-  const lines: Numbered<T>[] = [];
-  let lineNumber = 0;
-  for (const line of text.split('\n')) {
-    lineNumber += 1;
-    if (line === '') continue;
-    const value = parseJson<T>(line);
-    if (value !== null && accept(value)) lines.push({ ...value, lineNumber });
-  }
-  return lines;
-}
+import { isoTime } from '../../model/units.ts';
+import { readHookErrors, type Numbered } from '../../store/recorded-lines.ts';
+import { defined } from '../../model/defined.ts';
 
 /** What the lines say of each process and cgroup, put together. */
 export interface Timeline {
@@ -182,7 +155,7 @@ export function addMomentsOfFailure(texts: ReadonlyMap<string, string>, timeline
     const pid = Number(/^python\/(\d+)\.ndjson$/.exec(name)?.[1]);
     const peaks = timeline.processes.get(pid)?.peaks;
     if (peaks === undefined) continue;
-    for (const line of hookLines(text)) {
+    for (const line of readHookErrors(text).lines) {
       assign(peaks, 'rss', most(peaks.rss, line.rssBytes));
       assign(peaks, 'vm', most(peaks.vm, line.vmBytes));
       assign(peaks, 'data', most(peaks.data, line.dataBytes));
@@ -203,9 +176,9 @@ const commandName = (command: readonly string[]) =>
   (command[0] ?? '?').replace(/^.*\//, '').slice(0, 15);
 
 export function whenOf(start: IncidentStart, atMs: number): When {
-  const begun = Date.parse(start.startedAt);
+  const wall = isoTime(Date.parse(start.startedAt) + atMs);
   return {
-    ...(Number.isFinite(begun) ? { wall: new Date(begun + atMs).toISOString() } : {}),
+    ...defined({ wall }),
     ...(typeof start.startedUptimeSeconds === 'number'
       ? { uptimeSeconds: start.startedUptimeSeconds + atMs / 1000 }
       : {}),
@@ -215,10 +188,3 @@ export function whenOf(start: IncidentStart, atMs: number): When {
 
 export const firstSeenMs = (events: readonly EventLine[], pid: number) =>
   events.find((event) => event.what === 'process' && event.pid === pid)?.atMs ?? 0;
-
-/** What the Python hook wrote of exceptions. */
-export const hookLines = (text: string) =>
-  parseLines<HookErrorLine>(
-    text,
-    (line) => line.what === 'exception' && typeof line.type === 'string',
-  );

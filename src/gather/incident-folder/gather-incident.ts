@@ -1,7 +1,9 @@
 /** One call for an incident folder, whoever asks: `run` at its end, `show`, `list`, `compare`, `diagnose`. */
 import type { Gathered } from '../../model/gathered.ts';
+import { contained } from '../../model/faults.ts';
 import type { Recording } from '../../model/recording.ts';
-import { readIncidentFolder, type IncidentTexts } from '../../store/incidents.ts';
+import { readIncidentFolder, type IncidentTexts, type Unread } from '../../store/incidents.ts';
+import type { SourceReport } from '../../model/report.ts';
 import type { Unreadable } from '../input.ts';
 import { parseIncident } from './incident.ts';
 import { withInProcessEvidence } from './in-process-evidence.ts';
@@ -19,24 +21,64 @@ export interface GatheredIncident extends Gathered {
 export function gatherIncident(
   texts: IncidentTexts,
   folder: string | null,
+  unread: readonly Unread[] = [],
 ): GatheredIncident | null {
   const parsed = parseIncident(withLaterKernelLog(texts));
   if (parsed === null) return null;
   const inProcess =
     folder === null
       ? { evidence: parsed.evidence, sources: [] }
-      : withInProcessEvidence(folder, parsed.evidence);
+      : contained(
+          'the witnesses inside the processes',
+          () => withInProcessEvidence(folder, parsed.evidence),
+          ({ says }) => ({
+            evidence: parsed.evidence,
+            sources: [
+              {
+                id: 'agent',
+                place: 'agent',
+                status: 'malformed' as const,
+                detail: `a fault of coroner itself: ${says}`,
+              },
+            ],
+          }),
+        );
   return {
     evidence: inProcess.evidence,
-    sources: [...parsed.sources, ...inProcess.sources],
+    sources: [...parsed.sources, ...unread.map(unreadSource), ...inProcess.sources],
     recording: withFailedAllocations(parsed.recording, inProcess.evidence),
   };
 }
 
 /** An incident folder on disk. */
-export const gatherIncidentFolder = (folder: string): GatheredIncident | Unreadable =>
-  gatherIncident(readIncidentFolder(folder).texts, folder) ?? {
-    kind: 'unreadable',
-    status: 'malformed',
-    why: "its incident.json is not one of coroner's",
-  };
+export function gatherIncidentFolder(folder: string): GatheredIncident | Unreadable {
+  const { texts, unread } = readIncidentFolder(folder);
+  return (
+    gatherIncident(texts, folder, unread) ?? {
+      kind: 'unreadable',
+      status: 'malformed',
+      why: "its incident.json is not one of coroner's",
+    }
+  );
+}
+
+/** By the witness whose file it is. */
+const witnessOf = (name: string): string =>
+  name === 'kernel.log'
+    ? 'kernel-log'
+    : name === 'guards.log'
+      ? 'guards'
+      : name === 'stderr.tail'
+        ? 'stderr'
+        : name.startsWith('python/')
+          ? 'python-hook'
+          : name.startsWith('looks/')
+            ? 'last-look'
+            : 'recording';
+
+const unreadSource = ({ name, why }: Unread): SourceReport => ({
+  id: witnessOf(name),
+  place: name,
+  status: why === 'EACCES' || why === 'EPERM' ? 'denied' : 'malformed',
+  detail: why,
+});

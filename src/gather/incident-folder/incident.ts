@@ -1,26 +1,26 @@
+import { defined } from '../../model/defined.ts';
 import type { Evidence } from '../../model/evidence.ts';
-import type {
-  EventLine,
-  IncidentEnd,
-  IncidentStart,
-  SampleLine,
-} from '../../model/incident-folder.ts';
+import { contained } from '../../model/faults.ts';
+import type { EventLine, IncidentEnd, IncidentStart } from '../../model/incident-folder.ts';
 import type { Recording } from '../../model/recording.ts';
 import type { SourceReport } from '../../model/report.ts';
 import { parsers } from '../../parsers/index.ts';
+import {
+  parseEnd,
+  parseStart,
+  readEvents,
+  readHookErrors,
+  readSamples,
+  type Lost,
+  type Numbered,
+} from '../../store/recorded-lines.ts';
 import { snapshotEvidence, snapshotsIn } from './snapshots.ts';
 import type { Parser } from '../../parsers/parser.ts';
-import { toRecording } from './series.ts';
+import { emptyRecording, toRecording } from './series.ts';
 import { oomDaemonEvidence, kernelEvidence } from './killers.ts';
 import { sampledEvidence } from './samples.ts';
-import {
-  addMomentsOfFailure,
-  parseJson,
-  parseLines,
-  loadTimeline,
-  type Numbered,
-} from './events.ts';
-import { hookErrors, textEvidence } from './output.ts';
+import { addMomentsOfFailure, loadTimeline } from './events.ts';
+import { hookErrors, parseTextWith, textEvidence } from './output.ts';
 
 /** An incident folder understood. */
 export interface ParsedIncident {
@@ -32,54 +32,110 @@ export interface ParsedIncident {
 }
 
 /**
- * Reads an incident folder (docs/incident-folder.md) from the texts of its files, by their path in it. Lines cut off by the recorder's
- * death are left out. null: there is no `incident.json` of ours.
+ * Reads an incident folder (docs/incident-folder.md) from the texts of its files, by their path in it. What cannot be read is left out
+ * and said in `sources`. null: there is no `incident.json` of ours.
  */
 export function parseIncident(
   texts: ReadonlyMap<string, string>,
   withParsers: readonly Parser[] = parsers,
 ): ParsedIncident | null {
-  const start = parseJson<IncidentStart>(texts.get('incident.json'));
-  if (start?.format !== 'coroner-incident/1' || !Array.isArray(start.command)) return null;
-  const end = parseJson<IncidentEnd>(texts.get('end.json'));
-  const events = parseLines<EventLine>(
-    texts.get('events.ndjson'),
-    (line) => typeof line.what === 'string',
-  );
-  const samples = parseLines<SampleLine>(
-    texts.get('samples.ndjson'),
-    (line) => typeof line.atMs === 'number',
-  );
-  const timeline = loadTimeline(start, events, samples);
+  const begun = parseStart(texts.get('incident.json'));
+  if (begun === null) return null;
+  const { start } = begun;
+  const ended = parseEnd(texts.get('end.json'));
+  const end = ended?.end ?? null;
+  const events = readEvents(texts.get('events.ndjson'));
+  const samples = readSamples(texts.get('samples.ndjson'));
+  const faults: SourceReport[] = [];
+  const noteFault = (source: SourceReport) => faults.push(source);
+  /** One witness with a fault of coroner's own leaves the others their say. */
+  const part = <T>(id: string, place: string, work: () => T, otherwise: T): T =>
+    contained(`${id} of the incident folder`, work, ({ says }) => {
+      noteFault({ id, place, status: 'malformed', detail: `a fault of coroner itself: ${says}` });
+      return otherwise;
+    });
+  const parseText = parseTextWith(withParsers, noteFault);
+  const timeline = loadTimeline(start, events.lines, samples.lines);
   addMomentsOfFailure(texts, timeline);
   const output = [
-    ...hookErrors(texts, timeline, withParsers),
-    ...textEvidence(texts, timeline, withParsers),
+    ...part('python-hook', 'python', () => hookErrors(texts, timeline, parseText), []),
+    ...part('stderr', 'stderr.tail', () => textEvidence(texts, timeline, parseText), []),
   ];
-  const kernel = kernelEvidence(start, texts, timeline, output, withParsers);
+  const kernel = part(
+    'kernel-log',
+    'kernel.log',
+    () => kernelEvidence(start, texts, timeline, output, parseText),
+    [],
+  );
+  const daemons = part(
+    'guards',
+    'guards.log',
+    () => oomDaemonEvidence(start, texts, timeline, parseText),
+    [],
+  );
   const killed = new Set(
     kernel.flatMap((fact) => (fact.kind === 'kernel-oom-kill' ? [fact.victim.pid ?? 0] : [])),
   );
-  const recorded = sampledEvidence(start, timeline, events, killed);
-  const snapshots = snapshotsIn(texts);
+  const recorded = part(
+    'recording',
+    'events.ndjson',
+    () => sampledEvidence(start, timeline, events.lines, killed),
+    [],
+  );
+  const { snapshots, unread } = snapshotsIn(texts);
   const snapshotFacts = snapshotEvidence(
     snapshots,
     (pid) => timeline.processes.get(pid)?.gone?.atMs ?? null,
   );
+  const recording = part(
+    'recording',
+    'samples.ndjson',
+    () => toRecording(start, end, timeline, events.lines, samples.lines, output, snapshots),
+    emptyRecording(start, end),
+  );
   return {
     start,
     end,
-    evidence: [
-      ...kernel,
-      ...oomDaemonEvidence(start, texts, timeline, withParsers),
-      ...output,
-      ...recorded,
-      ...snapshotFacts,
+    evidence: [...kernel, ...daemons, ...output, ...recorded, ...snapshotFacts],
+    sources: [
+      ...sourcesOf(start, end, texts, events.lines),
+      ...wholeFile('incident.json', begun.whole),
+      ...wholeFile('end.json', !texts.has('end.json') || ended?.whole === true),
+      ...lostLines('recording', 'events.ndjson', events.lost),
+      ...lostLines('recording', 'samples.ndjson', samples.lost),
+      ...lostHookLines(texts),
+      ...unread,
+      ...faults,
     ],
-    sources: sourcesOf(start, end, texts, events),
-    recording: toRecording(start, end, timeline, events, samples, output, snapshots),
+    recording,
   };
 }
+
+const wholeFile = (place: string, whole: boolean): readonly SourceReport[] =>
+  whole
+    ? []
+    : [{ id: 'recording', place, status: 'malformed', detail: 'a part of it could not be read' }];
+
+const lines = (count: number): string => (count === 1 ? '1 line' : `${count} lines`);
+
+function lostLines(
+  id: string,
+  place: string,
+  { whole, part, first, cutOff }: Lost,
+): readonly SourceReport[] {
+  if (first === null) return [];
+  const says = [
+    ...(whole > 0 ? [`${lines(whole)} could not be read`] : []),
+    ...(part > 0 ? [`${lines(part)} could be read in part only`] : []),
+  ].join(', ');
+  const status = cutOff ? 'truncated' : 'malformed';
+  return [{ id, place, status, detail: `${says}, first: ${place}:${first}` }];
+}
+
+const lostHookLines = (texts: ReadonlyMap<string, string>): readonly SourceReport[] =>
+  [...texts]
+    .filter(([name]) => /^python\/\d+\.ndjson$/.test(name))
+    .flatMap(([name, text]) => lostLines('python-hook', name, readHookErrors(text).lost));
 
 function sourcesOf(
   start: IncidentStart,
@@ -99,8 +155,8 @@ function sourcesOf(
   ];
   for (const event of events) {
     if (event.what === 'source') {
-      const { atMs: _ignored, what: __, lineNumber: ___, ...source } = event;
-      sources.push(source);
+      const { id, place, status, detail, command } = event;
+      sources.push({ id, place, status, ...defined({ detail, command }) });
     }
     if (event.what === 'cgroup' && event.unreadable !== undefined)
       sources.push({

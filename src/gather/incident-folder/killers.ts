@@ -1,10 +1,10 @@
 /** What others say of this run: the kernel, and the memory guards in user space. */
+import { endsInCgroup, isWithinCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { Evidence, KernelNotice, KillerRecord } from '../../model/evidence.ts';
 import type { IncidentStart } from '../../model/incident-folder.ts';
-import type { Parser } from '../../parsers/parser.ts';
 import { whenOf, type Timeline } from './events.ts';
-import { parseText } from './output.ts';
+import type { ParseText } from './output.ts';
 
 /** Kernel lines that speak of the run: of its processes, or of its cgroups where pids cannot be compared. */
 export function kernelEvidence(
@@ -12,7 +12,7 @@ export function kernelEvidence(
   texts: ReadonlyMap<string, string>,
   timeline: Timeline,
   output: readonly Evidence[],
-  withParsers: readonly Parser[],
+  parseText: ParseText,
 ): readonly Evidence[] {
   const text = texts.get('kernel.log');
   if (text === undefined) return [];
@@ -38,17 +38,16 @@ export function kernelEvidence(
       start.initialPidNamespace !== false
     )
       return true;
-    const inOurs =
-      memcg !== undefined && [...leaves].some((leaf) => memcg === leaf || memcg.endsWith(leaf));
+    const inOurs = memcg !== undefined && [...leaves].some((leaf) => endsInCgroup(memcg, leaf));
     // In the initial namespace a pid that was never seen is a stranger, or a child that lived too short to be seen.
     if (!inOurs) return false;
     return start.initialPidNamespace === false
       ? name === undefined || names.has(name)
-      : pid === undefined || pid > start.recorderPid;
+      : pid === undefined || (start.recorderPid !== undefined && pid > start.recorderPid);
   };
   const begun = start.startedUptimeSeconds;
   const unknown: KernelNotice[] = [];
-  const known = parseText('kernel.log', text, withParsers).filter((fact) => {
+  const known = parseText('kernel.log', text).filter((fact) => {
     const uptime = fact.when?.uptimeSeconds;
     if (uptime !== undefined && typeof begun === 'number' && uptime < begun - 2) return false;
     switch (fact.kind) {
@@ -91,14 +90,14 @@ export function oomDaemonEvidence(
   start: IncidentStart,
   texts: ReadonlyMap<string, string>,
   timeline: Timeline,
-  withParsers: readonly Parser[],
+  parseText: ParseText,
 ): readonly KillerRecord[] {
   const text = texts.get('guards.log');
   if (text === undefined || start.initialPidNamespace === false) return [];
   const killed = [...timeline.processes.values()]
     .filter(({ gone }) => gone?.signal === 'SIGKILL' || gone?.signal === 'SIGTERM')
     .toSorted((a, b) => (b.peaks.rss ?? 0) - (a.peaks.rss ?? 0));
-  return parseText('guards.log', text, withParsers).flatMap((fact): KillerRecord[] => {
+  return parseText('guards.log', text).flatMap((fact): KillerRecord[] => {
     if (fact.kind !== 'killer-record') return [];
     const { victim, subject } = fact;
     if (victim?.pid !== undefined)
@@ -110,7 +109,8 @@ export function oomDaemonEvidence(
       ({ seen: { cgroup } }) =>
         subject !== undefined &&
         subject !== '/' &&
-        (cgroup === subject || cgroup?.startsWith(`${subject}/`)),
+        cgroup !== undefined &&
+        isWithinCgroup(cgroup, subject),
     );
     const one = within.find(({ seen }) => seen.pid === timeline.commandPid) ?? within[0];
     if (one === undefined) return [];

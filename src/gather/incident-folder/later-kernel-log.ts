@@ -1,9 +1,10 @@
 import { defined } from '../../model/defined.ts';
 import { followKernelLog } from '../../machine/kernel-log.ts';
 import { bootId } from '../../machine/host.ts';
-import type { IncidentStart, SourceSeen } from '../../model/incident-folder.ts';
+import type { SourceSeen } from '../../model/incident-folder.ts';
 import type { IncidentTexts } from '../../store/incidents.ts';
 import { recorderRoots, type RecorderRoots } from '../../machine/roots.ts';
+import { parseStart } from '../../store/recorded-lines.ts';
 
 /**
  * Finishes the job of a recorder that was killed: what the kernel log of this boot still says of the time since the run began is added
@@ -14,14 +15,9 @@ export function withLaterKernelLog(
   roots: RecorderRoots = recorderRoots,
 ): IncidentTexts {
   if (texts.has('end.json')) return texts;
-  let start: IncidentStart;
-  try {
-    start = JSON.parse(texts.get('incident.json') ?? '') as IncidentStart;
-  } catch {
-    return texts;
-  }
+  const start = parseStart(texts.get('incident.json'))?.start;
   if (
-    typeof start.startedUptimeSeconds !== 'number' ||
+    start?.startedUptimeSeconds === undefined ||
     start.bootId === null ||
     start.bootId !== bootId(roots.proc)
   )

@@ -3,7 +3,10 @@ import { defined } from '../../model/defined.ts';
 import type { Evidence, ProgramError } from '../../model/evidence.ts';
 import { linesOf, parseInput } from '../../parsers/parse.ts';
 import type { Parser } from '../../parsers/parser.ts';
-import { hookLines, type Timeline } from './events.ts';
+import { isoTime } from '../../model/units.ts';
+import { readHookErrors } from '../../store/recorded-lines.ts';
+import type { Timeline } from './events.ts';
+import type { SourceReport } from '../../model/report.ts';
 
 /**
  * What the Python hook wrote. It is structured, but what its words mean (a size, whose memory) the parsers of tracebacks know:
@@ -12,14 +15,15 @@ import { hookLines, type Timeline } from './events.ts';
 export function hookErrors(
   texts: ReadonlyMap<string, string>,
   timeline: Timeline,
-  withParsers: readonly Parser[],
+  parseText: ParseText,
 ): readonly ProgramError[] {
   const errors: ProgramError[] = [];
   for (const [name, text] of texts) {
     const pid = Number(/^python\/(\d+)\.ndjson$/.exec(name)?.[1]);
     if (!Number.isInteger(pid)) continue;
-    for (const line of hookLines(text)) {
-      const stack = Array.isArray(line.stack) ? line.stack : [];
+    for (const line of readHookErrors(text).lines) {
+      const { stack } = line;
+      const wall = line.time === undefined ? undefined : isoTime(line.time * 1000);
       const said = line.message ? `${line.type}: ${line.message}` : line.type;
       const printed = [
         'Traceback (most recent call last):',
@@ -28,7 +32,7 @@ export function hookErrors(
           .map(({ file, line, function: name }) => `  File "${file}", line ${line}, in ${name}`),
         said,
       ].join('\n');
-      const read = parseText(name, printed, withParsers)
+      const read = parseText(name, printed)
         .filter((fact) => fact.kind === 'program-error')
         .at(-1);
       errors.push({
@@ -49,9 +53,7 @@ export function hookErrors(
           line: line.lineNumber,
           quote: said,
         },
-        ...(line.time === undefined
-          ? {}
-          : { when: { wall: new Date(line.time * 1000).toISOString() } }),
+        ...(wall === undefined ? {} : { when: { wall } }),
         stack,
         fate: line.fate,
         ...defined({ threadName: line.thread }),
@@ -63,22 +65,24 @@ export function hookErrors(
   return errors;
 }
 
-export const parseText = (
-  name: string,
-  text: string,
-  withParsers: readonly Parser[],
-): readonly Evidence[] => parseInput({ name, lines: linesOf(text) }, withParsers);
+/** The facts that the parsers find in one text of the folder. */
+export type ParseText = (name: string, text: string) => readonly Evidence[];
+
+export const parseTextWith =
+  (parsers: readonly Parser[], onFault: (source: SourceReport) => void): ParseText =>
+  (name, text) =>
+    parseInput({ name, lines: linesOf(text) }, parsers, onFault);
 
 /** The command's own words: the tail of its stderr, and the dump that faulthandler wrote beside it. */
 export function textEvidence(
   texts: ReadonlyMap<string, string>,
   timeline: Timeline,
-  withParsers: readonly Parser[],
+  parseText: ParseText,
 ): readonly Evidence[] {
   const evidence: Evidence[] = [];
   for (const [name, text] of texts) {
     if (name === 'stderr.tail') {
-      for (const fact of parseText(name, text, withParsers)) {
+      for (const fact of parseText(name, text)) {
         if (isKernelFact(fact)) continue;
         // A tail has no pid: what it says is the command's where there was one process only.
         evidence.push(
@@ -90,7 +94,7 @@ export function textEvidence(
     }
     const fault = /^python\/(\d+)\.fault$/.exec(name);
     if (fault !== null && text.trim() !== '')
-      for (const fact of parseText(name, text, withParsers))
+      for (const fact of parseText(name, text))
         evidence.push(withPid(fact, Number(fault[1]), timeline));
   }
   return evidence;

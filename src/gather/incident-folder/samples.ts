@@ -15,13 +15,8 @@ import type {
   ProcessGone,
   StallSeen,
 } from '../../model/incident-folder.ts';
-import {
-  firstSeenMs,
-  whenOf,
-  type Numbered,
-  type ProcessTimeline,
-  type Timeline,
-} from './events.ts';
+import { firstSeenMs, whenOf, type ProcessTimeline, type Timeline } from './events.ts';
+import type { Numbered } from '../../store/recorded-lines.ts';
 
 export function sampledEvidence(
   start: IncidentStart,
@@ -148,7 +143,7 @@ export function sampledEvidence(
   return evidence;
 }
 
-/** The parent lived on for a second and more after its child's death, and hardly computed (S9). */
+/** The parent lived on for a second and more after its child's death, and hardly computed. */
 function hung(parent: ProcessTimeline | undefined, childGone: ProcessGone): boolean {
   if (parent === undefined || childGone.parentState !== 'alive') return false;
   const after = parent.cpu.filter(({ atMs }) => atMs >= childGone.atMs);

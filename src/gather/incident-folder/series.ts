@@ -1,4 +1,7 @@
 /** The recording that renderers draw: series, limits and events. */
+import { cgroupColumns, hostColumns, processColumns } from '../../model/recording.ts';
+import { nameWithPid } from '../../model/name-with-pid.ts';
+import { isWithinCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { Evidence, FailedAllocation } from '../../model/evidence.ts';
 import type {
@@ -19,46 +22,8 @@ import type {
 } from '../../model/recording.ts';
 import type { Limit } from '../../model/report.ts';
 import { formatBytes, type Ms } from '../../model/units.ts';
-import { firstSeenMs, type Numbered, type Timeline } from './events.ts';
-
-const processColumns = [
-  'rssBytes',
-  'pssBytes',
-  'anonBytes',
-  'fileBytes',
-  'shmemBytes',
-  'swapBytes',
-  'vmBytes',
-  'majorFaults',
-  'userMs',
-  'systemMs',
-  'threads',
-  'maps',
-] as const;
-const cgroupColumns = [
-  'currentBytes',
-  'swapBytes',
-  'anonBytes',
-  'fileBytes',
-  'shmemBytes',
-  'limitHits',
-  'oomKills',
-  'psiFullMs',
-  'psiSomeMs',
-  'refaultsAnon',
-  'refaultsFile',
-] as const;
-const hostColumns = [
-  'availableBytes',
-  'freeBytes',
-  'swapFreeBytes',
-  'committedBytes',
-  'pswpin',
-  'pswpout',
-  'psiFullMs',
-  'psiSomeMs',
-  'oomKills',
-] as const;
+import type { Numbered } from '../../store/recorded-lines.ts';
+import { firstSeenMs, type Timeline } from './events.ts';
 
 export function toRecording(
   start: IncidentStart,
@@ -107,7 +72,7 @@ export function toRecording(
         {
           seen: { cgroup },
         },
-      ]) => isWithin(cgroup, seen.path),
+      ]) => cgroup !== undefined && isWithinCgroup(cgroup, seen.path),
     );
     // What is charged after its last process has died is what the kernel has not yet freed: no need of the program's.
     const ends = members.map(([pid]) => died.get(pid));
@@ -147,13 +112,7 @@ export function toRecording(
   if (start.machine?.totalBytes !== undefined)
     limits.push({ owner: 'host', bytes: start.machine.totalBytes });
   return {
-    format: 'coroner-recording/1',
-    id: start.id,
-    command: start.command,
-    cwd: start.cwd,
-    startedAt: start.startedAt,
-    endedAt: end?.endedAt ?? null,
-    durationMs: end?.durationMs ?? null,
+    ...emptyRecording(start, end),
     limits,
     processes,
     cgroups,
@@ -165,6 +124,23 @@ export function toRecording(
     looks: snapshots,
   };
 }
+
+/** What the beginning and the end alone tell. */
+export const emptyRecording = (start: IncidentStart, end: IncidentEnd | null): Recording => ({
+  format: 'coroner-recording/1',
+  id: start.id,
+  command: start.command,
+  cwd: start.cwd,
+  startedAt: start.startedAt,
+  endedAt: end?.endedAt ?? null,
+  durationMs: end?.durationMs ?? null,
+  limits: [],
+  processes: [],
+  cgroups: [],
+  host: { atMs: [], columns: {} },
+  events: [],
+  looks: [],
+});
 
 function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   const list = map.get(key);
@@ -223,9 +199,6 @@ function whileItLived<T>(
   return lived;
 }
 
-const isWithin = (cgroup: string | undefined, path: string): boolean =>
-  cgroup !== undefined && (cgroup === path || cgroup.startsWith(path === '/' ? path : `${path}/`));
-
 /** A column that was left out at a moment had not changed since: its last value goes on. */
 function series<Name extends string>(rows: readonly Row<object>[], names: readonly Name[]): Series {
   const columns: Record<string, (number | null)[]> = {};
@@ -256,7 +229,7 @@ function recordedEvents(
   const shown: RecordedEvent[] = [];
   const introduced = new Set<number>();
   const named = (pid: number): string =>
-    `${timeline.processes.get(pid)?.seen.name ?? 'process'} (pid ${pid})`;
+    nameWithPid({ name: timeline.processes.get(pid)?.seen.name, pid });
   const kills = events.filter((event) => event.what === 'kill');
   const killedByLog = (pid: number): boolean => kills.some((kill) => kill.pid === pid);
   const ended = events.filter(
@@ -276,7 +249,7 @@ function recordedEvents(
         atMs,
         what: 'start',
         pid: event.pid,
-        text: `${event.name} (pid ${event.pid}) started`,
+        text: `${nameWithPid(event)} started`,
       });
     } else if (event.what === 'process-gone') {
       const killed = event.signal === 'SIGKILL';
@@ -383,14 +356,13 @@ const isSameRefusal = (a: FailedAllocation, b: FailedAllocation): boolean =>
   formatBytes(a.failure.bytes) === formatBytes(b.failure.bytes);
 
 function refusalEvent({ atMs, fact, times }: FailedTogether): RecordedEvent {
-  const { name = 'process', pid, failure } = fact;
-  const who = `${name}${pid === undefined ? '' : ` (pid ${pid})`}`;
+  const { pid, failure } = fact;
   const again = times === 1 ? '' : `, ${times} times`;
   return {
     atMs,
     what: 'failed-allocation',
     ...defined({ pid }),
-    text: `${who}: ${formatBytes(failure.bytes)} refused (${failure.errno})${again}`,
+    text: `${nameWithPid(fact)}: ${formatBytes(failure.bytes)} refused (${failure.errno})${again}`,
     stack: failure.stack,
   };
 }

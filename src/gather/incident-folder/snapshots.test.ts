@@ -41,7 +41,7 @@ test('the last look that knows holders speaks, with its age from when the proces
     ['looks/003-7.json', snapshot(980, { threads: [] }, { stage: 'stacks' })],
     ['samples.ndjson', 'x'],
   ]);
-  const snapshots = snapshotsIn(texts);
+  const { snapshots } = snapshotsIn(texts);
   expect(snapshots.map(({ atMs }) => atMs)).toEqual([500, 900, 980]);
   const [evidence, ...others] = snapshotEvidence(snapshots, () => 1000);
   expect(others).toEqual([]);
@@ -63,12 +63,14 @@ test('a file that is cut off, of another format or hostile is left out', () => {
     ['looks/5.json', whole.replace('"pid":7', '"pid":"7"')],
     ['looks/sub/6.json', whole],
   ]);
-  expect(snapshotsIn(texts)).toEqual([]);
+  const { snapshots, unread } = snapshotsIn(texts);
+  expect(snapshots).toEqual([]);
+  expect(unread.map(({ place }) => place)).toEqual([1, 2, 3, 4, 5].map((n) => `looks/${n}.json`));
 });
 
 test('of a process that did not end, the look has no age', () => {
   const [evidence] = snapshotEvidence(
-    snapshotsIn(new Map([['looks/1.json', snapshot(5, {})]])),
+    snapshotsIn(new Map([['looks/1.json', snapshot(5, {})]])).snapshots,
     () => null,
   );
   expect(evidence?.picture.ageAtDeathMs).toBeUndefined();

@@ -1,6 +1,24 @@
 import { defined } from '../../model/defined.ts';
+import { withHolderKinds } from '../../model/holder-kinds.ts';
 import type { HeapSnapshot } from '../../model/evidence.ts';
 import type { SnapshotFile } from '../../model/incident-folder.ts';
+import { repaired } from '../../model/repair.ts';
+import type { SourceReport } from '../../model/report.ts';
+import { memoryPicture } from '../../model/report-schema.ts';
+import { parseFields } from '../../store/recorded-lines.ts';
+import {
+  conform,
+  isAmount,
+  isFields,
+  isMoment,
+  isPid,
+  isText,
+  oneOf,
+  optional,
+  otherwise,
+  required,
+  type Shape,
+} from '../../store/shape.ts';
 import type { RecordedSnapshot } from '../../model/recording.ts';
 
 /** A look with the file it stands in. */
@@ -11,14 +29,26 @@ export interface ReadSnapshot extends RecordedSnapshot {
 }
 
 /** Looks of an incident folder (`looks/NNN-PID.json`), the earliest first. A file that was cut off is left out. */
-export function snapshotsIn(texts: ReadonlyMap<string, string>): readonly ReadSnapshot[] {
+export function snapshotsIn(texts: ReadonlyMap<string, string>): {
+  readonly snapshots: readonly ReadSnapshot[];
+  /** Of the files that were left out, or of which something was. */
+  readonly unread: readonly SourceReport[];
+} {
   const snapshots: ReadSnapshot[] = [];
+  const unread: SourceReport[] = [];
+  const id = 'last-look';
   for (const [place, text] of texts) {
     if (!/^looks\/[^/]+\.json$/.test(place)) continue;
-    const snapshot = parse(text);
-    if (snapshot === null) continue;
+    const read = parseSnapshot(text);
+    if (read === null) {
+      unread.push({ id, place, status: 'malformed', detail: 'it could not be read' });
+      continue;
+    }
+    if (!read.whole)
+      unread.push({ id, place, status: 'malformed', detail: 'a part of it could not be read' });
+    const { snapshot } = read;
     const { atMs, pid, name, rssBytes, stoppedMs, picture } = snapshot;
-    const untilMs = atMs + (typeof stoppedMs === 'number' ? stoppedMs : 0);
+    const untilMs = atMs + (stoppedMs ?? 0);
     snapshots.push({
       place,
       untilMs,
@@ -29,22 +59,36 @@ export function snapshotsIn(texts: ReadonlyMap<string, string>): readonly ReadSn
       ...defined({ rssBytes }),
     });
   }
-  return snapshots.sort((a, b) => a.atMs - b.atMs || (a.place < b.place ? -1 : 1));
+  snapshots.sort((a, b) => a.atMs - b.atMs || (a.place < b.place ? -1 : 1));
+  return { snapshots, unread };
 }
 
-function parse(text: string): SnapshotFile | null {
-  try {
-    const value = JSON.parse(text) as SnapshotFile | null;
-    const isSnapshot =
-      value?.format === 'coroner-look/1' &&
-      typeof value.atMs === 'number' &&
-      typeof value.pid === 'number' &&
-      typeof value.picture === 'object' &&
-      value.picture !== null;
-    return isSnapshot ? { ...value, name: String(value.name) } : null;
-  } catch {
-    return null;
-  }
+const snapshotShape: Shape = [
+  required('format', oneOf('coroner-look/1')),
+  required('pid', isPid),
+  required('atMs', isMoment),
+  otherwise('name', isText, '?'),
+  optional('rssBytes', isAmount),
+  optional('stoppedMs', isAmount),
+  required('picture', isFields),
+];
+
+/** null: it is none, or cut off. */
+function parseSnapshot(
+  text: string,
+): { readonly snapshot: SnapshotFile; readonly whole: boolean } | null {
+  const fields = parseFields(text);
+  const result = fields === null ? 'none' : conform(fields, snapshotShape);
+  if (fields === null || result === 'none') return null;
+  const picture = repaired(memoryPicture, fields['picture']);
+  if (picture === null) return null;
+  return {
+    snapshot: {
+      ...(fields as unknown as SnapshotFile),
+      picture: withHolderKinds(picture.value),
+    },
+    whole: result === 'whole' && picture.whole,
+  };
 }
 
 /** The last look into each process that has died, with its age at that moment. */

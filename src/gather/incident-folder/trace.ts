@@ -1,10 +1,11 @@
 /** What the kernel's trace of a run says: who sent each signal, which requests it refused, whom its OOM killer chose. */
 import { defined } from '../../model/defined.ts';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Evidence, FailedAllocation, ProcessExit } from '../../model/evidence.ts';
 import { traceFile } from '../../model/incident-folder.ts';
 import { parseTraceLog, type TraceLog } from '../../parsers/formats/trace-log.ts';
+import { isoTime } from '../../model/units.ts';
+import { readPlainFile } from '../../store/incidents.ts';
 
 const numbers: Readonly<Record<string, number>> = {
   SIGABRT: 6,
@@ -20,7 +21,7 @@ const fromKernel = (code: number) => code > 0;
 export function withTrace(folder: string, recorded: readonly Evidence[]): readonly Evidence[] {
   let text: string;
   try {
-    text = readFileSync(join(folder, traceFile), 'utf8');
+    text = readPlainFile(join(folder, traceFile));
   } catch {
     return recorded;
   }
@@ -40,7 +41,7 @@ export function withTrace(folder: string, recorded: readonly Evidence[]): readon
       const wall =
         seconds === undefined || exit.when?.wall === undefined
           ? undefined
-          : new Date(Date.parse(exit.when.wall) - seconds * 1000).toISOString();
+          : isoTime(Date.parse(exit.when.wall) - seconds * 1000);
       return [
         {
           kind: 'failed-allocation',

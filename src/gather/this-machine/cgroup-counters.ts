@@ -1,3 +1,5 @@
+import { realLimit } from '../../model/no-limit.ts';
+import { relativeToCgroup } from '../../model/cgroup-path.ts';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StandingCgroup } from '../../model/evidence.ts';
@@ -9,8 +11,6 @@ import type { Gathered } from '../../model/gathered.ts';
 
 const maxCgroups = 50_000;
 const maxDepth = 24;
-/** v1 has no word for "no limit": it shows the largest multiple of the page size. */
-const noLimitBytes = 2 ** 60;
 
 /** Cgroups that still stand and have lost a process to the OOM killer, and the host's own count. */
 export async function gatherCgroupCounters({ roots, wanted }: Machine): Promise<Gathered> {
@@ -59,7 +59,7 @@ export async function gatherCgroupCounters({ roots, wanted }: Machine): Promise<
 /** Counters have no times: only those of a cgroup that was made since then can be told to be of that time. */
 function madeSince({ folder, root }: Mount, path: string, since: Date | undefined): boolean {
   if (since === undefined) return true;
-  const inside = root !== '/' && path.startsWith(root) ? path.slice(root.length) : path;
+  const inside = relativeToCgroup(path, root) ?? path;
   try {
     return statSync(join(folder, inside)).ctimeMs >= since.getTime();
   } catch {
@@ -112,7 +112,7 @@ function readV1(folder: string, path: string): StandingCgroup | null {
     version: 1,
     path,
     oomKills: kills,
-    limitBytes: finite(numberIn(folder, 'memory.limit_in_bytes')),
+    limitBytes: realLimit(numberIn(folder, 'memory.limit_in_bytes')),
     ...some('limitHits', v1Hits(folder)),
     ...some('usageBytes', numberIn(folder, 'memory.usage_in_bytes')),
     ...some('peakBytes', numberIn(folder, 'memory.max_usage_in_bytes')),
@@ -138,7 +138,7 @@ function readV2(folder: string, path: string): StandingCgroup | null {
     version: 2,
     path,
     oomKills: kills,
-    limitBytes: finite(numberIn(folder, 'memory.max')),
+    limitBytes: realLimit(numberIn(folder, 'memory.max')),
     ...some('ooms', values.get('oom') ?? null),
     ...some('limitHits', values.get('max') ?? null),
     ...some('usageBytes', numberIn(folder, 'memory.current')),
@@ -158,9 +158,6 @@ function v1Hits(folder: string): number | null {
   const withSwap = numberIn(folder, 'memory.memsw.failcnt');
   return memory === null && withSwap === null ? null : (memory ?? 0) + (withSwap ?? 0);
 }
-
-const finite = (bytes: number | null): number | null =>
-  bytes === null || bytes > noLimitBytes ? null : bytes;
 
 function countOf(folder: string): number | null {
   const text = textOf(join(folder, 'cgroup.procs'));

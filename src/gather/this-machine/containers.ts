@@ -7,7 +7,7 @@ const timeoutMs = 2000;
 const maxContainers = 200;
 const maxBytes = 32 << 20;
 
-/** Runtimes in which a container's record may say how it ended (U8). */
+/** Runtimes in which a container's record may say how it ended. */
 const runtimes = [
   { command: 'docker', list: ['ps', '--all', '--quiet', '--no-trunc'], inspect: ['inspect'] },
   { command: 'podman', list: ['ps', '--all', '--quiet', '--no-trunc'], inspect: ['inspect'] },

@@ -6,6 +6,7 @@ import { textOf } from '../../machine/read.ts';
 import { entriesOf, fileAbout } from './folders.ts';
 import type { Machine } from './machine.ts';
 import type { Gathered } from '../../model/gathered.ts';
+import { isoTime } from '../../model/units.ts';
 
 /** The newest ones: every core costs milliseconds, a compressed one as long as it is large. */
 const maxCores = 10;
@@ -112,12 +113,12 @@ async function coresIn(machine: Machine, folder: string, name: RegExp): Promise<
       }
     }
     const part = await readFile(path, path);
+    const wall = isoTime(about.changedMs);
+    const changed = wall === undefined ? {} : { when: { wall } };
     // A core has no time in it: the file was written when the process died.
     evidence.push(
       ...part.evidence.map((fact) =>
-        fact.kind === 'core-dump' && fact.when === undefined
-          ? { ...fact, when: { wall: new Date(about.changedMs).toISOString() } }
-          : fact,
+        fact.kind === 'core-dump' && fact.when === undefined ? { ...fact, ...changed } : fact,
       ),
     );
     sources.push(...part.sources);
@@ -165,7 +166,7 @@ async function coredumpctl({ ask, readStream, wanted }: Machine): Promise<Gather
   };
 }
 
-/** Apport's reports, and what kdump saved of a kernel that panicked (K9). */
+/** Apport's reports, and what kdump saved of a kernel that panicked. */
 async function crashFolder(machine: Machine): Promise<Gathered> {
   const folder = machine.roots.varCrash;
   const listed = entriesOf(folder);

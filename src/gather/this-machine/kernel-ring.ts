@@ -3,6 +3,8 @@ import type { Evidence } from '../../model/evidence.ts';
 import { bootId } from '../../machine/host.ts';
 import type { Machine } from './machine.ts';
 import type { Gathered } from '../../model/gathered.ts';
+import { isoTime } from '../../model/units.ts';
+import { defined } from '../../model/defined.ts';
 
 /** The ring of this boot: /dev/kmsg, else dmesg. */
 export async function gatherKernelRing(machine: Machine): Promise<Gathered> {
@@ -108,18 +110,14 @@ function dated(fact: Evidence, { clock, roots }: Machine): Evidence {
   if (when?.uptimeSeconds === undefined || when.wall !== undefined) return fact;
   const now = clock();
   const boot = bootId(roots.proc);
+  const wall =
+    now === null ? undefined : isoTime(now.nowMs - (now.uptimeSeconds - when.uptimeSeconds) * 1000);
   return {
     ...fact,
     when: {
       ...when,
       ...(boot === null ? {} : { bootId: boot }),
-      ...(now === null
-        ? {}
-        : {
-            wall: new Date(
-              now.nowMs - (now.uptimeSeconds - when.uptimeSeconds) * 1000,
-            ).toISOString(),
-          }),
+      ...defined({ wall }),
     },
   };
 }

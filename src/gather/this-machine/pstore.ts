@@ -6,7 +6,7 @@ import { entriesOf, fileAbout } from './folders.ts';
 import type { Machine } from './machine.ts';
 import type { Gathered } from '../../model/gathered.ts';
 
-/** What a panicking kernel left in firmware or reserved memory (K9): /sys/fs/pstore, and where systemd-pstore moves it. */
+/** What a panicking kernel left in firmware or reserved memory: /sys/fs/pstore, and where systemd-pstore moves it. */
 export async function gatherPstore(machine: Machine): Promise<Gathered> {
   const { roots, readStream } = machine;
   const evidence: Evidence[] = [];

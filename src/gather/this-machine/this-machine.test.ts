@@ -21,6 +21,7 @@ import type { Machine } from './machine.ts';
 import type { Gathered, Wanted } from '../../model/gathered.ts';
 import { openInput } from '../input.ts';
 import { gatherThisMachine } from './this-machine.ts';
+import { hearFaults } from '../../model/faults.ts';
 
 let root = '';
 beforeEach(() => {
@@ -386,12 +387,16 @@ test('kills that the log names are not told twice', async () => {
 test('one source that breaks does not take the others with it', async () => {
   put('var/log/kern.log', syslogKill(3, '2026-01-31T10:00:00.000000+00:00'));
   const broken = machine();
+  const heard: string[] = [];
+  const strict = hearFaults(({ where, stack }) => heard.push(`${where}: ${stack}`));
   const part = await gatherThisMachine({
     ...broken,
     listen: () => {
       throw new Error('no more processes');
     },
-  });
+  }).finally(() => hearFaults(strict));
+  expect(heard).toHaveLength(1);
+  expect(heard[0]).toMatch(/^the journal: Error: no more processes\n +at /);
   expect(killedPids(part)).toEqual([3]);
   expect(part.sources).toEqual(
     expect.arrayContaining([

@@ -1,10 +1,9 @@
-import type { Evidence } from '../../model/evidence.ts';
-import type { SourceReport } from '../../model/report.ts';
+import { containedLater } from '../../model/faults.ts';
 import { gatherCgroupCounters } from './cgroup-counters.ts';
 import { gatherContainers } from './containers.ts';
 import { gatherCoredumps } from './coredumps.ts';
 import type { Machine } from './machine.ts';
-import type { Gathered } from '../../model/gathered.ts';
+import { mergeGathered, type Gathered } from '../../model/gathered.ts';
 import { gatherJournal } from './journal.ts';
 import { gatherKernelRing } from './kernel-ring.ts';
 import { gatherPstore } from './pstore.ts';
@@ -21,23 +20,22 @@ export async function gatherThisMachine(machine: Machine): Promise<Gathered> {
     ['containers', gatherContainers],
     ['cgroup counters', gatherCgroupCounters],
   ];
-  const evidence: Evidence[] = [];
-  const sources: SourceReport[] = [];
+  const parts: Gathered[] = [];
   for (const [what, gather] of steps) {
     machine.onProgress?.(what);
-    try {
-      const part = await gather(machine);
-      evidence.push(...part.evidence);
-      sources.push(...part.sources);
-    } catch (error) {
-      // One source that fails in a way nobody thought of must not take the others with it.
-      sources.push({
-        id: what.replace(/^the /, ''),
-        place: what,
-        status: 'malformed',
-        detail: error instanceof Error ? error.message : String(error),
-      });
-    }
+    // One source that fails in a way nobody thought of must not take the others with it.
+    parts.push(
+      await containedLater(
+        what,
+        () => gather(machine),
+        ({ says }) => ({
+          evidence: [],
+          sources: [
+            { id: what.replace(/^the /, ''), place: what, status: 'malformed', detail: says },
+          ],
+        }),
+      ),
+    );
   }
-  return { evidence, sources };
+  return mergeGathered(parts);
 }

@@ -2,7 +2,7 @@ import type { Limit, StackFrame, Thread } from '../report.ts';
 import type { Bytes, HexAddress } from '../units.ts';
 import type { Fact } from './fact.ts';
 
-/** What a core file (or a record of one) tells (section 7.3 of the catalogue). */
+/** What a core file (or a record of one) tells. */
 export interface CoreDump extends Fact<'core-dump'> {
   /** The core itself, or somebody's note about one: systemd-coredump, apport. Default: the core itself. */
   readonly record?: 'core' | 'systemd-coredump' | 'apport';
@@ -32,7 +32,7 @@ export interface CoreDump extends Fact<'core-dump'> {
   readonly operand?: string;
   /** File mapped at the fault address; absent where it is anonymous memory or nothing. */
   readonly faultMapping?: string;
-  /** The access fell off the end of a stack (E13). */
+  /** The access fell off the end of a stack. */
   readonly stackOverflow?: boolean;
   /** Another process sent the signal. */
   readonly sender?: { readonly pid: number; readonly uid: number };

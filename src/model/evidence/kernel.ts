@@ -5,7 +5,7 @@ import type { Fact, Origin } from './fact.ts';
 /** `constraint=` of the kernel: whose memory was short. */
 export type OomConstraint = 'none' | 'memcg' | 'cpuset' | 'memory-policy';
 
-/** One kill by the kernel's OOM killer (K1 to K12), joined from all its lines. */
+/** One kill by the kernel's OOM killer, joined from all its lines. */
 export interface KernelOomKill extends Fact<'kernel-oom-kill'> {
   readonly victim: ProcessRole & { readonly pid?: number };
   /** null where no line tells (a bare `Killed process` of an old kernel). */
@@ -62,7 +62,7 @@ export interface KernelOomWithoutKill extends Fact<'kernel-oom-without-kill'> {
   readonly why: 'no-kill-line' | 'panic' | 'no-killable-process' | 'already-exiting' | 'deadlock';
 }
 
-/** `python3[22509]: segfault at 0 ip … sp … error 6 in libc.so.6[…]`, and traps (P10, E13). */
+/** `python3[22509]: segfault at 0 ip … sp … error 6 in libc.so.6[…]`, and traps. */
 export interface KernelSegfault extends Fact<'kernel-segfault'> {
   readonly pid: number;
   readonly name: string;
@@ -80,7 +80,7 @@ export interface KernelSegfault extends Fact<'kernel-segfault'> {
     | 'other';
 }
 
-/** `__vm_enough_memory: pid: …, comm: …, bytes: N not enough memory for the allocation` (E3, E4). */
+/** `__vm_enough_memory: pid: …, comm: …, bytes: N not enough memory for the allocation`. */
 export interface KernelRefusal extends Fact<'kernel-refusal'> {
   readonly pid: number;
   readonly name: string;

@@ -5,7 +5,7 @@ import type { Fact } from './fact.ts';
 
 /**
  * A record of somebody else who ends processes for their memory, or denies it:
- * guards, orchestrators, schedulers, platforms, jetsam (U1 to U19).
+ * guards, orchestrators, schedulers, platforms, jetsam.
  */
 export interface KillerRecord extends Fact<'killer-record'> {
   /** `earlyoom`, `nohang`, `systemd-oomd`, `kubelet`, `docker`, `slurm`, `heroku`, `jetsam`, … */
@@ -29,7 +29,7 @@ export interface KillerRecord extends Fact<'killer-record'> {
   readonly signal?: string;
 }
 
-/** Figures over time or peaks from tools (vmstat, sar, free, time -v, docker stats, …) (S1 to S7). */
+/** Figures over time or peaks from tools (vmstat, sar, free, time -v, docker stats, …). */
 export interface MetricsWindow extends Fact<'metrics'> {
   readonly tool: string;
   readonly subject?: string;

@@ -15,7 +15,7 @@ export type Resource =
   | 'threads'
   | 'none';
 
-/** An exception (P1 to P9, P14, P19): a traceback or what is left of one. */
+/** An exception: a traceback or what is left of one. */
 export interface ProgramError extends Fact<'program-error'> {
   readonly language: 'python' | 'java' | 'node' | 'r' | 'other';
   /** `MemoryError`, `numpy._core._exceptions._ArrayMemoryError`, `OSError`, … */
@@ -31,8 +31,17 @@ export interface ProgramError extends Fact<'program-error'> {
   readonly threadName?: string;
   readonly pid?: number;
   readonly name?: string;
-  /** Id of the catalogue, `P2`. */
-  readonly class?: string;
+  /**
+   * How it was told: a traceback that ends in MemoryError or in another exception, the exception's name alone, the dump of an
+   * object where stderr is lost, an exception that was lost on the way, one that nobody could catch.
+   */
+  readonly class?:
+    | 'memory-error'
+    | 'other-exception'
+    | 'bare-name'
+    | 'object-dump'
+    | 'lost-exception'
+    | 'ignored';
   readonly variant?: string;
   /** The array that could not be made (numpy). */
   readonly array?: { readonly shape: readonly number[]; readonly dtype: string };
@@ -42,7 +51,7 @@ export interface ProgramError extends Fact<'program-error'> {
   readonly headed?: boolean;
 }
 
-/** The program ended itself and said why (P5, P11 to P13, E18). */
+/** The program ended itself and said why. */
 export interface ProgramAbort extends Fact<'program-abort'> {
   /** `std::bad_alloc`, `rust`, `jemalloc`, `fatal-python-error`, `faulthandler`, `glibc-corruption`, … */
   readonly reporter: string;
@@ -67,7 +76,10 @@ export interface ProgramAbort extends Fact<'program-abort'> {
   readonly actualMeaning?: Prose;
 }
 
-/** Somebody says that a process was killed or ended so: a shell, a pool, a server, an orchestrator (P15 to P18). */
+/** What a text may say of memory beside a death: that it ran out, or only its name. */
+export type HintId = 'memory-ran-out' | 'memory-named';
+
+/** Somebody says that a process was killed or ended so: a shell, a pool, a server, an orchestrator. */
 export interface DeathNotice extends Fact<'death-notice'> {
   /** `shell`, `multiprocessing`, `concurrent.futures`, `gunicorn`, `airflow`, … */
   readonly reporter: string;
@@ -86,13 +98,17 @@ export interface DeathNotice extends Fact<'death-notice'> {
   /** The container runtime's own flag of an OOM kill, where it says no. */
   readonly flagged?: false;
   /** What else in the same text makes memory likely (`memory limit named nearby`, …), in words. */
-  readonly hints?: readonly string[];
+  readonly hints?: readonly Prose[];
+  /** Which hints these are, one each. */
+  readonly hintIds?: readonly HintId[];
   readonly stack?: readonly StackFrame[];
 }
 
 /** Words that name memory, or sound like it, and mean something else: for the rule-out. */
 export interface MisleadingMessage extends Fact<'misleading-message'> {
-  readonly meaning: string;
+  /** Which words they are, whatever is told of them. */
+  readonly variant: string;
+  readonly meaning: Prose;
   readonly resource: Resource;
   readonly pid?: number;
 }

@@ -1,3 +1,4 @@
+import type { CgroupFigures } from '../incident-folder.ts';
 import type { AllocationFailure, Limit, MemoryPicture } from '../report.ts';
 import type { Bytes, Ms } from '../units.ts';
 import type { Fact } from './fact.ts';
@@ -43,23 +44,26 @@ export interface MarkedVictim {
 }
 
 /** What moved in one cgroup's counters during a run (deltas, never totals). */
-export interface CgroupCounters extends Fact<'cgroup-counters'> {
+export interface CgroupCounters
+  extends
+    Fact<'cgroup-counters'>,
+    Pick<
+      CgroupFigures,
+      | 'peakBytes'
+      | 'oomKills'
+      | 'localOomKills'
+      | 'localOoms'
+      | 'groupKills'
+      | 'limitHits'
+      | 'highHits'
+      | 'underOom'
+    > {
   readonly version: 1 | 2;
   readonly path: string;
   /** 0: the command's own cgroup, 1: its parent, … */
   readonly level: number;
   readonly limitBytes: Bytes | null;
   readonly highBytes?: Bytes | null;
-  readonly peakBytes?: Bytes;
-  readonly oomKills?: number;
-  /** Kills counted in this very cgroup (`memory.events.local`, v1 `memory.oom_control`). */
-  readonly localOomKills?: number;
-  readonly localOoms?: number;
-  readonly groupKills?: number;
-  /** Times the limit was hit (`max`, v1 `failcnt`). */
-  readonly limitHits?: number;
-  readonly highHits?: number;
-  readonly underOom?: boolean;
   readonly killDisabled?: boolean;
   /** The cgroup vanished before its last reading. */
   readonly vanished?: boolean;
@@ -91,7 +95,7 @@ export interface ProcessLimits extends Fact<'process-limits'> {
   readonly threads?: number;
 }
 
-/** A stretch of time in which a process or cgroup did little but wait for memory (S1 to S5, S8). */
+/** A stretch of time in which a process or cgroup did little but wait for memory. */
 export interface Stall extends Fact<'stall'> {
   readonly pid: number | null;
   readonly name?: string;

@@ -8,7 +8,7 @@ import type {
   Limit,
   StackFrame,
 } from '../../model/report.ts';
-import { userFrame } from '../../model/stack.ts';
+import { isOwnHook, userFrame } from '../../model/stack.ts';
 import type { Bytes } from '../../model/units.ts';
 import {
   agentFileId,
@@ -43,8 +43,6 @@ const isStartUp = ({ file }: StackFrame) =>
 const isBeforeProgram = (stack: readonly StackFrame[]) =>
   /^<frozen (?:importlib|zipimport)/.test(stack.at(-1)?.file ?? '') &&
   userFrame(stack) === undefined;
-const isOwnHook = ({ file }: StackFrame) =>
-  file !== null && file.endsWith('/python-hook/sitecustomize.py');
 
 /** The line that a path counts for. */
 function frameOfPaths(

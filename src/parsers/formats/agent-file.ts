@@ -7,6 +7,7 @@ import type { StackFrame } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
 import { header } from '../../model/agent-header.ts';
+import { isoTime } from '../../model/units.ts';
 
 export const agentFileId = 'agent';
 
@@ -259,7 +260,7 @@ export function parseAgentFile(bytes: Uint8Array): AgentReading {
   for (let i = 0; i < sections.failures.count; i += 1) {
     const place = at('failures', i);
     const sequence = u64(place);
-    const wall = isoTime(u64(place + 8));
+    const wall = timeOf(u64(place + 8));
     if (sequence === 0 || wall === null) continue;
     const flags = view.getUint16(place + 78, true);
     failures.push({
@@ -304,7 +305,7 @@ export function parseAgentFile(bytes: Uint8Array): AgentReading {
   const pythonFlags = view.getUint32(header.pythonFlags, true);
   const state = states[view.getUint32(header.state, true)] ?? 'running';
   const limitBytes = u64(header.limitBytes);
-  const startedAt = isoTime(u64(header.startedRealtime));
+  const startedAt = timeOf(u64(header.startedRealtime));
   if (startedAt === null) return { status: 'malformed', detail: 'its start is no time' };
   const file: AgentFile = {
     pid: view.getUint32(header.pid, true),
@@ -432,10 +433,7 @@ export function glanceAtAgentFile(
 /** Sizes may be any 64-bit number; those beyond 2^53 lose their last digits, which nobody reads. */
 const number64 = (view: DataView, offset: number) => Number(view.getBigUint64(offset, true));
 
-function isoTime(ns: number): string | null {
-  const ms = ns / 1e6;
-  return ms > 0 && ms < 8.64e15 ? new Date(ms).toISOString() : null;
-}
+const timeOf = (ns: number): string | null => (ns > 0 ? (isoTime(ns / 1e6) ?? null) : null);
 function latin1(bytes: Uint8Array, from: number, length: number): string {
   return String.fromCharCode(...bytes.subarray(from, from + length));
 }

@@ -1,4 +1,4 @@
-/** What servers and workflow engines say of a worker or task that died: gunicorn, uWSGI, celery, Airflow, Dagster, Prefect, … (U11, U12, P18). */
+/** What servers and workflow engines say of a worker or task that died: gunicorn, uWSGI, celery, Airflow, Dagster, Prefect, … */
 import type { DeathNotice } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { mentions, wholeText } from '../text/lines.ts';

@@ -2,6 +2,7 @@
 import { defined } from '../../model/defined.ts';
 import type { Parser } from '../parser.ts';
 import { signalByText } from '../../model/signals.ts';
+import { isoTimeIn } from '../../model/units.ts';
 
 export const apport: Parser = {
   id: 'apport',
@@ -36,7 +37,7 @@ export const apport: Parser = {
       const executable = fields.get('ExecutablePath');
       const command = fields.get('ProcCmdline');
       const [vm, hwm] = [kibibytes('VmPeak'), kibibytes('VmHWM')];
-      const date = new Date(`${fields.get('Date') ?? ''} UTC`);
+      const wall = isoTimeIn(`${fields.get('Date') ?? ''} UTC`);
       const maps = fields
         .get('ProcMaps')
         ?.split('\n')
@@ -51,7 +52,7 @@ export const apport: Parser = {
           line: line.number,
           quote: `Signal: ${signal}`,
         },
-        ...(Number.isNaN(date.getTime()) ? {} : { when: { wall: date.toISOString() } }),
+        ...(wall === undefined ? {} : { when: { wall } }),
         ...defined({ pid, name: comm, executable, command }),
         signal: signalByText(signal.trim()),
         ...(vm === undefined ? {} : { peakVmBytes: vm * 1024 }),

@@ -1,5 +1,5 @@
 /**
- * Kills by the BSD kernels when memory and swap are full (the counterpart of K1). FreeBSD's vm_pageout.c: `out of swap
+ * Kills by the BSD kernels when memory and swap are full (as Linux does when the whole machine is out of memory). FreeBSD's vm_pageout.c: `out of swap
  * space` up to 12, since 13 `failed to reclaim memory` or `a thread waited too long to allocate a page`, `jid N` since 9;
  * DragonFly has the old wording; NetBSD (uvm_pdaemon, uvm_fault) writes `UVM: pid N (name), uid N killed: out of swap`.
  */

@@ -1,6 +1,6 @@
 /**
  * Container runtimes: `docker inspect` (whole, a part, or through --format), `docker events`, `docker ps`, compose, podman,
- * containerd, CRI-O, Nomad (U8). OOMKilled is container-wide and sticky: it stays set after restarts inside (moby#43564).
+ * containerd, CRI-O, Nomad. OOMKilled is container-wide and sticky: it stays set after restarts inside (moby#43564).
  */
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
@@ -9,6 +9,7 @@ import { jsonValues } from '../text/json.ts';
 import { elsewhere, lineAt, mentions, originOf, wholeText, type Found } from '../text/lines.ts';
 import { readKillers, type KillerWording } from '../text/killers.ts';
 import { readNotices, type NoticeWording } from '../text/notices.ts';
+import { isoTimeIn } from '../../model/units.ts';
 
 const id = 'containers';
 const docker = {
@@ -255,7 +256,7 @@ function* templated(input: Input): Iterable<KillerRecord | DeathNotice> {
 
 /** The runtime's own "no": misses kills of children (kubernetes#50632) and races on cgroup v2 (moby#38352), so it is no rule-out by itself. */
 const withoutFlag = (notice: DeathNotice): DeathNotice => {
-  const { hints: _ignored, ...rest } = notice;
+  const { hints: _hints, hintIds: _ids, ...rest } = notice;
   return { ...rest, flagged: false };
 };
 
@@ -279,10 +280,10 @@ function* inspect(input: Input): Iterable<KillerRecord | DeathNotice> {
         (line, here) => here >= from && here <= to && line.text.includes('OOMKilled'),
       );
       const finished =
-        typeof state['FinishedAt'] === 'string' ? Date.parse(state['FinishedAt']) : Number.NaN;
+        typeof state['FinishedAt'] === 'string' ? isoTimeIn(state['FinishedAt']) : undefined;
       const common = {
         origin: originOf(input, id, index, index, 'OOMKilled'),
-        ...(finished > 0 ? { when: { wall: new Date(finished).toISOString() } } : {}),
+        ...(finished === undefined ? {} : { when: { wall: finished } }),
         reporter: 'docker',
         exitCode: state['ExitCode'],
       } as const;

@@ -142,7 +142,7 @@ function frameText({ function: name, object, offset }: CrashFacts['nativeStack']
   return `${name ?? 'n/a'} (${file} + 0x${offset.toString(16)})`;
 }
 
-/** A SIGBUS on a mapping that ends before its pages do (E9): NT_FILE still names it. */
+/** A SIGBUS on a mapping that ends before its pages do: NT_FILE still names it. */
 function busMapping(core: CoreFile, { signal, faultAddress }: CrashFacts): string | null {
   if (signal !== SIGBUS || faultAddress === null) return null;
   const address = Number(faultAddress);

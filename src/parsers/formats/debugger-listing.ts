@@ -1,6 +1,6 @@
 /**
  * Backtraces as gdb, lldb and AddressSanitizer print them, where there is no core to read: an allocation that failed stands
- * in the frames themselves (P12), or a NULL that a failed allocation inside the interpreter leaves behind (P10).
+ * in the frames themselves, or a NULL that a failed allocation inside the interpreter leaves behind.
  */
 import type { ProgramAbort } from '../../model/evidence.ts';
 import type { StackFrame } from '../../model/report.ts';

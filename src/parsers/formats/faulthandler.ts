@@ -1,5 +1,5 @@
 /**
- * Python's faulthandler: `Fatal Python error: Segmentation fault` with every thread's stack (P11), and its `Timeout`.
+ * Python's faulthandler: `Fatal Python error: Segmentation fault` with every thread's stack, and its `Timeout`.
  * The words tell where it crashed, not why.
  */
 import type { DeathNotice, ProgramAbort } from '../../model/evidence.ts';
@@ -37,7 +37,7 @@ function* parse(input: Input): Iterable<DeathNotice | ProgramAbort> {
         text.slice(0, 2000),
       );
     if (match === null) {
-      // The interpreter gave up at start-up or found itself broken; its words on memory are read elsewhere (P5).
+      // The interpreter gave up at start-up or found itself broken; its words on memory are read elsewhere.
       const other = /Fatal Python error: (?!.{0,200}[Mm]emory)(.{3,200})/.exec(text.slice(0, 2000));
       if (other !== null)
         yield {
@@ -55,7 +55,7 @@ function* parse(input: Input): Iterable<DeathNotice | ProgramAbort> {
       origin: originOf(input, id, at),
       reporter: 'faulthandler',
       signal: signals[match[1]!]!,
-      // A page of /dev/shm that could not be had is a bus error, and there is no word on it elsewhere (E9).
+      // A page of /dev/shm that could not be had is a bus error, and there is no word on it elsewhere.
       ...(match[1] === 'Bus error' &&
       stack.some(({ file }) =>
         /multiprocessing\/(?:shared_memory|heap|sharedctypes)\.py$|torch\/multiprocessing\//.test(

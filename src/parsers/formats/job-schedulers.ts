@@ -1,4 +1,4 @@
-/** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR (U13); and at their time limit. */
+/** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR; and at their time limit. */
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
@@ -18,7 +18,11 @@ const kills: readonly KillerWording[] = [
     literal: 'State: O',
     pattern: /State: (?:OUT_OF_MEMORY|Out of memory) \(exit code .{1,20}\)/,
     message: 'seff tells that the job was out of memory',
-    refine: seff,
+    // `Memory Efficiency: 99.94% of 16.00 GB`
+    refine: figuresElsewhere({
+      limit: /Memory Efficiency: [\d.]{1,8}% of ([\d.]{1,12} [KMGT]B)/,
+      used: /Memory Utilized: ([\d.]{1,12} [KMGT]B)/,
+    }),
   },
   {
     ...job,
@@ -113,7 +117,10 @@ const kills: readonly KillerWording[] = [
     literal: 'exceeded a memory resource limit',
     pattern: /Job exceeded a memory resource limit \(.{1,60}\)\. Job was aborted/,
     message: 'Torque aborted the job at a memory limit',
-    refine: torque,
+    refine: figuresElsewhere({
+      limit: /req_information\.(?:total_memory|memory)\.0=(\d{1,15}kb)/,
+      used: /resources_used\.v?mem=(\d{1,15}kb)/,
+    }),
   },
   // LSF
   {
@@ -254,13 +261,8 @@ function megabytes({ groups }: Found, record: KillerRecord): KillerRecord {
   return scaled(record, groups, 1024 ** 2);
 }
 function scaled(record: KillerRecord, groups: Found['groups'], unit: number): KillerRecord {
-  const used = integer(groups['used']);
-  const limit = integer(groups['limit']);
-  return {
-    ...record,
-    ...(used === undefined ? {} : { usedBytes: used * unit }),
-    ...(limit === undefined ? {} : { limit: { owner: 'scheduler', bytes: limit * unit } }),
-  };
+  const times = (count: number | undefined) => (count === undefined ? undefined : count * unit);
+  return withFigures(record, times(integer(groups['limit'])), times(integer(groups['used'])));
 }
 
 /** A `sacct` row: the words of the state may be cut to a column (`OUT_OF_ME+`); ReqMem and MaxRSS stand in the same row. */
@@ -288,48 +290,34 @@ function sacct(
   };
 }
 
-/** `Memory Efficiency: 99.94% of 16.00 GB`. */
-function seff({ input }: Found, record: KillerRecord): KillerRecord {
-  const limit = elsewhere(input, /Memory Efficiency: [\d.]{1,8}% of ([\d.]{1,12} [KMGT]B)/);
-  const used = elsewhere(input, /Memory Utilized: ([\d.]{1,12} [KMGT]B)/);
-  const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
-  const usedBytes = used === null ? undefined : sizeBytes(used[1]!);
-  return {
-    ...record,
-    ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
-    ...defined({ usedBytes }),
-  };
+/** The limit and the use of the job, which stand in other lines of the same text. */
+function figuresElsewhere(patterns: { readonly limit: RegExp; readonly used: RegExp }) {
+  return ({ input }: Found, record: KillerRecord): KillerRecord =>
+    withFigures(record, sizeElsewhere(input, patterns.limit), sizeElsewhere(input, patterns.used));
 }
-
-/** `resources_used.vmem=286793240kb`, `req_information.total_memory.0=209715200kb`. */
-function torque({ input }: Found, record: KillerRecord): KillerRecord {
-  const limit = elsewhere(input, /req_information\.(?:total_memory|memory)\.0=(\d{1,15}kb)/);
-  const used = elsewhere(input, /resources_used\.v?mem=(\d{1,15}kb)/);
-  const bytes = limit === null ? undefined : sizeBytes(limit[1]!);
-  const usedBytes = used === null ? undefined : sizeBytes(used[1]!);
-  return {
-    ...record,
-    ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
-    ...defined({ usedBytes }),
-  };
+function sizeElsewhere(input: Input, pattern: RegExp): number | undefined {
+  const size = elsewhere(input, pattern)?.[1];
+  return size === undefined ? undefined : sizeBytes(size);
 }
+const withFigures = (
+  record: KillerRecord,
+  bytes: number | undefined,
+  usedBytes: number | undefined,
+): KillerRecord => ({
+  ...record,
+  ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
+  ...defined({ usedBytes }),
+});
 
 /** `MEMLIMIT` and, on the next line, `4 G`; in the mail `Max Memory : 4096 MB`, `Total Requested Memory : 4000.00 MB`. */
 function lsfLimit({ input }: Found, record: KillerRecord): KillerRecord {
-  const limit =
-    elsewhere(input, /MEMLIMIT\s{0,80}\n\s{0,80}([\d.]{1,12} ?[KMGT])/) ??
-    elsewhere(input, /Total Requested Memory ?:\s{0,80}([\d.]{1,12} [KMG]B)/);
-  const peak = elsewhere(input, /Max Memory ?:\s{0,80}([\d.]{1,12} [KMGT]?B)/);
-  const used = peak === null ? undefined : sizeBytes(peak[1]!);
-  const stated = limit === null ? undefined : sizeBytes(limit[1]!);
+  const stated =
+    sizeElsewhere(input, /MEMLIMIT\s{0,80}\n\s{0,80}([\d.]{1,12} ?[KMGT])/) ??
+    sizeElsewhere(input, /Total Requested Memory ?:\s{0,80}([\d.]{1,12} [KMG]B)/);
+  const used = sizeElsewhere(input, /Max Memory ?:\s{0,80}([\d.]{1,12} [KMGT]?B)/);
   // What was reserved for the whole job is not the limit of one process (LSB_JOB_MEMLIMIT=N), where it was killed far below.
-  const bytes =
-    stated !== undefined && used !== undefined && used < stated / 2 ? undefined : stated;
-  return {
-    ...record,
-    ...(bytes === undefined ? {} : { limit: { owner: 'scheduler', bytes } }),
-    ...defined({ usedBytes: used }),
-  };
+  const isReserved = stated !== undefined && used !== undefined && used < stated / 2;
+  return withFigures(record, isReserved ? undefined : stated, used);
 }
 
 /** Killed for virtual memory (`yarn.nodemanager.vmem-check-enabled`): then that is the limit. */

@@ -1,4 +1,4 @@
-/** The JVM (also under PySpark and JPype): its own heap is one thing, memory that the system refuses is another; hs_err files (E18). */
+/** The JVM (also under PySpark and JPype): its own heap is one thing, memory that the system refuses is another; hs_err files. */
 import { defined } from '../../model/defined.ts';
 import type { ProgramAbort } from '../../model/evidence.ts';
 import { lineAt, readPhrases, wholeText, type Found, type Phrase } from '../text/lines.ts';

@@ -1,4 +1,4 @@
-/** Pods, events and lists as `kubectl get -o json|yaml` prints them: container states with OOMKilled, limits, evictions (U6, U7). */
+/** Pods, events and lists as `kubectl get -o json|yaml` prints them: container states with OOMKilled, limits, evictions. */
 import { defined } from '../../model/defined.ts';
 import { parseAllDocuments } from 'yaml';
 import type { Evidence, KillerRecord } from '../../model/evidence.ts';
@@ -6,6 +6,7 @@ import type { Input, Parser } from '../parser.ts';
 import { originOf, wholeText } from '../text/lines.ts';
 import { jsonValues } from '../text/json.ts';
 import { quantityBytes } from '../text/sizes.ts';
+import { isoTimeIn } from '../../model/units.ts';
 
 const id = 'kubernetes-objects';
 /** YAML is parsed whole: a list of thousands of pods is given up rather than waited for. */
@@ -138,9 +139,7 @@ function* factsOf(object: Json, input: Input, from: number, to: number): Iterabl
     yield {
       kind: 'killer-record',
       origin: near(input, from, to, 'OOMKilled', container ?? 'OOMKilled'),
-      ...(finished === undefined || Number.isNaN(Date.parse(finished))
-        ? {}
-        : { when: { wall: new Date(finished).toISOString() } }),
+      ...whenIn(finished),
       reporter: 'kubernetes',
       cause: 'kernel-cgroup-oom',
       message: `the status of the container says OOMKilled${typeof restarts === 'number' ? ` (${restarts} restarts)` : ''}`,
@@ -152,14 +151,17 @@ function* factsOf(object: Json, input: Input, from: number, to: number): Iterabl
   }
 }
 
+const whenIn = (stamp = '') => {
+  const wall = isoTimeIn(stamp);
+  return wall === undefined ? {} : { when: { wall } };
+};
+
 function* event(object: Json, input: Input, from: number, to: number): Iterable<KillerRecord> {
   const reason = text(object['reason']);
   const message = text(object['message']) ?? text(object['note']) ?? '';
   const victim = /victim process: (.{0,64}?), pid: (\d{1,9})/.exec(message);
   const stamp = text(object['lastTimestamp']) ?? text(object['eventTime']) ?? '';
-  const when = Number.isNaN(Date.parse(stamp))
-    ? {}
-    : { when: { wall: new Date(stamp).toISOString() } };
+  const when = whenIn(stamp);
   if (reason === 'SystemOOM' && victim !== null)
     yield {
       kind: 'killer-record',

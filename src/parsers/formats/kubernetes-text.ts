@@ -1,6 +1,6 @@
 /**
  * Kubernetes as text: `kubectl describe pod`, `get pods`, `get events`, `describe node`, event JSON of log collectors, the
- * kubelet's own log: OOMKilled, SystemOOM, evictions; liveness probes and other endings that are no memory (U6, U7, L2).
+ * kubelet's own log: OOMKilled, SystemOOM, evictions; liveness probes and other endings that are no memory.
  */
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
@@ -11,6 +11,13 @@ import { readNotices, type NoticeWording } from '../text/notices.ts';
 import { quantityBytes, sizeBytes } from '../text/sizes.ts';
 
 const id = 'kubernetes-text';
+/** A kill by the kernel, told of by others. */
+const oomKill = {
+  reporter: 'kubernetes',
+  cause: 'kernel-cgroup-oom',
+  owner: 'cgroup',
+  sourceKind: 'indirect',
+} as const;
 const kubelet = { reporter: 'kubelet', sourceKind: 'direct' } as const;
 
 const kills: readonly KillerWording[] = [
@@ -65,10 +72,7 @@ const kills: readonly KillerWording[] = [
     message: 'the node reached its eviction threshold for memory',
   },
   {
-    reporter: 'kubernetes',
-    cause: 'kernel-cgroup-oom',
-    owner: 'cgroup',
-    sourceKind: 'indirect',
+    ...oomKill,
     literal: 'OOMKilled',
     pattern:
       /(?:^|[^\w"'=:{.])(?:(?<subject>[a-z0-9][a-z0-9.-]{1,200}) +\d{1,3}\/\d{1,3} +)?(?:(?:Init:)?OOMKilled)\b(?! ?[":]? ?[":=]? ?(?:true|false))/,
@@ -77,10 +81,7 @@ const kills: readonly KillerWording[] = [
     refine: oomKilled,
   },
   {
-    reporter: 'kubernetes',
-    cause: 'kernel-cgroup-oom',
-    owner: 'cgroup',
-    sourceKind: 'indirect',
+    ...oomKill,
     literal: 'OOMKilled',
     pattern: /[Rr]eason["']?[ :=]{1,3}["']?OOMKilled/,
     message:
@@ -89,10 +90,7 @@ const kills: readonly KillerWording[] = [
   },
   {
     // before 1.0
-    reporter: 'kubernetes',
-    cause: 'kernel-cgroup-oom',
-    owner: 'cgroup',
-    sourceKind: 'indirect',
+    ...oomKill,
     literal: 'OOM Killed',
     pattern: /["']?[Rr]eason["']?[ :=]{1,3}["']?OOM Killed\b/,
     message:
@@ -100,10 +98,7 @@ const kills: readonly KillerWording[] = [
     refine: oomKilled,
   },
   {
-    reporter: 'kubernetes',
-    cause: 'kernel-cgroup-oom',
-    owner: 'cgroup',
-    sourceKind: 'indirect',
+    ...oomKill,
     literal: 'Memory cgroup out of memory',
     pattern: /TaskOOM|OOMKilling.{0,200}Memory cgroup out of memory/,
     message: 'an event tells of a kill at a memory limit',
@@ -131,10 +126,7 @@ const kills: readonly KillerWording[] = [
     },
   },
   {
-    reporter: 'kubernetes',
-    cause: 'kernel-cgroup-oom',
-    owner: 'cgroup',
-    sourceKind: 'indirect',
+    ...oomKill,
     literal: 'PreviousContainerWasOOMKilled',
     pattern: /PreviousContainerWasOOMKilled.{0,300}/,
     message: 'an event says that the previous container was OOM killed',

@@ -1,5 +1,5 @@
 /**
- * macOS and iOS (U18): the kernel's lines of both eras in the unified log (10.13 to 15.3 `low swap: …`, 15.4 and later
+ * macOS and iOS: the kernel's lines of both eras in the unified log (10.13 to 15.3 `low swap: …`, 15.4 and later
  * `memorystatus: …`) in whatever style, JetsamEvent `.ips` reports, `zsh: killed`.
  */
 import { defined } from '../../model/defined.ts';
@@ -8,6 +8,7 @@ import type { Input, Parser } from '../parser.ts';
 import { jsonValues } from '../text/json.ts';
 import { isAdvice, isDefinition, lineAt, originOf, wholeText } from '../text/lines.ts';
 import { readKillers, type KillerWording } from '../text/killers.ts';
+import { isoTimeIn } from '../../model/units.ts';
 
 const id = 'macos';
 const jetsam = { reporter: 'jetsam', cause: 'jetsam', owner: 'host' } as const;
@@ -150,15 +151,25 @@ function withoutCgroup(
 const variantOf = (reason: string | undefined): Pick<KillerRecord, 'variant'> =>
   reason === 'per-process-limit' || reason === 'highwater' ? { variant: reason } : {};
 
+/** Lines with `literal` of which `pattern` holds, by their index; of a line only what a record can be long. */
+function* matchingLines(
+  input: Input,
+  literal: string,
+  pattern: RegExp,
+): Iterable<{ readonly at: number; readonly match: RegExpExecArray }> {
+  for (const [at, { text }] of input.lines.entries()) {
+    const match = text.includes(literal) ? pattern.exec(text.slice(0, 4096)) : null;
+    if (match !== null) yield { at, match };
+  }
+}
+
 /** `killing_idle_process pid 99 [cloudd] (idle-exit)`: housekeeping, told as such. */
 function* idleExits(input: Input): Iterable<DeathNotice> {
-  for (const [at, { text }] of input.lines.entries()) {
-    if (!text.includes('idle-exit') || !text.includes('memorystatus')) continue;
-    const match =
-      /memorystatus(?:_thread)?: \w{1,40}(?: pid| process)? (\d{1,9}) \[(.{1,64}?)\] \((?:long-)?idle-exit/.exec(
-        text.slice(0, 4096),
-      );
-    if (match === null) continue;
+  for (const { at, match } of matchingLines(
+    input,
+    'idle-exit',
+    /memorystatus(?:_thread)?: \w{1,40}(?: pid| process)? (\d{1,9}) \[(.{1,64}?)\] \((?:long-)?idle-exit/,
+  ))
     yield {
       kind: 'death-notice',
       origin: originOf(input, id, at, at, 'memorystatus'),
@@ -168,7 +179,6 @@ function* idleExits(input: Input): Iterable<DeathNotice> {
       signal: 'SIGKILL',
       otherReason: 'it was idle and had agreed to be ended then (idle-exit): housekeeping',
     };
-  }
 }
 
 export const macos: Parser = {
@@ -224,10 +234,10 @@ function* jetsamReport(input: Input): Iterable<KillerRecord> {
     const status = value['memoryStatus'];
     const pageSize =
       isObject(status) && typeof status['pageSize'] === 'number' ? status['pageSize'] : undefined;
-    const date =
+    const wall =
       typeof value['date'] === 'string'
-        ? Date.parse(value['date'].replace(/(\.\d+)? ([+-]\d{4})$/, '$1$2'))
-        : Number.NaN;
+        ? isoTimeIn(value['date'].replace(/(\.\d+)? ([+-]\d{4})$/, '$1$2'))
+        : undefined;
     for (const one of value['processes']) {
       if (!isObject(one) || typeof one['reason'] !== 'string' || !isForMemory(one['reason']))
         continue;
@@ -239,7 +249,7 @@ function* jetsamReport(input: Input): Iterable<KillerRecord> {
       yield {
         kind: 'killer-record',
         origin: originOf(input, id, Math.max(line, from), Math.max(line, from), one['reason']),
-        ...(Number.isNaN(date) ? {} : { when: { wall: new Date(date).toISOString() } }),
+        ...(wall === undefined ? {} : { when: { wall } }),
         reporter: 'jetsam',
         cause: 'jetsam',
         variant: one['reason'],
@@ -284,12 +294,12 @@ function* summary(input: Input): Iterable<KillerRecord> {
 
 /** Reports of iOS 6 to 8 were a table: `MyApp <uuid>  42001  42001  [per-process-limit] (frontmost)`. */
 function* tableReport(input: Input): Iterable<KillerRecord> {
-  for (const [at, { text }] of input.lines.entries()) {
-    const row =
-      /^\s*(\S.{0,63}?) +<[0-9a-f]{4,40}> +\d{1,9} +(?:\d{1,9} +)?\[([a-z][a-z-]{3,40})\]/.exec(
-        text.slice(0, 1000),
-      );
-    if (row === null || !isForMemory(row[2])) continue;
+  for (const { at, match: row } of matchingLines(
+    input,
+    '[',
+    /^\s*(\S.{0,63}?) +<[0-9a-f]{4,40}> +\d{1,9} +(?:\d{1,9} +)?\[([a-z][a-z-]{3,40})\]/,
+  )) {
+    if (!isForMemory(row[2])) continue;
     yield {
       kind: 'killer-record',
       origin: originOf(input, id, at, at, row[2]!),
@@ -403,13 +413,11 @@ function* crashReport(input: Input): Iterable<Evidence> {
 
 /** launchd: `exited due to SIGKILL | sent by kernel[0]` fits jetsam and proves nothing alone. */
 function* sentByKernel(input: Input): Iterable<DeathNotice> {
-  for (const [at, { text }] of input.lines.entries()) {
-    if (!text.includes('sent by')) continue;
-    const match =
-      /(?:\[?([\w.-]{1,80}) ?\[(\d{1,9})\].{0,40}?)?exited due to SIGKILL \| sent by (\w{1,40})(?:\[(\d{1,9})\])?/.exec(
-        text.slice(0, 4096),
-      );
-    if (match === null) continue;
+  for (const { at, match } of matchingLines(
+    input,
+    'sent by',
+    /(?:\[?([\w.-]{1,80}) ?\[(\d{1,9})\].{0,40}?)?exited due to SIGKILL \| sent by (\w{1,40})(?:\[(\d{1,9})\])?/,
+  ))
     yield {
       kind: 'death-notice',
       origin: originOf(input, id, at, at, 'exited due to'),
@@ -421,5 +429,4 @@ function* sentByKernel(input: Input): Iterable<DeathNotice> {
         ? { guessesMemory: true }
         : { otherReason: `the signal was sent by ${match[3]}` }),
     };
-  }
 }

@@ -1,6 +1,6 @@
 /**
  * Guards in user space that end processes before the kernel must: earlyoom (five generations of its line), nohang,
- * oomd, dask's nanny, ray's monitor, Android's lmkd, Talos (U1, U2, U4, U9, U10, U17). systemd-oomd has a file of its own.
+ * oomd, dask's nanny, ray's monitor, Android's lmkd, Talos. systemd-oomd has a file of its own.
  */
 import { defined } from '../../model/defined.ts';
 import type { KillerRecord } from '../../model/evidence.ts';

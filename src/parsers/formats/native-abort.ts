@@ -1,4 +1,4 @@
-/** Last words of native programs and of runtimes other than Python whose allocation was refused (P12, P13, P19, E18). */
+/** Last words of native programs and of runtimes other than Python whose allocation was refused. */
 import { defined } from '../../model/defined.ts';
 import type { ProgramAbort } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
@@ -10,7 +10,8 @@ import {
   type Found,
   type Phrase,
 } from '../text/lines.ts';
-import { refusals, type Refusal } from '../text/refusals.ts';
+import type { Refusal } from '../text/refusals/refusal.ts';
+import { refusals } from '../text/refusals/refusals.ts';
 import { requestedBytes } from '../text/sizes.ts';
 
 const id = 'native-abort';

@@ -1,4 +1,4 @@
-/** Node and V8: the heap limit of the runtime, workers' limits, array buffers (E18). */
+/** Node and V8: the heap limit of the runtime, workers' limits, array buffers. */
 import { defined } from '../../model/defined.ts';
 import type { ProgramAbort } from '../../model/evidence.ts';
 import { readPhrases } from '../text/lines.ts';

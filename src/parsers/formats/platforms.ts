@@ -1,4 +1,4 @@
-/** Platforms with a memory size of their own: Heroku, Lambda, Cloud Run and Functions, App Engine, ECS, Cloud Foundry, Azure, Render, Fly, notebooks, CI (U14, U15). */
+/** Platforms with a memory size of their own: Heroku, Lambda, Cloud Run and Functions, App Engine, ECS, Cloud Foundry, Azure, Render, Fly, notebooks, CI. */
 import type { Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { elsewhere, lineAt, mentions, type Found } from '../text/lines.ts';

@@ -1,4 +1,4 @@
-/** What parents say when a worker of theirs vanished: multiprocessing, concurrent.futures, loky, torch, xdist, dask, ray (P15 to P17, U9, U10). */
+/** What parents say when a worker of theirs vanished: multiprocessing, concurrent.futures, loky, torch, xdist, dask, ray. */
 import { mentions } from '../text/lines.ts';
 import type { NoticeWording } from '../text/notices.ts';
 import { noticeParser } from '../text/notices.ts';

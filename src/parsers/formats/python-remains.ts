@@ -1,6 +1,6 @@
 /**
  * What is left of a MemoryError where memory was so full that CPython could not print it: no traceback, no file, the word
- * MemoryError in odd places (P2, P3, P4), or an interpreter that gave up (P5).
+ * MemoryError in odd places, or an interpreter that gave up.
  */
 import type { ProgramAbort, ProgramError } from '../../model/evidence.ts';
 import type { StackFrame } from '../../model/report.ts';
@@ -40,7 +40,7 @@ function* parse(input: Input): Iterable<ProgramError | ProgramAbort> {
   if (whole.includes('error return without exception set')) yield* readPhrases(input, id, unwound);
 }
 
-/** The exception's name, alone on its line, again and again, without any `Traceback` (P2: 3.6 to 3.12). */
+/** The exception's name, alone on its line, again and again, without any `Traceback` (3.6 to 3.12). */
 function* bareChains(input: Input): Iterable<ProgramError> {
   for (let at = 0; at < input.lines.length; at += 1) {
     if (!isBare(lineAt(input, at)) || !startsAlone(input, at)) continue;
@@ -57,7 +57,7 @@ function* bareChains(input: Input): Iterable<ProgramError> {
       last = next;
     }
     if (last === at) continue; // one MemoryError alone is the last line of a traceback
-    yield remains(originOf(input, id, at, last), 'P2', '');
+    yield remains(originOf(input, id, at, last), 'bare-name', '');
     at = last;
   }
 }
@@ -81,47 +81,47 @@ function startsAlone(input: Input, at: number): boolean {
 
 const remains = (
   origin: ProgramError['origin'],
-  kind: 'P2' | 'P3' | 'P4' | 'P7',
+  kind: 'bare-name' | 'object-dump' | 'lost-exception' | 'ignored',
   message: string,
   stack: readonly StackFrame[] = [],
 ): ProgramError => ({
   kind: 'program-error',
   origin,
   language: 'python',
-  type: kind === 'P4' ? 'SystemError' : 'MemoryError',
+  type: kind === 'lost-exception' ? 'SystemError' : 'MemoryError',
   message,
   resource: 'memory',
   stack,
-  fate: kind === 'P7' ? 'ignored' : 'uncaught',
+  fate: kind === 'ignored' ? 'ignored' : 'uncaught',
   class: kind,
-  headed: kind !== 'P2',
+  headed: kind !== 'bare-name',
 });
 
-/** The object dump of `_PyObject_Dump` when stderr is lost (P3: 3.8 to 3.13; the older wording: 3.6 and 3.7; 2.7's `ignored`). */
+/** The object dump of `_PyObject_Dump` when stderr is lost (3.8 to 3.13; the older wording: 3.6 and 3.7; 2.7's `ignored`). */
 const dumps: readonly Phrase<ProgramError>[] = [
   {
     literal: 'object type name',
     span: 5,
     pattern: /object type name ?: (?:MemoryError\b.{0,200}|.{0,80}\bMemoryError\(\))/,
-    make: (found) => remains(aroundDump(found), 'P3', '', framesBefore(found)),
+    make: (found) => remains(aroundDump(found), 'object-dump', '', framesBefore(found)),
   },
   {
     literal: 'MemoryError',
     span: 1,
     pattern: /^type ?: MemoryError$/,
-    make: (found) => remains(aroundDump(found), 'P3', '', framesBefore(found)),
+    make: (found) => remains(aroundDump(found), 'object-dump', '', framesBefore(found)),
   },
   {
     literal: 'Exception MemoryError',
     pattern: /Exception MemoryError: (?:MemoryError\(.{0,100}?\)|<.{0,100}?>) in .{1,300}? ignored/,
-    make: ({ origin }) => remains(origin, 'P7', ''),
+    make: ({ origin }) => remains(origin, 'ignored', ''),
   },
   {
     literal: 'sys.unraisablehook',
     span: 2,
     pattern:
       /Exception ignored (?:on building|in) sys\.unraisablehook(?: arguments)?:? MemoryError/,
-    make: ({ origin }) => remains(origin, 'P7', ''),
+    make: ({ origin }) => remains(origin, 'ignored', ''),
   },
 ];
 
@@ -149,7 +149,7 @@ function framesBefore({ input, index }: Found): StackFrame[] {
   return frames;
 }
 
-/** 3.11 to 3.13: memory ran out while a deep recursion was unwound, and the exception got lost (P4). */
+/** 3.11 to 3.13: memory ran out while a deep recursion was unwound, and the exception got lost. */
 const unwound: readonly Phrase<ProgramError>[] = [
   {
     literal: 'error return without exception set',
@@ -164,7 +164,7 @@ const unwound: readonly Phrase<ProgramError>[] = [
       return recursion
         ? remains(
             originOf(found.input, id, found.index - 1, found.index),
-            'P4',
+            'lost-exception',
             found.match[0],
             frames,
           )
@@ -183,7 +183,7 @@ const abort = (origin: ProgramAbort['origin'], message: string): ProgramAbort =>
   stack: [],
 });
 
-/** The interpreter's own last words for lack of memory (P5), 2.7 to 3.13. */
+/** The interpreter's own last words for lack of memory, 2.7 to 3.13. */
 const fatal: readonly Phrase<ProgramAbort>[] = [
   {
     literal: 'Fatal Python error',

@@ -1,6 +1,6 @@
 /**
  * Tracebacks of CPython 2.7 to 3.14, IPython and exception groups, whole or cut, with whatever prefix a log put before
- * them; and the last line of one that was pasted alone (P1, P6, P7, P14, E11, E12, E17).
+ * them; and the last line of one that was pasted alone.
  */
 import { defined } from '../../model/defined.ts';
 import type { ProgramError } from '../../model/evidence.ts';
@@ -428,7 +428,11 @@ function factOf(chain: readonly Raised[], input: Input): ProgramError | undefine
     ...(meaning?.actualMeaning === undefined ? {} : { actualMeaning: meaning.actualMeaning }),
     ...defined({ when }),
     ...(meaning?.resource === 'memory'
-      ? { class: /[./]?(?:MemoryError|_ArrayMemoryError)$/.test(chosen.type) ? 'P1' : 'P14' }
+      ? {
+          class: /[./]?(?:MemoryError|_ArrayMemoryError)$/.test(chosen.type)
+            ? 'memory-error'
+            : 'other-exception',
+        }
       : {}),
     headed: chosen.headed,
   };

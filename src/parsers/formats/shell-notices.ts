@@ -1,9 +1,9 @@
-/** How shells, build tools and languages word the death of a child: `Killed`, `exit code 137`, `signal: 9` (section 2 of the catalogue). */
+/** How shells, build tools and languages word the death of a child: `Killed`, `exit code 137`, `signal: 9`. */
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { lineAt, wholeText, type Found } from '../text/lines.ts';
-import { deniesMemory, readNotices, type NoticeWording } from '../text/notices.ts';
+import { deniesMemory, hintFields, readNotices, type NoticeWording } from '../text/notices.ts';
 
 const id = 'shell-notices';
 
@@ -331,7 +331,7 @@ function* alone(input: Input): Iterable<DeathNotice> {
       reporter: 'shell',
       signal,
       ...defined({ name: match.groups!['name'] }),
-      // `df` in the same text shows /dev/shm full (E9)
+      // `df` in the same text shows /dev/shm full
       ...(signal === 'SIGBUS' && /100% +\/dev\/shm|\/dev\/shm .{0,80}\b100%/.test(whole)
         ? { otherReason: 'shared memory', resource: 'shm' as const }
         : hintsNear(input)),
@@ -339,11 +339,11 @@ function* alone(input: Input): Iterable<DeathNotice> {
   }
 }
 
-const hintsNear = (input: Input): { readonly hints?: readonly string[] } => {
+const hintsNear = (input: Input): Pick<DeathNotice, 'hints' | 'hintIds'> => {
   const whole = wholeText(input);
   return whole.length < 262_144 &&
     !deniesMemory(input) &&
     /\b(?:memory|RAM|OOM|内存|メモリ|메모리)\b/i.test(whole)
-    ? { hints: ['the text speaks of memory'] }
+    ? hintFields([{ id: 'memory-named', says: 'the text speaks of memory' }])
     : {};
 };

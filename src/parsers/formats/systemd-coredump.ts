@@ -8,6 +8,7 @@ import type { Limit } from '../../model/report.ts';
 import type { Line, Parser } from '../parser.ts';
 import { stripPrefix } from '../text/prefix.ts';
 import { signalByText } from '../../model/signals.ts';
+import { isoTime, isoTimeIn } from '../../model/units.ts';
 
 const id = 'systemd-coredump';
 
@@ -126,6 +127,7 @@ function fromFields(
   const signal = fields.get('COREDUMP_SIGNAL_NAME') ?? fields.get('COREDUMP_SIGNAL');
   if (pid === undefined && signal === undefined) return null;
   const usec = count(fields.get('COREDUMP_TIMESTAMP') ?? fields.get('__REALTIME_TIMESTAMP'));
+  const wall = usec === undefined ? undefined : isoTime(usec / 1000);
   const status = fields.get('COREDUMP_PROC_STATUS') ?? '';
   const limits = limitsIn(fields.get('COREDUMP_PROC_LIMITS') ?? '');
   const maps = fields.get('COREDUMP_PROC_MAPS');
@@ -136,14 +138,7 @@ function fromFields(
     kind: 'core-dump',
     record: 'systemd-coredump',
     origin: { source: id, place: `${name}:${line.number}`, line: line.number, quote },
-    ...(usec === undefined
-      ? {}
-      : {
-          when: {
-            wall: new Date(usec / 1000).toISOString(),
-            ...defined({ bootId }),
-          },
-        }),
+    ...(wall === undefined ? {} : { when: { wall, ...defined({ bootId }) } }),
     ...some('pid', pid),
     ...some('name', fields.get('COREDUMP_COMM')),
     ...some('command', fields.get('COREDUMP_CMDLINE')),
@@ -335,8 +330,7 @@ function limitsIn(text: string): readonly Limit[] {
 function wallTime(text: string | undefined): string | undefined {
   const match = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)/.exec(text ?? '');
   if (match === null) return undefined;
-  const date = new Date(`${match[1]}T${match[2]}.000Z`);
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+  return isoTimeIn(`${match[1]}T${match[2]}.000Z`);
 }
 
 function kibibytes(status: string, key: string): number | undefined {

@@ -1,4 +1,4 @@
-/** systemd-oomd: its own journal and what systemd says of the units that it killed (U3), v247 to v258, also retyped and shortened with `…`. */
+/** systemd-oomd: its own journal and what systemd says of the units that it killed, v247 to v258, also retyped and shortened with `…`. */
 import type { KillerRecord } from '../../model/evidence.ts';
 import { lineAt, type Found } from '../text/lines.ts';
 import { killerParser, type KillerWording } from '../text/killers.ts';

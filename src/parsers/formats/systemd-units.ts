@@ -1,6 +1,6 @@
 /**
  * What systemd says of units: `Failed with result 'oom-kill'`, `A process of this unit has been killed by the OOM
- * killer`, in the journal as text or JSON, in `systemctl status` and `systemctl show` (U5); and units ended for another reason.
+ * killer`, in the journal as text or JSON, in `systemctl status` and `systemctl show`; and units ended for another reason.
  */
 import type { DeathNotice, Evidence, KillerRecord, MetricsWindow } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';

@@ -1,4 +1,5 @@
 /** Windows' commit limit: the Resource-Exhaustion-Detector's event 2004, in whatever export. */
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { MetricsWindow } from '../../model/evidence.ts';
 import type { Parser } from '../parser.ts';
@@ -38,7 +39,7 @@ export const windows: Parser = {
           ...(groups['used'] === undefined ? {} : { usedBytes: Number(groups['used']) }),
           samples: 1,
           reading: 'thrashing',
-          message: `Windows came near its commit limit (RAM plus page file)${groups['name'] === undefined ? '' : `; ${groups['name']} (pid ${groups['pid']}) had asked for the most: ${groups['used']} bytes`}`,
+          message: `Windows came near its commit limit (RAM plus page file)${groups['name'] === undefined ? '' : `; ${nameWithPid({ name: groups['name'], pid: Number(groups['pid']) })} had asked for the most: ${groups['used']} bytes`}`,
         }),
       },
     ]),

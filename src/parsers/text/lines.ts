@@ -3,6 +3,7 @@ import type { Evidence, Origin, When } from '../../model/evidence.ts';
 import { trigramsOf, type Trigrams } from '../search/trigram-filter.ts';
 import type { Input } from '../parser.ts';
 import { stripPrefix } from './prefix.ts';
+import { isoTime } from '../../model/units.ts';
 
 /**
  * Reading words out of text that people paste: colours, mail quoting and hard wraps are looked through,
@@ -215,11 +216,10 @@ function journalTime(text: string): When | undefined {
         )?.[1];
   };
   const wallMicroseconds = Number(field('__REALTIME_TIMESTAMP') ?? Number.NaN);
-  if (!(wallMicroseconds > 0 && wallMicroseconds < 8e18)) return undefined;
-  const wall = new Date(wallMicroseconds / 1000);
-  if (Number.isNaN(wall.getTime())) return undefined;
+  const wall = wallMicroseconds > 0 ? isoTime(wallMicroseconds / 1000) : undefined;
+  if (wall === undefined) return undefined;
   const bootId = field('_BOOT_ID');
-  return { wall: wall.toISOString(), ...defined({ bootId }) };
+  return { wall, ...defined({ bootId }) };
 }
 
 /** Matches on a line, or on the line before where the message was wrapped in front of the needle. */

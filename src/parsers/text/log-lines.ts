@@ -2,6 +2,7 @@ import type { When } from '../../model/evidence.ts';
 import type { Input, Line } from '../parser.ts';
 import { stripPrefix } from './prefix.ts';
 import { decodeQuotedPrintable } from './quoted-printable.ts';
+import { isoTime } from '../../model/units.ts';
 
 /** One record of a log: its message without prefix, and the very text it was taken from. */
 export interface LogLine {
@@ -162,8 +163,8 @@ function jsonPrefix(fields: Record<string, unknown>, message: string): string {
   );
   const uptime =
     Number.isFinite(monotonic) && monotonic > 0 ? `[${(monotonic / 1e6).toFixed(6)}] ` : '';
-  if (Number.isFinite(micros) && micros > 0 && micros < 8e18)
-    return `${new Date(micros / 1000).toISOString()} ${uptime}`;
+  const wall = micros > 0 ? isoTime(micros / 1000) : undefined;
+  if (wall !== undefined) return `${wall} ${uptime}`;
   for (const key of ['time', 'timestamp', '@timestamp', 'ts']) {
     const value = fields[key];
     if (typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value)) return `${value} ${uptime}`;

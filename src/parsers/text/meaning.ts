@@ -1,13 +1,26 @@
-import type { Resource } from '../../model/evidence.ts';
+import { defined } from '../../model/defined.ts';
+import {
+  boardRegisters,
+  duckdbLimit,
+  fileWatches,
+  fullDisk,
+  goStack,
+  heapCorrupted,
+  mapCountCheck,
+  negativeSize,
+  otherPageSize,
+  phpLimit,
+  redisLimit,
+  rustStack,
+  sqliteOther,
+  staticTls,
+  threadLimit,
+  type KnownMeaning,
+  type KnownWords,
+} from './known-words.ts';
 
-/** What an error's words speak of. */
-export interface Meaning {
-  readonly resource: Resource;
-  /** Finer: `windows-commit-limit`, `threads`, … */
-  readonly variant?: string;
-  /** For words that lie: what they really mean, as a sentence without a full stop. */
-  readonly actualMeaning?: string;
-}
+/** What an error's words speak of. The variant is finer: `windows-commit-limit`, `misleading-words`, … */
+export type Meaning = KnownMeaning;
 
 /**
  * Wordings, most telling first. The order is the point: an error about the GPU or about a cap often has the word
@@ -18,16 +31,9 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   [
     // The end of the words may be lost: glibc's own words begin small in no other case, the C library's reasons are capital.
     /[Cc]annot allocate memory in static TLS block|(?:\.so[.\d]{0,20}|\bImportError): (?:\/.{0,300}: )?cannot allocate memory\b/,
-    misleading(
-      'the loader ran out of static thread-local storage for a library that was loaded late, which has nothing to do with RAM',
-    ),
+    misleading(staticTls),
   ],
-  [
-    /out of memory \((?:1|14|21)\)/,
-    misleading(
-      'SQLite prints "out of memory" where it has no better text: the code in brackets is an SQL error or a file that cannot be opened',
-    ),
-  ],
+  known(sqliteOther),
   [
     /(?:xmlSAX2|XMLSyntaxError|libxml).{0,80}Huge input lookup|Huge input lookup/i,
     misleading(
@@ -45,43 +51,21 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   [
     // 2^64 less a little: a negative number, passed on as a size
     /\balloc[^\n]{0,80}\b18446\d{15}\b/i,
-    misleading(
-      'the size is a negative number read as a huge one: a bug or a bad input, no shortage',
-    ),
+    misleading(negativeSize),
   ],
+  known(otherPageSize),
+  known(boardRegisters),
   [
-    /<jemalloc>: Unsupported system page size/,
-    misleading(
-      'jemalloc was built for another page size than this kernel has (4 KiB against 16 or 64 KiB): no memory was short',
-    ),
-  ],
-  [
-    /bcm2835\w{0,20}: .{0,40}mmap failed: Cannot allocate memory/,
-    misleading(
-      "the board's registers could not be mapped (a library older than the board, or no right to /dev/mem)",
-    ),
-  ],
-  [
-    // An exception ends what it was for: the refusal of a limit of the process (E7), and no word of what was free
+    // An exception ends what it was for: the refusal of a limit of the process, and no word of what was free
     /\bmlock(?:all|2)?\b.{0,120}Cannot allocate memory|\[Errno 12\].{0,120}\bmlock(?:all|2)?\b/,
     { resource: 'memory', variant: 'rlimit-memlock' },
   ],
   [
     /System limit for number of file watchers|inotify(?:_add_watch|_init)?.{0,60}(?:No space left|limit)/i,
-    {
-      resource: 'descriptors',
-      variant: 'inotify-watches',
-      actualMeaning: 'the limit of file watches was reached (fs.inotify.max_user_watches)',
-    },
+    { ...fileWatches, variant: 'inotify-watches' },
   ],
-  [
-    /max virtual memory areas vm\.max_map_count \[\d+\] (?:is )?too low/i,
-    misleading('a start-up check asks for a higher vm.max_map_count; no memory ran out'),
-  ],
-  [
-    /OOM command not allowed when used memory/i,
-    misleading("Redis reached its own 'maxmemory' setting and refuses writes"),
-  ],
+  known(mapCountCheck),
+  known(redisLimit),
   [
     /TCP: out of memory -- consider tuning tcp_mem/i,
     misleading('the TCP stack reached tcp_mem, its own share of memory for sockets'),
@@ -126,14 +110,8 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     /Failed to allocate block of \d{1,19} bytes/,
     { resource: 'memory' },
   ],
-  [
-    /duckdb.{0,40}OutOfMemory|Out of Memory Error: (?:could not|failed to) allocate/i,
-    { resource: 'language-heap', variant: 'duckdb-memory-limit' },
-  ],
-  [
-    /Allowed memory size of \d+ bytes exhausted/i,
-    { resource: 'language-heap', variant: 'php-memory-limit' },
-  ],
+  [/duckdb.{0,40}OutOfMemory|Out of Memory Error: (?:could not|failed to) allocate/i, duckdbLimit],
+  known(phpLimit),
   [
     /JavaScript heap out of memory|Reached heap limit|ERR_WORKER_OUT_OF_MEMORY|JS heap out of memory/,
     { resource: 'language-heap', variant: 'v8-heap' },
@@ -146,13 +124,14 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   [
     /can't start new thread|pthread_create failed \(EAGAIN\)|unable to create (?:new )?native thread|pthread_create.{0,60}(?:Resource temporarily unavailable|EAGAIN|failed)|failed to (?:create|spawn) (?:a )?(?:new )?(?:OS )?thread|Thread creation failed|newosproc|fork(?:: retry)?: (?:retry: )?Resource temporarily unavailable|BlockingIOError: \[Errno 11\]/i,
     {
-      resource: 'threads',
-      actualMeaning:
-        'a limit of threads or processes was reached (ulimit -u, pids.max), or a sandbox refused the call',
+      ...threadLimit,
+      actualMeaning: `${threadLimit.actualMeaning}, or a sandbox refused the call`,
     },
   ],
+  known(goStack),
+  known(rustStack),
   [
-    /maximum recursion depth exceeded|RecursionError|StackOverflowError|has overflowed its stack|Maximum call stack size exceeded|stack level too deep|goroutine stack exceeds/i,
+    /maximum recursion depth exceeded|RecursionError|StackOverflowError|Maximum call stack size exceeded|stack level too deep/i,
     {
       resource: 'stack',
       actualMeaning:
@@ -165,13 +144,11 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   ],
   [
     /No space left on device|\[Errno 28\]|ENOSPC|[Dd]isk (?:quota exceeded|full|is full)|database or disk is full|There is not enough space on the disk|\[Errno 122\]/,
-    { resource: 'disk', actualMeaning: 'the disk (or a quota on it) was full' },
+    fullDisk,
   ],
   [
     /(?:double free or corruption|malloc\(\): |free\(\): invalid|realloc\(\): invalid|munmap_chunk\(\)|malloc_consolidate\(\)|[Aa]ttempt to free invalid pointer|corrupted (?:size vs|double-linked)|corrupted top size|stack smashing detected|heap corruption|pointer being freed was not allocated|incorrect checksum for freed object|heap-buffer-overflow|AddressSanitizer: heap-use)/i,
-    misleading(
-      'the heap was corrupted by a bug (a write past the end, or memory freed twice); no memory was short',
-    ),
+    misleading(heapCorrupted),
   ],
   // The host's memory -----------------------------------------------------------------------------------------
   [
@@ -188,8 +165,13 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   ],
 ];
 
-function misleading(actualMeaning: string): Meaning {
-  return { resource: 'none', variant: 'misleading-words', actualMeaning };
+function misleading(means: string | KnownMeaning): Meaning {
+  const actualMeaning = typeof means === 'string' ? means : means.actualMeaning;
+  return { resource: 'none', variant: 'misleading-words', ...defined({ actualMeaning }) };
+}
+
+function known({ pattern, means }: KnownWords): readonly [pattern: RegExp, meaning: Meaning] {
+  return [pattern, means.resource === 'none' ? misleading(means) : means];
 }
 
 /** What the words speak of; undefined where they say nothing about a resource. */

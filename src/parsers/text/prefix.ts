@@ -1,5 +1,6 @@
 import { defined } from '../../model/defined.ts';
 import type { When } from '../../model/evidence.ts';
+import { isoTime, isoTimeIn } from '../../model/units.ts';
 
 export interface Stripped {
   readonly text: string;
@@ -100,7 +101,8 @@ const strips: readonly Strip[] = [
   [
     /^(\d{10})\.(\d{3,6}) (?=\S)/,
     ([, seconds, fraction = ''], state) => {
-      setWall(state, new Date(Number(`${seconds}${fraction.slice(0, 3)}`)).toISOString());
+      const wall = isoTime(Number(`${seconds}${fraction.slice(0, 3)}`));
+      if (wall !== undefined) state.wall = wall;
     },
   ],
   // journalctl -o export
@@ -145,6 +147,6 @@ const isoOf = (year: string, month: number, day = '1', time = '00:00:00'): strin
   `${year}-${String(month + 1).padStart(2, '0')}-${day.padStart(2, '0')}T${time}Z`;
 
 function setWall(state: State, text: string): void {
-  const date = new Date(text);
-  if (!Number.isNaN(date.getTime())) state.wall = date.toISOString();
+  const wall = isoTimeIn(text);
+  if (wall !== undefined) state.wall = wall;
 }

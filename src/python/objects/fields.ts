@@ -1,14 +1,14 @@
-import type { Census } from '../census.ts';
+import type { Visitor } from './visitor.ts';
 import type { TypeInfo } from './types.ts';
 
-/** Takes every word of an object's fixed part, from an offset on, for a reference: what is none is seen to be none. */
+/** Follows every word of an object's fixed part from the offset `from` on: the visitor drops the words that are no references. */
 export function scanFields(
-  census: Census,
+  visitor: Visitor,
   object: number,
   type: TypeInfo,
   owner: number,
   from: number,
 ): void {
   const skip = type.weaklistOffset > 0 ? object + type.weaklistOffset : 0;
-  census.visitWords(object + from, object + Math.floor(type.basicBytes / 8) * 8, owner, skip);
+  visitor.visitWords(object + from, object + Math.floor(type.basicBytes / 8) * 8, owner, skip);
 }

@@ -1,52 +1,57 @@
 import type { Bytes } from '../../model/units.ts';
-import type { Census } from '../census.ts';
-import { isPlausible } from '../memory.ts';
+import type { Visitor } from './visitor.ts';
+import { isPlausible } from '../process/memory.ts';
 import { scanFields } from './fields.ts';
 import type { TypeInfo } from './types.ts';
 
 /** A module's names each get a node, and so does the state of a C module. */
-export function visitModule(census: Census, module: number, type: TypeInfo, owner: number): Bytes {
-  const { memory } = census;
-  census.isNamespace(owner);
+export function visitModule(
+  visitor: Visitor,
+  module: number,
+  type: TypeInfo,
+  owner: number,
+): Bytes {
+  const { memory } = visitor;
+  visitor.markNamespace(owner);
   const dict = memory.word(module + 16);
   if (isPlausible(dict)) {
-    const node = census.root(dict, owner);
-    if (node !== 0) census.isNamespace(node);
+    const node = visitor.root(dict, owner);
+    if (node !== 0) visitor.markNamespace(node);
   }
-  scanFields(census, module, type, owner, 24);
+  scanFields(visitor, module, type, owner, 24);
   const definition = memory.word(module + 24);
   const state = memory.word(module + 32);
   if (!isPlausible(definition) || !isPlausible(state)) return 0;
   const bytes = memory.signedWord(definition + 56);
   if (!(bytes > 0 && bytes < 1 << 20)) return 0;
-  census.visitWords(state, state + bytes, owner);
+  visitor.visitWords(state, state + bytes, owner);
   return bytes;
 }
 
 /** Bytes of a class with the keys of its instances' attributes. */
-export function visitType(census: Census, object: number, type: TypeInfo, owner: number): Bytes {
-  const { memory, python } = census;
+export function visitType(visitor: Visitor, object: number, type: TypeInfo, owner: number): Bytes {
+  const { memory, python } = visitor;
   const { layout } = python;
   const flags = memory.u32(object + layout.type.flags);
   const isHeap = (flags & 512) !== 0;
   let bytes = isHeap ? type.basicBytes + type.preBytes : layout.type.size;
-  census.isNamespace(owner);
+  visitor.markNamespace(owner);
   const dict = memory.word(object + layout.type.dict);
   if (isPlausible(dict)) {
-    const node = census.root(dict, owner);
-    if (node !== 0) census.isNamespace(node);
+    const node = visitor.root(dict, owner);
+    if (node !== 0) visitor.markNamespace(node);
   }
   for (const field of ['base', 'bases', 'mro', 'cache', 'subclasses'] as const)
-    census.visit(memory.word(object + layout.type[field]), owner);
+    visitor.visit(memory.word(object + layout.type[field]), owner);
   if (isHeap) {
     const { name, qualname, slots, module, cachedKeys, size } = layout.heapType;
     for (const field of [name, qualname, slots, module])
-      if (field !== undefined) census.visit(memory.word(object + field), owner);
+      if (field !== undefined) visitor.visit(memory.word(object + field), owner);
     const keys = cachedKeys === undefined ? 0 : memory.word(object + cachedKeys);
     if (isPlausible(keys)) {
       const table = python.keysEntries(keys);
       bytes += table.bytes;
-      census.visitStrided(
+      visitor.visitStrided(
         table.start + table.keyAt,
         Math.min(table.count, 256),
         table.width,
@@ -55,9 +60,9 @@ export function visitType(census: Census, object: number, type: TypeInfo, owner:
     }
     // Metaclasses with slots and attributes of their own.
     if (type.basicBytes > size)
-      census.visitWords(object + size, object + Math.floor(type.basicBytes / 8) * 8, owner);
+      visitor.visitWords(object + size, object + Math.floor(type.basicBytes / 8) * 8, owner);
   }
   if (type.dictOffset > 0 && type.dictOffset !== layout.type.dict)
-    census.visit(memory.word(object + type.dictOffset), owner);
+    visitor.visit(memory.word(object + type.dictOffset), owner);
   return bytes;
 }

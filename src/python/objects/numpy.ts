@@ -1,6 +1,6 @@
 import type { Bytes } from '../../model/units.ts';
-import type { Census } from '../census.ts';
-import { isPlausible, type Memory } from '../memory.ts';
+import type { Visitor } from './visitor.ts';
+import { isPlausible, type Memory } from '../process/memory.ts';
 
 export interface Ndarray {
   readonly data: number;
@@ -61,21 +61,21 @@ export function dtypeName({ kind, itemBytes }: Ndarray): string {
 }
 
 /** Bytes of the data where the array owns them; a view keeps its base. */
-export function visitNdarray(census: Census, object: number, owner: number): Bytes {
-  const { memory } = census;
+export function visitNdarray(visitor: Visitor, object: number, owner: number): Bytes {
+  const { memory } = visitor;
   const array = readNdarray(memory, object);
-  census.visit(array.base, owner);
-  census.visit(memory.word(object + 56), owner);
+  visitor.visit(array.base, owner);
+  visitor.visit(memory.word(object + 56), owner);
   const bytes = array.items * array.itemBytes;
   if (!(bytes >= 0 && bytes <= 2 ** 46)) return 0;
   const isOwner = array.ownsData || array.base === 0;
   if (isOwner && array.kind === 'O' && array.items * 8 <= memory.writableBytes) {
-    census.hasItems(owner, array.items);
-    census.visitArray(array.data, array.items, owner);
+    visitor.noteItems(owner, array.items);
+    visitor.visitArray(array.data, array.items, owner);
   }
   // Dimensions and strides, as numpy's __sizeof__ counts them.
   const extra = array.shape.length * 16;
   if (!isOwner) return extra;
-  census.addBuffer(array.data, bytes);
+  visitor.addBuffer(array.data, bytes);
   return bytes + extra;
 }

@@ -1,9 +1,9 @@
 import type { Bytes } from '../../model/units.ts';
-import type { Census } from '../census.ts';
+import type { Visitor } from './visitor.ts';
 import type { TypeInfo } from './types.ts';
 
 /** 30-bit digits; since 3.12 their number stands above 3 flag bits of `lv_tag`. */
-export function integerSize({ memory, python }: Census, object: number, type: TypeInfo): Bytes {
+export function integerSize({ memory, python }: Visitor, object: number, type: TypeInfo): Bytes {
   const extra = type.isAtomic ? 0 : type.preBytes + type.basicBytes - type.baseBasicBytes;
   if (python.minor >= 12)
     return 24 + 4 * Math.max(1, Math.floor(memory.word(object + 16) / 8)) + extra;
@@ -12,7 +12,7 @@ export function integerSize({ memory, python }: Census, object: number, type: Ty
 }
 
 /** All forms of str: compact ASCII, compact, old-style with data elsewhere; cached UTF-8, and wchar_t up to 3.11. */
-export function stringSize({ memory, python }: Census, object: number, type: TypeInfo): Bytes {
+export function stringSize({ memory, python }: Visitor, object: number, type: TypeInfo): Bytes {
   const layout = python.layout.string!;
   const length = memory.word(object + layout.length);
   const state = memory.u32(object + layout.state);

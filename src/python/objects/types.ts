@@ -1,7 +1,7 @@
-import type { Interpreter } from '../interpreter.ts';
-import { isPlausible } from '../memory.ts';
+import type { Interpreter } from '../interpreter/interpreter.ts';
+import { isPlausible } from '../process/memory.ts';
 
-/** How an object's size and references are found. */
+/** Groups of types whose size and references are found in the same way. */
 export const kinds = {
   generic: 0,
   integer: 1,
@@ -98,9 +98,9 @@ export interface TypeInfo {
   readonly weaklistOffset: number;
   /** `ht_cached_keys`: names of inline attribute values. 0: none. */
   readonly cachedKeys: number;
-  /** No references in it: counted at sight. */
+  /** An instance refers to nothing: it is counted when it is first seen. */
   readonly isAtomic: boolean;
-  /** None, True, …: one object that everything refers to. */
+  /** None, True, …: the type's instances live for ever, and everything refers to them. */
   readonly isSingleton: boolean;
 }
 
@@ -132,11 +132,6 @@ export class TypeTable {
     return index;
   }
 
-  /** null: not known yet. */
-  known(address: number): number | null {
-    return this.byAddress.get(address) ?? null;
-  }
-
   /** The type of the object at this address; null: no object. */
   of(object: number): TypeInfo | null {
     if (!isPlausible(object)) return null;
@@ -144,6 +139,7 @@ export class TypeTable {
     return index < 0 ? null : this.types[index]!;
   }
 
+  /** Whether a type's base chain ends in `type`: its instances are types. */
   private isMetatype(address: number): boolean {
     const { memory, layout, runtime } = this.python;
     let at = address;
@@ -154,6 +150,7 @@ export class TypeTable {
     return false;
   }
 
+  /** null: no type lies at this address. */
   private read(address: number): TypeInfo | null {
     const { memory, layout, minor } = this.python;
     const { type } = layout;
@@ -168,21 +165,7 @@ export class TypeTable {
     if (!(itemBytes >= 0 && itemBytes <= maxBasicBytes)) return null;
     const flags = memory.u32(address + type.flags);
     const isHeap = (flags & flagHeap) !== 0;
-    let kind: number = kinds.generic;
-    let base = address;
-    let baseBasicBytes = 0;
-    for (let i = 0; i < 40 && isPlausible(base); i++) {
-      const name = i === 0 ? rawName : memory.cString(memory.word(base + type.name), 100);
-      const found = kindOfName.get(name);
-      // A user's own class may be called `list`: only static types, and dotted names of C modules' heap types, count.
-      const isStatic = (memory.u32(base + type.flags) & flagHeap) === 0;
-      if (found !== undefined && (isStatic || name.includes('.'))) {
-        kind = found;
-        baseBasicBytes = memory.signedWord(base + type.basicSize);
-        break;
-      }
-      base = memory.word(base + type.base);
-    }
+    const { kind, base, baseBasicBytes } = this.kindOf(address, rawName);
     const hasManagedDict = minor >= 11 && (flags & flagManagedDict) !== 0;
     const hasManagedWeakref = minor >= 12 && (flags & flagManagedWeakref) !== 0;
     const isGc = (flags & flagGc) !== 0;
@@ -209,6 +192,26 @@ export class TypeTable {
       isAtomic: (hasNoReferences && !isHeap && isExact) || rawName === 'bool',
       isSingleton: /^(NoneType|bool|ellipsis|NotImplementedType)$/.test(rawName) && !isHeap,
     };
+  }
+
+  /** The kind of a type, the type in its base chain that gives it (`base`), and `tp_basicsize` of that one. */
+  private kindOf(
+    address: number,
+    rawName: string,
+  ): { readonly kind: number; readonly base: number; readonly baseBasicBytes: number } {
+    const { memory, layout } = this.python;
+    const { type } = layout;
+    let base = address;
+    for (let i = 0; i < 40 && isPlausible(base); i++) {
+      const name = i === 0 ? rawName : memory.cString(memory.word(base + type.name), 100);
+      const kind = kindOfName.get(name);
+      // A user's own class may be called `list`: only static types, and dotted names of C modules' heap types, count.
+      const isStatic = (memory.u32(base + type.flags) & flagHeap) === 0;
+      if (kind !== undefined && (isStatic || name.includes('.')))
+        return { kind, base, baseBasicBytes: memory.signedWord(base + type.basicSize) };
+      base = memory.word(base + type.base);
+    }
+    return { kind: kinds.generic, base, baseBasicBytes: 0 };
   }
 
   /** `module.Class` of a class made at run time. */

@@ -1,5 +1,5 @@
 import type { Smell } from '../../model/report.ts';
-import { isPlausible } from '../memory.ts';
+import { isPlausible } from '../process/memory.ts';
 import { kinds } from '../objects/types.ts';
 import { count, sampleOf } from './scan.ts';
 import type { CheckContext, SmellRule } from './smell.ts';

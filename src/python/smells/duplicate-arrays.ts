@@ -1,6 +1,6 @@
 import type { Smell } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
-import type { Memory } from '../memory.ts';
+import type { Memory } from '../process/memory.ts';
 import { readNdarray } from '../objects/numpy.ts';
 import { kinds, type TypeInfo } from '../objects/types.ts';
 import type { CheckContext, SmellRule } from './smell.ts';

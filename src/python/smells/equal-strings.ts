@@ -14,7 +14,6 @@ export const equalStrings: SmellRule = {
   check: (context: CheckContext) => {
     const { describe } = context.found;
     const { python, memory } = context.heap.census;
-    const minor = python.minor;
     return context.candidates.flatMap((check): readonly Smell[] => {
       const { items, weight } = sampleOf(describe, check, sampled);
       const strings = new Map<number, number>();
@@ -22,8 +21,7 @@ export const equalStrings: SmellRule = {
         const type = describe.typeOf(object);
         if (type?.kind !== kinds.string) return;
         // One object that many refer to is one already.
-        const references = minor >= 12 ? memory.u32(object) : memory.word(object);
-        if (references < 50) strings.set(object, describe.sizeOf(object));
+        if (python.references(object) < 50) strings.set(object, describe.sizeOf(object));
       };
       for (const item of items) {
         take(item);

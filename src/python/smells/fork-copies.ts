@@ -1,6 +1,6 @@
 import type { Smell } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
-import { readText } from '../live-process.ts';
+import { readText } from '../process/live-process.ts';
 import type { CheckContext, SmellRule } from './smell.ts';
 
 /** A forked interpreter that does nothing copies 1 to 1.5 MiB of what it was started with (3.13, 6.18). */

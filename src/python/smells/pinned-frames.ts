@@ -1,6 +1,6 @@
 import type { Smell } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
-import { partsOf } from '../names.ts';
+import { partsOf } from '../objects/names.ts';
 import { kinds } from '../objects/types.ts';
 import type { CheckContext, SmellRule } from './smell.ts';
 

@@ -1,6 +1,6 @@
-import type { Describer } from '../describe.ts';
-import type { Heap } from '../heap.ts';
-import type { Holders } from '../holders.ts';
+import type { Describer } from '../objects/describe.ts';
+import type { Heap } from '../heap/heap.ts';
+import type { Holders } from '../holders/holders.ts';
 import { kinds } from '../objects/types.ts';
 import type { Candidate } from './smell.ts';
 

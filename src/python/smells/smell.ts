@@ -1,7 +1,7 @@
 import type { Smell } from '../../model/report.ts';
 import type { Bytes } from '../../model/units.ts';
-import type { Heap } from '../heap.ts';
-import type { Holders } from '../holders.ts';
+import type { Heap } from '../heap/heap.ts';
+import type { Holders } from '../holders/holders.ts';
 import type { TypeInfo } from '../objects/types.ts';
 
 /** A large container or array that a holder leads to. */

@@ -7,16 +7,13 @@ import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node
 import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { Holder, MemoryPicture } from '../../model/report.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
-import { isRefusal, mayBePython } from '../../python/live-process.ts';
-import {
-  closeTarget,
-  takeSnapshot,
-  openTarget,
-  smallChunks,
-  versionText,
-} from '../../python/heap-snapshot.ts';
-import { ChunkPool } from '../../python/memory.ts';
-import { pause, startGuard, type Guard } from '../../python/pause.ts';
+import { isRefusal, mayBePython } from '../../python/process/live-process.ts';
+import { closeTarget, openTarget, smallChunks, versionText } from '../../python/target.ts';
+import { takeSnapshot } from '../../python/heap-snapshot.ts';
+import { ChunkPool } from '../../python/process/memory.ts';
+import { pause, startGuard, type Guard } from '../../python/process/pause.ts';
+import type { SnapshotOptions } from '../../python/heap-snapshot.ts';
+import { fastestBytesPerMs } from '../headroom.ts';
 import {
   addressSpaceWatcher,
   cgroupWatcher,
@@ -66,8 +63,6 @@ const falseAlarmMs = 10;
 /** At the limit the kernel may look for pages for half a minute before it kills: a look may not be much older than this. */
 const staleMs = 700;
 const warmUpBytes = 8 * 2 ** 20;
-/** Faster than any process fills memory here (huge pages: 5 GB/s were measured). */
-const fastestBytesPerMs = 6_000_000;
 
 interface Setup {
   readonly folder: string;
@@ -437,7 +432,11 @@ const bufferBytes = (large: readonly Holder[]): Bytes =>
 const smallCount = 64;
 const mostChunks = 32;
 const leastChunks = 8;
-const tightNodes = { softNodes: 30_000, maxNodes: 100_000, maxWaiting: 1 << 17 };
+const tightNodes = {
+  softNodes: 30_000,
+  maxNodes: 100_000,
+  maxPending: 1 << 17,
+} satisfies Partial<SnapshotOptions>;
 /** Chunks of 1 MiB that such a look takes: for memory, references that wait, bits of what was visited. */
 const reservedChunks = leastChunks + 6;
 function chunksFor(watcher: LimitWatcher): number {

@@ -2,7 +2,7 @@ import { defined } from '../../model/defined.ts';
 import { existsSync, readdirSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import type { Ms } from '../../model/units.ts';
-import { mayBePython } from '../../python/live-process.ts';
+import { mayBePython } from '../../python/process/live-process.ts';
 import type { Companion } from '../recorder.ts';
 import type { SnapshotOrder, SnapshotReply } from './final-snapshot-worker.ts';
 import { isWithinReach } from '../headroom.ts';

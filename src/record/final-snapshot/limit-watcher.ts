@@ -1,4 +1,5 @@
 /** Limits that a process may reach, each with what is free below it. */
+import { passesThroughCgroup } from '../../model/cgroup-path.ts';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import type { Bytes, Ms } from '../../model/units.ts';
@@ -53,7 +54,7 @@ function isWithin(folder: string): boolean {
       .split('\n')
       .some((line) => {
         const path = line.split(':').slice(2).join(':');
-        return path.length > 1 && `${path}/`.includes(`/${folder.split('/').at(-1)!}/`);
+        return passesThroughCgroup(path, folder.split('/').at(-1)!);
       });
   } catch {
     return true;

@@ -9,10 +9,14 @@ import { stacksAt, type Moment } from './stacks.ts';
 export function renderCollapsed(report: Report, moment?: Moment): string {
   const peak = stacksAt(report, moment ?? 'peak');
   const stacks = peak.length > 0 || moment !== undefined ? peak : stacksAt(report, 'death');
-  return stacks
-    .map(({ frames, bytes }) => `${frames.map(frameText).join(';')} ${bytes}\n`)
-    .join('');
+  return (
+    collapsedMark +
+    stacks.map(({ frames, bytes }) => `${frames.map(frameText).join(';')} ${bytes}\n`).join('')
+  );
 }
+
+/** A stack of no weight: draws nothing, and tells that the file is ours and may be written again. */
+export const collapsedMark = 'coroner 0\n';
 
 const frameText = ({ function: name, file, line }: StackFrame): string =>
   safeText(

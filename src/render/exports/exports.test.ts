@@ -46,14 +46,37 @@ const twoPaths: Report = {
   }),
 };
 
+test('pprof: figures that its format cannot say are bent, not thrown at', () => {
+  for (const odd of [1.5, -1, NaN, Infinity, 1e300, 2 ** 64]) {
+    const report: Report = {
+      ...twoPaths,
+      incidents: twoPaths.incidents.map((incident) => ({
+        ...incident,
+        at: '275760-09-13T00:00:00Z',
+        memory: {
+          allocations: (incident.memory.allocations ?? []).map((allocation) => ({
+            ...allocation,
+            bytes: odd,
+            line: odd,
+            paths: [{ bytes: odd, stack: [{ function: 'f', file: null, line: odd }] }],
+          })),
+        },
+      })),
+    };
+    expect(gunzipSync(renderPprof(report)).toString(), String(odd)).toContain('killed');
+  }
+});
+
 describe('collapsed', () => {
   test('outermost first, bytes last', () => {
-    expect(renderCollapsed(usual).split('\n')[0]).toBe(
+    expect(renderCollapsed(usual).split('\n')[1]).toBe(
       '<module> (/srv/app/ingest.py:63);main (/srv/app/ingest.py:58);load (/srv/app/ingest.py:42);parse (/srv/app/ingest.py:17) 84095795',
     );
   });
   test('each path of a line is a stack; what is on none keeps the line', () => {
     expect(renderCollapsed(twoPaths).split('\n')).toEqual([
+      // Of no weight: says whose file it is.
+      'coroner 0',
       'left (a.py:1);leaf (a.py:1) 60',
       'right (a.py:1);leaf (a.py:1) 30',
       'left (a.py:1);leaf (a.py:1) 10',
@@ -66,7 +89,7 @@ describe('collapsed', () => {
     };
     const [first] = odd.incidents[0]?.memory.allocations[0]?.paths ?? [];
     if (first?.stack[0] !== undefined) first.stack[0].function = 'a;b\nc 7';
-    const [line = ''] = renderCollapsed(odd as unknown as Report).split('\n');
+    const [, line = ''] = renderCollapsed(odd as unknown as Report).split('\n');
     expect(line).toBe('left (a.py:1);a,b\\nc 7 (a.py:1) 60');
   });
 });

@@ -2,7 +2,8 @@
 import { causes } from '../../model/causes.ts';
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { informativeFrame } from '../labels.ts';
+import { mainIncident } from '../../model/incident.ts';
+import { informativeFrame } from '../../model/stack.ts';
 import { renderMarkdownReport } from './markdown.ts';
 import { inWords } from '../../model/prose.ts';
 
@@ -23,7 +24,7 @@ export function renderGithub(
   { directory }: { readonly directory: string },
 ): GithubOutput {
   const { incidents } = report;
-  const worst = incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
+  const worst = mainIncident(incidents);
   return {
     // GitHub shows ten annotations a step.
     commands: incidents

@@ -27,7 +27,7 @@ const bare: Holder = {
 
 test('one collapsed stack a holder, from the file to the bytes', () => {
   expect(renderHoldersCollapsed({ holders: [holder, bare] })).toBe(
-    'app.py;load():42;rows;list[3];dict[str] 1000\na,b\\x1b[31m 5\n',
+    'coroner 0\napp.py;load():42;rows;list[3];dict[str] 1000\na,b\\x1b[31m 5\n',
   );
 });
 

@@ -1,6 +1,7 @@
 /** Who holds the memory as a flame graph: file, call, variable, then the types on the way to the bytes. */
 import type { Holder, MemoryPicture } from '../../model/report.ts';
 import { safeText } from '../safe-text.ts';
+import { collapsedMark } from './collapsed.ts';
 
 export interface HeldStack {
   /** Outermost first. Never empty. */
@@ -26,6 +27,7 @@ function framesOf({ file, function: call, line, name, path }: Holder): readonly 
 
 /** For flamegraph.pl and its kin. */
 export const renderHoldersCollapsed = (memory: MemoryPicture): string =>
+  collapsedMark +
   holderStacks(memory)
     .map(({ frames, bytes }) => `${frames.join(';')} ${bytes}\n`)
     .join('');

@@ -1,7 +1,7 @@
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { fiveAnswers } from '../labels.ts';
 import { inWords } from '../../model/prose.ts';
+import { fiveAnswers } from '../answers.ts';
 
 /** One test case a death: an error where it was memory, skipped where it cannot be told, passed where it was not memory. */
 export function renderJunit(report: Report): string {

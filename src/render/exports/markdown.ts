@@ -1,8 +1,9 @@
 /** A report as Markdown, for step summaries, issues and chats. */
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { fiveAnswers, verdictWord } from '../labels.ts';
+import { evidenceTitle, unknownTitle, verdictWord } from '../../model/incident.ts';
 import { inWords } from '../../model/prose.ts';
+import { fiveAnswers } from '../answers.ts';
 
 /** Text from outside can neither be markup nor HTML nor mention anybody. */
 export const markdownText = (text: string): string =>
@@ -43,7 +44,7 @@ function incidentMarkdown(incident: Incident): string {
   return [
     `### ${sign(incident)} ${markdownText(shortened(inWords(incident.headline), 400))}`,
     '',
-    `**${verdictWord(incident)}**, ${incident.confidence} (\`${incident.cause}\`)`,
+    `**${verdictWord(incident).toUpperCase()}**, ${incident.confidence} (\`${incident.cause}\`)`,
     '',
     '| | |',
     '| --- | --- |',
@@ -63,7 +64,7 @@ function incidentMarkdown(incident: Incident): string {
     ...(because.length + against.length === 0
       ? []
       : [
-          `<details><summary>How we know (${because.length + against.length})</summary>`,
+          `<details><summary>${evidenceTitle(incident)} (${because.length + against.length})</summary>`,
           '',
           ...[...because, ...against].flatMap(({ says, place, quote }) => [
             `- ${markdownText(inWords(says))}${place === '' ? '' : ` (${markdownText(place)})`}`,
@@ -79,7 +80,7 @@ function incidentMarkdown(incident: Incident): string {
     ...(unknown.length === 0
       ? []
       : [
-          '**Not known**',
+          `**${unknownTitle(unknown)}**`,
           '',
           ...unknown.flatMap(({ what, why, command }) => [
             `- ${markdownText(inWords(what))}: ${markdownText(inWords(why))}`,

@@ -2,8 +2,8 @@ import { pathToFileURL } from 'node:url';
 import { causes } from '../../model/causes.ts';
 import type { Incident, Report, StackFrame } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { informativeFrame } from '../labels.ts';
 import { inWords } from '../../model/prose.ts';
+import { informativeFrame } from '../../model/stack.ts';
 
 /** SARIF 2.1.0 (OASIS): one result a death, with the place in the code where there is one. */
 export function renderSarif(

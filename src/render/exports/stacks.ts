@@ -1,4 +1,5 @@
 /** What the exports of allocations share: one weighed stack an allocation, outermost frame first. */
+import { weighedStacks } from '../../model/memory-picture.ts';
 import type { Allocation, Report, StackFrame } from '../../model/report.ts';
 
 export type Moment = Allocation['when'];
@@ -14,18 +15,8 @@ export const stacksAt = (report: Report, when: Moment): readonly WeighedStack[] 
   report.incidents
     .flatMap(({ memory }) => memory.allocations ?? [])
     .filter((allocation) => allocation.when === when)
-    .flatMap(({ bytes, stack, paths = [], function: name, file, line }) => {
-      const onPaths = paths.reduce((sum, path) => sum + path.bytes, 0);
-      const own = [{ function: name ?? 'unknown', file, line }];
-      return [
-        ...paths,
-        // What no path accounts for.
-        { bytes: bytes - onPaths, stack },
-      ].map((path) => ({
-        bytes: Math.round(path.bytes),
-        frames: path.stack.length > 0 ? path.stack.toReversed() : own,
-      }));
-    })
+    .flatMap(weighedStacks)
+    .map(({ bytes, stack }) => ({ bytes: Math.round(bytes), frames: stack.toReversed() }))
     .filter(({ bytes }) => bytes > 0);
 
 export const moments: readonly (readonly [Moment, string])[] = [

@@ -1,6 +1,7 @@
 import type { Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
-import { fiveAnswers } from '../labels.ts';
+import { mainIncident } from '../../model/incident.ts';
+import { fiveAnswers } from '../answers.ts';
 
 /** Kubernetes keeps 4096 bytes of a container's termination message (and 12 KiB of all containers of a pod). */
 const mostBytes = 4096;
@@ -8,7 +9,7 @@ const mostBytes = 4096;
 /** For /dev/termination-log: the worst death in a few lines; the rest is counted. Never longer than Kubernetes keeps. */
 export function renderTerminationLog(report: Report): string {
   const { incidents } = report;
-  const worst = incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
+  const worst = mainIncident(incidents);
   if (worst === undefined) return '';
   const lines = [
     `${worst.headline} [${worst.cause}, ${worst.confidence}]`,

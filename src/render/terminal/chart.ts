@@ -1,4 +1,5 @@
 /** Memory against its limit as a few rows of block characters. */
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { Incident } from '../../model/report.ts';
 import type { Recording, Series } from '../../model/recording.ts';
 
@@ -61,7 +62,7 @@ export function informativeCurve(incident: Incident, recording: Recording): Curv
   return points.every(({ bytes }) => bytes === points[0]?.bytes)
     ? undefined
     : {
-        title: `${virtual ? 'Address space' : 'Memory'} of ${process.name} (pid ${process.pid})`,
+        title: `${virtual ? 'Address space' : 'Memory'} of ${nameWithPid(process)}`,
         limitBytes: limit?.owner === 'rlimit' ? limit.bytes : null,
         points,
         endMs,

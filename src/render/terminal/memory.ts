@@ -1,8 +1,11 @@
 /** Who held the memory and who had asked for it: variables, lines, types, the kernel's table of tasks. */
 import type { Recording } from '../../model/recording.ts';
-import type { Incident } from '../../model/report.ts';
+import type { Allocation, Incident, MemoryPicture } from '../../model/report.ts';
 import { formatBytes, formatDuration } from '../../model/units.ts';
-import { belowDirectory, exactBytes, frameName, percent, placeOf, processName } from '../labels.ts';
+import { coarseParts, unexplainedPart } from '../../model/memory-picture.ts';
+import { frameName, informativeFrame, placeOf } from '../../model/stack.ts';
+import { groupedDigits, percent } from '../../model/words.ts';
+import { belowDirectory, exactBytes, processName } from '../names.ts';
 import { hanging, type Line } from './layout.ts';
 import type { Page } from './page.ts';
 import { inWords } from '../../model/prose.ts';
@@ -34,135 +37,145 @@ function weights(page: Page, rows: readonly Weighed[]): void {
     );
 }
 
-export function holders(page: Page, { memory }: Incident, recording: Recording | undefined): void {
-  const {
-    holders: all = [],
-    allocations = [],
-    types = [],
-    smells = [],
-    failures = [],
-    accounted,
-    notes = [],
-  } = memory;
-  const total = Math.max(
-    1,
-    memory.peakRssBytes ?? 0,
-    ...all.map(({ retainedBytes }) => retainedBytes),
-  );
-  if (all.length > 0) {
-    const age =
-      memory.ageAtDeathMs === undefined
-        ? ''
-        : `, ${formatDuration(memory.ageAtDeathMs)} before the end`;
-    page.title(`Which variables held the memory${age}`);
-    weights(
-      page,
-      all.slice(0, 15).map((holder) => ({
-        bytes: holder.retainedBytes,
-        share: holder.retainedBytes / total,
-        what: [
-          { text: holder.path === '' ? holder.name : holder.path },
-          {
-            text: ` ${[holder.scope, holder.function === null ? '' : `in ${holder.function}`, belowDirectory(placeOf(holder), recording?.cwd), holder.estimate ? 'estimated' : ''].filter(Boolean).join(', ')}`,
-            style: ['dim'],
-          },
-        ],
-      })),
-    );
-  }
-  for (const when of ['peak', 'death'] as const) {
-    // What is under a hundredth explains nothing, unless all is.
-    const at = allocations
-      .filter((allocation) => allocation.when === when)
-      .filter(({ share }, index) => index < 3 || share >= 0.01);
-    if (at.length === 0) continue;
-    page.title(
-      when === 'peak'
-        ? 'Which lines had allocated it, at the peak'
-        : 'Which lines had allocated it, at its death',
-    );
-    weights(
-      page,
-      at.slice(0, 15).map(({ bytes, share, plusMinus, text, ...place }) => ({
-        bytes,
-        share,
-        what: [
-          { text: `${percent(share)}${plusMinus > 0.005 ? ` ±${percent(plusMinus)}` : ''}  ` },
-          {
-            text:
-              belowDirectory(placeOf(place), recording?.cwd) || (place.function ?? 'unknown place'),
-            style: ['cyan'],
-          },
-          ...(place.function === null || placeOf(place) === ''
-            ? []
-            : [{ text: ` in ${place.function}`, style: ['dim'] as const }]),
-          ...(text === undefined ? [] : [{ text: ` ${text.trim()}`, style: ['dim'] as const }]),
-        ],
-      })),
-    );
-  }
-  if (types.length > 0) {
-    const most = Math.max(1, ...types.map(({ bytes }) => bytes));
-    page.title('Which types it was');
-    weights(
-      page,
-      types.slice(0, 10).map(({ type, count, bytes }) => ({
-        bytes,
-        share: bytes / most,
-        what: [{ text: type }, { text: ` ${count} objects`, style: ['dim'] }],
-      })),
-    );
-  }
-  if (smells.length > 0) {
-    page.title('What could be held more cheaply');
-    for (const { says, savesBytes } of smells)
-      page.item({ text: page.signs.bullet }, [
-        { text: inWords(says) },
-        { text: ` (saves ${formatBytes(savesBytes)})`, style: ['dim'] },
-      ]);
-  }
-  if (failures.length > 0) {
-    page.title('Allocations that failed');
-    for (const { bytes, errno, caller, stack: where } of failures.slice(0, 10)) {
-      const [frame] = where;
-      page.item({ text: page.signs.bullet }, [
-        { text: `${exactBytes(bytes)}: ${errno}` },
-        {
-          text: [
-            caller === undefined ? '' : ` by ${caller}`,
-            frame === undefined ? '' : ` at ${belowDirectory(frameName(frame), recording?.cwd)}`,
-          ].join(''),
-          style: ['dim'],
-        },
-      ]);
-    }
-  }
-  if (accounted !== undefined) {
-    page.title('How the resident memory adds up');
-    const { rssBytes, pythonBytes, nativeBytes, unexplainedBytes, parts } = accounted;
-    const coarse = [
-      { what: 'Python objects', bytes: pythonBytes },
-      { what: 'native code and libraries', bytes: nativeBytes },
-    ];
-    weights(
-      page,
-      [
-        ...(parts ?? coarse),
-        // Estimates can add up to more than there was.
-        unexplainedBytes < 0
-          ? { what: 'too much: estimates', bytes: -unexplainedBytes }
-          : { what: 'not explained', bytes: unexplainedBytes },
-      ].map(({ what, bytes }) => ({
-        bytes,
-        share: bytes / Math.max(1, rssBytes),
-        what: [{ text: inWords(what) }],
-      })),
-    );
-  }
-  for (const note of notes)
+/** Everything that is known of the memory, from who held it to how it adds up. */
+export function memoryPicture(
+  page: Page,
+  { memory }: Incident,
+  recording: Recording | undefined,
+): void {
+  holders(page, memory, recording);
+  for (const when of ['peak', 'death'] as const) allocations(page, memory, when, recording);
+  types(page, memory);
+  smells(page, memory);
+  failures(page, memory, recording);
+  accounted(page, memory);
+  for (const note of memory.notes ?? [])
     page.item({ text: page.signs.unknown, style: ['yellow'] }, [{ text: inWords(note) }]);
 }
 
+function holders(page: Page, memory: MemoryPicture, recording: Recording | undefined): void {
+  const { holders: all = [], peakRssBytes = 0, ageAtDeathMs } = memory;
+  if (all.length === 0) return;
+  const total = Math.max(1, peakRssBytes, ...all.map(({ retainedBytes }) => retainedBytes));
+  const age = ageAtDeathMs === undefined ? '' : `, ${formatDuration(ageAtDeathMs)} before the end`;
+  page.title(`Which variables held the memory${age}`);
+  weights(
+    page,
+    all.slice(0, 15).map((holder) => ({
+      bytes: holder.retainedBytes,
+      share: holder.retainedBytes / total,
+      what: [
+        { text: holder.path === '' ? holder.name : holder.path },
+        {
+          text: ` ${[holder.scope, holder.function === null ? '' : `in ${holder.function}`, belowDirectory(placeOf(holder), recording?.cwd), holder.estimate ? 'estimated' : ''].filter(Boolean).join(', ')}`,
+          style: ['dim'],
+        },
+      ],
+    })),
+  );
+}
+
+function allocations(
+  page: Page,
+  { allocations: all = [] }: MemoryPicture,
+  when: Allocation['when'],
+  recording: Recording | undefined,
+): void {
+  // What is under a hundredth explains nothing, unless all is.
+  const at = all
+    .filter((allocation) => allocation.when === when)
+    .filter(({ share }, index) => index < 3 || share >= 0.01);
+  if (at.length === 0) return;
+  page.title(
+    `Which lines allocated what was live at ${when === 'peak' ? 'the peak' : 'its death'}`,
+  );
+  weights(
+    page,
+    at.slice(0, 15).map(({ bytes, share, plusMinus, text, ...place }) => ({
+      bytes,
+      share,
+      what: [
+        { text: `${percent(share)}${plusMinus > 0.005 ? ` ±${percent(plusMinus)}` : ''}  ` },
+        {
+          text:
+            belowDirectory(placeOf(place), recording?.cwd) || (place.function ?? 'unknown place'),
+          style: ['cyan'],
+        },
+        ...(place.function === null || placeOf(place) === ''
+          ? []
+          : [{ text: ` in ${place.function}`, style: ['dim'] as const }]),
+        ...(text === undefined ? [] : [{ text: ` ${text.trim()}`, style: ['dim'] as const }]),
+      ],
+    })),
+  );
+}
+
+function types(page: Page, { types: all = [] }: MemoryPicture): void {
+  if (all.length === 0) return;
+  const most = Math.max(1, ...all.map(({ bytes }) => bytes));
+  page.title('Which types it was made of');
+  weights(
+    page,
+    all.slice(0, 10).map(({ type, count, bytes }) => ({
+      bytes,
+      share: bytes / most,
+      what: [
+        { text: type },
+        {
+          text: ` ${groupedDigits(count)} ${count === 1 ? 'object' : 'objects'}`,
+          style: ['dim'],
+        },
+      ],
+    })),
+  );
+}
+
+function smells(page: Page, { smells: all = [] }: MemoryPicture): void {
+  if (all.length === 0) return;
+  page.title('What could be held more cheaply');
+  for (const { says, savesBytes } of all)
+    page.item({ text: page.signs.bullet }, [
+      { text: inWords(says) },
+      { text: ` (saves ${formatBytes(savesBytes)})`, style: ['dim'] },
+    ]);
+}
+
+function failures(
+  page: Page,
+  { failures: all = [] }: MemoryPicture,
+  recording: Recording | undefined,
+): void {
+  if (all.length === 0) return;
+  page.title('Allocations that failed');
+  for (const { bytes, errno, caller, stack } of all.slice(0, 10)) {
+    const frame = informativeFrame(stack);
+    page.item({ text: page.signs.bullet }, [
+      { text: `${exactBytes(bytes)}: ${errno}` },
+      {
+        text: [
+          caller === undefined ? '' : ` by ${caller}`,
+          frame === undefined ? '' : ` at ${belowDirectory(frameName(frame), recording?.cwd)}`,
+        ].join(''),
+        style: ['dim'],
+      },
+    ]);
+  }
+}
+
+function accounted(page: Page, { accounted: all }: MemoryPicture): void {
+  if (all === undefined) return;
+  page.title('How the resident memory adds up');
+  weights(
+    page,
+    [...(all.parts ?? coarseParts(all)), unexplainedPart(all)].map(({ what, bytes }) => ({
+      bytes,
+      share: bytes / Math.max(1, all.rssBytes),
+      what: [{ text: inWords(what) }],
+    })),
+  );
+}
+
+/** The kernel's table of tasks, the largest first. */
 export function tasks(page: Page, { tasks: all = [], victim }: Incident, most = 15): void {
   if (all.length === 0) return;
   const size = (task: (typeof all)[number]): number => (task.rssBytes ?? 0) + (task.swapBytes ?? 0);

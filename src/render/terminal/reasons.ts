@@ -1,5 +1,7 @@
 /** Why it is believed, what it was not, what is not known, what to do. */
+import { evidenceTitle, unknownTitle } from '../../model/incident.ts';
 import type { Incident, Reason, Remedy, Unknown } from '../../model/report.ts';
+import { capital } from '../../model/words.ts';
 import { shortened } from '../safe-text.ts';
 import { clipped, hanging, squeezed, type Span } from './layout.ts';
 import type { Page } from './page.ts';
@@ -7,12 +9,12 @@ import { isBlank, inWords } from '../../model/prose.ts';
 
 export function evidence(
   page: Page,
-  because: readonly Reason[],
-  against: readonly Reason[],
+  incident: Pick<Incident, 'because' | 'against' | 'outOfMemory'>,
   most: number,
 ): void {
+  const { because, against } = incident;
   if (because.length + against.length === 0) return;
-  page.title('How we know');
+  page.title(evidenceTitle(incident));
   for (const reason of because.slice(0, most))
     reasonItem(page, { text: page.signs.proves, style: ['green'] }, reason);
   for (const reason of against.slice(0, most))
@@ -76,15 +78,11 @@ export function ruledOut(page: Page, { ruledOut: all }: Incident, most = Infinit
     ]);
 }
 
-export function unknowns(
-  page: Page,
-  all: readonly Unknown[],
-  most = Infinity,
-  title = 'What could not be told',
-): void {
-  if (all.length === 0) return;
-  page.title(title);
-  for (const { what, why, command } of all.slice(0, most)) {
+export function unknowns(page: Page, all: readonly Unknown[], most = Infinity): void {
+  const shown = all.slice(0, most);
+  if (shown.length === 0) return;
+  page.title(unknownTitle(shown));
+  for (const { what, why, command } of shown) {
     page.item({ text: page.signs.unknown, style: ['yellow'] }, [
       { text: capital(inWords(what)) },
       { text: `: ${why}`, style: ['dim'] },
@@ -111,8 +109,6 @@ export function remedies(page: Page, all: readonly Remedy[], most = Infinity, br
     if (command !== null) page.command(command, 5);
   });
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** With a full stop, where another sentence follows and nothing ends this one yet. */
 const beforeMore = (text: string): string => (/[.:!?]$/.test(text) ? text : `${text}.`);

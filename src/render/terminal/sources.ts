@@ -1,5 +1,6 @@
 /** What was read, and what could not be. */
 import type { SourceReport } from '../../model/report.ts';
+import { statusWords } from '../../model/words.ts';
 import type { Page } from './page.ts';
 
 export function sourcesRead(page: Page, sources: readonly SourceReport[]): void {
@@ -22,14 +23,6 @@ export function sourcesRead(page: Page, sources: readonly SourceReport[]): void 
     if (command !== undefined) page.command(command, 4);
   }
 }
-
-const statusWords: Readonly<Record<SourceReport['status'], string>> = {
-  read: 'read',
-  absent: 'not there',
-  denied: 'may not be read',
-  malformed: 'not understood',
-  truncated: 'cut short',
-};
 
 export function nothingFound(page: Page, sources: readonly SourceReport[]): void {
   const missing = sources.filter(({ status }) => status !== 'read');

@@ -1,6 +1,8 @@
 import type { Recording } from '../../model/recording.ts';
 import type { Incident } from '../../model/report.ts';
-import { belowDirectory, placeOf, stackTitle } from '../labels.ts';
+import { stackTitle } from '../../model/incident.ts';
+import { placeOf } from '../../model/stack.ts';
+import { belowDirectory } from '../names.ts';
 import { hanging, squeezed } from './layout.ts';
 import type { Page } from './page.ts';
 

@@ -1,6 +1,7 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import type { CoreDump } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
-import { commonParts, ENOMEM, lookWithGdb, place, who } from '../shared/core-facts.ts';
+import { commonParts, ENOMEM, lookWithGdb, place } from '../shared/core-facts.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { remedy } from '../shared/remedies.ts';
 
@@ -11,7 +12,7 @@ const refusalFunctions =
 
 export const coreAllocFailureAbort = defineRule({
   id: 'core-alloc-failure-abort',
-  title: 'A core: an allocation failed and the program aborted (P12, P13, E18)',
+  title: 'A core: an allocation failed and the program aborted',
   needs: ['core-dump'],
   judge: (facts) =>
     facts['core-dump'].flatMap((core) => {
@@ -36,7 +37,7 @@ export function failedAllocationAbort(core: CoreDump): Finding | null {
     ...commonParts(core),
     cause: 'alloc-failure-abort',
     confidence,
-    headline: `${who(core)} aborted${place(core)}: an allocation had failed${exception ? ` (${core.exceptionType})` : ''}`,
+    headline: `${subjectWithPid(core)} aborted${place(core)}: an allocation had failed${exception ? ` (${core.exceptionType})` : ''}`,
     because: [
       ...(exception
         ? [

@@ -1,3 +1,4 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import type { CoreDump, FailedAllocation, KernelRefusal } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Limit, Reason } from '../../model/report.ts';
@@ -14,14 +15,13 @@ import {
   place,
   samePid,
   usedMemory,
-  who,
 } from '../shared/core-facts.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { remedy } from '../shared/remedies.ts';
 
 export const coreAllocFailureSegfault = defineRule({
   id: 'core-alloc-failure-segfault',
-  title: 'A core: an allocation failed, nobody looked, and the program crashed (7.3, P10, P11)',
+  title: 'A core: an allocation failed, nobody looked, and the program crashed',
   needs: ['core-dump'],
   uses: ['kernel-refusal', 'failed-allocation'],
   judge: (facts) =>
@@ -123,7 +123,7 @@ export function failedAllocationSegfault(
     ...commonParts(core),
     cause: 'alloc-failure-segfault',
     confidence,
-    headline: `${who(core)} crashed${place(core)}: ${request === null ? 'an allocation' : `an allocation of ${formatBytes(request)}`} had failed, and ${noRegisters ? 'the program went on without it' : 'the program used the NULL pointer it got'}`,
+    headline: `${subjectWithPid(core)} crashed${place(core)}: ${request === null ? 'an allocation' : `an allocation of ${formatBytes(request)}`} had failed, and ${noRegisters ? 'the program went on without it' : 'the program used the NULL pointer it got'}`,
     because,
     request: { bytes: request },
     ...(owner === null ? {} : { limit: owner }),
@@ -180,7 +180,7 @@ export function failedAllocationSegfault(
   };
 }
 
-/** The kernel's smallest refusal, less its page of rounding (5.1); else what was still on the stack. */
+/** The kernel's smallest refusal, less its page of rounding; else what was still on the stack. */
 function requestOf(
   core: CoreDump,
   refusals: readonly KernelRefusal[],

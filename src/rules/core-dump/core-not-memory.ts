@@ -1,3 +1,4 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { Confidence } from '../../model/confidence.ts';
 import type { Cause } from '../../model/causes.ts';
@@ -14,14 +15,13 @@ import {
   lookWithGdb,
   place,
   samePid,
-  who,
 } from '../shared/core-facts.ts';
 import { failedAllocationAbort } from './core-alloc-failure-abort.ts';
 import { failedAllocationSegfault } from './core-alloc-failure-segfault.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { remedy } from '../shared/remedies.ts';
 
-/** A plain crash, a stack overflow, corruption, somebody's signal: E13, P10 and the look-alikes of section 2. */
+/** A plain crash, a stack overflow, corruption, somebody's signal and other look-alikes. */
 export const coreNotMemory = defineRule({
   id: 'core-not-memory',
   title: 'A core: the crash was not memory, or cannot be told',
@@ -48,7 +48,7 @@ export const coreNotMemory = defineRule({
           cause,
           ...defined({ variant: rest.variant }),
           confidence: rest.confidence,
-          headline: `${who(core)} ${rest.headline}`,
+          headline: `${subjectWithPid(core)} ${rest.headline}`,
           because: says.map((text) => reason(core, text)),
           against: against.map((text) => reason(core, text)),
           ruledOut: [
@@ -112,7 +112,7 @@ const stackOverflow = (core: CoreDump): Opinion => ({
   remedies: [remedy('end-the-recursion')],
 });
 
-/** E9: a mapping of /dev/shm whose pages could not be had; otherwise a file that was cut short under its mapping. */
+/** A mapping of /dev/shm whose pages could not be had; otherwise a file that was cut short under its mapping. */
 function busError(core: CoreDump): Opinion {
   const mapping = core.faultMapping;
   if (mapping !== undefined && /^\/dev\/shm\/|^\/memfd:|\/anon_hugepage/.test(mapping))

@@ -1,3 +1,4 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { KernelNotice } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -9,7 +10,7 @@ interface Reading {
   readonly says: string;
 }
 
-/** Lines that look like a memory death and are none (E12, E15, K13, L1, and their kin). */
+/** Lines that look like a memory death and are none. */
 const readings: Partial<Record<KernelNotice['what'], Reading>> = {
   'page-allocation-failure': {
     variant: 'page-allocation-failure',
@@ -64,12 +65,7 @@ export const kernelNotice = defineRule({
       if (reading === undefined) continue;
       const key = `${notice.what}|${notice.name ?? ''}|${notice.pid ?? ''}`;
       if (seen.has(key)) continue;
-      const name =
-        notice.name === undefined
-          ? 'a process'
-          : notice.pid === undefined
-            ? notice.name
-            : `${notice.name} (pid ${notice.pid})`;
+      const name = nameWithPid(notice);
       seen.set(key, {
         subject: {
           ...defined({ pid: notice.pid, name: notice.name, when: notice.when }),

@@ -1,3 +1,6 @@
+import { isMachineShort } from '../../model/shortage.ts';
+import { nameWithPid } from '../../model/name-with-pid.ts';
+import { isAncestorCgroup, isContainerCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type {
   DeathNotice,
@@ -15,14 +18,12 @@ import {
   causeOf,
   culpritOf,
   holderWords,
-  isAncestor,
   limitOf,
   remediesFor,
-  who,
 } from '../shared/kernel-facts.ts';
 import { remedy } from '../shared/remedies.ts';
 
-/** A kill by the kernel's OOM killer (K1 to K5, K8, K10, K12): the kernel's own line names the process. */
+/** A kill by the kernel's OOM killer: the kernel's own line names the process. */
 export const kernelOomKill = defineRule({
   id: 'kernel-oom-kill',
   title: "The kernel's OOM killer named its victim",
@@ -89,13 +90,11 @@ function duplicatesOf(
   const only = kills.length === 1;
   // Inside its container a process has another pid than in the kernel's log: one kill and one such death are the same.
   const namespaced =
-    only && pids.size === 1 && inContainer.test(kill.victim.cgroup ?? kill.oomMemcg ?? '');
+    only && pids.size === 1 && isContainerCgroup(kill.victim.cgroup ?? kill.oomMemcg);
   return killed
     .filter(({ pid }) => (pid === undefined ? only : pid === kill.victim.pid || namespaced))
     .slice(0, 3);
 }
-
-const inContainer = /docker|kubepods|containerd|crio|libpod|lxc|machine\.slice|[0-9a-f]{32,64}/;
 
 function withSurroundings(
   finding: Finding,
@@ -202,7 +201,7 @@ function judge(
 }
 
 function headline(kill: KernelOomKill, limit: Limit, culprit: CulpritRole | null): string {
-  const victim = who(kill.victim);
+  const victim = nameWithPid(kill.victim);
   const verb = kill.sourceKind === 'choice' ? 'chose' : 'killed';
   const subject = `The kernel ${verb} ${victim}`;
   const holder =
@@ -217,7 +216,7 @@ function headline(kill: KernelOomKill, limit: Limit, culprit: CulpritRole | null
     const size = limit.bytes === null ? 'memory limit' : `${formatBytes(limit.bytes)} limit`;
     const { cgroup } = kill.victim;
     if (limit.path === undefined) return `${subject}: its cgroup reached its ${size}${holder}`;
-    if (cgroup !== undefined && isAncestor(limit.path, cgroup))
+    if (cgroup !== undefined && isAncestorCgroup(limit.path, cgroup))
       return `${subject}: the cgroup ${limit.path} above its own reached its ${size}${holder}`;
     return `${subject}: its cgroup ${limit.path} reached its ${size}${holder}`;
   }
@@ -242,10 +241,10 @@ function reasons(
     reason(
       kill,
       kill.sourceKind === 'choice'
-        ? `the kernel's OOM killer chose ${who(victim)}; the line of the kill itself is missing`
+        ? `the kernel's OOM killer chose ${nameWithPid(victim)}; the line of the kill itself is missing`
         : kill.sourceKind === 'reaped'
-          ? `the kernel's OOM reaper took the memory of ${who(victim)}: it does so with victims of the OOM killer only`
-          : `the kernel's OOM killer killed ${who(victim)}${size}`,
+          ? `the kernel's OOM reaper took the memory of ${nameWithPid(victim)}: it does so with victims of the OOM killer only`
+          : `the kernel's OOM killer killed ${nameWithPid(victim)}${size}`,
     ),
   ];
   if (lines.constraint !== undefined && lines.constraint.quote !== kill.origin.quote)
@@ -272,10 +271,10 @@ function reasons(
       at(
         lines.header,
         thread !== null
-          ? `the allocation that could not be served was made by thread ${thread} of ${who(victim)}`
+          ? `the allocation that could not be served was made by thread ${thread} of ${nameWithPid(victim)}`
           : report.trigger.pid !== undefined && report.trigger.pid !== victim.pid
-            ? `the allocation that could not be served was made by ${who(report.trigger)}, not by the victim`
-            : `the allocation that could not be served was made by ${who(report.trigger)}`,
+            ? `the allocation that could not be served was made by ${nameWithPid(report.trigger)}, not by the victim`
+            : `the allocation that could not be served was made by ${nameWithPid(report.trigger)}`,
       ),
     );
   }
@@ -283,7 +282,7 @@ function reasons(
     because.push(
       at(
         lines.choice,
-        `the kernel had chosen ${who(report.chosen)} and killed a child of it instead`,
+        `the kernel had chosen ${nameWithPid(report.chosen)} and killed a child of it instead`,
       ),
     );
   if (culprit !== null && culprit.what !== 'process' && culprit.bytes !== undefined) {
@@ -303,12 +302,10 @@ function reasons(
   return because;
 }
 
-/** Of the machine's memory, free when the kernel printed its report: more than this and nothing was short. */
-const plenty = 0.1;
-
+/** So much was free when the kernel printed its report that nothing was short. */
 function enoughFree(report: OomReport | null): boolean {
-  const { free: freeBytes, totalRam: totalBytes } = report?.hostBytes ?? {};
-  return freeBytes !== undefined && totalBytes !== undefined && freeBytes > totalBytes * plenty;
+  const { free: leftBytes, totalRam: totalBytes } = report?.hostBytes ?? {};
+  return isMachineShort({ leftBytes, totalBytes }) === false;
 }
 
 function askedByWhom(report: OomReport | null): Question[] {
@@ -357,7 +354,7 @@ function constraintWords(kill: KernelOomKill): string {
     return 'no cgroup and no NUMA node is named: it was asked for by SysRq';
   const own = kill.taskMemcg;
   if (constraint === 'memcg')
-    return own !== undefined && oomMemcg !== undefined && isAncestor(oomMemcg, own)
+    return own !== undefined && oomMemcg !== undefined && isAncestorCgroup(oomMemcg, own)
       ? `the limit of ${oomMemcg} fired, above the victim's own cgroup ${own}`
       : `the limit of cgroup ${oomMemcg ?? 'unknown'} fired`;
   if (constraint === 'cpuset')

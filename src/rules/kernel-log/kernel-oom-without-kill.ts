@@ -1,12 +1,13 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { KernelOomWithoutKill } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Reason } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { at, causeOf, culpritOf, limitOf, remediesFor, who } from '../shared/kernel-facts.ts';
+import { at, causeOf, culpritOf, limitOf, remediesFor } from '../shared/kernel-facts.ts';
 
-/** The OOM killer ran and the text does not tell whom it killed, or it killed nobody (K9, K12, cut reports). */
+/** The OOM killer ran and the text does not tell whom it killed, or it killed nobody (a panic, nobody left to kill, cut reports). */
 export const kernelOomWithoutKill = defineRule({
   id: 'kernel-oom-without-kill',
   title: 'The OOM killer ran; no kill line names a victim',
@@ -90,7 +91,7 @@ function headline(record: KernelOomWithoutKill): string {
       : record.constraint === null && report?.hostBytes === undefined
         ? '(for the whole machine or a cgroup: the part that tells is cut off)'
         : 'on the whole machine';
-  const caller = report?.trigger == null ? '' : `, called by ${who(report.trigger)}`;
+  const caller = report?.trigger == null ? '' : `, called by ${nameWithPid(report.trigger)}`;
   switch (record.why) {
     case 'panic':
       return 'The kernel panicked because it was out of memory (panic_on_oom)';

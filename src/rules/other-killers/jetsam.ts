@@ -4,7 +4,7 @@ import { remedy } from '../shared/remedies.ts';
 
 export const jetsam = defineRule({
   id: 'jetsam',
-  title: 'macOS or iOS ended it when swap and compressor were full (U18)',
+  title: 'macOS or iOS ended it when swap and compressor were full',
   needs: ['killer-record'],
   judge: ({ 'killer-record': records }) =>
     killerFindings(records, {

@@ -7,7 +7,7 @@ import { remedy } from '../shared/remedies.ts';
 
 export const jobSchedulerLimit = defineRule({
   id: 'job-scheduler-limit',
-  title: "The job scheduler's memory limit ended it (U13)",
+  title: "The job scheduler's memory limit ended it",
   needs: ['killer-record'],
   uses: ['stated-limit'],
   judge: ({ 'killer-record': records, 'stated-limit': limits }) =>

@@ -7,8 +7,7 @@ import { remedy } from '../shared/remedies.ts';
 /** Kubernetes, Docker, containerd and systemd report kills of the kernel: second-hand, but their own record. */
 export const kernelKillReportedByOthers = defineRule({
   id: 'kernel-kill-reported-by-others',
-  title:
-    'A container runtime, orchestrator or service manager tells of a kill by the kernel (U5, U7, U8)',
+  title: 'A container runtime, orchestrator or service manager tells of a kill by the kernel',
   needs: ['killer-record'],
   uses: ['stated-limit', 'metrics', 'kernel-oom-kill', 'kernel-oom-without-kill'],
   judge: (facts) => {

@@ -4,7 +4,7 @@ import { remedy } from '../shared/remedies.ts';
 
 export const orchestratorEviction = defineRule({
   id: 'orchestrator-eviction',
-  title: 'The orchestrator evicted it because the node was low on memory (U6)',
+  title: 'The orchestrator evicted it because the node was low on memory',
   needs: ['killer-record'],
   judge: ({ 'killer-record': records }) =>
     killerFindings(records, {

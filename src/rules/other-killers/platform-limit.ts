@@ -4,7 +4,7 @@ import { remedy } from '../shared/remedies.ts';
 
 export const platformLimit = defineRule({
   id: 'platform-limit',
-  title: "The platform's memory limit ended it (U14, U15)",
+  title: "The platform's memory limit ended it",
   needs: ['killer-record'],
   uses: ['stated-limit'],
   judge: ({ 'killer-record': records, 'stated-limit': limits }) =>

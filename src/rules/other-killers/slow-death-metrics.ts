@@ -8,7 +8,7 @@ import { remedy } from '../shared/remedies.ts';
 
 export const slowDeathMetrics = defineRule({
   id: 'slow-death-metrics',
-  title: 'Figures show that it waited for memory instead of working (S1 to S5)',
+  title: 'Figures show that it waited for memory instead of working',
   needs: ['metrics'],
   uses: ['stated-limit', 'killer-record', 'kernel-oom-kill', 'kernel-oom-without-kill', 'stall'],
   judge: (facts) => {

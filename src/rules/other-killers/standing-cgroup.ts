@@ -1,3 +1,4 @@
+import { isAncestorCgroup } from '../../model/cgroup-path.ts';
 import type { KernelOomKill, StandingCgroup } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
@@ -5,12 +6,12 @@ import { defineRule, reason } from '../shared/define-rule.ts';
 import { remedy } from '../shared/remedies.ts';
 
 /**
- * Counters of a cgroup that still stands: kills happened in it, when and of whom they do not tell (1.3 rule 6).
+ * Counters of a cgroup that still stands: kills happened in it, when and of whom they do not tell.
  * Silent where the kernel log names the kills of that cgroup.
  */
 export const standingCgroup = defineRule({
   id: 'standing-cgroup',
-  title: 'Counters of cgroups that still stand (1.4, K2b)',
+  title: 'Counters of cgroups that still stand',
   needs: ['standing-cgroup'],
   uses: ['kernel-oom-kill', 'killer-record'],
   judge: (facts, { sources }) =>
@@ -43,13 +44,12 @@ function judgeCgroup(
   logUnreadable: boolean,
 ): Finding {
   const { path, limitBytes, ooms, limitHits, version } = cgroup;
-  // v2 counts `oom` where the limit was hit and `oom_kill` where the victim lived (K2b); in v1 a limit that was never hit brought no kill.
+  // v2 counts `oom` where the limit was hit and `oom_kill` where the victim lived; in v1 a limit that was never hit brought no kill.
   const elsewhere = version === 2 ? ooms === 0 : limitHits === 0;
   const above = all.find(
     (other) =>
       other.version === version &&
-      other.path !== path &&
-      `${path}/`.startsWith(other.path === '/' ? '/' : `${other.path}/`) &&
+      isAncestorCgroup(other.path, path) &&
       (version === 2 ? (other.ooms ?? 0) > 0 : (other.limitHits ?? 0) > 0),
   );
   const limit = limitBytes === null ? '' : `: its limit is ${formatBytes(limitBytes)}`;

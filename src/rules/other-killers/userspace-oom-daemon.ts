@@ -6,7 +6,7 @@ import { remedy } from '../shared/remedies.ts';
 
 export const userspaceOomDaemon = defineRule({
   id: 'userspace-oom-daemon',
-  title: 'A memory guard in user space ended it (U1 to U4, U9, U10, U17)',
+  title: 'A memory guard in user space ended it',
   needs: ['killer-record'],
   uses: ['stated-limit'],
   judge: ({ 'killer-record': records, 'stated-limit': limits }) =>

@@ -1,21 +1,15 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { ProgramAbort, StatedLimit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import {
-  atUsersLine,
-  groupRepeated,
-  isTiny,
-  nameOf,
-  statedRlimit,
-  subjectOf,
-} from '../shared/subjects.ts';
+import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
 
 export const allocFailureAbort = defineRule({
   id: 'alloc-failure-abort',
-  title: 'An allocation failed and the program ended itself (P5, P12, P13, E18)',
+  title: 'An allocation failed and the program ended itself',
   needs: ['program-abort'],
   uses: ['stated-limit'],
   judge: ({ 'program-abort': aborts, 'stated-limit': limits }) =>
@@ -57,8 +51,8 @@ function judge(
     ...defined({ variant: abort.variant }),
     headline:
       abort.indirect === true
-        ? `${nameOf(abort, abort.reporter)} crashed on a NULL of its own${atUsersLine(abort.stack)}: as after a failed allocation that nobody looked at, which nothing here proves`
-        : `${nameOf(abort, 'The program')} could not get ${size}${atUsersLine(abort.stack)}${crashed ? ' and then crashed' : abort.raises === true ? '' : ' and ended itself'} (${abort.reporter})`,
+        ? `${subjectWithPid(abort, abort.reporter)} crashed on a NULL of its own${atUsersLine(abort.stack)}: as after a failed allocation that nobody looked at, which nothing here proves`
+        : `${subjectWithPid(abort, 'The program')} could not get ${size}${atUsersLine(abort.stack)}${crashed ? ' and then crashed' : abort.raises === true ? '' : ' and ended itself'} (${abort.reporter})`,
     because: [
       reason(
         abort,

@@ -10,7 +10,7 @@ import { remedy } from '../shared/remedies.ts';
 
 export const allocFailureException = defineRule({
   id: 'alloc-failure-exception',
-  title: 'An allocation failed and the program raised an exception (P1 to P8, P14)',
+  title: 'An allocation failed and the program raised an exception',
   needs: ['program-error'],
   uses: ['stated-limit', 'death-notice', 'process-limits', 'host-counters', 'kernel-refusal'],
   judge: ({
@@ -113,11 +113,11 @@ function crashAfter(
 /** Its size is known only of a watched process. */
 const lockedMemory: Limit = { owner: 'rlimit', path: 'RLIMIT_MEMLOCK', bytes: null };
 
-const lostTraceback = new Set(['P2', 'P3', 'P4', 'P7']);
+const lostTraceback = new Set(['bare-name', 'object-dump', 'lost-exception', 'ignored']);
 
 /** A size and errno 12 cannot mean anything else; an exception without them may have been raised by hand, or pass on another's words. */
 function confidenceOf(error: ProgramError): Finding['confidence'] {
-  if (error.class === 'P4') return 'likely';
+  if (error.class === 'lost-exception') return 'likely';
   // mlock has other reasons for ENOMEM: a part of the range that is not mapped.
   if (error.variant === 'rlimit-memlock') return 'strong';
   const unmistakable =
@@ -133,7 +133,7 @@ function headline(error: ProgramError, limit: Limit | undefined): string {
   const place = atUsersLine(error.stack);
   const against =
     limit?.bytes == null ? '' : ` under a ${limit.path ?? 'limit'} of ${formatBytes(limit.bytes)}`;
-  if (error.class === 'P4')
+  if (error.class === 'lost-exception')
     return `Python ran out of memory while it unwound a deep recursion${place} and lost the exception`;
   if (error.variant === 'rlimit-memlock')
     return `${who} could not lock memory${place}: its limit of locked memory (RLIMIT_MEMLOCK, ulimit -l) refused it: ${type}`;

@@ -1,16 +1,19 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
+import { isContainerCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { nameOf, positionOf, subjectOf } from '../shared/subjects.ts';
+import { positionOf, subjectOf } from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
+import { withoutRepeats } from '../../model/prose.ts';
 
 /** Clocks of a killer and of who noticed may differ by this and still mean one death. */
 const sameMomentMs = 5 * 60_000;
 
 export const undeterminedKill = defineRule({
   id: 'undetermined-kill',
-  title: 'Somebody saw it die, nobody says why: SIGKILL and 137 alone are no proof (section 2)',
+  title: 'Somebody saw it die, nobody says why: SIGKILL and 137 alone are no proof',
   needs: ['death-notice'],
   uses: [
     'kernel-oom-kill',
@@ -69,9 +72,6 @@ export const undeterminedKill = defineRule({
   },
 });
 
-/** Paths of cgroups whose processes see other pids than the kernel's log. */
-const inContainer = /docker|kubepods|containerd|crio|libpod|lxc|machine\.slice|[0-9a-f]{32,64}/;
-
 /** The parent's words on a kill that somebody else proves. */
 function isDuplicateReport(notice: DeathNotice, proof: Evidence): boolean {
   // `line 1: 4711 Killed`: the shell's pid is the kernel's, except from within a container. A log is full of others' deaths.
@@ -80,7 +80,7 @@ function isDuplicateReport(notice: DeathNotice, proof: Evidence): boolean {
     notice.pid !== undefined &&
     proof.kind === 'kernel-oom-kill' &&
     proof.victim.pid !== notice.pid &&
-    !inContainer.test(proof.victim.cgroup ?? proof.oomMemcg ?? '')
+    !isContainerCgroup(proof.victim.cgroup ?? proof.oomMemcg)
   )
     return false;
   const a = notice.when?.wall;
@@ -119,8 +119,12 @@ function killed(
     ({ guessesMemory, signal, reporter }) =>
       guessesMemory === true && (signal !== 'SIGTERM' || reporter === 'GitHub Actions'),
   );
-  const hints = [...new Set(all.flatMap(({ hints = [] }) => hints))];
-  const witnesses = explained ? 0 : (guess === undefined ? 0 : 1) + hints.length + (full ? 2 : 0);
+  const hintIds = new Set(all.flatMap(({ hintIds: ids = [] }) => ids));
+  const hints = withoutRepeats(
+    all.flatMap(({ hints: told = [] }) => told),
+    (hint) => hint,
+  );
+  const witnesses = explained ? 0 : (guess === undefined ? 0 : 1) + hintIds.size + (full ? 2 : 0);
   const name = all.find((one) => one.name !== undefined)?.name;
   const who = {
     ...defined({ pid: notice.pid, name }),
@@ -131,7 +135,7 @@ function killed(
     death: 'assassination',
     outOfMemory: witnesses > 0 ? true : null,
     confidence: witnesses > 1 ? 'likely' : 'weak',
-    headline: `${nameOf(who)} ${notice.vanished === true ? 'vanished without a word' : `was killed by a signal (${notice.signal})`}: ${witnesses > 0 ? 'memory is the likely reason, but nothing here proves it' : 'nothing here says by whom or why'}`,
+    headline: `${subjectWithPid(who)} ${notice.vanished === true ? 'vanished without a word' : `was killed by a signal (${notice.signal})`}: ${witnesses > 0 ? 'memory is the likely reason, but nothing here proves it' : 'nothing here says by whom or why'}`,
     because: all
       .slice(0, 3)
       .map((one) =>
@@ -162,7 +166,7 @@ function crashed(notice: DeathNotice, again: readonly DeathNotice[]): Finding {
     death: 'none',
     outOfMemory: null,
     confidence: 'weak',
-    headline: `${nameOf(notice)} crashed (${notice.signal}): the words alone cannot tell a failed allocation from a bug`,
+    headline: `${subjectWithPid(notice)} crashed (${notice.signal}): the words alone cannot tell a failed allocation from a bug`,
     because: [
       reason(
         notice,

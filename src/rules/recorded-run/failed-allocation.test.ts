@@ -1,38 +1,11 @@
 import { expect, test } from 'vitest';
-import type { Evidence, FailedAllocation, ProcessExit } from '../../model/evidence.ts';
+import type { Evidence, ProcessExit } from '../../model/evidence.ts';
+import { failedAllocation as refusal, processExit } from '../../../test/evidence.ts';
 import { failedAllocation } from './failed-allocation.ts';
 import { signalTrace } from './signal-trace.ts';
 
-const exit = (more: Partial<ProcessExit>): ProcessExit => ({
-  kind: 'process-exit',
-  origin: { source: 'wait-status', place: 'events.ndjson:9', line: 9 },
-  when: { wall: '2026-01-31T12:00:01.000Z' },
-  pid: 42,
-  name: 'python3',
-  role: 'command',
-  exitCode: null,
-  signal: 'SIGSEGV',
-  ...more,
-});
-const refusal = (
-  wall: string,
-  bytes: number,
-  more: Partial<FailedAllocation> = {},
-): FailedAllocation => ({
-  kind: 'failed-allocation',
-  origin: { source: 'agent', place: 'agent/42.mem', quote: 'malloc' },
-  when: { wall },
-  pid: 42,
-  name: 'python3',
-  failure: {
-    bytes,
-    errno: 'ENOMEM',
-    stack: [{ function: 'load', file: '/home/me/app.py', line: 7 }],
-    caller: 'naive.so',
-  },
-  seenBy: 'agent',
-  ...more,
-});
+const exit = (more: Partial<ProcessExit>): ProcessExit =>
+  processExit({ when: { wall: '2026-01-31T12:00:01.000Z' }, signal: 'SIGSEGV', ...more });
 const justBefore = '2026-01-31T12:00:00.900Z';
 const judge = (...evidence: readonly Evidence[]) =>
   failedAllocation.judge(evidence, { sources: [] });

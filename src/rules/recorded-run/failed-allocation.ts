@@ -1,10 +1,11 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { FailedAllocation, ProcessExit, ProgramError } from '../../model/evidence.ts';
 import type { Question, Advice, Finding } from '../../model/finding.ts';
 import type { Limit } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { atUsersLine, nameOf, subjectOf } from '../shared/subjects.ts';
+import { atUsersLine, subjectOf } from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
 
 /** Between a refusal and the crash on what it returned lie microseconds; a loaded machine makes it longer, and so does a core dump, which is known. */
@@ -12,7 +13,7 @@ const joinMs = 2000;
 const crashSignals = new Set(['SIGSEGV', 'SIGBUS']);
 
 /**
- * The disguised death proved from inside (E1 to E5, P10 to P13): the process was refused memory, with size and line, and
+ * The disguised death proved from inside: the process was refused memory, with size and line, and
  * died at once. Needs neither core nor kernel log.
  */
 export const failedAllocation = defineRule({
@@ -105,7 +106,7 @@ function finding(
 ): Finding {
   const { failure, limit } = fact;
   const byBudget = limit?.owner === 'budget';
-  const who = nameOf(exit);
+  const who = subjectWithPid(exit);
   const size = formatBytes(failure.bytes);
   const crashed = how.cause === 'alloc-failure-segfault';
   return {

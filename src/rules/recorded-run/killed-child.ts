@@ -1,8 +1,9 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { isSame, nameOf, subjectOf } from '../shared/recorded.ts';
+import { isSame, subjectOf } from '../shared/recorded.ts';
 
-/** What became of the parent when the kernel had killed its child: pools wait for ever, and nobody sees why (P15 to P17, S9). */
+/** What became of the parent when the kernel had killed its child: pools wait for ever, and nobody sees why. */
 export const killedChild = defineRule({
   id: 'killed-child',
   title: 'The killed process was a child, and its parent went on or hung',
@@ -19,13 +20,13 @@ export const killedChild = defineRule({
           subject: subjectOf(exit),
           cause: kill.constraint === 'memcg' ? 'kernel-cgroup-oom' : 'kernel-global-oom',
           confidence: 'likely',
-          headline: `The kernel killed ${nameOf(exit)}, a child of ${nameOf(parent)}`,
+          headline: `The kernel killed ${nameWithPid(exit)}, a child of ${nameWithPid(parent)}`,
           because: [
             reason(
               exit,
               hangs
-                ? `its parent ${nameOf(parent)} went on waiting without working`
-                : `its parent ${nameOf(parent)} went on`,
+                ? `its parent ${nameWithPid(parent)} went on waiting without working`
+                : `its parent ${nameWithPid(parent)} went on`,
             ),
           ],
           related: [

@@ -1,19 +1,15 @@
 import { expect, test } from 'vitest';
-import type { CgroupCounters, Evidence, ProcessExit } from '../../model/evidence.ts';
+import type { Evidence, ProcessExit } from '../../model/evidence.ts';
+import { cgroupCounters, processExit } from '../../../test/evidence.ts';
 import { oomKillCounter } from './oom-kill-counter.ts';
 
-const wrapper: ProcessExit = {
-  kind: 'process-exit',
-  origin: { source: 'wait-status', place: 'events.ndjson:9', line: 9 },
+const wrapper = processExit({
   when: { wall: '2026-11-29T04:39:53.010Z' },
   pid: 41,
   name: 'timeout',
-  role: 'command',
-  exitCode: null,
-  signal: 'SIGKILL',
   cgroup: '/job',
   peakRssBytes: 2 * 2 ** 20,
-};
+});
 const child: ProcessExit = {
   ...wrapper,
   origin: { source: 'proc', place: 'events.ndjson:8', line: 8 },
@@ -26,16 +22,7 @@ const child: ProcessExit = {
   parentAfterwards: 'ended',
   parent: { pid: 41, name: 'timeout' },
 };
-const counters: CgroupCounters = {
-  kind: 'cgroup-counters',
-  origin: { source: 'cgroup', place: '/sys/fs/cgroup/job' },
-  version: 2,
-  path: '/job',
-  level: 0,
-  limitBytes: 100 * 2 ** 20,
-  localOoms: 1,
-  localOomKills: 1,
-};
+const counters = cgroupCounters({ localOomKills: 1 });
 const victims = (...evidence: readonly Evidence[]) =>
   oomKillCounter
     .judge(evidence, { sources: [] })

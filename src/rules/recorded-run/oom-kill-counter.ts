@@ -1,3 +1,5 @@
+import { isMachineShort } from '../../model/shortage.ts';
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { CgroupCounters, ProcessExit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Reason } from '../../model/report.ts';
@@ -10,14 +12,13 @@ import {
   levelsOf,
   limitOwner,
   localKills,
-  nameOf,
   subjectOf,
   unknownKernelLog,
   victimOf,
 } from '../shared/recorded.ts';
 
 /**
- * SIGKILL while the OOM killer's counter of its cgroup moved (K2, K2b, K3): no record names the process, so at most `strong`.
+ * SIGKILL while the OOM killer's counter of its cgroup moved: no record names the process, so at most `strong`.
  * Where the kernel log was readable the log's own rule speaks, with certainty.
  */
 export const oomKillCounter = defineRule({
@@ -42,11 +43,12 @@ export const oomKillCounter = defineRule({
       const host = facts['host-counters'][0];
       // In a container the limit may be that of a cgroup above, which cannot be seen from inside: the machine only where it was short.
       const machineWasShort =
-        host?.minAvailableBytes === undefined ||
-        host.totalBytes === undefined ||
-        host.minAvailableBytes < 0.1 * host.totalBytes;
+        isMachineShort({
+          leftBytes: host?.minAvailableBytes,
+          totalBytes: host?.totalBytes,
+        }) ?? true;
       const because: Reason[] = [
-        reason(exit, `${exit.name} (pid ${exit.pid}) was ended by SIGKILL`),
+        reason(exit, `${nameWithPid(exit)} was ended by SIGKILL`),
         reason(
           own,
           `the OOM killer's counter of cgroup ${own.path} rose by ${localKills(own)} during the run`,
@@ -66,8 +68,8 @@ export const oomKillCounter = defineRule({
         confidence: alone && owner !== null ? 'strong' : 'likely',
         headline:
           owner === null
-            ? `The kernel killed ${exit.name} (pid ${exit.pid}) for memory; no limit of its cgroups was hit, so ${machineWasShort ? 'the machine was out of memory' : 'it was one above them that cannot be seen from here'}`
-            : `The kernel killed ${exit.name} (pid ${exit.pid}): its cgroup ${owner.path} reached its ${formatBytes(owner.limitBytes ?? 0)} limit`,
+            ? `The kernel killed ${nameWithPid(exit)} for memory; no limit of its cgroups was hit, so ${machineWasShort ? 'the machine was out of memory' : 'it was one above them that cannot be seen from here'}`
+            : `The kernel killed ${nameWithPid(exit)}: its cgroup ${owner.path} reached its ${formatBytes(owner.limitBytes ?? 0)} limit`,
         because,
         victim: victimOf(exit),
         killer: { name: 'kernel' },
@@ -124,7 +126,7 @@ function unseen(
         subject: subjectOf(exit),
         cause: 'kernel-cgroup-oom',
         confidence: clear ? 'likely' : 'weak',
-        headline: `The kernel killed a process of cgroup ${own.path}, ${clear ? 'most likely' : 'perhaps'} ${nameOf(exit)}: cgroup ${owner.path} reached its ${formatBytes(owner.limitBytes ?? 0)} limit`,
+        headline: `The kernel killed a process of cgroup ${own.path}, ${clear ? 'most likely' : 'perhaps'} ${nameWithPid(exit)}: cgroup ${owner.path} reached its ${formatBytes(owner.limitBytes ?? 0)} limit`,
         because: [
           reason(
             own,
@@ -132,7 +134,7 @@ function unseen(
           ),
           reason(
             exit,
-            `${nameOf(exit)} vanished from it, and nobody saw how it ended${exit.peakRssBytes === undefined ? '' : `; it had held up to ${formatBytes(exit.peakRssBytes)}`}`,
+            `${nameWithPid(exit)} vanished from it, and nobody saw how it ended${exit.peakRssBytes === undefined ? '' : `; it had held up to ${formatBytes(exit.peakRssBytes)}`}`,
           ),
         ],
         victim: victimOf(exit),

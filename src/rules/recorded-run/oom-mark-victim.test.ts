@@ -1,15 +1,9 @@
 import { expect, test } from 'vitest';
-import type { CgroupCounters, Evidence, HostCounters, ProcessExit } from '../../model/evidence.ts';
+import type { Evidence } from '../../model/evidence.ts';
+import { cgroupCounters, hostCounters, processExit } from '../../../test/evidence.ts';
 import { oomMarkVictim } from './oom-mark-victim.ts';
 
-const exit: ProcessExit = {
-  kind: 'process-exit',
-  origin: { source: 'wait-status', place: 'events.ndjson:9', line: 9 },
-  pid: 42,
-  name: 'python3',
-  role: 'command',
-  exitCode: null,
-  signal: 'SIGKILL',
+const exit = processExit({
   cgroup: '/job',
   markedVictim: {
     place: 'agent/trace.log:3',
@@ -17,22 +11,9 @@ const exit: ProcessExit = {
     anonRssBytes: 90 * 2 ** 20,
     totalVmBytes: 200 * 2 ** 20,
   },
-};
-const counters: CgroupCounters = {
-  kind: 'cgroup-counters',
-  origin: { source: 'cgroup', place: '/sys/fs/cgroup/job' },
-  version: 2,
-  path: '/job',
-  level: 0,
-  limitBytes: 100 * 2 ** 20,
-  localOoms: 1,
-};
-const host = (minAvailableBytes: number): HostCounters => ({
-  kind: 'host-counters',
-  origin: { source: 'proc', place: '/proc/meminfo' },
-  totalBytes: 8 * 2 ** 30,
-  minAvailableBytes,
 });
+const counters = cgroupCounters();
+const host = (minAvailableBytes: number) => hostCounters({ minAvailableBytes });
 const judge = (...evidence: readonly Evidence[]) => oomMarkVictim.judge(evidence, { sources: [] });
 
 test('a mark and a cgroup at its limit: certain, with what it held', () => {

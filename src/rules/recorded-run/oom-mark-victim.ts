@@ -1,23 +1,18 @@
+import { isMachineShort } from '../../model/shortage.ts';
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import {
-  levelsOf,
-  limitOwner,
-  nameOf,
-  subjectOf,
-  unknownKernelLog,
-  victimOf,
-} from '../shared/recorded.ts';
+import { levelsOf, limitOwner, subjectOf, unknownKernelLog, victimOf } from '../shared/recorded.ts';
 
 /**
- * The tracepoint oom:mark_victim names the very process (L2): certain without a kernel log. Whose limit it was is not in it: the
+ * The tracepoint oom:mark_victim names the very process: certain without a kernel log. Whose limit it was is not in it: the
  * counters tell, and where they do not, that part stays open.
  */
 export const oomMarkVictim = defineRule({
   id: 'oom-mark-victim',
-  title: 'A tracepoint saw the OOM killer choose a process (L2)',
+  title: 'A tracepoint saw the OOM killer choose a process',
   needs: ['process-exit'],
   uses: ['cgroup-counters', 'host-counters'],
   judge: (facts, context) =>
@@ -28,9 +23,10 @@ export const oomMarkVictim = defineRule({
       const host = facts['host-counters'][0];
       // A limit above what can be seen from a container is likelier than a machine that had room.
       const machineWasShort =
-        host?.minAvailableBytes !== undefined &&
-        host.totalBytes !== undefined &&
-        host.minAvailableBytes < 0.1 * host.totalBytes;
+        isMachineShort({
+          leftBytes: host?.minAvailableBytes,
+          totalBytes: host?.totalBytes,
+        }) === true;
       const ofMachine = owner === null && machineWasShort;
       const limitSays =
         owner !== null
@@ -45,15 +41,15 @@ export const oomMarkVictim = defineRule({
           cause: ofMachine ? 'kernel-global-oom' : 'kernel-cgroup-oom',
           // A limit that was hit does not rule out a machine that was short as well.
           confidence: owner === null || machineWasShort ? 'strong' : 'certain',
-          headline: `The kernel killed ${nameOf(exit)}${limitSays}`,
+          headline: `The kernel killed ${nameWithPid(exit)}${limitSays}`,
           because: [
             {
-              says: `the kernel's OOM killer chose ${nameOf(exit)}${anonRssBytes === undefined ? '' : `, which held ${formatBytes(anonRssBytes)} of anonymous memory`}`,
+              says: `the kernel's OOM killer chose ${nameWithPid(exit)}${anonRssBytes === undefined ? '' : `, which held ${formatBytes(anonRssBytes)} of anonymous memory`}`,
               source: 'tracefs',
               place: mark.place,
               quote: mark.quote,
             },
-            reason(exit, `${nameOf(exit)} was ended by SIGKILL`),
+            reason(exit, `${nameWithPid(exit)} was ended by SIGKILL`),
             ...(owner === null
               ? []
               : [

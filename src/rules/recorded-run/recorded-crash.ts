@@ -1,10 +1,11 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { ProcessExit, ProcessLimits } from '../../model/evidence.ts';
 import type { Question, Finding } from '../../model/finding.ts';
 import type { Limit, StackFrame } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
-import { kernelLogRead, nameOf, ofProcess, subjectOf, victimOf } from '../shared/recorded.ts';
-import { requestOf } from '../kernel-log/kernel-crash.ts';
+import { kernelLogRead, ofProcess, subjectOf, victimOf } from '../shared/recorded.ts';
+import { requestOf } from '../shared/kernel-crashes.ts';
 import { whichLimit } from './refusing-limit.ts';
 import { atUsersLine } from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
@@ -14,8 +15,8 @@ const crashes = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGTRAP', 'S
 const justBeforeMs = 2000;
 
 /**
- * A watched process that ended by a fault of its own: behind it a refused allocation (P10 to P13), or not. The kernel's line on the fault is
- * missing where faulthandler was on (P11) and where the kernel log cannot be read; the refusals and the limits remain.
+ * A watched process that ended by a fault of its own: behind it a refused allocation, or not. The kernel's line on the fault is
+ * missing where faulthandler was on and where the kernel log cannot be read; the refusals and the limits remain.
  */
 export const recordedCrash = defineRule({
   id: 'recorded-crash',
@@ -51,7 +52,7 @@ export const recordedCrash = defineRule({
       };
       const aborted = exit.signal === 'SIGABRT';
       const cause = aborted ? 'alloc-failure-abort' : 'alloc-failure-segfault';
-      const ended = reason(exit, `${nameOf(exit)} was ended by ${exit.signal}`);
+      const ended = reason(exit, `${nameWithPid(exit)} was ended by ${exit.signal}`);
       const dumped = [...dump, ...dumps].map((words) =>
         reason(words, 'its Python stack when it crashed'),
       );
@@ -71,7 +72,7 @@ export const recordedCrash = defineRule({
             ...base,
             cause,
             confidence: 'strong',
-            headline: `${nameOf(exit)} asked for ${size}, was refused, and ${aborted ? 'aborted' : 'crashed because nobody looked'}${atUsersLine(stack)}`,
+            headline: `${nameWithPid(exit)} asked for ${size}, was refused, and ${aborted ? 'aborted' : 'crashed because nobody looked'}${atUsersLine(stack)}`,
             because: [
               // malloc tries brk, mmap and a new arena: one request is refused three times.
               ...refusals
@@ -122,7 +123,7 @@ export const recordedCrash = defineRule({
             ...base,
             cause,
             confidence: 'likely',
-            headline: `${nameOf(exit)} crashed with its address space full: an allocation was probably refused${atUsersLine(stack)}`,
+            headline: `${nameWithPid(exit)} crashed with its address space full: an allocation was probably refused${atUsersLine(stack)}`,
             because: [
               reason(
                 limits,
@@ -149,7 +150,7 @@ export const recordedCrash = defineRule({
             ...base,
             cause: 'undetermined',
             confidence: 'weak',
-            headline: `${nameOf(exit)} aborted itself; its last words could not be read`,
+            headline: `${nameWithPid(exit)} aborted itself; its last words could not be read`,
             because: [ended],
             unknown: [
               {
@@ -169,8 +170,8 @@ export const recordedCrash = defineRule({
           // A request beyond the address space is refused without a line: only the agent would have seen it.
           confidence: overflow || (read && agentWatched(context)) ? 'strong' : 'likely',
           headline: overflow
-            ? `${nameOf(exit)} ran out of stack${atUsersLine(stack)}: a recursion too deep, not memory`
-            : `${nameOf(exit)} crashed by ${exit.signal}${atUsersLine(stack)}; no allocation had failed`,
+            ? `${nameWithPid(exit)} ran out of stack${atUsersLine(stack)}: a recursion too deep, not memory`
+            : `${nameWithPid(exit)} crashed by ${exit.signal}${atUsersLine(stack)}; no allocation had failed`,
           because: [ended, ...dumped],
           ruledOut: [
             {
@@ -228,7 +229,7 @@ function justBefore(exit: ProcessExit, uptimeSeconds: number | undefined): boole
   );
 }
 
-/** faulthandler prints at most 100 frames: a hundred of few functions is a recursion (E13). */
+/** faulthandler prints at most 100 frames: a hundred of few functions is a recursion. */
 export function looksLikeRecursion(stack: readonly StackFrame[]): boolean {
   if (stack.length < 60) return false;
   const places = new Set(stack.slice(0, 60).map(({ file, function: name }) => `${file}:${name}`));

@@ -1,3 +1,4 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type {
   FailedAllocation,
   HostCounters,
@@ -9,13 +10,13 @@ import type { Advice, Finding } from '../../model/finding.ts';
 import type { Limit, Reason } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { requestOf } from '../kernel-log/kernel-crash.ts';
+import { requestOf } from '../shared/kernel-crashes.ts';
 import { kernelLogRead } from '../shared/recorded.ts';
 import { atUsersLine, subjectOf } from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
 
 /**
- * Which limit stood behind a MemoryError or ENOMEM of a watched process (E1 to E5): the process knows only that it was refused, its
+ * Which limit stood behind a MemoryError or ENOMEM of a watched process: the process knows only that it was refused, its
  * limits and figures at that moment tell why.
  */
 export const refusingLimit = defineRule({
@@ -42,7 +43,7 @@ export const refusingLimit = defineRule({
         death: 'obvious',
         variant: found.variant,
         confidence: 'strong',
-        headline: `${limits.name} (pid ${limits.pid}) was refused memory${atUsersLine(error.stack)}: ${found.headline}`,
+        headline: `${nameWithPid(limits)} was refused memory${atUsersLine(error.stack)}: ${found.headline}`,
         because: found.because,
         victim: { pid: limits.pid, name: limits.name },
         trigger: { pid: limits.pid, name: limits.name },
@@ -163,7 +164,7 @@ export function whichLimit(
       because: [
         reason(
           process,
-          `${name} was ${limit.bytes} bytes, and it had used ${used} of them${request > 0 ? ` when it asked for ${request} more` : ''} (${name === 'RLIMIT_AS' ? 'E1' : 'E2'})`,
+          `${name} was ${limit.bytes} bytes, and it had used ${used} of them${request > 0 ? ` when it asked for ${request} more` : ''}`,
         ),
       ],
       remedies: [remedy('raise-full-rlimit', name, option)],
@@ -239,7 +240,7 @@ export function whichLimit(
 }
 
 /**
- * E7. How much was locked is not watched, so that a limit that was set after the last look at it cannot be told by its use:
+ * How much was locked is not watched, so that a limit that was set after the last look at it cannot be told by its use:
  * the figure is evidence, not the verdict's. mlock gives ENOMEM as well where a part of the range is not mapped.
  */
 function lockedMemory(process: ProcessLimits): Found | null {
@@ -252,7 +253,7 @@ function lockedMemory(process: ProcessLimits): Found | null {
     because: [
       reason(
         process,
-        `RLIMIT_MEMLOCK was ${seen.bytes} bytes when it was last looked at: mlock fails beyond it, however much memory is free (E7)`,
+        `RLIMIT_MEMLOCK was ${seen.bytes} bytes when it was last looked at: mlock fails beyond it, however much memory is free`,
       ),
     ],
     remedies: [remedy('raise-locked-memory')],

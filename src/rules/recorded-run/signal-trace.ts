@@ -1,15 +1,16 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { ProcessExit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { nameOf, subjectOf, victimOf } from '../shared/recorded.ts';
+import { subjectOf, victimOf } from '../shared/recorded.ts';
 
-/** Programs that kill for memory: their kill is theirs to explain (U1 to U3). */
+/** Programs that kill for memory: their kill is theirs to explain. */
 const oomDaemons = /^(?:earlyoom|nohang|systemd-oomd|oomd|below|kubelet)/;
 
 /** A process sent the deadly signal, and a tracepoint saw which: not the kernel, whatever the counters say. */
 export const signalTrace = defineRule({
   id: 'signal-trace',
-  title: 'A tracepoint saw which process sent the signal (L2)',
+  title: 'A tracepoint saw which process sent the signal',
   needs: ['process-exit'],
   judge: (facts) =>
     facts['process-exit'].flatMap((exit): readonly Finding[] => {
@@ -27,8 +28,8 @@ const other = (exit: ProcessExit, { pid, name }: NonNullable<ProcessExit['sender
   cause: 'not-memory',
   variant: 'killed-by-process',
   confidence: 'certain',
-  headline: `${nameOf(exit)} was killed by ${name} (pid ${pid}): not by the kernel`,
-  because: [reason(exit, `a tracepoint saw ${name} (pid ${pid}) send SIGKILL to it`)],
+  headline: `${nameWithPid(exit)} was killed by ${nameWithPid({ name, pid })}: not by the kernel`,
+  because: [reason(exit, `a tracepoint saw ${nameWithPid({ name, pid })} send SIGKILL to it`)],
   ruledOut: [
     { cause: 'kernel-cgroup-oom', because: 'the kernel did not send the signal' },
     { cause: 'kernel-global-oom', because: 'the kernel did not send the signal' },
@@ -41,7 +42,7 @@ const guard = (exit: ProcessExit, name: string, signal: string): Finding => ({
   subject: subjectOf(exit),
   cause: 'userspace-oom-daemon',
   confidence: 'strong',
-  headline: `${name} killed ${nameOf(exit)}`,
+  headline: `${name} killed ${nameWithPid(exit)}`,
   because: [reason(exit, `a tracepoint saw ${name} send ${signal} to it`)],
   killer: { name, ...(exit.sender === undefined ? {} : { pid: exit.sender.pid }) },
   victim: victimOf(exit),

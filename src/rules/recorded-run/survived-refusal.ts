@@ -1,11 +1,12 @@
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { nameOf, ofProcess, subjectOf, victimOf } from '../shared/recorded.ts';
-import { requestOf } from '../kernel-log/kernel-crash.ts';
+import { ofProcess, subjectOf, victimOf } from '../shared/recorded.ts';
+import { requestOf } from '../shared/kernel-crashes.ts';
 import { atUsersLine } from '../shared/subjects.ts';
 
-/** Memory was refused, the program dealt with it and ended well (P8): no death, worth a word. */
+/** Memory was refused, the program dealt with it and ended well: no death, worth a word. */
 export const survivedRefusal = defineRule({
   id: 'survived-refusal',
   title: 'Memory was refused and the program went on',
@@ -32,7 +33,7 @@ export const survivedRefusal = defineRule({
           death: 'none',
           outOfMemory: false,
           confidence: 'certain',
-          headline: `${nameOf(exit)} was refused ${request === null ? 'memory' : formatBytes(request)}${atUsersLine(stack)}, dealt with it and ended well`,
+          headline: `${nameWithPid(exit)} was refused ${request === null ? 'memory' : formatBytes(request)}${atUsersLine(stack)}, dealt with it and ended well`,
           because: [
             ...refusals.map((refusal) => reason(refusal, 'the kernel refused it memory')),
             ...failures

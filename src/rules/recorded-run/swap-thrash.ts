@@ -1,3 +1,4 @@
+import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { KernelOomKill, Stall } from '../../model/evidence.ts';
 import type { Advice, Finding } from '../../model/finding.ts';
@@ -7,7 +8,7 @@ import { defineRule, reason } from '../shared/define-rule.ts';
 import { isSame, levelsOf } from '../shared/recorded.ts';
 import { remedy } from '../shared/remedies.ts';
 
-/** Slow death as it was recorded (S1 to S5, S8): the stall watch has judged the figures, the verdict puts them in words. */
+/** Slow death as it was recorded: the stall watch has judged the figures, the verdict puts them in words. */
 export const swapThrash = defineRule({
   id: 'swap-thrash',
   title: 'It waited for memory instead of working',
@@ -24,7 +25,7 @@ export const swapThrash = defineRule({
         ? undefined
         : facts['kernel-oom-kill'].find((kill) => ends(kill, stall));
       const pid = ending?.victim.pid ?? stall.pid;
-      const who = stall.name === undefined ? 'The command' : `${stall.name} (pid ${stall.pid})`;
+      const who = subjectWithPid(stall, 'The command');
       const slower =
         stall.slowdown === undefined ? '' : `, about ${Math.round(stall.slowdown)} times slower`;
       const levels = exit === undefined ? [] : levelsOf(exit, facts['cgroup-counters']);

@@ -1,3 +1,5 @@
+import { isMachineShort } from '../../model/shortage.ts';
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type {
   CgroupCounters,
@@ -16,7 +18,6 @@ import {
   kernelLogRead,
   levelsOf,
   localKills,
-  nameOf,
   ofProcess,
   subjectOf,
   unknownKernelLog,
@@ -25,7 +26,7 @@ import {
 import { remedy } from '../shared/remedies.ts';
 
 /**
- * SIGKILL, or 137 from a shell, with nothing that says memory: somebody else's kill (L2). The counters that stood still and a readable
+ * SIGKILL, or 137 from a shell, with nothing that says memory: somebody else's kill. The counters that stood still and a readable
  * kernel log are the proof; without them it stays open. SIGTERM is not looked at: a normal stop.
  */
 export const unattributedSigkill = defineRule({
@@ -92,10 +93,10 @@ export const unattributedSigkill = defineRule({
       );
       const because: Reason[] = [
         bySignal
-          ? reason(exit, `${nameOf(exit)} was ended by SIGKILL`)
+          ? reason(exit, `${nameWithPid(exit)} was ended by SIGKILL`)
           : reason(
               exit,
-              `${nameOf(exit)} exited with 137: 128 + 9, what a shell says when its command was ended by SIGKILL`,
+              `${nameWithPid(exit)} exited with 137: 128 + 9, what a shell says when its command was ended by SIGKILL`,
             ),
       ];
       const ruledOut: RuledOut[] = [];
@@ -122,8 +123,8 @@ export const unattributedSigkill = defineRule({
             cause: 'undetermined',
             confidence: 'weak',
             headline: bySignal
-              ? `${nameOf(exit)} was killed by SIGKILL; who sent it cannot be told`
-              : `${nameOf(exit)} exited with 137; whether anything was killed cannot be told`,
+              ? `${nameWithPid(exit)} was killed by SIGKILL; who sent it cannot be told`
+              : `${nameWithPid(exit)} exited with 137; whether anything was killed cannot be told`,
             because:
               (host?.oomKills ?? 0) > 0 && host !== undefined
                 ? [
@@ -147,8 +148,8 @@ export const unattributedSigkill = defineRule({
           variant: cpu === undefined ? 'killed' : 'cpu-limit',
           confidence: proofs >= 2 && !pressed(levels, host) ? 'strong' : 'likely',
           headline: bySignal
-            ? `${nameOf(exit)} was killed by SIGKILL, but not by the kernel for memory: ${cpu === undefined ? 'somebody sent it' : `it has a limit of ${cpu.bytes} s of CPU time`}`
-            : `${nameOf(exit)} exited with 137, but the kernel killed nothing for memory`,
+            ? `${nameWithPid(exit)} was killed by SIGKILL, but not by the kernel for memory: ${cpu === undefined ? 'somebody sent it' : `it has a limit of ${cpu.bytes} s of CPU time`}`
+            : `${nameWithPid(exit)} exited with 137, but the kernel killed nothing for memory`,
           because: [
             ...because,
             ...ruledOut.map(({ because: says }) => ({
@@ -183,12 +184,8 @@ const memoryOf = ({ peakRssBytes }: ProcessExit) =>
 
 /** Memory was short enough that a guard in user space may have acted: they leave no trace in the kernel. */
 function pressed(levels: readonly CgroupCounters[], host: HostCounters | undefined): boolean {
-  const machine =
-    host?.minAvailableBytes !== undefined &&
-    host.totalBytes !== undefined &&
-    host.minAvailableBytes < 0.1 * host.totalBytes;
   return (
-    machine ||
+    isMachineShort({ leftBytes: host?.minAvailableBytes, totalBytes: host?.totalBytes }) === true ||
     levels.some(
       ({ limitBytes, peakBytes }) =>
         limitBytes !== null && peakBytes !== undefined && peakBytes > 0.9 * limitBytes,
@@ -207,12 +204,12 @@ const otherKillers: readonly Question[] = [
 
 /** The kernel killed something that was started after the command and lived too short to be seen; the command then said 137. */
 function killOfUnseen(exit: ProcessExit, kill: KernelNotice): Finding {
-  const victim = `${kill.name ?? 'a process'}${kill.pid === undefined ? '' : ` (pid ${kill.pid})`}`;
+  const victim = nameWithPid(kill);
   return {
     subject: subjectOf(exit),
     cause: kill.cgroup === undefined ? 'kernel-global-oom' : 'kernel-cgroup-oom',
     confidence: 'likely',
-    headline: `${nameOf(exit)} exited with 137 after the kernel had killed ${victim}, probably its child`,
+    headline: `${nameWithPid(exit)} exited with 137 after the kernel had killed ${victim}, probably its child`,
     because: [
       reason(kill, `the kernel's OOM killer killed ${victim} during the run`),
       reason(
@@ -245,7 +242,7 @@ function shellSaidSo(
     subject: subjectOf(exit),
     cause: 'kernel-cgroup-oom',
     confidence: 'likely',
-    headline: `${nameOf(exit)} exited with 137 while the OOM killer struck in its cgroup ${own?.path ?? ''}`,
+    headline: `${nameWithPid(exit)} exited with 137 while the OOM killer struck in its cgroup ${own?.path ?? ''}`,
     because: [
       reason(
         exit,

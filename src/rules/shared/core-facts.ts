@@ -46,7 +46,7 @@ export const atMapLimit = ({ mapCount }: CoreDump): boolean =>
   mapCount >= defaultMaxMapCount - mapCountSlack &&
   mapCount <= defaultMaxMapCount + mapCountSlack;
 
-/** A finite RLIMIT_AS that the process had nearly reached, where a dumper kept both (E1). */
+/** A finite RLIMIT_AS that the process had nearly reached, where a dumper kept both. */
 export function addressSpaceLimit({
   limits = [],
   peakVmBytes,
@@ -68,15 +68,6 @@ export function subjectOf(core: CoreDump): Subject {
     position: core.origin.line ?? 0,
   };
 }
-
-export const who = ({ name, pid }: CoreDump): string =>
-  name === undefined
-    ? pid === undefined
-      ? 'The process'
-      : `Process ${pid}`
-    : pid === undefined
-      ? name
-      : `${name} (pid ${pid})`;
 
 export function victimOf(core: CoreDump): ProcessRole {
   return {

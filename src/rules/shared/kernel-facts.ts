@@ -1,4 +1,5 @@
 /** What the rules about the kernel's records share. */
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { Advice } from '../../model/finding.ts';
 import { defined } from '../../model/defined.ts';
 import type { Cause } from '../../model/causes.ts';
@@ -20,25 +21,12 @@ export const causeOf = (constraint: OomConstraint | null): Cause => {
   }
 };
 
-export const who = ({ name, pid }: ProcessRole): string =>
-  name === undefined || name === ''
-    ? pid === undefined
-      ? 'a process'
-      : `process ${pid}`
-    : pid === undefined
-      ? name
-      : `${name} (pid ${pid})`;
-
 export const at = (origin: Origin, says: string): Reason => ({
   says,
   source: origin.source,
   place: origin.place,
   ...defined({ quote: origin.quote }),
 });
-
-/** Strictly above in the tree of cgroups (K4). */
-export const isAncestor = (upper: string, lower: string): boolean =>
-  upper !== lower && (upper === '/' || lower.startsWith(`${upper}/`));
 
 export function limitOf(
   constraint: OomConstraint | null,
@@ -70,7 +58,7 @@ const held = (task: Task): number | undefined => {
 const ownedShare = 0.5;
 
 /**
- * Who or what held the memory (section 3.6 of the catalogue): the biggest process, or, where the whole table
+ * Who or what held the memory: the biggest process, or, where the whole table
  * explains less than half of the usage, what the statistics name instead.
  */
 export function culpritOf(victim: ProcessRole, report: OomReport | null): CulpritRole | null {
@@ -131,7 +119,7 @@ const without: Partial<Record<CulpritRole['what'], string>> = {
 };
 export const holderWords = (culprit: CulpritRole): string =>
   without[culprit.what] ??
-  (culprit.what === 'processes' ? `the processes named ${culprit.name}` : who(culprit));
+  (culprit.what === 'processes' ? `the processes named ${culprit.name}` : nameWithPid(culprit));
 
 /** Where it was killed at its limit the need is not known: only that it was more. */
 function moreForCgroup(path: string | undefined, report: OomReport | null): Advice {

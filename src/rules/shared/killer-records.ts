@@ -1,4 +1,5 @@
 /** How the records of other killers become findings; each cause has its own small rule file. */
+import { nameWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import { causes, type Cause } from '../../model/causes.ts';
 import { atMost, type Confidence } from '../../model/confidence.ts';
@@ -12,7 +13,7 @@ import type { Advice, Finding, Question, Subject } from '../../model/finding.ts'
 import type { Limit, RuledOut } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { reason } from './define-rule.ts';
-import { nameOf, positionOf, subjectOf } from './subjects.ts';
+import { positionOf, subjectOf } from './subjects.ts';
 
 export interface Context {
   readonly limits?: readonly StatedLimit[];
@@ -198,7 +199,7 @@ function headline(
   const who = isUnit
     ? short(label!)
     : named
-      ? `${victim.name === undefined ? `process ${victim.pid}` : nameOf(victim)}${label === undefined ? '' : ` of ${short(label)}`}`
+      ? `${nameWithPid(victim)}${label === undefined ? '' : ` of ${short(label)}`}`
       : label === undefined
         ? null
         : best.cause === 'job-scheduler-limit' && /^\d[\d._+[\]-]*$/.test(label)

@@ -1,4 +1,5 @@
 /** What rules about recordings share. */
+import { isWithinCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { CgroupCounters, Evidence, ProcessExit } from '../../model/evidence.ts';
 import type { Question, Finding } from '../../model/finding.ts';
@@ -25,7 +26,7 @@ export function levelsOf(
   // Not known (it died at once): every cgroup that the run was seen in.
   if (cgroup === undefined) return counters.toSorted((a, b) => b.path.length - a.path.length);
   return counters
-    .filter(({ path }) => path === cgroup || path === '/' || cgroup.startsWith(`${path}/`))
+    .filter(({ path }) => isWithinCgroup(cgroup, path))
     .toSorted((a, b) => b.path.length - a.path.length);
 }
 
@@ -34,7 +35,7 @@ export const localKills = (counters: CgroupCounters): number | undefined =>
   counters.localOomKills ?? (counters.version === 1 ? counters.oomKills : undefined);
 
 /**
- * Whose limit fired: on v2 the level whose own `oom` moved, else the innermost level that was hit and has a limit (K2b, K4).
+ * Whose limit fired: on v2 the level whose own `oom` moved, else the innermost level that was hit and has a limit.
  * On v1 failcnt stays 0 where the limit on memory plus swap is the same (seen on 6.18): there a peak at the limit tells.
  */
 export function limitOwner(levels: readonly CgroupCounters[]): CgroupCounters | null {
@@ -72,9 +73,6 @@ export const victimOf = (exit: ProcessExit): ProcessRole => ({
   name: exit.name,
   ...defined({ cgroup: exit.cgroup, command: exit.command }),
 });
-
-export const nameOf = ({ name, pid }: { readonly name: string; readonly pid: number }): string =>
-  `${name} (pid ${pid})`;
 
 /** Within this time of the end of its command a wrapper has ended itself. */
 const duplicateReportMs = 1000;

@@ -3,7 +3,7 @@ import { defined } from '../../model/defined.ts';
 import type { Evidence, ProgramAbort, ProgramError, StatedLimit } from '../../model/evidence.ts';
 import type { Subject } from '../../model/finding.ts';
 import type { Limit, StackFrame } from '../../model/report.ts';
-import { formatFrame, userFrame } from '../../model/stack.ts';
+import { formatFrame, informativeFrame, userFrame } from '../../model/stack.ts';
 
 export const positionOf = ({ origin }: Evidence): number => origin.line ?? 0;
 
@@ -30,18 +30,8 @@ export function subjectOf(
 
 /** ` at load (app.py:42)`: the user's own line, else the innermost one; '' without a stack. */
 export function atUsersLine(stack: readonly StackFrame[]): string {
-  const frame = userFrame(stack) ?? stack[0];
+  const frame = informativeFrame(stack);
   return frame === undefined ? '' : ` at ${formatFrame(frame)}`;
-}
-
-/** `python3 (pid 7)`, `pid 7`, `python3`; the fallback where neither is known. */
-export function nameOf(
-  who: { readonly pid?: number | undefined; readonly name?: string | undefined },
-  fallback = 'The process',
-): string {
-  if (who.name !== undefined && who.pid !== undefined) return `${who.name} (pid ${who.pid})`;
-  if (who.name !== undefined) return who.name;
-  return who.pid === undefined ? fallback : `Process ${who.pid}`;
 }
 
 /**
@@ -62,7 +52,7 @@ export function groupRepeated<Fact extends ProgramError | ProgramAbort>(
   let last: [Fact, ...Fact[]] | undefined;
   for (const fact of facts) {
     const what = fact.kind === 'program-error' ? fact.type.split('.').at(-1) : fact.reporter;
-    const place = userFrame(fact.stack) ?? fact.stack[0];
+    const place = informativeFrame(fact.stack);
     const key = JSON.stringify([fact.pid, what, place?.file, place?.line, fact.requestBytes]);
     const group =
       groups.get(key) ?? (last !== undefined && isDuplicateReport(last, fact) ? last : undefined);

@@ -1,4 +1,4 @@
-/** Every row that this host can provoke itself. Ids of the catalogue stand beside what they show. */
+/** Every row that this host can provoke itself. */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -82,7 +82,7 @@ const nothingToSay: Expected = { cause: ['none', 'not-memory'] };
 const assassinations: readonly Row[] = [
   {
     id: 'cgroup-leaf',
-    what: 'K2: the command’s own cgroup reaches its limit',
+    what: 'the command’s own cgroup reaches its limit',
     needs: [cgroup],
     cgroups: [{ limitBytes: 100 * MiB, swapBytes: 0 }],
     command: script('hog.py'),
@@ -90,7 +90,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-parent',
-    what: 'K4: the limit is the parent cgroup’s',
+    what: 'the limit is the parent cgroup’s',
     needs: [cgroup],
     cgroups: [{ limitBytes: 80 * MiB, swapBytes: 0 }, {}],
     command: script('hog.py'),
@@ -98,7 +98,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-grandparent',
-    what: 'K4: the limit is the grandparent’s, the parent has a larger one',
+    what: 'the limit is the grandparent’s, the parent has a larger one',
     needs: [cgroup],
     cgroups: [{ limitBytes: 80 * MiB, swapBytes: 0 }, { limitBytes: 500 * MiB }, {}],
     command: script('hog.py'),
@@ -106,7 +106,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-one-request',
-    what: 'K2: one bytearray larger than the limit, touched at once',
+    what: 'one bytearray larger than the limit, touched at once',
     needs: [cgroup],
     cgroups: [{ limitBytes: 100 * MiB, swapBytes: 0 }],
     command: ({ python }) => [python, '-c', 'x = bytearray(b"x" * (200 * 2**20))'],
@@ -114,7 +114,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-tmpfs',
-    what: 'K14: a file on tmpfs fills the cgroup, a small process dies for it',
+    what: 'a file on tmpfs fills the cgroup, a small process dies for it',
     needs: [cgroup, needs.mount],
     cgroups: [{ limitBytes: 100 * MiB, swapBytes: 0 }],
     command: (place) => [place.python, place.program('tmpfs.py'), smallTmpfs(place, '1g'), '300'],
@@ -122,7 +122,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-shell-says-137',
-    what: 'K2: a shell in between is told 137',
+    what: 'a shell in between is told 137',
     needs: [cgroup],
     cgroups: [{ limitBytes: 80 * MiB, swapBytes: 0 }],
     command: (place) => ['sh', '-c', `${place.python} ${place.program('hog.py')}; exit $?`],
@@ -130,7 +130,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-timeout-echoes',
-    what: 'K2: timeout ends itself with the signal that killed its command: one death, not two',
+    what: 'timeout ends itself with the signal that killed its command: one death, not two',
     needs: [cgroup],
     cgroups: [{ limitBytes: 80 * MiB, swapBytes: 0 }],
     command: (place) => ['timeout', '60', place.python, place.program('hog.py')],
@@ -157,7 +157,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-multiprocessing-pool',
-    what: 'P15: a Pool worker is killed, the parent waits for ever',
+    what: 'a Pool worker is killed, the parent waits for ever',
     needs: [cgroup],
     cgroups: [{ limitBytes: 150 * MiB, swapBytes: 0 }],
     command: script('workers_pool.py', '4'),
@@ -165,7 +165,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-multiprocessing-process',
-    what: 'P15: a Process is killed, the parent ends well',
+    what: 'a Process is killed, the parent ends well',
     needs: [cgroup],
     cgroups: [{ limitBytes: 150 * MiB, swapBytes: 0 }],
     command: script('workers_process.py'),
@@ -173,7 +173,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-executor',
-    what: 'P16: ProcessPoolExecutor: BrokenProcessPool',
+    what: 'ProcessPoolExecutor: BrokenProcessPool',
     needs: [cgroup],
     cgroups: [{ limitBytes: 150 * MiB, swapBytes: 0 }],
     command: script('workers_executor.py'),
@@ -182,7 +182,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-subprocess',
-    what: 'P15: subprocess.run(check=True): died with SIGKILL',
+    what: 'subprocess.run(check=True): died with SIGKILL',
     needs: [cgroup],
     cgroups: [{ limitBytes: 150 * MiB, swapBytes: 0 }],
     command: script('workers_subprocess.py'),
@@ -190,7 +190,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-joblib',
-    what: 'P15: joblib: TerminatedWorkerError',
+    what: 'joblib: TerminatedWorkerError',
     needs: [cgroup, () => pythonModule('joblib')],
     cgroups: [{ limitBytes: 300 * MiB, swapBytes: 0 }],
     command: script('workers_joblib.py'),
@@ -198,7 +198,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-dask',
-    what: 'U9: dask’s process scheduler',
+    what: 'dask’s process scheduler',
     needs: [cgroup, () => pythonModule('dask')],
     cgroups: [{ limitBytes: 300 * MiB, swapBytes: 0 }],
     command: script('workers_dask.py'),
@@ -206,7 +206,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-xdist',
-    what: 'P17: pytest-xdist: node down, the running test is blamed',
+    what: 'pytest-xdist: node down, the running test is blamed',
     needs: [cgroup, () => pythonModule('xdist')],
     cgroups: [{ limitBytes: 300 * MiB, swapBytes: 0 }],
     command: ({ python, program }) => [
@@ -224,7 +224,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-gunicorn',
-    what: 'U10: gunicorn’s worker: “Perhaps out of memory?”',
+    what: 'gunicorn’s worker: “Perhaps out of memory?”',
     needs: [cgroup, () => command('gunicorn')],
     cgroups: [{ limitBytes: 200 * MiB, swapBytes: 0 }],
     command: ({ program, port }) => [
@@ -246,7 +246,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-uwsgi',
-    what: 'U12: uWSGI’s worker: “DAMN !”',
+    what: 'uWSGI’s worker: “DAMN !”',
     needs: [cgroup, () => command('uwsgi')],
     cgroups: [{ limitBytes: 200 * MiB, swapBytes: 0 }],
     command: ({ program, port }) => [
@@ -274,7 +274,7 @@ const assassinations: readonly Row[] = [
   },
   {
     id: 'cgroup-celery',
-    what: 'U11: celery’s worker: WorkerLostError',
+    what: 'celery’s worker: WorkerLostError',
     needs: [cgroup, () => pythonModule('celery')],
     cgroups: [{ limitBytes: 250 * MiB, swapBytes: 0 }],
     environment: ({ folder, program }) => ({ CELERY_FOLDER: folder, PYTHONPATH: program('') }),
@@ -291,21 +291,21 @@ const assassinations: readonly Row[] = [
 const limits: readonly Row[] = [
   {
     id: 'rlimit-as',
-    what: 'E1: RLIMIT_AS stops growth by objects',
+    what: 'RLIMIT_AS stops growth by objects',
     command: limited('RLIMIT_AS', 150 * MiB, 'objects.py'),
     live: { cause: ['rlimit'], limitOwner: 'rlimit', limitBytes: 150 * MiB },
     after: { cause: ['alloc-failure-exception', 'rlimit'] },
   },
   {
     id: 'rlimit-as-one-request',
-    what: 'E1: RLIMIT_AS refuses one request',
+    what: 'RLIMIT_AS refuses one request',
     command: limited('RLIMIT_AS', 200 * MiB, 'huge.py', String(1024 * MiB)),
     live: { cause: ['rlimit'], limitOwner: 'rlimit', limitBytes: 200 * MiB },
     after: { cause: ['alloc-failure-exception', 'rlimit'], inFunction: 'load' },
   },
   {
     id: 'rlimit-data',
-    what: 'E2: RLIMIT_DATA',
+    what: 'RLIMIT_DATA',
     command: limited('RLIMIT_DATA', 60 * MiB, 'huge.py', String(100 * MiB)),
     live: { cause: ['rlimit'], limitOwner: 'rlimit', limitBytes: 60 * MiB },
     after: { cause: ['alloc-failure-exception', 'rlimit'] },
@@ -336,7 +336,7 @@ const limits: readonly Row[] = [
   },
   {
     id: 'map-count',
-    what: 'E5: vm.max_map_count mappings',
+    what: 'vm.max_map_count mappings',
     command: script('map_count.py'),
     live: { cause: ['alloc-failure-exception'], limitOwner: 'map-count', variant: 'max-map-count' },
     after: { cause: ['alloc-failure-exception'] },
@@ -344,7 +344,7 @@ const limits: readonly Row[] = [
   },
   {
     id: 'shm-bus',
-    what: 'E9: a full tmpfs under a mapping: SIGBUS',
+    what: 'a full tmpfs under a mapping: SIGBUS',
     needs: [needs.mount],
     command: (place) => [place.python, place.program('shm_bus.py'), smallTmpfs(place, '8m')],
     live: { cause: ['shm-exhausted', 'undetermined', 'not-memory'] },
@@ -355,7 +355,7 @@ const limits: readonly Row[] = [
     .filter(([version]) => /^3\.1[123]\./.test(version))
     .map(([version, python]): Row => ({
       id: `livelock-${version}`,
-      what: `S8: CPython ${version} spins for ever at RLIMIT_AS, until it is killed`,
+      what: `CPython ${version} spins for ever at RLIMIT_AS, until it is killed`,
       python,
       needs: [cgroup],
       cgroups: [{}],
@@ -366,7 +366,7 @@ const limits: readonly Row[] = [
     })),
   ...[...pythons()].map(([version, python]): Row => ({
     id: `growth-${version}`,
-    what: `P2, P3: growth at RLIMIT_AS, CPython ${version}`,
+    what: `growth at RLIMIT_AS, CPython ${version}`,
     python,
     command: limited('RLIMIT_AS', 150 * MiB, 'objects.py'),
     live: { cause: ['rlimit'], limitOwner: 'rlimit' },
@@ -377,13 +377,13 @@ const limits: readonly Row[] = [
 const failures: readonly Row[] = [
   {
     id: 'huge',
-    what: 'P1: one request beyond the address space: MemoryError',
+    what: 'one request beyond the address space: MemoryError',
     command: script('huge.py'),
     live: { cause: ['alloc-failure-exception'], atLeast: 'strong', inFunction: 'load' },
   },
   {
     id: 'numpy-ones',
-    what: 'P1: numpy.ones((1_000_000_000_000,))',
+    what: 'numpy.ones((1_000_000_000_000,))',
     needs: [needs.numpy],
     command: script('numpy_ones.py'),
     live: {
@@ -395,20 +395,20 @@ const failures: readonly Row[] = [
   },
   {
     id: 'thread',
-    what: 'P8: MemoryError ends a thread, the program goes on',
+    what: 'MemoryError ends a thread, the program goes on',
     command: limited('RLIMIT_AS', 250 * MiB, 'thread.py'),
     live: { cause: ['rlimit', 'alloc-failure-exception'] },
   },
   {
     id: 'caught',
-    what: 'P8: a caught MemoryError: no death',
+    what: 'a caught MemoryError: no death',
     command: script('caught.py'),
     live: nothingToSay,
     after: nothingToSay,
   },
   {
     id: 'swallowed',
-    what: 'P6: “except Exception: pass”: exit 0, wrong result',
+    what: '“except Exception: pass”: exit 0, wrong result',
     command: limited('RLIMIT_AS', 250 * MiB, 'swallowed.py'),
     live: nothingToSay,
     after: nothingToSay,
@@ -452,14 +452,14 @@ const failures: readonly Row[] = [
   },
   {
     id: 'bad-alloc',
-    what: 'P12: std::bad_alloc',
+    what: 'std::bad_alloc',
     needs: [needs.cpp],
     command: ({ built }) => [built('bad_alloc'), '100000000000000'],
     live: { cause: ['alloc-failure-abort'] },
   },
   {
     id: 'rust',
-    what: 'P12: Rust: memory allocation of N bytes failed',
+    what: 'Rust: memory allocation of N bytes failed',
     needs: [needs.rust],
     command: ({ built }) => [built('alloc'), '100000000000000'],
     live: { cause: ['alloc-failure-abort'], requestBytes: 1e14 },
@@ -494,7 +494,7 @@ const lookAlikes: readonly Row[] = [
   },
   {
     id: 'stack-python',
-    what: 'E13: stack overflow in C, from Python',
+    what: 'stack overflow in C, from Python',
     python: pythons().get('3.10.13') ?? have.systemPython,
     command: limited('RLIMIT_STACK', 256 * 1024, 'stack.py'),
     live: notMemory,
@@ -519,7 +519,7 @@ const lookAlikes: readonly Row[] = [
   },
   {
     id: 'kill-9',
-    what: 'L2: kill -9 by somebody',
+    what: 'kill -9 by somebody',
     command: ({ python }) => [python, '-c', 'import time; time.sleep(60)'],
     end: { afterMs: 1500, signal: 'SIGKILL' },
     cgroups: [{}],
@@ -529,13 +529,13 @@ const lookAlikes: readonly Row[] = [
   },
   {
     id: 'kill-9-oneself',
-    what: 'L2: kill -9 by oneself',
+    what: 'kill -9 by oneself',
     command: ({ python }) => [python, '-c', 'import os; os.kill(os.getpid(), 9)'],
     live: killedBySomebody,
   },
   {
     id: 'kill-9-much-memory',
-    what: 'L2: kill -9 by oneself, with 300 MiB held',
+    what: 'kill -9 by oneself, with 300 MiB held',
     command: ({ python }) => [
       python,
       '-c',
@@ -545,7 +545,7 @@ const lookAlikes: readonly Row[] = [
   },
   {
     id: 'kill-9-at-limit',
-    what: 'L2: kill -9 just below the cgroup’s limit, which never fired',
+    what: 'kill -9 just below the cgroup’s limit, which never fired',
     needs: [cgroup],
     cgroups: [{ limitBytes: 150 * MiB, swapBytes: 0 }],
     command: ({ python }) => [
@@ -557,13 +557,13 @@ const lookAlikes: readonly Row[] = [
   },
   {
     id: 'exit-137',
-    what: 'L2: exit 137 by itself',
+    what: 'exit 137 by itself',
     command: ({ python }) => [python, '-c', 'raise SystemExit(137)'],
     live: { cause: ['not-memory', 'undetermined', 'none'], atMost: 'strong' },
   },
   {
     id: 'timeout-kill',
-    what: 'L2: timeout -s KILL',
+    what: 'timeout -s KILL',
     command: ({ python, program }) => [
       'timeout',
       '-s',
@@ -583,13 +583,13 @@ const lookAlikes: readonly Row[] = [
   },
   {
     id: 'rlimit-cpu',
-    what: 'L2: RLIMIT_CPU: SIGXCPU or SIGKILL',
+    what: 'RLIMIT_CPU: SIGXCPU or SIGKILL',
     command: limited('RLIMIT_CPU', 1, 'spin.py', '20'),
     live: killedBySomebody,
   },
   {
     id: 'pids-cgroup',
-    what: 'E12: the pids limit of a cgroup',
+    what: 'the pids limit of a cgroup',
     needs: [needs.pids],
     cgroups: [{ pidsMax: 5 }],
     command: script('forks.py', '20'),
@@ -598,7 +598,7 @@ const lookAlikes: readonly Row[] = [
   },
   {
     id: 'pids-threads',
-    what: 'E12: “can’t start new thread” at the pids limit',
+    what: '“can’t start new thread” at the pids limit',
     needs: [needs.pids],
     cgroups: [{ pidsMax: 5 }],
     command: script('threads.py', '20'),
@@ -612,7 +612,7 @@ const lookAlikes: readonly Row[] = [
   },
   {
     id: 'disk-full',
-    what: 'E10: ENOSPC',
+    what: 'ENOSPC',
     needs: [needs.mount],
     command: (place) => [place.python, place.program('disk_full.py'), smallTmpfs(place, '8m')],
     live: { cause: ['not-memory', 'shm-exhausted', 'undetermined'] },
@@ -745,9 +745,9 @@ export const notProvoked: readonly {
   readonly what: string;
   readonly why: string;
 }[] = [
-  { id: 'cpuset', what: 'K5: cpuset and memory policy', why: 'needs several NUMA nodes' },
-  { id: 'kubernetes', what: 'U6: eviction by the kubelet', why: 'needs a cluster' },
-  { id: 'scheduler', what: 'U8: memory limits of Slurm, LSF, PBS', why: 'needs a cluster' },
+  { id: 'cpuset', what: 'cpuset and memory policy', why: 'needs several NUMA nodes' },
+  { id: 'kubernetes', what: 'eviction by the kubelet', why: 'needs a cluster' },
+  { id: 'scheduler', what: 'memory limits of Slurm, LSF, PBS', why: 'needs a cluster' },
   { id: 'gpu', what: 'GPU memory exhausted', why: 'needs a GPU' },
-  { id: 'jetsam', what: 'U18: jetsam', why: 'needs macOS' },
+  { id: 'jetsam', what: 'jetsam', why: 'needs macOS' },
 ];

@@ -1,4 +1,4 @@
-# K1: a big idle process is killed because a small one asks
+# a big idle process is killed because a small one asks
 # It sleeps until it is killed: on a busy machine a minute was over before the others had filled the memory
 python3 /coroner/test/programs/hog.py 1 100 0.05 & trigger=$!
 coroner run --output store --json report.json sh -c 'echo 600 > /proc/self/oom_score_adj; exec python3 -c "

@@ -1,4 +1,4 @@
-# P11: malloc gives NULL, nobody looks; systemd-coredump takes the core
+# malloc gives NULL, nobody looks; systemd-coredump takes the core
 cat /proc/sys/kernel/core_pattern
 unit crash-recorded coroner run --output store --json report.json python3 $programs/malloc_null.py
 mark

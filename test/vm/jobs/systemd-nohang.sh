@@ -1,4 +1,4 @@
-# U2: nohang ends the largest with SIGTERM before the kernel must
+# nohang ends the largest with SIGTERM before the kernel must
 swapoff -a
 # Well before the kernel: an emulated CPU gives nohang little time.
 sed -i "s/^soft_threshold_min_mem .*/soft_threshold_min_mem = 25 %/; s/^hard_threshold_min_mem .*/hard_threshold_min_mem = 15 %/" /etc/nohang/nohang.conf

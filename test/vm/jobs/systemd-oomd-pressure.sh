@@ -1,4 +1,4 @@
-# U3: systemd-oomd ends a cgroup whose tasks do little but wait for memory
+# systemd-oomd ends a cgroup whose tasks do little but wait for memory
 grep -q /dev/vdc /proc/swaps || { mkswap /dev/vdc > /dev/null; swapon /dev/vdc; }
 mkdir -p /etc/systemd/oomd.conf.d; printf '[OOM]\nDefaultMemoryPressureDurationSec=2s\nSwapUsedLimit=90%%\n' > /etc/systemd/oomd.conf.d/test.conf
 systemctl restart systemd-oomd

@@ -1,4 +1,4 @@
-# U3: systemd-oomd ends the cgroup that uses most swap when it is nearly full
+# systemd-oomd ends the cgroup that uses most swap when it is nearly full
 grep -q /dev/vdc /proc/swaps || { mkswap /dev/vdc > /dev/null; swapon /dev/vdc; }
 mkdir -p /etc/systemd/oomd.conf.d; printf '[OOM]\nDefaultMemoryPressureDurationSec=5s\nSwapUsedLimit=50%%\n' > /etc/systemd/oomd.conf.d/test.conf
 systemctl restart systemd-oomd

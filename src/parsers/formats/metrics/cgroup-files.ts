@@ -1,4 +1,5 @@
 /** A cgroup's own files: use against limit, counters of kills, tasks that are made to wait. */
+import { realLimit } from '../../../model/no-limit.ts';
 import type { KillerRecord, MetricsWindow } from '../../../model/evidence.ts';
 import type { Input } from '../../parser.ts';
 import { clean, lineAt, originOf, wholeText } from '../../text/lines.ts';
@@ -38,7 +39,9 @@ export function* cgroupFiles(input: Input): Iterable<MetricsWindow> {
     {
       tool: 'cgroup files',
       usedBytes: used.bytes,
-      ...(limit === undefined || limit.bytes > 2 ** 60 ? {} : { limitBytes: limit.bytes }),
+      ...(limit === undefined || realLimit(limit.bytes) === null
+        ? {}
+        : { limitBytes: limit.bytes }),
       samples: 1,
       reading: full ? 'full' : 'calm',
       message: full
@@ -77,11 +80,11 @@ export function* events(input: Input): Iterable<KillerRecord | MetricsWindow> {
         samples: 1,
         reading: 'thrashing',
         message:
-          'the cgroup is out of memory and its OOM killer is switched off: its tasks wait for ever (K14)',
+          'the cgroup is out of memory and its OOM killer is switched off: its tasks wait for ever',
       });
 }
 
-/** A task that sleeps where the kernel makes the ones above memory.high wait (S3). */
+/** A task that sleeps where the kernel makes the ones above memory.high wait. */
 export function* overHigh(input: Input): Iterable<MetricsWindow> {
   const at = input.lines.findIndex(({ text }) => text.includes('mem_cgroup_handle_over_high'));
   // In a kernel's stack it stands among others; alone it is what /proc/PID/wchan holds.

@@ -1,6 +1,6 @@
 /**
  * Figures that people paste: PSI, memory.current against memory.max, memory.events, vmstat, sar, free, top, `time -v`,
- * docker stats, vm_stat and memory_pressure of macOS (S1 to S5). Each is read for what it says on its own; whether anybody died of it is judged elsewhere.
+ * docker stats, vm_stat and memory_pressure of macOS. Each is read for what it says on its own; whether anybody died of it is judged elsewhere.
  */
 import type { Evidence } from '../../../model/evidence.ts';
 import type { Input, Parser } from '../../parser.ts';

@@ -1,0 +1,156 @@
+/* The state by the clock: large blocks by what is resident, the copy of the peak, the moments of the history. */
+#include "weigh.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "intern.h"
+#include "lock.h"
+#include "sandbox.h"
+
+static uint64_t next_weigh_ns, next_moment_ns;
+/* Of what is counted one by one no sample was drawn: arrays that come and go are no reason to sample the rest more finely. */
+static uint64_t drawn_count, drawn_bytes;
+uint32_t state_pace_ms = 200; /* of weighing, and of moments at first */
+
+#define PRESENT_OR_SWAPPED (3ull << 62)
+static uint64_t pagemap_buffer[512];
+
+/* Bytes of the range that are in memory or swapped out: a reservation that nobody touched is not memory. */
+static int64_t resident_bytes(int pagemap, uint64_t start, uint64_t bytes) {
+  const uint64_t page = file->header.page_bytes;
+  uint64_t first = start / page, count = (start + bytes + page - 1) / page - first;
+  const uint64_t chunk = 512, chunks = (count + chunk - 1) / chunk;
+  /* At most 64 looks a block: of larger ones every n-th stretch. */
+  uint64_t step = (chunks + 63) / 64, seen = 0, resident = 0;
+  for (uint64_t c = 0; c < chunks; c += step) {
+    uint64_t from = c * chunk, pages = count - from < chunk ? count - from : chunk;
+    long got = syscall(SYS_pread64, pagemap, pagemap_buffer, pages * 8, (first + from) * 8);
+    if (got <= 0) return -1;
+    pages = (uint64_t)got / 8;
+    for (uint64_t i = 0; i < pages; i++) resident += (pagemap_buffer[i] & PRESENT_OR_SWAPPED) != 0;
+    seen += pages;
+  }
+  if (!seen) return -1;
+  double part = (double)resident / (double)seen;
+  uint64_t result = (uint64_t)(part * (double)bytes);
+  return (int64_t)(result > bytes ? bytes : result);
+}
+
+static void weigh(uint64_t now) {
+  if (sandboxed) return;
+  int pagemap = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  if (pagemap < 0) return;
+  for (uint32_t i = 0; i < used(SECTION_LIVE); i++) {
+    struct coroner_live *entry = &file->live[i];
+    if (!entry->address || !(entry->flags & LIVE_EXACT)) continue;
+    /* Just granted, about to be filled: taken at its word for a second. */
+    if (entry->weight == (int64_t)entry->bytes && now - entry->born_monotonic_ns < 1000000000u) continue;
+    int64_t resident = resident_bytes(pagemap, entry->address, entry->bytes);
+    if (resident < 0) continue;
+    struct coroner_stack *stack = &file->stacks[entry->stack - 1];
+    int64_t change = resident - entry->weight;
+    if (!(entry->flags & LIVE_WEIGHED) && change < 0 && entry->born_monotonic_ns <= file->header.peak_monotonic_ns) {
+      /* It was in the copy of the peak with all that was asked for: it never held that much. */
+      stack->peak_exact += change;
+      file->header.peak_bytes += change;
+    }
+    entry->weight = resident;
+    entry->flags |= LIVE_WEIGHED;
+    stack->live_exact += change;
+    file->header.live_bytes += change;
+  }
+  syscall(SYS_close, pagemap);
+  file->header.weighed_monotonic_ns = now;
+}
+
+static void copy_peak(uint64_t now) {
+  struct coroner_header *header = &file->header;
+  __atomic_store_n(&header->peak_sequence, header->peak_sequence + 1, __ATOMIC_RELEASE);
+  for (uint32_t i = 0; i < used(SECTION_STACKS); i++) {
+    struct coroner_stack *stack = &file->stacks[i];
+    stack->peak_exact = stack->live_exact;
+    stack->peak_estimated = stack->live_estimated;
+    stack->peak_samples = stack->live_samples;
+  }
+  header->peak_bytes = header->live_bytes;
+  header->peak_monotonic_ns = now;
+  uint64_t vm, rss, shared;
+  if (read_statm(&vm, &rss, &shared)) header->peak_rss_bytes = rss;
+  __atomic_store_n(&header->peak_sequence, header->peak_sequence + 1, __ATOMIC_RELEASE);
+}
+
+static void write_moment(uint64_t now) {
+  struct coroner_header *header = &file->header;
+  uint32_t count = used(SECTION_HISTORY);
+  if (count == HISTORY_CAPACITY) {
+    /* Full: every second moment goes, and moments come half as often from here on. */
+    for (uint32_t i = 0; i < HISTORY_CAPACITY / 2; i++) file->history[i] = file->history[i * 2];
+    publish(SECTION_HISTORY, count = HISTORY_CAPACITY / 2);
+    header->history_interval_ms *= 2;
+  }
+  struct coroner_moment moment = {.monotonic_ns = now, .live_bytes = header->live_bytes};
+  uint64_t vm, shared;
+  (void)read_statm(&vm, &moment.rss_bytes, &shared);
+  int64_t least = 0;
+  for (uint32_t i = 0; i < used(SECTION_STACKS); i++) {
+    int64_t bytes = file->stacks[i].live_exact + file->stacks[i].live_estimated;
+    if (bytes <= least) continue;
+    uint32_t at = HISTORY_TOP - 1;
+    for (; at > 0 && moment.top[at - 1].bytes < bytes; at--) moment.top[at] = moment.top[at - 1];
+    moment.top[at] = (struct coroner_moment_stack){i + 1, 0, bytes};
+    least = moment.top[HISTORY_TOP - 1].bytes;
+  }
+  file->history[count] = moment;
+  publish(SECTION_HISTORY, count + 1);
+}
+
+void keep_books(uint64_t now) {
+  struct coroner_header *header = &file->header;
+  if (now >= next_weigh_ns) {
+    weigh(now);
+    uint64_t cost = monotonic_ns() - now;
+    /* Never more than a third of a per cent of the time. */
+    next_weigh_ns = now + (cost * 300 > state_pace_ms * 1000000ull ? cost * 300 : state_pace_ms * 1000000ull);
+  }
+  int64_t margin = header->peak_bytes / 64 + (1 << 20);
+  if (header->live_bytes > header->peak_bytes + margin) copy_peak(now);
+  if (now >= next_moment_ns) {
+    write_moment(now);
+    next_moment_ns = now + (uint64_t)header->history_interval_ms * 1000000;
+  }
+  header->last_event_monotonic_ns = now;
+  sampling_adapt(drawn_count, (uint64_t)(header->peak_bytes > 0 ? header->peak_bytes : 0), drawn_bytes);
+}
+
+void weigh_drawn(uint64_t weight) {
+  drawn_count++;
+  drawn_bytes += weight;
+}
+
+void weigh_soon(void) { next_weigh_ns = next_moment_ns = 0; }
+
+void weigh_forget(void) { next_weigh_ns = next_moment_ns = drawn_count = drawn_bytes = 0; }
+
+bool read_statm(uint64_t *vm_bytes, uint64_t *rss_bytes, uint64_t *shared_bytes) {
+  char text[128];
+  if (sandboxed) return false;
+  int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  long length = syscall(SYS_read, fd, text, sizeof text - 1);
+  syscall(SYS_close, fd);
+  if (length <= 0) return false;
+  uint64_t pages[3] = {0};
+  const char *at = text, *end = text + length;
+  for (int i = 0; i < 3; i++) {
+    while (at < end && *at == ' ') at++;
+    if (at >= end) return false;
+    while (at < end && *at >= '0' && *at <= '9') pages[i] = pages[i] * 10 + (uint64_t)(*at++ - '0');
+  }
+  const uint64_t page = file->header.page_bytes;
+  *vm_bytes = pages[0] * page;
+  *rss_bytes = pages[1] * page;
+  *shared_bytes = pages[2] * page;
+  return true;
+}

@@ -1,0 +1,112 @@
+// What it costs a block to grow by realloc: node bench/realloc.mjs [--python PATH] [--pairs N] [--limit MIB] [str bytearray array list BytesIO]
+//
+// Five kinds, without a limit (the program's own seconds) and in a cgroup until the kernel kills them (wall time from the command's start
+// to its death, without what `run` does before and after). Bare beside `run`, with and without the last look and the agent: interleaved
+// pairs, medians of the quotients. Aims: 1.03 without a limit, 1.1 to the kill. The second half needs root and a cgroup.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const args = process.argv.slice(2);
+const take = (name) => {
+  const at = args.indexOf(name);
+  return at === -1 ? undefined : args.splice(at, 2)[1];
+};
+const python = take('--python') ?? 'python3';
+const pairs = Number(take('--pairs') ?? 5);
+const limitMiB = Number(take('--limit') ?? 600);
+const coroner = fileURLToPath(new URL('../bin/coroner.js', import.meta.url));
+const program = fileURLToPath(new URL('./workloads/grow_in_place.py', import.meta.url));
+/** Steps that take about a second, and end below 600 MiB. */
+const steps = { str: 3e6, bytearray: 5e6, array: 12e6, list: 25e6, BytesIO: 12e6 };
+const kinds = args.length > 0 ? args : Object.keys(steps);
+const scratch = mkdtempSync(join(tmpdir(), 'coroner-bench-'));
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+const run = (...flags) => [process.execPath, coroner, 'run', '-q', ...flags, '-o', scratch, '--'];
+const variants = {
+  bare: [],
+  run: run(),
+  '--no-last-look': run('--no-last-look'),
+  '--no-agent': run('--no-agent'),
+  neither: run('--no-agent', '--no-last-look'),
+};
+
+const root = '/sys/fs/cgroup';
+const isV1 = existsSync(`${root}/memory/memory.limit_in_bytes`);
+const group = `${isV1 ? `${root}/memory` : root}/coroner-bench-realloc-${process.pid}`;
+function makeGroup() {
+  const bytes = String(limitMiB * 2 ** 20);
+  try {
+    mkdirSync(group);
+    writeFileSync(`${group}/${isV1 ? 'memory.limit_in_bytes' : 'memory.max'}`, bytes);
+    const swap = `${group}/${isV1 ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max'}`;
+    if (existsSync(swap)) writeFileSync(swap, isV1 ? bytes : '0');
+    return true;
+  } catch (error) {
+    console.log(`no cgroup of one's own can be made here: ${error.message}`);
+    return false;
+  }
+}
+
+function start(command) {
+  const { stdout } = spawnSync(command[0], command.slice(1), {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: 180_000,
+    killSignal: 'SIGKILL',
+  });
+  return stdout ?? '';
+}
+const free = (kind, before) =>
+  Number(start([...before, python, program, kind, String(steps[kind])]).trim());
+
+/** The shell stays outside of the group, and tells when the program began and ended. */
+const toTheKill = (kind, before) => {
+  const script =
+    'begun=$(date +%s%N); sh -c "echo \\$\\$ > $0/cgroup.procs; exec \\"\\$@\\"" sh "$@"; echo $begun $(date +%s%N)';
+  const told = start([...before, 'sh', '-c', script, group, python, program, kind]);
+  const [begun, ended] = told.trim().split(' ').map(Number);
+  return (ended - begun) / 1e9;
+};
+
+const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? NaN;
+const row = (...cells) =>
+  console.log(cells.map((cell, i) => String(cell).padEnd(i === 0 ? 12 : 17)).join(''));
+function compare(title, measure) {
+  console.log(`\n${title}`);
+  row('', 'bare (s)', ...Object.keys(variants).slice(1));
+  for (const kind of kinds) {
+    const seconds = Object.fromEntries(Object.keys(variants).map((name) => [name, []]));
+    for (let pair = 0; pair < pairs; pair += 1)
+      for (const [name, before] of Object.entries(variants))
+        seconds[name].push(measure(kind, before));
+    const quotient = (name) =>
+      median(seconds[name].map((one, i) => one / seconds.bare[i])).toFixed(3);
+    row(
+      kind,
+      median(seconds.bare).toFixed(2),
+      ...Object.keys(variants)
+        .slice(1)
+        .map((name) => `${quotient(name)} (${median(seconds[name]).toFixed(2)})`),
+    );
+  }
+}
+
+console.log(`${pairs} pairs, ${python}`);
+compare('without a limit (aim: 1.03)', free);
+if (makeGroup()) {
+  try {
+    compare(`to the kill in a cgroup of ${limitMiB} MiB (aim: 1.1)`, toTheKill);
+  } finally {
+    // The kernel takes the last process out of it in its own time.
+    for (let i = 0; i < 50 && existsSync(group); i += 1)
+      try {
+        rmdirSync(group);
+      } catch {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+      }
+  }
+}

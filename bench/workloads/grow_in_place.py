@@ -1,0 +1,48 @@
+"""Grows one block in a function, by little: KIND [STEPS]. Without STEPS until something ends it; else it prints its seconds."""
+
+import array
+import io
+import sys
+import time
+
+
+def string(steps):
+    kept = ""
+    for _ in steps:
+        kept += "0123456789" * 10
+
+
+def byte_string(steps):
+    kept = bytearray()
+    for _ in steps:
+        kept += b"0123456789" * 10
+
+
+def numbers(steps):
+    kept = array.array("q")
+    for i in steps:
+        kept.append(i)
+
+
+def rows(steps):
+    kept = []
+    for _ in steps:
+        kept.append(None)
+
+
+def stream(steps):
+    kept = io.BytesIO()
+    for _ in steps:
+        kept.write(b"0123456789")
+
+
+def forever():
+    while True:
+        yield 0
+
+
+kinds = {"str": string, "bytearray": byte_string, "array": numbers, "list": rows, "BytesIO": stream}
+steps = range(int(sys.argv[2])) if len(sys.argv) > 2 else forever()
+begun = time.perf_counter()
+kinds[sys.argv[1]](steps)
+print(time.perf_counter() - begun)

@@ -1,0 +1,106 @@
+/** The system itself, of whatever program: fork, loader, limits, errno in words. The vaguest words stand last. */
+import { fileWatches, fullDisk, lockedMemory, staticTls } from '../known-words.ts';
+import type { Refusal } from './refusal.ts';
+
+export const system: readonly Refusal[] = [
+  {
+    reporter: 'fork',
+    literal: 'ork: Cannot allocate memory',
+    raises: true,
+    variant: 'fork',
+    pattern: /(?:[Cc]an't save in background: )?[Ff]ork: Cannot allocate memory/,
+  },
+  {
+    reporter: 'fork',
+    literal: 'ork: Resource temporarily unavailable',
+    resource: 'threads',
+    raises: true,
+    actualMeaning: 'a limit of processes was reached (ulimit -u, pids.max)',
+    pattern: /[Ff]ork: (?:retry: )?Resource temporarily unavailable/,
+  },
+  {
+    reporter: 'fork',
+    literal: 'retry: Resource temporarily unavailable',
+    resource: 'threads',
+    raises: true,
+    actualMeaning: 'a limit of processes was reached (ulimit -u, pids.max)',
+    pattern: /fork: retry: Resource temporarily unavailable/,
+  },
+  {
+    reporter: 'loader',
+    literal: 'failed to map segment from shared object',
+    raises: true,
+    pattern:
+      /error while loading shared libraries: .{1,200}: failed to map segment from shared object(?!: (?:Operation not permitted|Permission denied))/,
+  },
+  {
+    reporter: 'loader',
+    literal: 'static TLS block',
+    ...staticTls,
+    raises: true,
+    pattern: /cannot allocate memory in static TLS block/,
+  },
+  // glibc's elf/dl-tls.c: malloc returned NULL for the thread's block of a library that was loaded late. It ends with status 127 and
+  // no signal. Not to be taken for "in static TLS block", which is about room that was laid out at the start.
+  {
+    reporter: 'glibc',
+    literal: 'for thread-local data',
+    pattern: /cannot allocate memory for thread-local data: ABORT/,
+  },
+  {
+    reporter: 'inotify',
+    literal: 'number of file watchers reached',
+    ...fileWatches,
+    raises: true,
+    pattern: /System limit for number of file watchers reached/,
+  },
+  {
+    reporter: 'disk',
+    literal: 'o space left on device',
+    ...fullDisk,
+    raises: true,
+    pattern: /(?<!Errno 28\] )(?<!segment .{0,120})[Nn]o space left on device/,
+  },
+  {
+    reporter: 'mlock',
+    literal: 'mlock',
+    ...lockedMemory,
+    raises: true,
+    pattern: /\bmlock(?:all|2)?\b.{0,120}Cannot allocate memory/,
+  },
+  {
+    reporter: 'Windows',
+    literal: 'aging file is too small',
+    raises: true,
+    variant: 'windows-commit-limit',
+    pattern: /(?<!Error: .{0,60})[Pp]aging file is too small for this operation to complete.{0,40}/,
+  },
+  {
+    reporter: 'malloc',
+    literal: ') returned NULL',
+    raises: true,
+    pattern:
+      /\b(?:malloc|calloc|realloc|mmap|aligned_alloc|posix_memalign)\([^()]{0,60}\) returned NULL\b/,
+  },
+  {
+    reporter: 'errno 12',
+    literal: '[Errno 12]',
+    raises: true,
+    pattern:
+      /(?<!(?:Error|Exception)(?::|\(['"]?) ?)\[Errno 12\] (?:Cannot allocate memory|Not enough space)/,
+  },
+  {
+    reporter: 'errno 12',
+    literal: 'annot allocate memory',
+    raises: true,
+    pattern:
+      /(?<!\[Errno 12\] )(?<!Error: .{0,80})(?<!(?:bcm2835|\bmlock(?:all|2)?\b|lock JVM [Mm]emory).{0,120})\b[Cc]annot allocate memory(?! in static TLS)(?! for the buffer pool)(?! for thread-local data)(?:.{0,60}os error 12\))?/,
+  },
+  {
+    reporter: 'errno 12',
+    literal: 'ENOMEM',
+    raises: true,
+    pattern:
+      /(?:spawn|Error:|errno:?|code:?|failed:?|returned|syscall)[^\n]{0,60}\bENOMEM\b.{0,60}/,
+  },
+];

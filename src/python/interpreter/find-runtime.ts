@@ -1,0 +1,228 @@
+import { loadedObject } from '../../elf/index.ts';
+import { debugCookie, layoutOf314 } from './debug-offsets.ts';
+import type { Layout } from '../layouts/layout.ts';
+import { layouts } from '../layouts/tables.ts';
+import { isRefusal, type Refusal } from '../process/live-process.ts';
+import { isPlausible, type Memory } from '../process/memory.ts';
+import { fileSymbols } from '../process/symbol-file.ts';
+
+/** A CPython found in a process. */
+export interface Runtime {
+  readonly version: {
+    readonly major: number;
+    readonly minor: number;
+    readonly patch: number | null;
+  };
+  readonly layout: Layout;
+  /** `_PyRuntime`; null before 3.7. */
+  readonly runtimeAddress: number | null;
+  /** The first interpreter; the others hang on it. */
+  readonly interpreter: number;
+  readonly typeType: number;
+  /** Of 2.7 and 3.14 no more than the stacks is known. */
+  readonly isStacksOnly: boolean;
+  /** 3.6 only: heads of the collector's generations. */
+  readonly generations36: number | null;
+  /** The executable or library that holds the interpreter. */
+  readonly path: string;
+}
+
+interface Module {
+  readonly path: string;
+  readonly base: number;
+}
+
+/** Looks for CPython in the mapped modules: libpython first, then executables, then the main executable (embedders). */
+export function findRuntime(memory: Memory): Runtime | Refusal {
+  const refusals: Refusal[] = [];
+  for (const module of candidates(memory)) {
+    const found = inspectModule(memory, module);
+    if (found === null) continue;
+    if (!isRefusal(found)) return found;
+    refusals.push(found);
+  }
+  return (
+    refusals[0] ?? {
+      status: 'unsupported',
+      code: 'not-cpython',
+      detail: 'no CPython was found in it',
+      hint: 'coroner inspect looks into CPython 3.6 to 3.14; other programs have no variables that it could name',
+    }
+  );
+}
+
+function candidates(memory: Memory): readonly Module[] {
+  const bases = new Map<string, number>();
+  for (const { path, start, offset } of memory.regions)
+    if (path.startsWith('/') && !bases.has(path)) bases.set(path, start - offset);
+  const modules = [...bases].map(([path, base]) => ({ path, base }));
+  const name = ({ path }: Module) => path.replace(/ \(deleted\)$/, '').replace(/^.*\//, '');
+  const library = modules.filter((module) => /^libpython\d/.test(name(module)));
+  const executable = modules.filter((module) => /^python[\d.]*[a-z]*$/.test(name(module)));
+  // The main executable is mapped first (lowest) as a rule, above all where it is not position independent.
+  const others = modules
+    .filter((module) => !/\.so(\.|$)|\.pyc?$|\.zip$/.test(name(module)))
+    .slice(0, 2);
+  return [...new Set([...library, ...executable, ...others])];
+}
+
+/** null: nothing of CPython in this module. */
+function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusal | null {
+  const image = loadedObject(memory, base);
+  if (image === null) return null;
+  const writable = (address: number | null) =>
+    address !== null &&
+    image.segments.some((part) => part.writable && address >= part.start && address < part.end)
+      ? address
+      : null;
+  let runtimeAddress = writable(image.symbol('_PyRuntime'));
+  // Exported up to 3.11 or so as a hint; 2.7 and 3.6 have no _PyRuntime.
+  const threadCurrent = writable(image.symbol('_PyThreadState_Current'));
+  if (runtimeAddress === null && threadCurrent === null) {
+    if (image.symbol('Py_Initialize') === null && !/python/.test(path)) return null;
+    const local = fileSymbols(memory.source.filePath(path), ['_PyRuntime'], '.PyRuntime');
+    const address = local.get('_PyRuntime') ?? local.get('.PyRuntime');
+    if (address !== undefined) runtimeAddress = address + image.bias;
+    if (runtimeAddress === null) return null;
+  }
+  const version = versionOf(memory, image.symbol('Py_Version'), runtimeAddress, path);
+  if (version === null)
+    return {
+      status: 'unsupported',
+      code: 'version-not-told',
+      detail: `the version of the CPython in ${path} cannot be told`,
+    };
+  const text = `${version.major}.${version.minor}`;
+  const isStacksOnly = text === '3.14';
+  let layout = layouts[isStacksOnly ? '3.13' : text];
+  if (layout === undefined)
+    return {
+      status: 'unsupported',
+      code: 'version-not-known',
+      detail: `CPython ${text} is not known to this coroner`,
+      hint: 'known are CPython 3.6 to 3.13, and the stacks of 2.7 and 3.14',
+    };
+  if (version.major === 3 && version.minor >= 13 && runtimeAddress !== null) {
+    const checked = withDebugOffsets(memory, runtimeAddress, layout, isStacksOnly);
+    if (isRefusal(checked)) return checked;
+    layout = checked;
+  }
+  let interpreter = 0;
+  let generations36: number | null = null;
+  if (runtimeAddress !== null && layout.runtime !== undefined)
+    interpreter = memory.word(runtimeAddress + layout.runtime.interpretersHead);
+  else {
+    const local = fileSymbols(memory.source.filePath(path), ['interp_head', 'generations'], null);
+    const head = local.get('interp_head');
+    const generations = local.get('generations');
+    if (head !== undefined) interpreter = memory.word(head + image.bias);
+    else if (threadCurrent !== null) {
+      // Only while somebody holds the GIL.
+      const thread = memory.word(threadCurrent);
+      if (isPlausible(thread)) interpreter = memory.word(thread + layout.thread.interpreter);
+    }
+    if (generations !== undefined) generations36 = generations + image.bias;
+  }
+  if (!isPlausible(interpreter)) return noInterpreter(text, path);
+  const thread = memory.word(interpreter + layout.interpreter.threadsHead);
+  const modules = memory.word(interpreter + layout.interpreter.modules);
+  const dictType = isPlausible(modules) ? memory.word(modules + 8) : 0;
+  // At its very start and end: not a matter of the build.
+  if (thread === 0 || modules === 0) return noInterpreter(text, path);
+  const isDict =
+    isPlausible(dictType) && memory.cString(memory.word(dictType + layout.type.name), 8) === 'dict';
+  const pointsBack =
+    isPlausible(thread) && memory.word(thread + layout.thread.interpreter) === interpreter;
+  if (!isDict || !pointsBack) return notAsExpected(text);
+  return {
+    version,
+    layout,
+    isStacksOnly: isStacksOnly || version.major === 2,
+    runtimeAddress,
+    interpreter,
+    typeType: image.symbol('PyType_Type') ?? memory.word(dictType + 8),
+    generations36,
+    path,
+  };
+}
+
+const noInterpreter = (version: string, path: string): Refusal => ({
+  status: 'unsupported',
+  code: 'no-interpreter',
+  detail: `the CPython ${version} in ${path} has no interpreter (not started yet, ended, or stripped of its symbols)`,
+  mayPass: true,
+});
+
+const notAsExpected = (version: string): Refusal => ({
+  status: 'unsupported',
+  code: 'not-as-expected',
+  detail: `this CPython ${version} is not laid out as expected (a debug or free-threaded build, a patched one, or one that is just starting or ending)`,
+  hint: 'coroner reads release builds with the GIL; it does not guess',
+  mayPass: true,
+});
+
+function versionOf(
+  memory: Memory,
+  symbol: number | null,
+  runtimeAddress: number | null,
+  path: string,
+): Runtime['version'] | null {
+  const fromHex = (hex: number) => ({
+    major: hex >>> 24,
+    minor: (hex >>> 16) & 255,
+    patch: (hex >>> 8) & 255,
+  });
+  // PY_VERSION_HEX, exported since 3.11.
+  if (symbol !== null) {
+    const found = fromHex(memory.u32(symbol));
+    if (found.major === 3) return found;
+  }
+  if (runtimeAddress !== null && memory.cString(runtimeAddress, 8) === debugCookie)
+    return fromHex(memory.u32(runtimeAddress + 8));
+  const match = /python(\d)\.(\d+)/.exec(path);
+  return match === null ? null : { major: Number(match[1]), minor: Number(match[2]), patch: null };
+}
+
+/**
+ * 3.13's `_Py_DebugOffsets` at the start of `_PyRuntime` (pycore_runtime.h): words after the cookie are version,
+ * free_threaded, then runtime {size, finalizing, head}, interpreter {size, id, next, threads_head, gc, modules,
+ * sysdict, builtins, ceval_gil, …}, thread {size, prev, next, interp, current_frame, thread_id, native_thread_id, …}.
+ * The shape is stable within a minor version only.
+ */
+function withDebugOffsets(
+  memory: Memory,
+  runtimeAddress: number,
+  layout: Layout,
+  is314: boolean,
+): Layout | Refusal {
+  if (memory.cString(runtimeAddress, 8) !== debugCookie || layout.runtime === undefined)
+    return is314 ? notAsExpected('3.14') : layout;
+  const field = (index: number) => memory.word(runtimeAddress + 8 * index);
+  if (field(2) !== 0)
+    return {
+      status: 'unsupported',
+      code: 'free-threaded',
+      detail:
+        'this is a free-threaded CPython: its objects have another shape, and coroner does not guess',
+    };
+  if (is314) return layoutOf314(memory, runtimeAddress, layout) ?? notAsExpected('3.14');
+  const { interpreter } = layout;
+  const shift = field(10) - (interpreter.gcGenerations! - gcGenerationsWithinGc);
+  return {
+    ...layout,
+    runtime: { ...layout.runtime, interpretersHead: field(5) },
+    interpreter: {
+      ...interpreter,
+      next: field(8),
+      threadsHead: field(9),
+      gcGenerations: interpreter.gcGenerations! + shift,
+      gcPermanent: interpreter.gcPermanent! + shift,
+      gcCollecting: interpreter.gcCollecting! + shift,
+      modules: field(11),
+      sysdict: field(12),
+      builtins: field(13),
+    },
+  };
+}
+/** `struct _gc_runtime_state` of 3.13: trash_delete_later and so on precede `generations`. */
+const gcGenerationsWithinGc = 24;

@@ -1,0 +1,135 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import type { Ms } from '../../model/units.ts';
+import { readText } from './live-process.ts';
+
+/**
+ * Lets a process go on when its time is over, whatever its reader is busy with, and when coroner dies while it holds it: a tiny
+ * shell in a session of its own that remembers who is stopped. It sends SIGCONT at the deadline, and when its pipe closes, however
+ * coroner ended (kill -9 too).
+ */
+export interface Guard {
+  readonly holds: (pid: number, mostMs: Ms) => void;
+  readonly letGo: (pid: number) => void;
+  readonly close: () => void;
+}
+
+// A reader that counts a heap leaves no timer of its own thread a chance. `trap`: a deadline that is not needed any more must not
+// leave its `sleep` behind; fractions of a second are known to the sleep of coreutils and busybox, another one ends at once.
+const guardScript = `
+held=; timer=
+while read -r what pid seconds; do
+  [ -z "$timer" ] || kill "$timer" 2>/dev/null
+  held=; timer=
+  if [ "$what" = holds ]; then
+    held=$pid
+    (trap 'kill $!; exit' TERM; sleep "$seconds" & wait $!; kill -CONT "$pid") 2>/dev/null &
+    timer=$!
+  fi
+done
+[ -z "$timer" ] || kill "$timer" 2>/dev/null
+[ -z "$held" ] || kill -CONT "$held"`;
+
+export function startGuard(): Guard {
+  let child: ChildProcess | null = null;
+  try {
+    child = spawn('/bin/sh', ['-c', guardScript], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+    child.on('error', () => {});
+    child.stdin!.on('error', () => {});
+    child.unref();
+    // The pipe must not keep coroner alive.
+    (child.stdin as unknown as { unref?: () => void }).unref?.();
+  } catch {
+    // Without a guard the bounded stop and the `finally` remain.
+  }
+  const write = (text: string) => {
+    child?.stdin?.write(text);
+  };
+  return {
+    holds: (pid, mostMs) => write(`holds ${pid} ${(mostMs / 1000).toFixed(3)}\n`),
+    letGo: (pid) => write(`free ${pid}\n`),
+    close: () => child?.stdin?.end(),
+  };
+}
+
+export interface Paused {
+  /** Lets it go on; calling it twice does nothing. */
+  readonly resume: () => void;
+  /** It was stopped before (a debugger, job control): left so. */
+  readonly wasStopped: boolean;
+  /** Every thread stands still. */
+  readonly isStill: boolean;
+  /** On `performance.now()`'s clock: it runs again from then on. */
+  readonly heldUntil: Ms;
+}
+
+export interface PauseOptions {
+  /** The guard lets it go on after this time. */
+  readonly mostMs: Ms;
+  /** How long to wait until each of its threads stands still. */
+  readonly waitMs?: Ms;
+}
+
+/** Stops a process and waits until it stands still. null: it could not be stopped: gone, or another user's. */
+export function pause(
+  pid: number,
+  guard: Guard,
+  { mostMs, waitMs = 200 }: PauseOptions,
+): Paused | null {
+  const heldUntil = performance.now() + mostMs;
+  const before = threadStates(pid);
+  const wasStopped = before.length > 0 && before.every((state) => state === 'T' || state === 't');
+  if (!wasStopped) {
+    guard.holds(pid, mostMs);
+    try {
+      process.kill(pid, 'SIGSTOP');
+    } catch {
+      guard.letGo(pid);
+      return null;
+    }
+  }
+  const end = Math.min(heldUntil, performance.now() + waitMs);
+  let isStill = wasStopped;
+  while (!isStill) {
+    // D: in the kernel, e.g. parked at its limit; it does not run Python either. X, Z: exiting.
+    isStill = threadStates(pid).every((state) => 'TtDXZ'.includes(state));
+    if (performance.now() > end) break;
+    if (!isStill) Atomics.wait(sleepCell, 0, 0, 0.2);
+  }
+  let resumed = wasStopped;
+  return {
+    wasStopped,
+    isStill,
+    heldUntil: wasStopped ? Infinity : heldUntil,
+    resume: () => {
+      if (resumed) return;
+      resumed = true;
+      try {
+        process.kill(pid, 'SIGCONT');
+      } catch {
+        // Gone: nothing to let go.
+      }
+      guard.letGo(pid);
+    },
+  };
+}
+
+const sleepCell = new Int32Array(new SharedArrayBuffer(4));
+
+/** One letter a thread (`R`, `S`, `D`, `T`, …); empty where the process is gone. */
+export function threadStates(pid: number): readonly string[] {
+  let ids: readonly string[];
+  try {
+    ids = readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+  return ids.flatMap((id) => {
+    const text = readText(`/proc/${pid}/task/${id}/stat`);
+    const state = text === null ? undefined : text[text.lastIndexOf(')') + 2];
+    return state === undefined ? [] : [state];
+  });
+}

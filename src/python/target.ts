@@ -1,0 +1,97 @@
+import type { CoreFile } from '../elf/index.ts';
+import { findRuntime, type Runtime } from './interpreter/find-runtime.ts';
+import { Interpreter } from './interpreter/interpreter.ts';
+import { coreSource, openCoreProcess } from './process/core-process.ts';
+import { isRefusal, openProcess, type Refusal } from './process/live-process.ts';
+import { Memory, type ChunkPool, type MemorySource } from './process/memory.ts';
+
+/** A CPython whose memory is open for reading. */
+export interface Target {
+  readonly memory: Memory;
+  readonly source: MemorySource;
+  readonly runtime: Runtime;
+  readonly python: Interpreter;
+}
+
+/** Chunks of 2^16 bytes, for values here and there and for stacks. A census takes chunks of 1 MiB of its own. */
+export const smallChunks = 16;
+
+/** How often a process that changes while it is opened is tried. */
+const maxAttempts = 5;
+const sleepCell = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Opens a living process (a pid) or a core (a path) and finds its CPython. At most `maxChunks` chunks of 2^`shift` bytes are kept in
+ * memory; they come from `pool`, or else from the system. `closeTarget` ends it.
+ */
+export function openTarget(
+  target: number | string,
+  maxChunks?: number,
+  shift?: number,
+  pool?: ChunkPool,
+): Target | Refusal {
+  const source = typeof target === 'number' ? openProcess(target) : openCoreProcess(target);
+  return isRefusal(source) ? source : targetIn(source, maxChunks, shift, pool);
+}
+
+/** Finds the CPython of a core that is open already, and that stays open when the target is closed. */
+export function targetInCore(core: CoreFile): Target | Refusal {
+  return targetIn(
+    coreSource(core, () => {}),
+    256,
+    smallChunks,
+  );
+}
+
+/** Closes the process or the core, and gives the chunks back to their pool. */
+export function closeTarget({ source, memory }: Target): void {
+  memory.release();
+  source.close();
+}
+
+/** `3.12.1`, or `3.12` where the patch release is not known. */
+export function versionText({ version }: Runtime): string {
+  const { major, minor, patch } = version;
+  return patch === null ? `${major}.${minor}` : `${major}.${minor}.${patch}`;
+}
+
+/** Closes the source where no CPython is found in it. */
+function targetIn(
+  source: MemorySource,
+  maxChunks?: number,
+  shift?: number,
+  pool?: ChunkPool,
+): Target | Refusal {
+  for (let attempt = 1; ; attempt++) {
+    const memory = new Memory(source, maxChunks, shift, pool);
+    const runtime = findRuntime(memory);
+    if (!isRefusal(runtime))
+      return { memory, source, runtime, python: new Interpreter(memory, runtime) };
+    memory.release();
+    const isCurrent = source.isCurrent();
+    // Threads come and go while it is read: what did not fit together may fit the next time.
+    const mayPass = source.kind === 'process' && isCurrent && runtime.mayPass === true;
+    if (mayPass && attempt < maxAttempts) {
+      Atomics.wait(sleepCell, 0, 0, 1);
+      continue;
+    }
+    source.close();
+    return refusalFor(source, runtime, isCurrent);
+  }
+}
+
+function refusalFor({ missing, pid }: MemorySource, found: Refusal, isCurrent: boolean): Refusal {
+  if (missing !== undefined)
+    return {
+      code: 'cut-short',
+      status: 'malformed',
+      detail: `${missing}, and no CPython in them`,
+      hint: 'a higher limit of core sizes (ulimit -c) or more room on the disk keeps all of a core',
+    };
+  if (isCurrent) return found;
+  return {
+    code: 'gone',
+    status: 'absent',
+    detail: `${pid}: it ended, or started another program, while it was being opened`,
+  };
+}

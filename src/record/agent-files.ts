@@ -1,0 +1,138 @@
+/**
+ * The agent's files as the recorder keeps them: ready before a process needs one, and trimmed afterwards.
+ *
+ * A process may not be allowed to make a file of 3.7 MB (`ulimit -f` ends it by a signal), and which processes there will be
+ * is not known before. So some files of full size lie ready in the folder, sparse; an agent counts one as taken in `tree` and
+ * renames it. It reserves room on the disk for all of it, most of which is never written: that is given back at the end.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+/** sizeof(struct coroner_file) in agent/layout.h */
+export const agentFileBytes = 3_704_832;
+/** Offsets in struct coroner_tree. */
+const sparesMadeOffset = 20;
+const sparesTakenOffset = 24;
+/** An agent that takes one more gives it back, or makes none. A number that no honest tree of processes reaches. */
+const mostEver = 100_000;
+
+/** Files that lie ready in an agent's folder. */
+export class SpareFiles {
+  readonly #folder: string;
+  #made = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Sees to it that `wanted` files are ready. Throws where the folder cannot be written to. */
+  fill(wanted: number): void {
+    if (!mayMakeThem()) return;
+    const tree = openSync(join(this.#folder, 'tree'), constants.O_RDWR | constants.O_NOFOLLOW);
+    try {
+      const count = Buffer.alloc(4);
+      readSync(tree, count, 0, 4, sparesTakenOffset);
+      // What the processes write there is theirs to say.
+      const taken = Math.min(count.readUInt32LE(), this.#made);
+      const until = Math.min(taken + wanted, mostEver);
+      if (until <= this.#made) return;
+      for (; this.#made < until; this.#made += 1) makeSparse(this.#path(this.#made));
+      // Counted when they are there.
+      count.writeUInt32LE(this.#made);
+      writeSync(tree, count, 0, 4, sparesMadeOffset);
+    } finally {
+      closeSync(tree);
+    }
+  }
+
+  /** Takes away what nobody has taken. */
+  clear(): void {
+    for (const name of readdirSync(this.#folder))
+      if (/^\d+\.spare$/.test(name)) rmSync(join(this.#folder, name), { force: true });
+  }
+
+  #path(index: number): string {
+    return join(this.#folder, `${index}.spare`);
+  }
+}
+
+let allowed: boolean | undefined;
+/** The recorder's own limit would end it in the same way. */
+function mayMakeThem(): boolean {
+  if (allowed === undefined) {
+    const [, soft] =
+      /^Max file size +(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+    allowed = soft === 'unlimited' || Number(soft ?? 0) >= agentFileBytes;
+  }
+  return allowed;
+}
+
+function makeSparse(path: string): void {
+  const fd = openSync(
+    path,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  );
+  try {
+    ftruncateSync(fd, agentFileBytes);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const pageBytes = 4096;
+const emptyPage = Buffer.alloc(pageBytes);
+
+/** Gives the disk back the room that a file's process reserved and did not use. The file is what it was, and as long. */
+export function trimAgentFile(path: string): void {
+  const from = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const trimmed = `${path}.trimmed`;
+  try {
+    const { size, blocks } = fstatSync(from);
+    if (size !== agentFileBytes || blocks * 512 < size) return;
+    const bytes = Buffer.alloc(size);
+    if (readSync(from, bytes, 0, size, 0) !== size) return;
+    const to = openSync(
+      trimmed,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+      0o600,
+    );
+    try {
+      ftruncateSync(to, size);
+      for (const [start, end] of writtenRanges(bytes))
+        writeSync(to, bytes, start, end - start, start);
+    } finally {
+      closeSync(to);
+    }
+    renameSync(trimmed, path);
+  } finally {
+    closeSync(from);
+    rmSync(trimmed, { force: true });
+  }
+}
+
+/** Stretches of pages that are not all zero, in bytes. */
+function* writtenRanges(bytes: Buffer): Generator<readonly [number, number]> {
+  let start: number | null = null;
+  for (let at = 0; at < bytes.length; at += pageBytes) {
+    const end = Math.min(at + pageBytes, bytes.length);
+    const isEmpty = bytes.compare(emptyPage, 0, end - at, at, end) === 0;
+    if (isEmpty && start !== null) {
+      yield [start, at];
+      start = null;
+    } else if (!isEmpty) start ??= at;
+  }
+  if (start !== null) yield [start, bytes.length];
+}

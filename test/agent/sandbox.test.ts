@@ -1,0 +1,65 @@
+/** Programs that restrict their own system calls: the agent must not make one that ends them, and goes on noting. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { cCompiler, pythons } from '../have.ts';
+import { noAgent, underAgent } from './under-agent.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const source = (name: string) => new URL(`../programs/agent/${name}`, import.meta.url).pathname;
+
+const noCompiler = cCompiler();
+describe.skipIf(noCompiler)(
+  `a sandbox of its own, in C${noCompiler ? ` (${noCompiler})` : ''}`,
+  () => {
+    const program = join(folder, 'sandbox');
+    const compiled = spawnSync('cc', ['-O1', '-o', program, source('sandbox.c')], {
+      encoding: 'utf8',
+    });
+    test.for([
+      ['strict'],
+      ['filter'],
+      ['syscall'],
+      ['filter', 'fork'],
+      ['syscall', 'fork'],
+    ] as const)('%s: it lives and allocates as without the agent', async (how) => {
+      expect(compiled.stderr).toBe('');
+      const bare = spawnSync(program, how, { encoding: 'utf8' });
+      const seen = await underAgent([program, ...how]);
+      expect(bare.status).toBe(0);
+      expect({ ...seen, files: [] }).toEqual({
+        stdout: bare.stdout,
+        stderr: '',
+        exitCode: 0,
+        signal: null,
+        files: [],
+      });
+      const [file] = seen.files;
+      // What was noted before and in the sandbox; strict mode ends by exit(), which nobody sees.
+      expect(file?.peakBytes).toBeGreaterThan(5e6);
+      if (how[0] !== 'strict') expect(file?.failures.map(({ call }) => call)).toEqual(['malloc']);
+    });
+  },
+);
+
+const [, python = ''] =
+  [...pythons()].find(([version]) => version.startsWith('3.11.')) ?? [...pythons()].at(-1) ?? [];
+const reason = python === '' ? 'needs CPython 3.6 to 3.13' : noAgent(python);
+describe.skipIf(reason)(`a sandbox of its own, in Python${reason ? ` (${reason})` : ''}`, () => {
+  test('libc is asked by its handle; the lines and the refusal are there all the same', async () => {
+    const path = source('sandboxed.py');
+    const { stdout, stderr, exitCode, files } = await underAgent([python, path]);
+    expect({ stdout, stderr, exitCode }).toEqual({ stdout: 'refused\n', stderr: '', exitCode: 0 });
+    const kept = readFileSync(path, 'utf8')
+      .split('\n')
+      .findIndex((line) => line.endsWith('# kept'));
+    const [file] = files;
+    expect(file?.failures[0]?.bytes).toBe(2 ** 60 + 1);
+    const lines = file?.paths.map(({ stack }) => stack[0]?.line);
+    expect(lines).toContain(kept + 1);
+    expect(lines).toContain(kept + 2);
+  });
+});
