@@ -301,18 +301,17 @@ function inOrder(groups: readonly DeathGroup[]): readonly DeathGroup[] {
   const queues = [...files.values()];
   for (const queue of queues)
     queue.sort((a, b) => a[0].finding.subject.position - b[0].finding.subject.position);
-  const ordered: DeathGroup[] = [];
-  const heads = queues.map((queue) => ({ queue, next: 0 }));
-  const time = ({ queue, next }: { queue: DeathGroup[]; next: number }): number => {
-    const wall = queue[next]?.[0].finding.subject.when?.wall;
-    return wall === undefined ? -Infinity : Date.parse(wall);
-  };
-  for (let left = groups.length; left > 0; left -= 1) {
-    const head = heads
-      .filter(({ queue, next }) => next < queue.length)
-      .reduce((first, other) => (time(other) < time(first) ? other : first));
-    ordered.push(head.queue[head.next] as DeathGroup);
-    head.next += 1;
-  }
-  return ordered;
+  // Within a file the places decide: what stands behind a later death is not earlier than that one.
+  const dated = queues.flatMap((queue) => {
+    let latest = -Infinity;
+    return queue.map((group) => ({ group, atMs: (latest = Math.max(latest, timeOf(group))) }));
+  });
+  return dated.sort((a, b) => (a.atMs === b.atMs ? 0 : a.atMs - b.atMs)).map(({ group }) => group);
+}
+
+/** Milliseconds of the wall clock; -Infinity: not known. */
+function timeOf([{ finding }]: DeathGroup): number {
+  const { wall } = finding.subject.when ?? {};
+  const atMs = Date.parse(wall ?? '');
+  return Number.isFinite(atMs) ? atMs : -Infinity;
 }

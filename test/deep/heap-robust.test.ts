@@ -97,7 +97,7 @@ function lookAt(
     let isStill = paused?.isStill === true;
     const heldUntil = paused?.heldUntil ?? 0;
     const few =
-      round % 8 === 1 ? { softNodes: 30_000, maxNodes: 100_000, maxWaiting: 1 << 17 } : {};
+      round % 8 === 1 ? { softNodes: 30_000, maxNodes: 100_000, maxPending: 1 << 17 } : {};
     const picture = takeSnapshot(opened, {
       budgetMs: isLast ? 500 : 2000,
       stacksOnly: how === 'stacks',

@@ -3,6 +3,7 @@ import type { Refusal } from './live-process.ts';
 import { addressLimit, type MemorySource, type Region } from './memory.ts';
 import { openFile } from './symbol-file.ts';
 
+/** A core as a source of memory. */
 export interface CoreSource extends MemorySource {
   readonly core: CoreFile;
 }
@@ -27,7 +28,7 @@ export function openCoreProcess(path: string): CoreSource | Refusal {
   return coreSource(opened.core, file.close);
 }
 
-/** A core that is open already. */
+/** The memory of a core that is open already; `close` is called when the source is closed. */
 export function coreSource(core: CoreFile, close: () => void): CoreSource {
   const stackRegister = x86Registers.indexOf('rsp');
   return {

@@ -22,15 +22,17 @@ export type RefusalCode =
   | 'no-interpreter'
   | 'not-as-expected'
   | 'free-threaded';
-/** A look that is not possible, in words for the user. */
+
+/** Why a process or core cannot be read, in words for the user. */
 export interface Refusal {
   readonly code: RefusalCode;
   readonly status: 'absent' | 'denied' | 'unsupported' | 'malformed';
   readonly detail: Prose;
   readonly hint?: string;
-  /** What was read did not fit together: of a process that runs, it may another time. */
+  /** What was read did not fit together. The process runs, so that another attempt may succeed. */
   readonly mayPass?: true;
 }
+/** Whether opening gave a refusal and not what was to be opened. */
 export const isRefusal = (value: object): value is Refusal =>
   'code' in value && 'status' in value && 'detail' in value;
 
@@ -165,7 +167,7 @@ function nativeThreads(folder: string): readonly NativeThread[] {
   return threads;
 }
 
-/** By its program's name alone: cheap enough for each new process, before anything of it is read. */
+/** Whether a process may be a Python, by its program's name alone: cheap enough to ask of each new process. */
 export function mayBePython(pid: number): boolean {
   try {
     return /\/(python|uwsgi)[^/]*$/.test(readlinkSync(`/proc/${pid}/exe`));
@@ -174,7 +176,7 @@ export function mayBePython(pid: number): boolean {
   }
 }
 
-/** null: not readable. */
+/** Text of a file. null: it cannot be read. */
 export function readText(file: string): string | null {
   try {
     return readFileSync(file, 'utf8');
@@ -188,7 +190,7 @@ function refusalOf(error: unknown, pid: number, folder: string): Refusal {
   if (code === 'ENOENT' || code === 'ESRCH')
     return { code: 'gone', status: 'absent', detail: `there is no process ${pid}` };
   if (code === 'EACCES' || code === 'EPERM') {
-    // Who has no memory any more is nobody's to look into, root's excepted.
+    // The memory of a process that has none any more is refused to all but root.
     const stat = readText(`${folder}/stat`) ?? '';
     const state = stat[stat.lastIndexOf(')') + 2];
     if (state === 'Z' || state === 'X') return withoutMemory(pid);

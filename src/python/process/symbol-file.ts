@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readElf, type ReadAt } from '../../elf/index.ts';
 
+/** A regular file that is open for reading at offsets. */
 export interface OpenFile {
   readonly readAt: ReadAt;
   readonly size: number;

@@ -4,6 +4,7 @@ import type { FailedAllocation, ProcessExit, ProgramError } from '../../model/ev
 import type { Question, Advice, Finding } from '../../model/finding.ts';
 import type { Limit } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
+import { ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { atUsersLine, subjectOf } from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
@@ -22,8 +23,7 @@ export const failedAllocation = defineRule({
   needs: ['failed-allocation'],
   uses: ['process-exit', 'program-error'],
   judge: (facts) => {
-    const failuresOf = (pid: number | undefined) =>
-      facts['failed-allocation'].filter((failure) => failure.pid === pid);
+    const failuresOf = (pid: number | undefined) => ofPid(pid, facts['failed-allocation']);
     const exits = new Set(facts['process-exit'].map(({ pid }) => pid));
     return [
       ...facts['process-exit'].flatMap((exit) => judge(exit, failuresOf(exit.pid)) ?? []),

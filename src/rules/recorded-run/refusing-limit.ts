@@ -9,6 +9,7 @@ import type {
 import type { Advice, Finding } from '../../model/finding.ts';
 import type { Limit, Reason } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
+import { ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { requestOf } from '../shared/kernel-crashes.ts';
 import { kernelLogRead } from '../shared/recorded.ts';
@@ -26,16 +27,17 @@ export const refusingLimit = defineRule({
   uses: ['host-counters', 'kernel-refusal', 'failed-allocation'],
   judge: (facts, context) => {
     const findings: Finding[] = [];
+    const explained = new Set<number | undefined>();
     const errors = facts['program-error'].filter(({ resource }) => resource === 'memory');
     for (const error of errors) {
-      const limits = facts['process-limits'].find(({ pid }) => pid === error.pid);
-      if (limits === undefined || findings.some(({ subject }) => subject.pid === error.pid))
-        continue;
-      const refusals = facts['kernel-refusal'].filter(({ pid }) => pid === error.pid);
+      const [limits] = ofPid(error.pid, facts['process-limits']);
+      if (limits === undefined || explained.has(error.pid)) continue;
+      const refusals = ofPid(error.pid, facts['kernel-refusal']);
       const asked = askedFor(error, facts['failed-allocation']);
       const found =
         limitOf(error, facts) ?? (kernelLogRead(context) ? elimination(limits, asked) : null);
       if (found === null) continue;
+      explained.add(error.pid);
       findings.push({
         subject: subjectOf(error, error),
         // What an rlimit refuses is the rlimit's doing; other refusals are told by the exception.
@@ -74,9 +76,9 @@ export function limitOf(
     readonly 'kernel-refusal': readonly KernelRefusal[];
   },
 ): Found | null {
-  const process = facts['process-limits'].find(({ pid }) => pid === error.pid);
+  const [process] = ofPid(error.pid, facts['process-limits']);
   if (process === undefined) return null;
-  const refusals = facts['kernel-refusal'].filter(({ pid }) => pid === error.pid);
+  const refusals = ofPid(error.pid, facts['kernel-refusal']);
   return whichLimit(error, process, refusals, facts['host-counters'][0]);
 }
 
@@ -85,8 +87,7 @@ const askedFor = (
   { requestBytes, pid }: ProgramError,
   refused: readonly FailedAllocation[],
 ): number =>
-  requestBytes ??
-  Math.max(0, ...refused.filter((one) => one.pid === pid).map(({ failure }) => failure.bytes));
+  requestBytes ?? Math.max(0, ...ofPid(pid, refused).map(({ failure }) => failure.bytes));
 
 /** Less than this was never refused for its size alone: the largest gap of a 47-bit address space is tens of TiB. */
 const hugeBytes = 2 ** 43;

@@ -4,8 +4,9 @@ import type { KernelOomKill, Stall } from '../../model/evidence.ts';
 import type { Advice, Finding } from '../../model/finding.ts';
 import type { Reason } from '../../model/report.ts';
 import { formatBytes, formatDuration } from '../../model/units.ts';
+import { killsOf, ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { isSame, levelsOf } from '../shared/recorded.ts';
+import { levelsOf } from '../shared/recorded.ts';
 import { remedy } from '../shared/remedies.ts';
 
 /** Slow death as it was recorded: the stall watch has judged the figures, the verdict puts them in words. */
@@ -16,10 +17,8 @@ export const swapThrash = defineRule({
   uses: ['process-exit', 'cgroup-counters', 'kernel-oom-kill'],
   judge: (facts) =>
     longest(facts.stall).map((stall): Finding => {
-      const exit = facts['process-exit'].find(({ pid }) => pid === stall.pid);
-      const killed = facts['kernel-oom-kill'].some(
-        ({ victim }) => exit !== undefined && isSame(victim.pid, exit),
-      );
+      const [exit] = ofPid(stall.pid, facts['process-exit']);
+      const killed = exit !== undefined && killsOf(exit, facts['kernel-oom-kill']).length > 0;
       // The shortage of a cgroup ends with the kill of any of its processes: that death is what it came to.
       const ending = killed
         ? undefined

@@ -11,14 +11,13 @@ import type {
 import type { Question, Finding } from '../../model/finding.ts';
 import type { Reason, RuledOut } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
+import { killsOf, ofProcess } from '../shared/by-pid.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
 import {
   duplicateReportedBy,
-  isSame,
   kernelLogRead,
   levelsOf,
   localKills,
-  ofProcess,
   subjectOf,
   unknownKernelLog,
   victimOf,
@@ -47,13 +46,10 @@ export const unattributedSigkill = defineRule({
       const bySignal = exit.signal === 'SIGKILL';
       const byShell = exit.exitCode === 137 && exit.role === 'command';
       if (!bySignal && !byShell) return [];
-      if (facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit))) return [];
-      if (facts['killer-record'].some(({ victim }) => isSame(victim?.pid, exit))) return [];
+      if (killsOf(exit, facts['kernel-oom-kill']).length > 0) return [];
+      if (killsOf(exit, facts['killer-record']).length > 0) return [];
       const duplicated = duplicateReportedBy(exit, facts['process-exit']);
-      if (
-        duplicated !== undefined &&
-        facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, duplicated))
-      )
+      if (duplicated !== undefined && killsOf(duplicated, facts['kernel-oom-kill']).length > 0)
         return [];
       // Programs kill their helpers every day: worth a word only where the command itself did not end well.
       const command = facts['process-exit'].find(({ role }) => role === 'command');
@@ -73,10 +69,12 @@ export const unattributedSigkill = defineRule({
       const moved = levels.some((counters) => (localKills(counters) ?? counters.oomKills ?? 0) > 0);
       if (moved) return bySignal ? [] : [shellSaidSo(exit, levels, context)];
       const host = facts['host-counters'][0];
-      const unseen = facts['kernel-notice'].find(
-        ({ what, pid }) => what === 'kill-of-unknown' && (pid === undefined || pid > exit.pid),
-      );
-      if (byShell && unseen !== undefined) return [killOfUnseen(exit, unseen)];
+      const unseen = byShell
+        ? facts['kernel-notice'].find(
+            ({ what, pid }) => what === 'kill-of-unknown' && (pid === undefined || pid > exit.pid),
+          )
+        : undefined;
+      if (unseen !== undefined) return [killOfUnseen(exit, unseen)];
       const counted = levels.some(
         ({ vanished, ...counters }) =>
           vanished !== true && localKills(counters as CgroupCounters) !== undefined,

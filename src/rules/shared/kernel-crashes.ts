@@ -2,6 +2,7 @@
 import { defined } from '../../model/defined.ts';
 import type { KernelRefusal, KernelSegfault } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
+import { ofPid } from './by-pid.ts';
 
 /** Never mapped (vm.mmap_min_addr): an address below is NULL plus the offset of a field. */
 const nullPagesBytes = 65_536;
@@ -25,8 +26,7 @@ export function refusalsBefore(
   crash: KernelSegfault,
   refusals: readonly KernelRefusal[],
 ): readonly KernelRefusal[] {
-  return refusals.filter((refusal) => {
-    if (refusal.pid !== crash.pid) return false;
+  return ofPid(crash.pid, refusals).filter((refusal) => {
     const refused = refusal.when?.uptimeSeconds;
     const crashed = crash.when?.uptimeSeconds;
     if (refused !== undefined && crashed !== undefined)
