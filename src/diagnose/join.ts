@@ -78,12 +78,24 @@ const sameLine = (a: Finding, b: Finding): boolean =>
 
 function sameFigures(a: Finding, b: Finding): boolean {
   if (a.cause !== b.cause) return false;
-  if (a.victim == null || b.victim == null) return a.headline === b.headline;
+  if (a.victim == null || b.victim == null) return sameFacts(a, b);
   const left = a.victim;
   const right = b.victim;
   return (['name', 'anonRssBytes', 'totalVmBytes'] as const).every(
     (key) => left[key] === undefined || right[key] === undefined || left[key] === right[key],
   );
+}
+
+/** One record in two files: whatever is known of it, wherever it stood, and the very words where it has any. */
+function sameFacts(a: Finding, b: Finding): boolean {
+  const facts = ({ subject, cause, variant, death, ...more }: Finding): string =>
+    JSON.stringify([
+      [subject.pid, subject.name, subject.cgroup, subject.label],
+      [cause, variant, death, more.exception, more.killer?.name],
+      [more.limit?.owner, more.limit?.path, more.limit?.bytes, more.request?.bytes],
+      (more.stack ?? []).map((frame) => [frame.file, frame.function, frame.line]),
+    ]);
+  return facts(a) === facts(b);
 }
 
 const sameMomentMs = 10 * 60_000;
@@ -216,7 +228,7 @@ function bestFor(
 const sameRecord = (a: Opinion, b: Opinion): boolean =>
   (fileOf(a.finding) === fileOf(b.finding)
     ? sameLine(a.finding, b.finding)
-    : a.finding.headline === b.finding.headline) &&
+    : sameFacts(a.finding, b.finding)) &&
   sameMoment(a.finding.subject.when, b.finding.subject.when);
 
 function fits(other: Opinion, { rule, finding }: Opinion): boolean {

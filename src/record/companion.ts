@@ -1,6 +1,7 @@
 import type { SourceSeen } from '../model/incident-folder.ts';
 import type { Bytes, Ms } from '../model/units.ts';
 import type { SampleEvent } from './sampler.ts';
+import type { Prose } from '../model/prose.ts';
 
 /**
  * What takes part in a run beside the recorder: the final snapshot, the agent, the Python hook, the live status. A companion may throw: the
@@ -27,7 +28,7 @@ export interface CompanionContext {
   /** Of this machine. */
   readonly pageSizeBytes: Bytes;
   /** Writes a note into the incident folder. */
-  readonly note: (text: string, pid?: number) => void;
+  readonly note: (text: Prose, pid?: number) => void;
   /** Something that would have told more could not be read: the verdict says so, with the command that would have told. */
   readonly missed: (source: Omit<SourceSeen, 'what' | 'atMs'>) => void;
 }

@@ -15,6 +15,7 @@ import type { Helper } from './helper.ts';
 import type { Spawner } from './launch.ts';
 import type { StderrTail } from './stderr-tail.ts';
 import { ProcessTree } from './tree.ts';
+import type { Prose } from '../model/prose.ts';
 
 export interface RecordOptions {
   readonly command: readonly [string, ...string[]];
@@ -155,7 +156,7 @@ export function writeSample(run: Run, line: SampleLine): void {
     run.keptEvery += 1;
 }
 
-export const writeNote = (run: Run, text: string, pid?: number): void =>
+export const writeNote = (run: Run, text: Prose, pid?: number): void =>
   writeEvent(run, { what: 'note', atMs: clockOf(run), text, ...defined({ pid }) });
 
 /** Does a part of the recorder's work. Recorder failures are logged as notes, never propagated. */

@@ -59,7 +59,8 @@ export function kernelEvidence(
           ...defined({ when: fact.when }),
           what: 'kill-of-unknown',
           ...defined({ pid: fact.victim.pid, name: fact.victim.name }),
-          text: fact.taskMemcg ?? '',
+          ...defined({ cgroup: fact.taskMemcg }),
+          text: fact.origin.quote ?? '',
         });
         return false;
       case 'kernel-oom-without-kill':

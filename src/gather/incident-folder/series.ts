@@ -3,7 +3,7 @@ import { cgroupColumns, hostColumns, processColumns } from '../../model/recordin
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import { plainCgroup, withAncestors } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
-import type { Evidence } from '../../model/evidence.ts';
+import type { Evidence, FailedAllocation } from '../../model/evidence.ts';
 import type {
   CgroupSample,
   EventLine,
@@ -21,7 +21,7 @@ import type {
   Series,
 } from '../../model/recording.ts';
 import type { Limit } from '../../model/report.ts';
-import { formatBytes } from '../../model/units.ts';
+import { formatBytes, type Ms } from '../../model/units.ts';
 import type { Numbered } from '../../store/recorded-lines.ts';
 import type { ProcessTimeline, Timeline } from './events.ts';
 import { around } from './moments.ts';
@@ -227,6 +227,8 @@ function series<Name extends string>(rows: readonly Row<object>[], names: readon
 
 /** What the kernel log, a counter and the exit status say of one kill comes within this time. */
 const oneMomentMs = 1000;
+const near = (a: { readonly atMs: Ms }, b: { readonly atMs: Ms }): boolean =>
+  Math.abs(a.atMs - b.atMs) <= oneMomentMs;
 
 function recordedEvents(
   start: IncidentStart,
@@ -240,8 +242,6 @@ function recordedEvents(
   const nameOf = (pid: number): string =>
     nameWithPid({ name: timeline.processes.get(pid)?.seen.name, pid });
   const kills = events.filter((event) => event.what === 'kill');
-  const near = (a: { readonly atMs: number }, b: { readonly atMs: number }): boolean =>
-    Math.abs(a.atMs - b.atMs) <= oneMomentMs;
   const killedByLog = new Set(kills.map(({ pid }) => pid));
   const ended = around(
     events.filter((event) => event.what === 'process-gone' && event.signal === 'SIGKILL'),
@@ -337,42 +337,54 @@ export function withFailedAllocations(
   recording: Recording,
   evidence: readonly Evidence[],
 ): Recording {
-  const failed: (RecordedEvent & { readonly times: number })[] = [];
-  /** The first event of each text in each span of time: what follows within a moment is the same, so there is no second. */
-  const firstOf = new Map<string, number>();
+  const failed: FailedTogether[] = [];
+  /** The first of each refusal in each span of time: what follows within a moment is the same, so there is no second. */
+  const firstOf = new Map<string, FailedTogether>();
   for (const fact of evidence) {
     if (fact.kind !== 'failed-allocation' || fact.when?.wall === undefined) continue;
     const atMs = Math.round(Date.parse(fact.when.wall) - Date.parse(recording.startedAt));
     if (!Number.isFinite(atMs) || atMs < 0) continue;
-    const text = `${nameWithPid(fact)}: ${formatBytes(fact.failure.bytes)} refused (${fact.failure.errno})`;
+    const refusal = refusalKey(fact);
     const span = Math.floor(atMs / oneMomentMs);
-    const same = [span - 1, span, span + 1]
-      .flatMap((near) => firstOf.get(`${near} ${text}`) ?? [])
-      .filter((index) => Math.abs(failed[index]!.atMs - atMs) <= oneMomentMs);
-    const first = same.toSorted((a, b) => a - b)[0];
-    if (first !== undefined) failed[first] = { ...failed[first]!, times: failed[first]!.times + 1 };
+    const known = [span - 1, span, span + 1]
+      .flatMap((closeBy) => firstOf.get(`${closeBy} ${refusal}`) ?? [])
+      .find((one) => near(one, { atMs }));
+    if (known !== undefined) known.times += 1;
     else {
-      firstOf.set(`${span} ${text}`, failed.length);
-      failed.push({
-        atMs,
-        what: 'failed-allocation',
-        ...defined({ pid: fact.pid }),
-        text,
-        stack: fact.failure.stack,
-        times: 1,
-      });
+      const first = { atMs, fact, times: 1 };
+      firstOf.set(`${span} ${refusal}`, first);
+      failed.push(first);
     }
   }
   return failed.length === 0
     ? recording
     : {
         ...recording,
-        events: [
-          ...recording.events,
-          ...failed.map(({ times, text, ...event }) => ({
-            ...event,
-            text: times === 1 ? text : `${text}, ${times} times`,
-          })),
-        ].toSorted((a, b) => a.atMs - b.atMs),
+        events: [...recording.events, ...failed.map(refusalEvent)].toSorted(
+          (a, b) => a.atMs - b.atMs,
+        ),
       };
+}
+
+/** One request and the same ones right after it. */
+interface FailedTogether {
+  readonly atMs: Ms;
+  readonly fact: FailedAllocation;
+  times: number;
+}
+
+/** The same for refusals of one process and, as it is shown, of one size. */
+const refusalKey = ({ pid, name, failure: { errno, bytes } }: FailedAllocation): string =>
+  JSON.stringify([pid, name, errno, formatBytes(bytes)]);
+
+function refusalEvent({ atMs, fact, times }: FailedTogether): RecordedEvent {
+  const { pid, failure } = fact;
+  const again = times === 1 ? '' : `, ${times} times`;
+  return {
+    atMs,
+    what: 'failed-allocation',
+    ...defined({ pid }),
+    text: `${nameWithPid(fact)}: ${formatBytes(failure.bytes)} refused (${failure.errno})${again}`,
+    stack: failure.stack,
+  };
 }

@@ -8,6 +8,7 @@ import { isWithinReach, memoryRlimits, rlimitBytes } from '../headroom.ts';
 import type { SampleEvent } from '../sampler.ts';
 import type { Setup, SnapshotOrder, SnapshotReply } from './messages.ts';
 import { PythonsSeen } from './pythons-seen.ts';
+import type { Prose } from '../../model/prose.ts';
 
 /** What ends sooner has hardly filled anything. */
 const startAfterMs: Ms = 50;
@@ -141,14 +142,14 @@ function sayMissed(
   { missed }: State,
   run: CompanionContext,
   pid: number,
-  why: string,
+  why: Prose,
   command?: string,
 ): void {
   missed.add(pid);
   run.missed(missedSource(pid, why, command));
 }
 
-const missedSource = (pid: number, why: string, command: string | undefined) => ({
+const missedSource = (pid: number, why: Prose, command: string | undefined) => ({
   id: 'last-look',
   place: `/proc/${pid}/mem`,
   status: 'absent' as const,
@@ -210,7 +211,7 @@ function orderOf({ processes, cgroups, host }: SampleEvent): SnapshotOrder {
 }
 
 /** In place of the final snapshot where none is taken: the verdict on a Python says what is not known, and why. */
-export function noFinalSnapshot(why: string, command: string = whereSmall): Companion {
+export function noFinalSnapshot(why: Prose, command: string = whereSmall): Companion {
   const pythons = new PythonsSeen();
   let context: CompanionContext | null = null;
   return {

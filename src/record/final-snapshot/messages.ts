@@ -1,6 +1,7 @@
 /** What the recorder and the final snapshot's worker thread tell each other. */
 import type { Bytes, Ms } from '../../model/units.ts';
 import type { LimitKind } from '../headroom.ts';
+import type { Prose } from '../../model/prose.ts';
 
 export interface WatchedProcess {
   readonly pid: number;
@@ -31,13 +32,13 @@ export type SnapshotOrder =
   | { readonly what: 'end' };
 
 export type SnapshotReply =
-  | { readonly what: 'note'; readonly text: string; readonly pid?: number }
+  | { readonly what: 'note'; readonly text: Prose; readonly pid?: number }
   /** The process is stopped and must go on after `mostMs` at the latest; null: it went on. */
   | { readonly what: 'held'; readonly pid: number; readonly mostMs: Ms | null }
   | {
       readonly what: 'missed';
       readonly pid: number;
-      readonly why: string;
+      readonly why: Prose;
       /** --last-look would have taken it. */
       readonly forHeadroom: boolean;
     }

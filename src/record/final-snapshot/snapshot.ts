@@ -29,6 +29,7 @@ import { isInside } from './limits.ts';
 import type { Setup, SnapshotReply, WatchedProcess } from './messages.ts';
 import { isPressing, msLeft, type ScheduledLimit } from './schedule.ts';
 import { dropOldSnapshots, snapshotPath, writeSnapshot } from './snapshot-file.ts';
+import type { Prose } from '../../model/prose.ts';
 
 const mib = 2 ** 20;
 /** Below this share of a cgroup's limit the process is all but dead: it may be held longer. */
@@ -93,7 +94,7 @@ export const isNoPython = ({ notPython }: Taker, pid: number): boolean =>
   performance.now() - (notPython.get(pid) ?? -Infinity) < notPythonMs;
 
 /** Says once for each process why a snapshot that was due was not taken. */
-function sayMissed(taker: Taker, pid: number, why: string, forHeadroom = false): void {
+function sayMissed(taker: Taker, pid: number, why: Prose, forHeadroom = false): void {
   const { missedPids, reply } = taker;
   if (missedPids.has(pid) || missedPids.size >= mostMissed) return;
   missedPids.add(pid);
@@ -142,7 +143,7 @@ function isReadable(taker: Taker, pid: number, begun: Ms): boolean {
     return true;
   }
   taker.notPython.set(pid, begun);
-  if (probe.status !== 'absent' && !/no CPython/.test(probe.detail)) {
+  if (probe.code !== 'gone' && probe.code !== 'not-cpython') {
     taker.reply({ what: 'note', text: `last look: ${probe.detail}`, pid });
     if (mayBePython(pid)) sayMissed(taker, pid, probe.detail);
   }

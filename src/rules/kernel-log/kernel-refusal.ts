@@ -4,13 +4,8 @@ import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import {
-  common,
-  isStackOverflow,
-  refusalsBefore,
-  requestOf,
-  sizeRemedy,
-} from '../shared/kernel-crashes.ts';
+import { common, isStackOverflow, refusalsBefore, requestOf } from '../shared/kernel-crashes.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /** Refused allocations without a crash: an exception, an exit, or handled. */
 export const kernelRefusal = defineRule({
@@ -67,6 +62,7 @@ export const kernelRefusal = defineRule({
           ),
         unknown: [
           {
+            id: 'whether-it-died-of-it',
             what: 'Whether the process died of it',
             why: 'a refused allocation can be handled; this log shows no crash of the process',
             command: null,
@@ -77,7 +73,7 @@ export const kernelRefusal = defineRule({
           : { owner: 'overcommit', bytes: null },
         request: { bytes: byRlimit ? null : asked },
         trigger: { pid: first.pid, name: first.name },
-        remedies: [sizeRemedy(asked)],
+        remedies: [remedy('ask-for-less-at-once', asked, 'kernel')],
       };
     });
   },

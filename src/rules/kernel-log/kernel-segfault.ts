@@ -54,6 +54,7 @@ export const kernelSegfault = defineRule({
           unknown: onNull
             ? [
                 {
+                  id: 'whether-rlimit-refused',
                   what: 'Whether an allocation had been refused before by an rlimit or the map count',
                   why: 'such refusals leave no line in the kernel log (only refusals by overcommit do, on kernels since 6.0)',
                   command: `coredumpctl info ${crash.pid}`,

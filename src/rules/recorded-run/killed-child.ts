@@ -34,6 +34,7 @@ export const killedChild = defineRule({
             {
               pid: parent.pid,
               name: parent.name,
+              relation: 'parent',
               how: hangs ? 'its parent, which went on waiting for it' : 'its parent, which went on',
             },
           ],

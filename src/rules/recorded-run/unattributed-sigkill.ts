@@ -8,8 +8,8 @@ import type {
   ProcessExit,
   Stall,
 } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { Reason, RuledOut, Unknown } from '../../model/report.ts';
+import type { Question, Finding } from '../../model/finding.ts';
+import type { Reason, RuledOut } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { killsOf, ofProcess } from '../shared/by-pid.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
@@ -22,6 +22,7 @@ import {
   unknownKernelLog,
   victimOf,
 } from '../shared/recorded.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /**
  * SIGKILL, or 137 from a shell, with nothing that says memory: somebody else's kill. The counters that stood still and a readable
@@ -162,14 +163,7 @@ export const unattributedSigkill = defineRule({
             ...(pressed(levels, host) ? otherKillers : []),
           ],
           memory: memoryOf(exit),
-          remedies: [
-            {
-              title: 'Look for who sends SIGKILL',
-              detail:
-                "kill -9, timeout -s KILL, a supervisor whose patience ended, a liveness probe, docker stop after its grace, the end of a job's walltime.",
-              command: null,
-            },
-          ],
+          remedies: [remedy('look-for-the-sender')],
         },
       ];
     }),
@@ -197,8 +191,9 @@ function pressed(levels: readonly CgroupCounters[], host: HostCounters | undefin
   );
 }
 
-const otherKillers: readonly Unknown[] = [
+const otherKillers: readonly Question[] = [
   {
+    id: 'whether-guard',
     what: 'whether a memory guard in user space (systemd-oomd, earlyoom, nohang) killed it',
     why: 'they leave nothing in the kernel log and move no counter',
     command: 'journalctl -u systemd-oomd -u earlyoom -u nohang --since -1h',
@@ -210,7 +205,7 @@ function killOfUnseen(exit: ProcessExit, kill: KernelNotice): Finding {
   const victim = nameWithPid(kill);
   return {
     subject: subjectOf(exit),
-    cause: kill.text === '' ? 'kernel-global-oom' : 'kernel-cgroup-oom',
+    cause: kill.cgroup === undefined ? 'kernel-global-oom' : 'kernel-cgroup-oom',
     confidence: 'likely',
     headline: `${nameWithPid(exit)} exited with 137 after the kernel had killed ${victim}, probably its child`,
     because: [
@@ -228,8 +223,7 @@ function killOfUnseen(exit: ProcessExit, kill: KernelNotice): Finding {
       },
     ],
     victim: {
-      ...defined({ pid: kill.pid, name: kill.name }),
-      ...(kill.text === '' ? {} : { cgroup: kill.text }),
+      ...defined({ pid: kill.pid, name: kill.name, cgroup: kill.cgroup }),
     },
     killer: { name: 'kernel' },
     memory: memoryOf(exit),

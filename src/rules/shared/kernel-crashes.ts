@@ -2,8 +2,6 @@
 import { defined } from '../../model/defined.ts';
 import type { KernelRefusal, KernelSegfault } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
-import type { Remedy } from '../../model/report.ts';
-import { formatBytes } from '../../model/units.ts';
 import { ofPid } from './by-pid.ts';
 
 /** Never mapped (vm.mmap_min_addr): an address below is NULL plus the offset of a field. */
@@ -22,15 +20,6 @@ export const common = (
     position: fact.origin.line ?? 0,
   },
   victim: { pid: fact.pid, name: fact.name },
-});
-
-export const sizeRemedy = (asked: number | null): Remedy => ({
-  title: 'Ask for less at once',
-  detail:
-    asked === null
-      ? 'Work in pieces, or in smaller types.'
-      : `${formatBytes(asked)} in one piece is more than the kernel would promise. Often a shape or a count is wrong: check the sizes that go into it.`,
-  command: null,
 });
 
 export function refusalsBefore(

@@ -2,8 +2,8 @@
 import { plainCgroup, withAncestors } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { CgroupCounters, ProcessExit } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { ProcessRole, Unknown } from '../../model/report.ts';
+import type { Question, Finding } from '../../model/finding.ts';
+import type { ProcessRole } from '../../model/report.ts';
 import { childrenOf } from './by-pid.ts';
 import type { RuleContext } from './define-rule.ts';
 
@@ -73,11 +73,12 @@ export function limitOwner(levels: readonly CgroupCounters[]): CgroupCounters | 
 }
 
 /** What a readable kernel log would have told, with the command; nothing where it was read. */
-export function unknownKernelLog({ sources }: RuleContext): readonly Unknown[] {
+export function unknownKernelLog({ sources }: RuleContext): readonly Question[] {
   const log = sources.find(({ id }) => id === 'kernel-log');
   if (log?.status === 'read') return [];
   return [
     {
+      id: 'kernel-record',
       what: "the kernel's own record of the kill",
       why:
         log === undefined
