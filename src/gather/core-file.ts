@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import type { SourceReport } from '../model/report.ts';
 import { readCore, type CoreInput, type CoreReading } from '../parsers/formats/core.ts';
 import { compressionOf, decompress } from '../machine/decompress.ts';
+import type { Prose } from '../model/prose.ts';
 
 export interface CoreFileOptions {
   readonly pythonStacks?: NonNullable<CoreInput['pythonStacks']>;
@@ -100,7 +101,7 @@ function readOpened(
 
 type Refusal = {
   readonly status: SourceReport['status'];
-  readonly why: string;
+  readonly why: Prose;
   readonly command?: string;
 };
 

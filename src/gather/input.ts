@@ -3,6 +3,7 @@ import { lstat, open, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CannotDecompress, compressionOf, decompress } from '../machine/decompress.ts';
+import type { Prose } from '../model/prose.ts';
 
 /** What stands behind a name that a user gave. */
 export type OpenedInput =
@@ -18,7 +19,7 @@ export type OpenedInput =
 export interface Unreadable {
   readonly kind: 'unreadable';
   readonly status: 'absent' | 'denied' | 'malformed';
-  readonly why: string;
+  readonly why: Prose;
   readonly command?: string;
 }
 

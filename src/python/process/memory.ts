@@ -1,4 +1,5 @@
-import { regionAt } from '../../elf/index.ts';
+// Not by the index: a run, which needs this much alone, would load all of elf/ with it.
+import { regionAt } from '../../elf/memory-reader.ts';
 
 /** A mapping of the process that is read. */
 export interface Region {

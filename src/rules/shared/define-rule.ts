@@ -1,6 +1,7 @@
 import { defined } from '../../model/defined.ts';
 import type { Evidence, EvidenceKind, EvidenceOf } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
+import type { Prose } from '../../model/prose.ts';
 import type { Reason, SourceReport } from '../../model/report.ts';
 
 /** The evidence a rule asked for, and nothing else. */
@@ -54,7 +55,7 @@ export function defineRule<const Need extends EvidenceKind, const Use extends Ev
 }
 
 /** A fact as a reason: what it says, with where it was read and its very words. */
-export function reason(fact: Evidence, says: string): Reason {
+export function reason(fact: Evidence, says: Prose): Reason {
   const { source, place, quote } = fact.origin;
   return { says, source, place, ...defined({ quote }) };
 }

@@ -9,8 +9,8 @@ import type {
   MetricsWindow,
   StatedLimit,
 } from '../../model/evidence.ts';
-import type { Finding, Subject } from '../../model/finding.ts';
-import type { Limit, Remedy, RuledOut } from '../../model/report.ts';
+import type { Advice, Finding, Question, Subject } from '../../model/finding.ts';
+import type { Limit, RuledOut } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { reason } from './define-rule.ts';
 import { positionOf, subjectOf } from './subjects.ts';
@@ -24,7 +24,7 @@ export interface Context {
 
 interface Spec {
   readonly cause: Cause;
-  readonly remedies: (record: KillerRecord) => readonly Remedy[];
+  readonly remedies: (record: KillerRecord) => readonly Advice[];
   readonly ruledOut?: (record: KillerRecord) => readonly RuledOut[];
   /** Default: `Slurm ended job 42 at its memory limit (limit 4 GiB)`. */
   readonly headline?: (told: Told) => string;
@@ -326,11 +326,12 @@ function duplicateSubject(
   };
 }
 
-function unknowns(best: KillerRecord) {
+function unknowns(best: KillerRecord): readonly Question[] {
   if (best.sourceKind === 'direct') return [];
   const whole = best.reporter === 'systemd' ? 'unit' : 'container';
   return [
     {
+      id: 'which-process-of-container',
       what: `Which process of the ${whole} was killed, and when`,
       why: `the flag of ${best.reporter} speaks of the whole ${whole} and stays set until it is started again`,
       command: "sudo journalctl -k | grep -i 'killed process'",
