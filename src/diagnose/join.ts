@@ -1,6 +1,6 @@
 import { firstIndexWhere } from '../model/binary-search.ts';
 import { areInOneLine, isContainerCgroup } from '../model/cgroup-path.ts';
-import { causes } from '../model/causes.ts';
+import { causes, memoryRefused } from '../model/causes.ts';
 import { compareConfidence } from '../model/confidence.ts';
 import type { When } from '../model/evidence.ts';
 import type { Finding, Subject } from '../model/finding.ts';
@@ -248,13 +248,7 @@ function fits(other: Opinion, { rule, finding }: Opinion): boolean {
   if (kill && isKill({ rule, finding }) && (isVague(other) || isVague({ rule, finding })))
     return true;
   // The kernel refused, and the program said so.
-  const failures = new Set([
-    'alloc-failure-exception',
-    'alloc-failure-abort',
-    'alloc-failure-segfault',
-    'rlimit',
-  ]);
-  if (failures.has(a.cause) && failures.has(finding.cause))
+  if (memoryRefused(a.cause) && memoryRefused(finding.cause))
     return nearlyEqual(a.request?.bytes, finding.request?.bytes);
   return false;
 }

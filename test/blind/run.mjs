@@ -74,7 +74,10 @@ console.log(
     `false alarms ${count('falseAlarm')}; certain or strong and wrong ${count('firmAndWrong')}`,
 );
 if (name !== undefined) {
-  const table = rows.map(({ file: _, ...row }) => row);
+  const table = rows.map((row) => {
+    const { file: _, ...shown } = row;
+    return shown;
+  });
   writeFileSync(
     new URL(`./rounds/${name}.json`, import.meta.url),
     `[\n${table.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n]\n`,

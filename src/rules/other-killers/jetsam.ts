@@ -9,6 +9,10 @@ export const jetsam = defineRule({
   judge: ({ 'killer-record': records }) =>
     killerFindings(records, {
       cause: 'jetsam',
+      headline: ({ record: { variant }, who, limit, figures }) =>
+        variant === 'per-process-limit' || variant === 'highwater' || limit?.bytes != null
+          ? `The kernel of macOS or iOS killed ${who ?? 'the process'} (jetsam): it was over its own memory limit${figures}`
+          : `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${figures}`,
       remedies: ({ usedBytes, variant, limit }) => [
         variant === 'per-process-limit' || variant === 'highwater' || limit?.bytes != null
           ? remedy('stay-below-jetsam-limit')

@@ -13,7 +13,12 @@ export const jobSchedulerLimit = defineRule({
   judge: ({ 'killer-record': records, 'stated-limit': limits }) =>
     killerFindings(
       records,
-      { cause: 'job-scheduler-limit', remedies, limitOf: ['job'] },
+      {
+        cause: 'job-scheduler-limit',
+        called: (label) => (/^\d[\d._+[\]-]*$/.test(label) ? `job ${label}` : label),
+        remedies,
+        limitOf: ['job'],
+      },
       { limits },
     ),
 });

@@ -1,7 +1,7 @@
 import type { Advice } from '../../model/finding.ts';
 import type { KillerRecord } from '../../model/evidence.ts';
 import { defineRule } from '../shared/define-rule.ts';
-import { killerFindings, type Context } from '../shared/killer-records.ts';
+import { killerFindings, type Context, type Told } from '../shared/killer-records.ts';
 import { remedy } from '../shared/remedies.ts';
 
 /** Kubernetes, Docker, containerd and systemd report kills of the kernel: second-hand, but their own record. */
@@ -14,16 +14,31 @@ export const kernelKillReportedByOthers = defineRule({
     const records = facts['killer-record'];
     const context: Context = {
       limits: facts['stated-limit'],
-      metrics: facts.metrics,
       kernelKills: facts['kernel-oom-kill'],
     };
-    const spec = { remedies, limitOf: ['container', 'unit'] as const };
-    const cgroup = killerFindings(records, { cause: 'kernel-cgroup-oom', ...spec }, context);
+    const cgroup = killerFindings(
+      records,
+      {
+        cause: 'kernel-cgroup-oom',
+        killer: 'kernel',
+        headline: cgroupHeadline,
+        bareLimit: true,
+        remedies,
+        limitOf: ['container', 'unit'],
+      },
+      { ...context, metrics: facts.metrics },
+    );
     const others = (['kernel-global-oom', 'kernel-cpuset-oom'] as const).flatMap((cause) =>
       killerFindings(
         records,
-        // A machine of fly.io's is a virtual machine for one app: what was asked for is all it has.
-        { cause, remedies, limitOf: ({ reporter }) => (reporter === 'fly.io' ? ['platform'] : []) },
+        {
+          cause,
+          killer: 'kernel',
+          headline: machineHeadline,
+          remedies,
+          // A machine of fly.io's is a virtual machine for one app: what was asked for is all it has.
+          limitOf: ({ reporter }) => (reporter === 'fly.io' ? ['platform'] : []),
+        },
         context,
       ),
     );
@@ -33,6 +48,16 @@ export const kernelKillReportedByOthers = defineRule({
     return silent ? others : [...cgroup, ...others];
   },
 });
+
+function cgroupHeadline({ record, who, by, limit, figures }: Told): string {
+  // systemd counts kills in the unit: whose limit it was, or the machine's end, it does not say
+  if (record.reporter === 'systemd' && limit?.bytes == null)
+    return `The kernel's OOM killer killed a process${who === null ? '' : ` of ${who}`}${figures}, says systemd`;
+  return `The kernel killed ${who ?? 'a process of the container'} at its memory limit${figures}, says ${by}`;
+}
+
+const machineHeadline = ({ who, by, figures }: Told): string =>
+  `The kernel killed ${who ?? 'a process'}: the whole machine was out of memory${figures}, says ${by}`;
 
 function remedies({ limit, reporter, cause }: KillerRecord): readonly Advice[] {
   if (cause === 'kernel-global-oom') {

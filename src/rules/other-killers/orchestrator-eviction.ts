@@ -1,5 +1,5 @@
 import { defineRule } from '../shared/define-rule.ts';
-import { killerFindings } from '../shared/killer-records.ts';
+import { capital, killerFindings } from '../shared/killer-records.ts';
 import { remedy } from '../shared/remedies.ts';
 
 export const orchestratorEviction = defineRule({
@@ -9,6 +9,8 @@ export const orchestratorEviction = defineRule({
   judge: ({ 'killer-record': records }) =>
     killerFindings(records, {
       cause: 'orchestrator-eviction',
+      headline: ({ by, who, figures }) =>
+        `${capital(by)} evicted ${who ?? 'the pod'}: the node was low on memory${figures}`,
       remedies: () => [remedy('request-what-it-uses'), remedy('find-what-filled-node')],
     }),
 });

@@ -14,6 +14,9 @@ export const userspaceOomDaemon = defineRule({
       records,
       {
         cause: 'userspace-oom-daemon',
+        headline: ({ record, who, by, figures }) =>
+          // Ray's early monitor raised an exception in the task: nobody was killed
+          `${by} ${record.death === 'obvious' ? 'ended' : 'killed'} ${who ?? 'the process'} to free memory${figures}`,
         remedies,
         ruledOut: ({ reporter }) => [
           {

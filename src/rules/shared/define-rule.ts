@@ -42,6 +42,10 @@ export function defineRule<const Need extends EvidenceKind, const Use extends Ev
     needs,
     uses,
     judge: (evidence, context) => {
+      const missing = needs.find((kind) => !evidence.some((fact) => fact.kind === kind));
+      // diagnose() does not ask a rule then. A test that does would fail somewhere in judge(), on a fact that its type promises.
+      if (missing !== undefined)
+        throw new Error(`rule ${id} needs evidence of the kind ${missing}, and was given none`);
       const facts = Object.fromEntries(
         [...needs, ...uses].map((kind) => [kind, evidence.filter((fact) => fact.kind === kind)]),
       ) as unknown as Facts<Need, Use>;
