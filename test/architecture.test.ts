@@ -101,10 +101,10 @@ const trusted = [
   'src/python/process/live-process.ts',
   'src/python/heap/resident.ts',
   'src/record/helper.ts',
-  'src/record/recorder.ts',
+  'src/record/oom-score.ts',
   'src/record/tree.ts',
   'src/record/stderr-tail.ts',
-  'src/record/final-snapshot/limit-watcher.ts',
+  'src/record/final-snapshot/limits.ts',
   'src/gather/this-machine/kernel-ring.ts',
 ];
 const openingCases: readonly Case[] = [

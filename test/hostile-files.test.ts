@@ -28,6 +28,7 @@ import { othersMayRename } from '../src/files/held-folder.ts';
 import { readCoreFile } from '../src/gather/core-file.ts';
 import { fileChunks } from '../src/gather/file-chunks.ts';
 import { openInput } from '../src/gather/input.ts';
+import { inWords } from '../src/model/prose.ts';
 import { isRefusal, openProcess } from '../src/python/process/live-process.ts';
 import { readIncidentFolder, readStart } from '../src/store/incidents.ts';
 import { syntheticAgentFile } from './agent/synthetic.ts';
@@ -368,7 +369,7 @@ describe('the files of another process', () => {
       await once(target.stdout, 'data');
       try {
         const source = openProcess(target.pid ?? 0);
-        if (isRefusal(source)) throw new Error(source.detail);
+        if (isRefusal(source)) throw new Error(inWords(source.detail));
         const read = (path: string): string | null => {
           const file = source.openFile(path);
           if (file === null) return null;

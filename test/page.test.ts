@@ -228,6 +228,31 @@ test.skipIf(!canRun)(
 );
 
 test.skipIf(!canRun)(
+  `headline, answer, open source and failures name the same line (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('rehearsed-obvious'));
+    const place = /obvious\.py:14/;
+    expect(await page.locator('h1').textContent()).toMatch(place);
+    expect(await page.locator('.answers').textContent()).toMatch(place);
+    expect(await page.locator('#failures td code').allTextContents()).toEqual([
+      expect.stringMatching(place),
+    ]);
+    expect(await page.locator('#code li:not(.library)').first().textContent()).toMatch(place);
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
+  `where no frame is the user's none is dimmed (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('disguised-segfault'));
+    expect(await page.locator('#code li').first().textContent()).toContain('naive-malloc.c:10');
+    expect(await page.locator('#code li.library').count()).toBe(0);
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
   `arrows move in the flame graph, Enter zooms, Escape goes back; no name is cut in a letter (${canRun ? 'Chromium' : why})`,
   async () => {
     const { page, close } = await open(pageOf('rehearsed-obvious'));

@@ -104,7 +104,7 @@ function Moment({ data, unpacked, incident, chosenMs, onBack }: MomentProps): JS
       {chosenMs === null ? null : (
         <p class="chosen">
           {moment === null
-            ? `Nobody looked into the process before ${clock(chosenMs)}: what follows is the death.`
+            ? 'No look into the process was recorded: what follows is the death.'
             : `What follows is ${moment}, the look nearest to the chosen moment.`}{' '}
           <LinkButton onClick={onBack}>Back to the death</LinkButton>
         </p>

@@ -51,7 +51,7 @@ export function Tasks({ incident }: { incident: Incident }): JSX.Element | null 
     <Section
       id="tasks"
       title="The kernel's table of tasks"
-      note={`${count(tasks.length, 'task')}, ${formatBytes(total)} resident together`}
+      note={`${count(tasks.length, 'task')}, ${formatBytes(total)} resident in all`}
     >
       {tasks.length > fewTasks ? (
         <Search

@@ -85,8 +85,11 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
 }
 
 /** Ctrl-C: whoever pressed it knows. */
-const isInterrupt = ({ outOfMemory, headline }: Incident) =>
-  outOfMemory === false && headline.includes('KeyboardInterrupt');
+export const isInterrupt = ({
+  outOfMemory,
+  exception,
+}: Pick<Incident, 'outOfMemory' | 'exception'>): boolean =>
+  outOfMemory === false && exception === 'KeyboardInterrupt';
 
 const isNotMemory = ({ outOfMemory }: Incident) => outOfMemory === false;
 

@@ -18,6 +18,7 @@ import type { SourceReport } from '../model/report.ts';
 import { readCore, type CoreInput, type CoreReading } from '../parsers/formats/core.ts';
 import { compressionOf, decompress } from '../machine/decompress.ts';
 import { fileChunks } from './file-chunks.ts';
+import type { Prose } from '../model/prose.ts';
 
 export interface CoreFileOptions {
   readonly pythonStacks?: NonNullable<CoreInput['pythonStacks']>;
@@ -99,7 +100,7 @@ function readOpened(
 
 type Refusal = {
   readonly status: SourceReport['status'];
-  readonly why: string;
+  readonly why: Prose;
   readonly command?: string;
 };
 

@@ -12,6 +12,7 @@ import {
 } from '../files/open-safely.ts';
 import { CannotDecompress, compressionOf, decompress } from '../machine/decompress.ts';
 import { fileChunks } from './file-chunks.ts';
+import type { Prose } from '../model/prose.ts';
 
 /** What stands behind a name that a user gave. */
 export type OpenedInput =
@@ -27,7 +28,7 @@ export type OpenedInput =
 export interface Unreadable {
   readonly kind: 'unreadable';
   readonly status: 'absent' | 'denied' | 'malformed';
-  readonly why: string;
+  readonly why: Prose;
   readonly command?: string;
 }
 

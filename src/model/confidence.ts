@@ -12,7 +12,7 @@ export const confidenceMeaning: Readonly<Record<Confidence, string>> = {
   certain: 'a record names this very process',
   strong: 'a direct witness, with a gap',
   likely: 'several indirect signs agree',
-  weak: 'one indirect sign only',
+  weak: 'only one indirect sign',
 };
 
 const order: readonly Confidence[] = ['weak', 'likely', 'strong', 'certain'];

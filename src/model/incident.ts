@@ -1,5 +1,5 @@
 /** What every face of a report says of an incident alike. */
-import type { Incident } from './report.ts';
+import type { Incident, Unknown } from './report.ts';
 
 /** The badge beside the headline. */
 export function verdictWord({ outOfMemory }: Pick<Incident, 'outOfMemory'>): string {
@@ -20,6 +20,16 @@ export function whenText({ at, atUptimeSeconds }: Incident): string {
 /** Whether the program was stopped at a line that had nothing to do with it: a kill or a standstill can come at any line. */
 export const isIncidental = ({ death }: Pick<Incident, 'death'>): boolean =>
   death === 'assassination' || death === 'slow';
+
+/** Heading of the evidence: what is not known cannot be told by `How we know`. */
+export const evidenceTitle = ({ outOfMemory }: Pick<Incident, 'outOfMemory'>): string =>
+  outOfMemory === null ? 'What we know' : 'How we know';
+
+/** Heading of what is still open. */
+export const unknownTitle = (unknown: readonly Unknown[]): string =>
+  unknown.some(({ command }) => command !== null)
+    ? 'What remains unknown, and how to find out'
+    : 'What remains unknown';
 
 /** What the stack of an incident shows. */
 export const stackTitle = (incident: Pick<Incident, 'death'>): string =>

@@ -1,10 +1,18 @@
 /** How the parts of a memory picture are read: sums without a line, call paths, what adds up to the resident set. */
-import type { Accounted, Allocation, StackFrame } from './report.ts';
+import type { Accounted, Allocation, Holder, MemoryPicture, StackFrame } from './report.ts';
 import type { Bytes } from './units.ts';
 
 /** `(Python itself and its start-up)`: a sum without a line, in brackets as no function's name is. */
 export const isSum = ({ file, function: name }: Pick<Allocation, 'file' | 'function'>): boolean =>
   file === null && name?.startsWith('(') === true;
+
+/** The line that had allocated most, at whichever moment; a sum is no line. */
+export const heaviestLine = ({ allocations = [] }: MemoryPicture): Allocation | undefined =>
+  allocations.filter((each) => !isSum(each)).sort((a, b) => b.bytes - a.bytes)[0];
+
+/** The variable that held most. */
+export const heaviestHolder = ({ holders = [] }: MemoryPicture): Holder | undefined =>
+  [...holders].sort((a, b) => b.retainedBytes - a.retainedBytes)[0];
 
 /** The line as the only frame of a stack. */
 export const frameOf = ({ function: name, file, line }: Allocation): StackFrame => ({
@@ -46,5 +54,5 @@ export const coarseParts = ({ pythonBytes, nativeBytes }: Accounted): readonly [
 /** What is missing from the resident set, or what the estimates have too much. Never negative. */
 export const unexplainedPart = ({ unexplainedBytes }: Accounted): Part =>
   unexplainedBytes < 0
-    ? { what: 'counted twice by estimates', bytes: -unexplainedBytes }
+    ? { what: 'estimated too high', bytes: -unexplainedBytes }
     : { what: 'not explained', bytes: unexplainedBytes };

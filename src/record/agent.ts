@@ -1,7 +1,7 @@
 /**
- * The agent's side of a run: which library fits the command, what its environment must say, and whether memory was refused.
- * What its files tell is in gather/incident-folder/agent-files.ts, which a run that ends well never loads.
- * Whatever stands in the way (a static program, another C library, no compiler) is said, and the run goes on without.
+ * The allocation agent as a companion of a run: which library fits the command, what the environment must say, and whether memory was
+ * refused. What the agent's files tell is read in gather/incident-folder/agent-files.ts, which a run that ends well never loads.
+ * Where the agent cannot be loaded (a static program, another C library, no compiler), a note says why and the run goes on without it.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -28,7 +28,7 @@ import type { Companion } from './recorder.ts';
 import { find } from './launch.ts';
 
 export interface AgentOptions {
-  /** Mean distance of two samples in bytes; default 512 KiB. */
+  /** The agent samples one allocation in so many bytes on average; default 512 KiB. */
   readonly sampleEveryBytes?: number | undefined;
   readonly memoryLimitBytes?: number | undefined;
   readonly atLimit?: AtLimit | undefined;
@@ -45,10 +45,10 @@ export function agentCompanion(options: AgentOptions): Companion {
   let said: string | null = null;
   let used: string | null = null;
   let spares: SpareFiles | null = null;
-  /** Processes that were sampled and live or left a file: one that is no longer among the sampled has ended. */
+  /** Sampled processes that are alive or left a file: one that is no longer sampled has ended. */
   const known = new Set<number>();
   let thinnedAtMs = 0;
-  /** Said where nothing of the run has loaded the agent. */
+  /** Why the command may not load the agent: noted where no process of the run has. */
   let doubt: string | null = null;
   let noteAtEnd: (text: string) => void = () => {};
   return {
@@ -68,7 +68,7 @@ export function agentCompanion(options: AgentOptions): Companion {
       tree.write('CORONERT', 'latin1');
       replaceFile(agentFolder, 'tree', tree);
       spares = new SpareFiles(agentFolder);
-      spares.fill(sparesAtStart);
+      fill(spares, sparesAtStart);
       const settings = [
         ...(options.sampleEveryBytes === undefined ? [] : [`sample=${options.sampleEveryBytes}`]),
         ...(options.memoryLimitBytes === undefined
@@ -80,18 +80,18 @@ export function agentCompanion(options: AgentOptions): Companion {
       ];
       env['CORONER_AGENT_FOLDER'] = join(told, 'agent');
       env['CORONER_AGENT_OPTIONS'] = settings.join(',');
-      // What was preloaded before (jemalloc, another tool) stays, behind ours: RTLD_NEXT finds it there.
+      // Other preloaded libraries (jemalloc, another tool) stay, behind ours: RTLD_NEXT finds them there.
       const others = env['LD_PRELOAD'];
       env['LD_PRELOAD'] = others ? `${found.library}:${others}` : found.library;
     },
     started: (pid, { note }) => {
-      spares?.fill(sparesReady);
+      if (spares !== null) fill(spares, sparesReady);
       if (said !== null) note(said, pid);
       noteAtEnd = (text) => note(text, pid);
     },
     onSample: ({ atMs, processes }) => {
       for (const { pid } of processes) known.add(pid);
-      spares?.fill(sparesReady);
+      if (spares !== null) fill(spares, sparesReady);
       if (used === null || atMs - thinnedAtMs < thinEveryMs) return;
       thinnedAtMs = atMs;
       const alive = new Set(processes.map(({ pid }) => pid));
@@ -111,11 +111,29 @@ export function agentCompanion(options: AgentOptions): Companion {
 const sparesAtStart = 4;
 const sparesReady = 24;
 
+/** Where there is no room for them agents make their own, or none. */
+function fill(spares: SpareFiles, wanted: number): void {
+  try {
+    spares.fill(wanted);
+  } catch {
+    // Said by nobody: the run does not need them.
+  }
+}
+
+const mostTrimmingMs = 1000;
+
 /** Of the processes that have ended: what a survivor goes on writing to stays where it is. */
 function trimFiles(folder: string): void {
-  for (const name of readdirSync(folder))
-    if (/^\d+\.mem$/.test(name) && !existsSync(`/proc/${Number.parseInt(name, 10)}`))
+  const until = performance.now() + mostTrimmingMs;
+  for (const name of readdirSync(folder)) {
+    if (!/^\d+\.mem$/.test(name) || existsSync(`/proc/${Number.parseInt(name, 10)}`)) continue;
+    if (performance.now() > until) return;
+    try {
       trimAgentFile(folder, name);
+    } catch {
+      // No plain file, or no room for another one: it stays as it is.
+    }
+  }
 }
 
 const thinEveryMs = 2000;
@@ -127,9 +145,9 @@ const treeFilesOffset = 8;
 const treeProcessesOffset = 16;
 
 /**
- * A supervisor whose workers die of their memory for days leaves 3.7 MB a worker, and from the thousandth file on the agent makes no more.
- * Of what has ended only as many files stay as are read afterwards: the first ones, and the last that did not end well.
- * Returns whose files are left.
+ * Removes agent files beyond the number that is read afterwards. A supervisor whose workers die for days would leave 3.7 MB a worker, and
+ * from the thousandth file on the agent makes no more. Of the processes that have ended the first files stay, and the last of those that
+ * did not end well. Returns the pids whose files are left. Throws where the folder cannot be read.
  */
 export function thinOut(folder: string, hasEnded: (pid: number) => boolean): ReadonlySet<number> {
   const names = readdirSync(folder).filter((name) => /^\d+\.mem$/.test(name));
@@ -151,7 +169,7 @@ export function thinOut(folder: string, hasEnded: (pid: number) => boolean): Rea
     rmSync(join(folder, name), { force: true, recursive: true });
     pids.delete(Number.parseInt(name, 10));
   }
-  // The agents count by themselves: one that makes a file in this very moment is forgotten in the count, which is only there to bound it.
+  // The agents count by themselves. A file that is made at this very moment is missing from the count, which only has to bound it.
   const count = Buffer.alloc(4);
   count.writeUInt32LE(names.length - leaving.length);
   const tree = openBelow(folder, 'tree', { mostBytes: treeBytes, write: true });
@@ -176,7 +194,7 @@ function headOf(folder: string, name: string, bytes: number): Buffer | null {
 }
 const largestFileBytes = 16 * 2 ** 20;
 
-/** Whether any process was refused memory: read from the files' headers alone, as most runs end well. */
+/** Whether any process was refused memory. Reads the headers of the files alone, as most runs end well. */
 function anyRefusal(folder: string): boolean {
   return readdirSync(folder).some((name) => {
     if (!/^\d+\.mem$/.test(name)) return false;
@@ -192,7 +210,7 @@ function anyRefusal(folder: string): boolean {
 /** enum coroner_state in agent/layout.h: exit handlers run, _exit() was called. */
 const exitedStates = [1, 2];
 
-/** It came to its own end and was refused nothing; or it is no file of the agent's. */
+/** The process ended by itself and was refused nothing; or the file is none of the agent's. */
 function isDull(folder: string, name: string): boolean {
   const head = headOf(folder, name, header.failureCount + 8);
   return (
@@ -205,12 +223,12 @@ function isDull(folder: string, name: string): boolean {
 type FoundAgent =
   | {
       readonly library: string;
-      /** Why the command itself will not load it; what it starts may. */
+      /** Why the command itself will not load it; what the command starts may. */
       readonly doubt?: string | undefined;
     }
   | { readonly lacks: string };
 
-/** The library for a command, made on first use where none is ready. */
+/** The library for a command. Compiled on first use where the package has none that fits. */
 export function agentFor(command: readonly string[], env: NodeJS.ProcessEnv): FoundAgent {
   if (process.platform !== 'linux') return { lacks: 'it is for Linux only' };
   const program = describeProgram(command[0] ?? '', env['PATH'] ?? '');
@@ -237,14 +255,14 @@ interface Program {
 const machines: Readonly<Record<number, string>> = { 62: 'x64', 183: 'arm64' };
 const maxInterpreters = 4;
 
-/** What kind of program a command is: it decides which library the loader would accept, and whether there is a loader at all. */
+/** What kind of program a command is, which decides whether a loader runs and which library it accepts. */
 function describeProgram(file: string, path: string): Program | { readonly lacks: string } {
   let current = find(file, path);
   for (let depth = 0; current !== null && depth < maxInterpreters; depth += 1) {
     const head = readHead(current);
     if (head === null) return { lacks: `${file} cannot be read` };
     if (head[0] === 0x23 && head[1] === 0x21) {
-      // A script: its interpreter is what is started; `env` looks it up along PATH.
+      // A script: the kernel starts its interpreter; `env` looks that up along PATH.
       const [interpreter = '', ...words] = head
         .toString('latin1', 2, Math.min(head.length, 256))
         .split('\n', 1)[0]!
@@ -263,18 +281,18 @@ function describeProgram(file: string, path: string): Program | { readonly lacks
     if (arch === undefined || arch !== process.arch)
       return { lacks: `${file} is for another architecture` };
     const interpreter = interpreterOf(head);
-    // A launcher (busybox, a Go program): harmless for it, and what it starts is mostly of this machine's C library.
+    // A launcher (busybox, a Go program): preloading does it no harm, and what it starts mostly uses this machine's C library.
     if (interpreter === null)
       return {
         arch,
         libc: onGlibc() ? 'gnu' : 'musl',
         doubt: `${file} is statically linked, and nothing that it started loaded one`,
       };
-    // A sanitizer's runtime insists on being first, and has an allocator of its own that must stay the only one.
+    // A sanitizer's runtime must be loaded first, and its allocator must stay the only one.
     if (/lib(?:clang_rt\.)?[atml]san[.-]|__[at]san_init/.test(head.toString('latin1')))
       return { lacks: `${file} is built with a sanitizer, which has its own allocator` };
     const libc = interpreter.includes('ld-musl') ? 'musl' : 'gnu';
-    // setuid, setgid: the loader drops LD_PRELOAD, unless its user is who started it.
+    // setuid, setgid: the loader drops LD_PRELOAD unless the file's owner starts it.
     const isSetuid = (statSync(current).mode & 0o6000) !== 0;
     return {
       arch,
@@ -285,7 +303,7 @@ function describeProgram(file: string, path: string): Program | { readonly lacks
   return { lacks: `${file} was not found` };
 }
 
-/** Enough for program headers and the names of needed libraries, which linkers put at the front. */
+/** Enough for the program headers and the names of needed libraries, which linkers put at the front. */
 const headBytes = 256 * 1024;
 
 function readHead(path: string): Buffer | null {
@@ -372,7 +390,7 @@ const onGlibc = () =>
   (process.report.getReport() as { header?: { glibcVersionRuntime?: string } }).header
     ?.glibcVersionRuntime !== undefined;
 
-/** A library in the cache is preloaded: only one that nobody else could have put there. */
+/** Whether nobody else could have put the library there: it will be preloaded. */
 function isOwnFile(path: string): boolean {
   try {
     accessSync(path, constants.R_OK);

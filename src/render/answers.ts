@@ -1,8 +1,9 @@
 /** The five questions that everybody asks of a death, with what the incident answers. */
+import { isBlank, inWords } from '../model/prose.ts';
 import { causes } from '../model/causes.ts';
 import { confidenceMeaning, type Confidence } from '../model/confidence.ts';
 import { isIncidental } from '../model/incident.ts';
-import { isSum } from '../model/memory-picture.ts';
+import { heaviestHolder, heaviestLine } from '../model/memory-picture.ts';
 import type { Answer } from '../model/page.ts';
 import type { Allocation, Holder, Incident, MemoryPicture } from '../model/report.ts';
 import { frameName, informativeFrame, placeOf } from '../model/stack.ts';
@@ -34,7 +35,7 @@ function wasItMemory({ outOfMemory, confidence }: Incident): Answer {
   if (outOfMemory === null)
     return {
       question,
-      answer: 'Cannot be told from what could be read',
+      answer: 'Not known: the evidence that could be read does not tell',
       details: [],
       known: false,
     };
@@ -97,33 +98,36 @@ function othersOf(related: NonNullable<Incident['related']>): readonly string[] 
   const [first, ...others] = related;
   if (first === undefined) return [];
   if (others.length === 0) return [`${processName(first)}: ${first.how}`];
-  const alike = related.filter(({ how }) => how === first.how).length;
+  const alike =
+    first.relation === undefined
+      ? 1
+      : related.filter(({ relation }) => relation === first.relation).length;
   return [
     `${alike === 1 ? processName(first) : `${alike} others`}: ${first.how}`,
-    ...(alike === related.length ? [] : [`${related.length - alike} more had a part in it`]),
+    ...(alike === related.length ? [] : [`${related.length - alike} more were involved`]),
   ];
 }
 
 /** Variants whose id says too little as a sentence. */
 const lookAlikes: Readonly<Record<string, string>> = {
   crash: 'it crashed, and nothing had been refused',
-  'cpu-limit': 'its limit of CPU time was used up',
-  descriptors: 'file descriptors ran out',
+  'cpu-limit': 'it used up its CPU time limit',
+  descriptors: 'it ran out of file descriptors',
   disk: 'the disk was full',
   killed: 'somebody sent it SIGKILL',
-  'killed-by-other': 'it was ended for another reason',
-  'killed-by-process': 'another process ended it',
-  'misleading-words': 'words that only sound like memory',
+  'killed-by-other': 'it was killed for another reason',
+  'killed-by-process': 'another process killed it',
+  'misleading-words': 'an error message that only sounds like memory',
   'no-death': 'nothing died',
-  none: 'another error than a lack of memory',
+  none: 'an error other than a lack of memory',
   'null-dereference': 'a bug: it used a null pointer',
-  'other-exception': 'an exception that does not speak of memory',
-  'other-signal': 'another signal ended it',
+  'other-exception': 'an exception that does not mention memory',
+  'other-signal': 'a different signal ended it',
   'signal-raised': 'it ended itself with a signal',
   'signal-sent': 'somebody sent it the signal',
   survived: 'memory was refused, and it coped',
   threads: 'no more threads could be started',
-  'uncaught-exception': 'an exception that was not caught',
+  'uncaught-exception': 'an uncaught exception',
   'wild-pointer': 'a bug: it used a stray pointer',
 };
 
@@ -133,7 +137,7 @@ function whoseLimit({ limit, request, outOfMemory }: Incident): Answer {
   if (limit !== null) return { question, answer: limitName(limit), details, known: true };
   return {
     question,
-    answer: outOfMemory === false ? 'None: no memory limit had a part in it' : 'Not known',
+    answer: outOfMemory === false ? 'None: no memory limit was involved' : 'Not known',
     details,
     known: outOfMemory === false,
   };
@@ -228,11 +232,8 @@ function whoFilledIt({ memory, request, limit }: Incident): readonly string[] {
     (request.bytes ?? 0) / 10,
     limit?.owner === 'cgroup' ? (limit.bytes ?? 0) / 10 : 0,
   );
-  // A sum without a line, `(Python itself and its start-up)`, is no place in anybody's code.
-  const [allocation] = (memory.allocations ?? [])
-    .filter((each) => !isSum(each))
-    .sort((a, b) => b.bytes - a.bytes);
-  const [holder] = [...(memory.holders ?? [])].sort((a, b) => b.retainedBytes - a.retainedBytes);
+  const allocation = heaviestLine(memory);
+  const holder = heaviestHolder(memory);
   return [
     ...(allocation === undefined || allocation.bytes < least
       ? []
@@ -268,16 +269,16 @@ function whatNow({ remedies, unknown, outOfMemory }: Incident): Answer {
   if (first !== undefined)
     return {
       question,
-      answer: first.title,
-      details: [first.detail].filter((text) => text !== ''),
+      answer: inWords(first.title),
+      details: isBlank(first.detail) ? [] : [inWords(first.detail)],
       known: true,
     };
   const [gap] = unknown;
   if (gap !== undefined)
     return {
       question,
-      answer: `Find out ${lowerFirst(gap.what)}`,
-      details: gap.command === null ? [gap.why] : [gap.command],
+      answer: `Find out ${lowerFirst(inWords(gap.what))}`,
+      details: gap.command === null ? [inWords(gap.why)] : [gap.command],
       known: false,
     };
   return outOfMemory === false

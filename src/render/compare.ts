@@ -1,4 +1,5 @@
 /** What changed between two runs: the verdict, the figures, who held the memory and which lines allocated it. */
+import { mainIncident } from '../model/incident.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
@@ -12,6 +13,7 @@ import {
   type Line,
   type Span,
 } from './terminal/layout.ts';
+import { inWords, type Prose } from '../model/prose.ts';
 import { placeOf } from '../model/stack.ts';
 import { limitName } from './names.ts';
 
@@ -29,8 +31,8 @@ export interface Change {
 }
 
 export interface Comparison {
-  readonly before: { readonly name: string; readonly headline: string | null };
-  readonly after: { readonly name: string; readonly headline: string | null };
+  readonly before: { readonly name: string; readonly headline: Prose | null };
+  readonly after: { readonly name: string; readonly headline: Prose | null };
   readonly limit: { readonly before: string | null; readonly after: string | null };
   readonly peakRssBytes: Change;
   readonly durationMs: Change;
@@ -41,7 +43,10 @@ export interface Comparison {
 }
 
 export function compareRuns(before: Run, after: Run): Comparison {
-  const [first, second] = [worstOf(before.report), worstOf(after.report)];
+  const [first, second] = [
+    mainIncident(before.report.incidents),
+    mainIncident(after.report.incidents),
+  ];
   return {
     before: { name: before.name, headline: first?.headline ?? null },
     after: { name: after.name, headline: second?.headline ?? null },
@@ -61,9 +66,6 @@ export function compareRuns(before: Run, after: Run): Comparison {
   };
 }
 
-const worstOf = ({ incidents }: Report): Incident | undefined =>
-  incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
-
 function peakOf({ report, recording }: Run): number | null {
   const peaks = [
     ...(recording?.processes ?? []).map(({ peakRssBytes }) => peakRssBytes),
@@ -74,7 +76,7 @@ function peakOf({ report, recording }: Run): number | null {
 
 /** The incident's picture, else the last look: a run that ended well has looks too. */
 function pictureOf({ report, recording }: Run): Incident['memory'] {
-  const own = worstOf(report)?.memory;
+  const own = mainIncident(report.incidents)?.memory;
   return own?.holders === undefined && own?.types === undefined
     ? (recording?.looks.at(-1)?.picture ?? own ?? {})
     : own;
@@ -124,64 +126,68 @@ export interface ComparisonOptions extends Ink {
 }
 
 export function renderComparison(comparison: Comparison, options: ComparisonOptions): string {
-  const {
-    before,
-    after,
-    limit,
-    peakRssBytes,
-    durationMs,
-    holders,
-    lines: allocating,
-    types,
-  } = safeCopy(comparison, !options.unicode);
+  const safe = safeCopy(comparison, !options.unicode);
+  const { limit, peakRssBytes, durationMs } = safe;
   const width = Math.min(options.columns, 110) - 1;
-  const ellipsis = options.unicode ? '…' : '...';
-  const lines: Line[] = [];
-  for (const [label, { name, headline }] of [
-    ['before', before],
-    ['after', after],
-  ] as const)
-    lines.push(
-      ...hanging(
-        [{ text: `  ${label.padEnd(7)}`, style: ['dim'] }],
-        [
-          { text: headline ?? 'no death', style: ['bold'] },
-          { text: ` ${name}`, style: ['dim'] },
-        ],
-        width,
-      ),
-    );
-  lines.push([]);
-  const row = ({ what, before: a, after: b }: Change, format: (value: number) => string): void => {
-    const figures = `${(a === null ? 'not seen' : format(a)).padStart(11)} ${options.unicode ? '→' : '->'} ${(b === null ? 'not seen' : format(b)).padStart(11)}`;
-    const room = Math.max(12, width - 2 - figures.length - 12);
-    const name = clipped(what, room, ellipsis);
-    lines.push([
-      { text: `  ${name}${' '.repeat(Math.max(0, room - displayWidth(name)))}` },
-      { text: figures },
-      changeText(a, b),
-    ]);
-  };
-  if (peakRssBytes.before !== null || peakRssBytes.after !== null) row(peakRssBytes, formatBytes);
-  if (durationMs.before !== null || durationMs.after !== null) row(durationMs, formatDuration);
-  if (limit.before !== limit.after)
-    lines.push(
-      ...hanging(
-        [{ text: '  limit  ' }],
-        [{ text: `${limit.before ?? 'none known'}, then ${limit.after ?? 'none known'}` }],
-        width,
-      ),
-    );
-  for (const [title, rows] of [
-    ['Which variables held it', holders],
-    ['Which lines allocated it, at the peak', allocating],
-    ['Which types it was', types],
-  ] as const) {
-    if (rows.length === 0) continue;
-    lines.push([], [{ text: `  ${title}`, style: ['bold'] }]);
-    for (const change of rows.slice(0, 8)) row(change, formatBytes);
-  }
+  const figures = (change: Change, format: (value: number) => string): readonly Line[] =>
+    change.before === null && change.after === null
+      ? []
+      : [row(change, format, width, options.unicode)];
+  const tables = [
+    ['Which variables held it', safe.holders],
+    ['Which lines allocated what was live at the peak', safe.lines],
+    ['Which types it was made of', safe.types],
+  ] as const;
+  const lines: Line[] = [
+    ...headline('before', safe.before, width),
+    ...headline('after', safe.after, width),
+    [],
+    ...figures(peakRssBytes, formatBytes),
+    ...figures(durationMs, formatDuration),
+    ...(limit.before === limit.after
+      ? []
+      : hanging(
+          [{ text: '  limit  ' }],
+          [{ text: `${limit.before ?? 'none known'}, then ${limit.after ?? 'none known'}` }],
+          width,
+        )),
+    ...tables
+      .filter(([, changed]) => changed.length > 0)
+      .flatMap(([title, changed]): readonly Line[] => [
+        [],
+        [{ text: `  ${title}`, style: ['bold'] }],
+        ...changed.slice(0, 8).flatMap((change) => figures(change, formatBytes)),
+      ]),
+  ];
   return inked(lines, options);
+}
+
+const headline = (label: string, run: Comparison['before'], width: number): readonly Line[] =>
+  hanging(
+    [{ text: `  ${label.padEnd(7)}`, style: ['dim'] }],
+    [
+      { text: run.headline === null ? 'no death' : inWords(run.headline), style: ['bold'] },
+      { text: ` ${run.name}`, style: ['dim'] },
+    ],
+    width,
+  );
+
+function row(
+  { what, before, after }: Change,
+  format: (value: number) => string,
+  width: number,
+  unicode: boolean,
+): Line {
+  const figure = (value: number | null): string =>
+    (value === null ? 'not seen' : format(value)).padStart(11);
+  const figures = `${figure(before)} ${unicode ? '→' : '->'} ${figure(after)}`;
+  const room = Math.max(12, width - 2 - figures.length - 12);
+  const name = clipped(what, room, unicode ? '…' : '...');
+  return [
+    { text: `  ${name}${' '.repeat(Math.max(0, room - displayWidth(name)))}` },
+    { text: figures },
+    changeText(before, after),
+  ];
 }
 
 function changeText(before: number | null, after: number | null): Span {

@@ -8,7 +8,7 @@ import { groupedDigits } from '../model/words.ts';
 export function processName({ name, pid }: ProcessRole): string {
   return name === undefined && pid !== undefined
     ? `pid ${pid}`
-    : nameWithPid({ name, pid }, 'a process that is not named');
+    : nameWithPid({ name, pid }, 'an unnamed process');
 }
 
 /** `95.5 MiB anonymous, 6.13 MiB file, 12 MiB swap`; empty where nothing is known. */
@@ -27,12 +27,12 @@ export function memoryParts(role: ProcessRole): string {
 
 const notAProcess: Readonly<Record<Exclude<CulpritRole['what'], 'process'>, string>> = {
   processes: 'several processes together',
-  tmpfs: 'files in tmpfs or shared memory, no process',
+  tmpfs: 'files in tmpfs or shared memory, not a process',
   slab: "the kernel's own objects (slab), no process",
-  kernel: 'the kernel itself, no process',
-  'page-cache': 'cached file pages, no process',
-  hugetlb: 'huge pages set aside, no process',
-  sockets: 'socket buffers, no process',
+  kernel: 'the kernel itself, not a process',
+  'page-cache': 'cached file pages, not a process',
+  hugetlb: 'huge pages set aside, not a process',
+  sockets: 'socket buffers, not a process',
   unknown: 'not known',
 };
 
@@ -66,7 +66,7 @@ const ownerLabels: Readonly<Record<LimitOwner, string>> = {
   gpu: 'GPU memory',
   shm: 'shared memory (/dev/shm)',
   budget: 'budget',
-  unknown: 'a limit that could not be named',
+  unknown: 'a limit that could not be identified',
 };
 
 /** `cgroup /job: 100 MiB`, `RLIMIT_AS: 512 MiB`, `the whole machine: 15.6 GiB`. */

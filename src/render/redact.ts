@@ -52,6 +52,10 @@ export function redactReport(report: Report): Report {
 
 export function redactRecording(recording: Recording): Recording {
   const { processes, events, ...rest } = redacted(recording);
+  const started = (pid: number | undefined): string => {
+    const process = processes.find((one) => one.pid === pid);
+    return process === undefined ? mark : `${process.name} (pid ${pid}) started`;
+  };
   return {
     ...rest,
     processes: processes.map((process) => ({
@@ -62,10 +66,8 @@ export function redactRecording(recording: Recording): Recording {
       const { stack, ...others } = event;
       return {
         ...others,
-        // A name and a pid hold no arguments.
-        ...(event.what === 'start' && !/ \(pid \d+\) started$/.test(event.text)
-          ? { text: withoutArguments(event.text) }
-          : {}),
+        // The words of another version may be the whole command.
+        ...(event.what === 'start' ? { text: started(event.pid) } : {}),
         ...defined({ stack }),
       };
     }),

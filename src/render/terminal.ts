@@ -4,7 +4,7 @@ import { contained } from '../model/faults.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report, SourceReport } from '../model/report.ts';
 import { safeCopy } from './safe-text.ts';
-import { hanging, inked, type Style } from './terminal/layout.ts';
+import { hanging, inked, type Line, type Style } from './terminal/layout.ts';
 import { memoryPicture, tasks } from './terminal/memory.ts';
 import { Page, type TerminalOptions } from './terminal/page.ts';
 import { evidence, remedies, ruledOut, unknowns } from './terminal/reasons.ts';
@@ -12,6 +12,7 @@ import { nothingFound, sourcesRead } from './terminal/sources.ts';
 import { stack } from './terminal/stack.ts';
 import { timeline } from './terminal/timeline.ts';
 import { mainIncident, verdictWord, whenText } from '../model/incident.ts';
+import { inWords } from '../model/prose.ts';
 import { fiveAnswers } from './answers.ts';
 import { belowDirectory, processName } from './names.ts';
 
@@ -67,7 +68,7 @@ function banner(page: Page, incident: Incident): void {
       ? []
       : [{ text: ' '.repeat(space) }, { text: when, style: ['dim'] as const }]),
   ]);
-  page.text([{ text: incident.headline, style: ['bold'] }]);
+  page.text([{ text: inWords(incident.headline), style: ['bold'] }]);
   page.gap();
 }
 
@@ -98,7 +99,7 @@ function wholeIncident(
   answers(page, incident, recording);
   if (recording !== undefined) timeline(page, incident, recording);
   if (page.options.verbose) {
-    evidence(page, incident.because, incident.against, Infinity);
+    evidence(page, incident, Infinity);
     ruledOut(page, incident);
     unknowns(page, incident.unknown);
     remedies(page, incident.remedies);
@@ -115,10 +116,9 @@ function wholeIncident(
   } else {
     // Without a recording the kernel's table is the only picture of who held what.
     if (recording === undefined && (incident.tasks?.length ?? 0) > 1) tasks(page, incident, 3);
-    evidence(page, incident.because, incident.against, 2);
+    evidence(page, incident, 2);
     if (incident.outOfMemory !== true) ruledOut(page, incident, 2);
-    if (incident.outOfMemory === null) unknowns(page, incident.unknown, 3, 'What now? Find out');
-    else unknowns(page, incident.unknown, 1);
+    unknowns(page, incident.unknown, incident.outOfMemory === null ? 3 : 1);
     remedies(page, incident.remedies, 2, true);
     page.gap();
     footer(page, incident);
@@ -167,7 +167,7 @@ function answers(page: Page, incident: Incident, recording: Recording | undefine
 
 function related(page: Page, { related: all = [] }: Incident): void {
   if (all.length === 0) return;
-  page.title('Other processes of this death');
+  page.title('Other processes involved');
   for (const { pid, name, how } of all)
     page.item({ text: page.signs.bullet }, [
       { text: processName({ pid, ...defined({ name }) }) },
@@ -180,10 +180,27 @@ const shortWhen = (incident: Incident): string =>
     .replace(/ UTC$/, '')
     .replace(/ s after boot$/, ' s');
 
+/** `worker-7` and `worker-8` do the same work. */
+const numberless = (name: string | undefined): string | undefined => name?.replaceAll(/\d+/g, '0');
+
 /** Incidents one after the other that differ in their pid alone: a storm of kills is one line. */
 function alike(incidents: readonly Incident[]): readonly (readonly [Incident, ...Incident[]])[] {
-  const key = ({ outOfMemory, cause, confidence, headline }: Incident): string =>
-    JSON.stringify([outOfMemory, cause, confidence, headline.replaceAll(/\d+/g, '0')]);
+  const key = ({
+    outOfMemory,
+    death,
+    cause,
+    variant,
+    confidence,
+    exception,
+    victim,
+    killer,
+    limit,
+  }: Incident): string =>
+    JSON.stringify([
+      [outOfMemory, death, cause, variant, confidence, exception],
+      numberless(victim?.name),
+      [killer?.name, limit?.owner, numberless(limit?.path)],
+    ]);
   const groups: [Incident, ...Incident[]][] = [];
   for (const incident of incidents) {
     const last = groups.at(-1);
@@ -193,6 +210,9 @@ function alike(incidents: readonly Incident[]): readonly (readonly [Incident, ..
   return groups;
 }
 
+/** Groups of a storm that are listed. */
+const mostGroups = 12;
+
 /** More than one death: a list of all, and the story of the one that matters most. */
 function manyIncidents(
   page: Page,
@@ -201,49 +221,34 @@ function manyIncidents(
   sources: readonly SourceReport[],
 ): void {
   const memoryDeaths = incidents.filter(({ outOfMemory }) => outOfMemory === true).length;
-  page.text(
-    [
-      {
-        text: `${incidents.length} incidents, ${memoryDeaths === 0 ? 'none' : memoryDeaths} of them out of memory`,
-        style: ['bold'],
-      },
-    ],
-    0,
-  );
+  const sum = `${incidents.length} incidents, ${memoryDeaths === 0 ? 'none' : memoryDeaths} of them out of memory`;
+  page.text([{ text: sum, style: ['bold'] }], 0);
   const groups = alike(incidents);
-  const shown = groups.slice(-12);
-  if (shown.length < groups.length)
-    page.text(
-      [
-        {
-          text: `${page.signs.ellipsis} ${groups.length - shown.length} earlier ones: --verbose`,
-          style: ['dim'],
-        },
-      ],
-      2,
-    );
-  for (const [first, ...others] of shown) {
-    const incident = others.at(-1) ?? first;
-    const when = shortWhen(incident);
-    page.item({ text: mark(page, incident), style: [tone(incident)] }, [
-      ...(when === '' ? [] : [{ text: `${when} `, style: ['dim'] as const }]),
-      { text: incident.headline },
-      ...(incident.confidence === 'certain'
-        ? []
-        : [{ text: ` (${incident.confidence})`, style: ['dim'] as const }]),
-      ...(others.length === 0
-        ? []
-        : [
-            {
-              text: `, and ${others.length} like it before${shortWhen(first) === '' ? '' : `, since ${shortWhen(first)}`}`,
-              style: ['dim'] as const,
-            },
-          ]),
-    ]);
+  if (groups.length > mostGroups) {
+    const earlier = `${page.signs.ellipsis} ${groups.length - mostGroups} earlier ones (--verbose shows them)`;
+    page.text([{ text: earlier, style: ['dim'] }], 2);
   }
+  for (const group of groups.slice(-mostGroups)) groupOfAlike(page, group);
   const told = mainIncident(incidents);
   if (told === undefined) return;
   page.gap();
   page.add([{ text: page.signs.rule.repeat(page.width), style: ['dim'] }]);
   oneIncident(page, told, recording, sources);
+}
+
+/** The last one of a group, and how many came before it. */
+function groupOfAlike(page: Page, [first, ...others]: readonly [Incident, ...Incident[]]): void {
+  const incident = others.at(-1) ?? first;
+  const [when, since] = [shortWhen(incident), shortWhen(first)];
+  const before =
+    others.length === 0
+      ? ''
+      : `, and ${others.length} like it before that${since === '' ? '' : ` (since ${since})`}`;
+  const dim = (text: string): Line => (text === '' ? [] : [{ text, style: ['dim'] }]);
+  page.item({ text: mark(page, incident), style: [tone(incident)] }, [
+    ...dim(when === '' ? '' : `${when} `),
+    { text: inWords(incident.headline) },
+    ...dim(incident.confidence === 'certain' ? '' : ` (${incident.confidence})`),
+    ...dim(before),
+  ]);
 }

@@ -1,35 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
 import { expect, test } from 'vitest';
+import { bundled, root } from './bundled.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const seconds = Number(process.env['CORONER_FUZZ_SECONDS'] ?? 600);
-
-/** In one file, beside the build: what it finds by its own place is found from there. */
-async function bundled(): Promise<string> {
-  await build({
-    root,
-    configFile: false,
-    logLevel: 'error',
-    ssr: { noExternal: true },
-    build: {
-      ssr: 'test/deep/fuzz-parsers.ts',
-      outDir: 'dist',
-      emptyOutDir: false,
-      target: 'node20',
-      minify: false,
-      rollupOptions: { output: { entryFileNames: 'fuzz-parsers.mjs', codeSplitting: false } },
-    },
-  });
-  return `${root}dist/fuzz-parsers.mjs`;
-}
 
 test(
   'no mutation throws, hangs, misquotes or proves what nobody witnessed',
   async () => {
-    const child = spawn(process.execPath, [await bundled()], {
+    const child = spawn(process.execPath, [await bundled('fuzz-parsers')], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -8,6 +8,12 @@ import assert from 'node:assert/strict';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { gatherText } from '../../src/gather/text.ts';
 import { fixtures, random, type Fixture } from '../fixtures.ts';
+import { hearFaults } from '../../src/model/faults.ts';
+
+// A contained fault is one all the same.
+hearFaults((_fault, error) => {
+  throw error;
+});
 
 const wanted = Number(process.env['CORONER_FUZZ_CASES'] ?? 1_000_000);
 const seconds = Number(process.env['CORONER_FUZZ_SECONDS'] ?? 600);

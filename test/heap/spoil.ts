@@ -27,7 +27,7 @@ export interface Image {
 /** A copy of a process's memory. */
 export function imageOf(pid: number): Image {
   const source = openProcess(pid);
-  if (isRefusal(source)) throw new Error(source.detail);
+  if (isRefusal(source)) throw new Error(`${source.detail}`);
   const regions = source.regions.filter(({ start, end }) => end - start < 64 * 2 ** 20);
   const parts = regions.map(({ start, end }) => {
     const copy = new Uint8Array(end - start);
@@ -82,7 +82,7 @@ export function randomOf(seed: number): () => number {
 function tellingAddresses(image: Image): readonly number[] {
   const memory = new Memory(sourceOf(image));
   const runtime = findRuntime(memory);
-  if (isRefusal(runtime)) throw new Error(runtime.detail);
+  if (isRefusal(runtime)) throw new Error(`${runtime.detail}`);
   const python = new Interpreter(memory, runtime);
   const threads = threadsOf(python);
   const addresses = new Set<number>();

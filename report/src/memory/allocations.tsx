@@ -34,11 +34,7 @@ export function Allocations({
     <Section
       id="allocations"
       title="Which lines allocated it"
-      note={
-        nearest === null
-          ? live
-          : `${live}: of the moments that are kept, the nearer to the chosen one`
-      }
+      note={nearest === null ? live : `${live}: the recorded moment nearer to the chosen one`}
     >
       {moments.length > 1 ? (
         <Choice

@@ -12,7 +12,7 @@ export function Related({ incident }: { incident: Incident }): JSX.Element | nul
   return (
     <Section
       id="related"
-      title="Other processes of this death"
+      title="Other processes involved"
       note={count(related.length, 'process', 'processes')}
     >
       <ul class="ruled-out">

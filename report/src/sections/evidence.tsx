@@ -1,6 +1,7 @@
 /** Why it is believed, and what it was not. */
 import type { JSX } from 'preact';
 import { confidenceMeaning } from '../../../src/model/confidence.ts';
+import { evidenceTitle } from '../../../src/model/incident.ts';
 import type { Incident, Reason } from '../../../src/model/report.ts';
 import { Section } from '../parts.tsx';
 
@@ -10,7 +11,7 @@ export function Evidence({ incident }: { incident: Incident }): JSX.Element | nu
   return (
     <Section
       id="evidence"
-      title="How we know"
+      title={evidenceTitle(incident)}
       note={`${incident.confidence}: ${confidenceMeaning[incident.confidence]}`}
     >
       <ul class="evidence">

@@ -1,20 +1,17 @@
-/** What to do, and what could not be told. */
+/** What to do, and what remains unknown. */
 import type { JSX } from 'preact';
+import { unknownTitle } from '../../../src/model/incident.ts';
 import type { Incident, Remedy, Unknown } from '../../../src/model/report.ts';
 import { capital } from '../../../src/model/words.ts';
 import { Command, Section, Whole } from '../parts.tsx';
+import { isBlank, inWords } from '../../../src/model/prose.ts';
 
 export function Remedies({ incident }: { incident: Incident }): JSX.Element | null {
   const { remedies, unknown } = incident;
   if (remedies.length + unknown.length === 0) return null;
-  const isTellable = unknown.some(({ command }) => command !== null);
   if (remedies.length === 0)
     return (
-      <Section
-        id="remedies"
-        title="What could not be told"
-        {...(isTellable ? { note: 'and how to find out' } : {})}
-      >
+      <Section id="remedies" title={unknownTitle(unknown)}>
         <Unknowns unknown={unknown} />
       </Section>
     );
@@ -27,7 +24,7 @@ export function Remedies({ incident }: { incident: Incident }): JSX.Element | nu
       </ol>
       {unknown.length === 0 ? null : (
         <>
-          <h3>What could not be told{isTellable ? ', and how to find out' : ''}</h3>
+          <h3>{unknownTitle(unknown)}</h3>
           <Unknowns unknown={unknown} />
         </>
       )}
@@ -38,9 +35,9 @@ export function Remedies({ incident }: { incident: Incident }): JSX.Element | nu
 const RemedyItem = ({ remedy: { title, detail, command } }: { remedy: Remedy }): JSX.Element => (
   <li>
     <strong>{title}</strong>
-    {detail === '' ? null : (
+    {isBlank(detail) ? null : (
       <p>
-        <Whole text={detail} />
+        <Whole text={inWords(detail)} />
       </p>
     )}
     {command === null ? null : <Command text={command} />}
@@ -51,7 +48,7 @@ const Unknowns = ({ unknown }: { unknown: readonly Unknown[] }): JSX.Element => 
   <ul class="unknowns">
     {unknown.map(({ what, why, command }, index) => (
       <li key={index}>
-        <strong>{capital(what)}</strong>
+        <strong>{capital(inWords(what))}</strong>
         <p>{why}</p>
         {command === null ? null : <Command text={command} />}
       </li>

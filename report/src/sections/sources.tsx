@@ -9,7 +9,7 @@ export function Sources({ sources }: { sources: readonly SourceReport[] }): JSX.
   if (sources.length === 0) return null;
   return (
     <Section id="sources" title="What was read" note={count(sources.length, 'source')}>
-      <DataTable label="Sources" headings={['Source', 'Where', 'What became of it']} cards>
+      <DataTable label="Sources" headings={['Source', 'Where', 'Result']} cards>
         {sources.map(({ id, place, status, detail, command }, index) => (
           <tr key={index}>
             <td>{id}</td>

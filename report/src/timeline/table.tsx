@@ -42,7 +42,7 @@ export function FiguresTable({ strips }: { strips: readonly Strip[] }): JSX.Elem
       class={`table-behind ${open ? '' : 'not-on-paper'}`}
       onToggle={(event) => setOpen(event.currentTarget.open)}
     >
-      <summary>The same as a table</summary>
+      <summary>Show as a table</summary>
       {open ? (
         <DataTable
           label="Figures of the timeline"

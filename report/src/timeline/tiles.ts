@@ -41,71 +41,13 @@ export function makeTiles(
   curves: readonly TileCurve[],
   { top, ratio }: { readonly top: number; readonly ratio: number },
 ): Tiles {
-  const drawn = new Map<number, HTMLCanvasElement>();
+  const drawn = new RecentTiles();
   let msPerPixel = 0;
   let height = 0;
   let wanted: readonly number[] = [];
-
-  const tile = (number: number): HTMLCanvasElement => {
-    const known = drawn.get(number);
-    // The least recently used stands first.
-    if (known !== undefined) {
-      drawn.delete(number);
-      drawn.set(number, known);
-      return known;
-    }
-    let canvas: HTMLCanvasElement | undefined;
-    if (drawn.size >= mostTiles)
-      for (const [oldest, old] of drawn) {
-        drawn.delete(oldest);
-        canvas = old;
-        break;
-      }
-    canvas ??= document.createElement('canvas');
-    // Setting the size clears it, too.
-    canvas.width = tileWidth;
-    canvas.height = height;
-    drawn.set(number, canvas);
-    const context = canvas.getContext('2d');
-    if (context === null) return canvas;
-    context.lineJoin = 'bevel';
-    for (const curve of curves) drawCurve(context, curve, number);
-    return canvas;
-  };
-
-  const drawCurve = (
-    context: CanvasRenderingContext2D,
-    { atMs, values, stroke, width, fill }: TileCurve,
-    number: number,
-  ): void => {
-    const startMs = number * tileWidth * msPerPixel;
-    const points = thin(atMs, values, startMs, msPerPixel, tileWidth);
-    if (points.length < 2) return;
-    const scale = height / top;
-    const y = (value: number): number => height - value * scale;
-    if (points.length === 2) {
-      // One reading alone has no line: a dot.
-      context.beginPath();
-      context.arc(points[0] ?? 0, y(points[1] ?? 0), 3 * ratio, 0, 2 * Math.PI);
-      context.fillStyle = stroke;
-      context.fill();
-      return;
-    }
-    context.beginPath();
-    context.moveTo(points[0] ?? 0, y(points[1] ?? 0));
-    for (let at = 2; at < points.length; at += 2)
-      context.lineTo(points[at] ?? 0, y(points[at + 1] ?? 0));
-    context.strokeStyle = stroke;
-    context.lineWidth = width * ratio;
-    context.stroke();
-    if (fill === null) return;
-    context.lineTo(points.at(-2) ?? 0, height);
-    context.lineTo(points[0] ?? 0, height);
-    context.closePath();
-    context.fillStyle = fill;
-    context.fill();
-  };
-
+  const tile = (number: number): HTMLCanvasElement =>
+    drawn.get(number) ??
+    drawTile(drawn.add(number, height), curves, { number, msPerPixel, top, ratio });
   return {
     draw(target, box, { fromMs, toMs }) {
       const now = (toMs - fromMs) / box.width;
@@ -135,4 +77,85 @@ export function makeTiles(
       return true;
     },
   };
+}
+
+/** As many tiles as there is room for; the canvas of the least recently used is used again. */
+class RecentTiles {
+  readonly #tiles = new Map<number, HTMLCanvasElement>();
+
+  has(number: number): boolean {
+    return this.#tiles.has(number);
+  }
+  get(number: number): HTMLCanvasElement | undefined {
+    const known = this.#tiles.get(number);
+    // The least recently used stands first.
+    if (known !== undefined && this.#tiles.delete(number)) this.#tiles.set(number, known);
+    return known;
+  }
+  /** An empty one. */
+  add(number: number, height: number): HTMLCanvasElement {
+    const [oldest] = this.#tiles.size < mostTiles ? [] : this.#tiles;
+    if (oldest !== undefined) this.#tiles.delete(oldest[0]);
+    const canvas = oldest?.[1] ?? document.createElement('canvas');
+    // Setting the size clears it, too.
+    canvas.width = tileWidth;
+    canvas.height = height;
+    this.#tiles.set(number, canvas);
+    return canvas;
+  }
+  clear(): void {
+    this.#tiles.clear();
+  }
+}
+
+interface Stretch {
+  /** Of the tile, counted from time 0. */
+  readonly number: number;
+  readonly msPerPixel: number;
+  /** The value at the upper edge. */
+  readonly top: number;
+  readonly ratio: number;
+}
+
+function drawTile(
+  canvas: HTMLCanvasElement,
+  curves: readonly TileCurve[],
+  stretch: Stretch,
+): HTMLCanvasElement {
+  const context = canvas.getContext('2d');
+  if (context === null) return canvas;
+  context.lineJoin = 'bevel';
+  for (const curve of curves) drawCurve(context, curve, stretch);
+  return canvas;
+}
+
+function drawCurve(
+  context: CanvasRenderingContext2D,
+  { atMs, values, stroke, width, fill }: TileCurve,
+  { number, msPerPixel, top, ratio }: Stretch,
+): void {
+  const { height } = context.canvas;
+  const points = thin(atMs, values, number * tileWidth * msPerPixel, msPerPixel, tileWidth);
+  if (points.length < 2) return;
+  const y = (value: number): number => height - (value * height) / top;
+  context.beginPath();
+  if (points.length === 2) {
+    // One reading alone has no line: a dot.
+    context.arc(points[0] ?? 0, y(points[1] ?? 0), 3 * ratio, 0, 2 * Math.PI);
+    context.fillStyle = stroke;
+    context.fill();
+    return;
+  }
+  context.moveTo(points[0] ?? 0, y(points[1] ?? 0));
+  for (let at = 2; at < points.length; at += 2)
+    context.lineTo(points[at] ?? 0, y(points[at + 1] ?? 0));
+  context.strokeStyle = stroke;
+  context.lineWidth = width * ratio;
+  context.stroke();
+  if (fill === null) return;
+  context.lineTo(points.at(-2) ?? 0, height);
+  context.lineTo(points[0] ?? 0, height);
+  context.closePath();
+  context.fillStyle = fill;
+  context.fill();
 }

@@ -6,43 +6,46 @@ import { sizeAndVisit } from '../objects/traverse.ts';
 import { kinds, TypeTable, type TypeInfo } from '../objects/types.ts';
 import type { Visitor } from '../objects/visitor.ts';
 import { PendingReferences } from './pending-references.ts';
+import { TypeCache } from './type-cache.ts';
+import { PageSet, VisitedObjects } from './visited.ts';
+import { WorkStack } from './work-stack.ts';
 
+/** Bounds of a census in time and memory. */
 export interface CensusOptions {
-  /** `performance.now()` at which it must have ended, however far it got. */
+  /** `performance.now()` at which the census ends, however far it got. */
   readonly deadline: Ms;
-  /** Beyond this number, what one holder alone keeps gets no nodes of its own. Default 400,000. */
+  /** Beyond this number of nodes, an object with a reference count of 1 gets no node of its own. Default 400,000. */
   readonly softNodes?: number;
-  /** Beyond this number, shared objects count for whoever was seen first. Default 2,500,000. */
+  /** Beyond this number of nodes, no object gets a node: shared ones count for whoever was seen first. Default 2,500,000. */
   readonly maxNodes?: number;
   /**
-   * Beyond this number of waiting references, an array is left in its middle until they are followed: less memory, but chunks are read
-   * again where the array's order is not that of its items. Default: no bound.
+   * Beyond this number of pending references, the rest of a long array becomes a partial array, which is followed when none is pending:
+   * less memory, but chunks are read again where the array's order is not that of its items. Default: no bound.
    */
   readonly maxPending?: number;
 }
 
-/** Flags of a node: its children are counted into it; its children each get a node (they have names). */
+/** Flag of a node: objects that it alone keeps are counted into it. */
 export const collapsing = 1;
+/** Flag of a node: objects that it refers to each get a node, as they have names. */
 export const namespace = 2;
 
-/** Containers of this many items count what they alone hold as their own. */
+/** Containers of this many items count what they alone keep as their own. */
 const manyItems = 256;
 /** Buffers of this size are nodes of their own, and are remembered as ranges of memory. */
 export const largeBytes = 32_768;
 
-const typeCacheMask = 8191;
 const validated = 0x8000_0000 | 0;
 const perChunk = 1 / chunkBytes;
-/** Arrays of fewer items are never left in their middle. */
+/** Arrays of fewer items are followed in one go. */
 const fewItems = 10_000;
-const bitWords = chunkBytes / 8 / 32;
 
 /**
  * Counts a CPython's objects by following references.
  *
- * Memory is visited chunk by chunk: a reference into a chunk of 1 MiB that is loaded is followed at once, one into
- * another chunk waits in that chunk's queue, so that a chunk is read a few times at most, however references are shuffled.
- * An object whose reference count is 1 belongs to who refers to it; others become nodes of the graph.
+ * The census visits memory chunk by chunk. It follows a reference into a loaded chunk of 1 MiB at once; a reference into another chunk
+ * becomes a pending one of that chunk. Each chunk is so read a few times at most, however references are shuffled.
+ * An object whose reference count is 1 belongs to the node that refers to it; others become nodes of the graph.
  * Addresses travel as two 32-bit halves: doubles would be boxed at every call.
  */
 export class Census implements Visitor {
@@ -62,79 +65,66 @@ export class Census implements Visitor {
   invalidReferences = 0;
   isComplete = true;
   listsBeingSorted = 0;
-  /** Called for each object, for tests that compare with what the process itself sees. */
+  /** Called for each object. Tests compare what it sees with what the process itself sees. null: nobody asks. */
   trace: ((address: number, type: TypeInfo, bytes: Bytes) => void) | null = null;
   readonly deadline: Ms;
   private softNodes: number;
   private maxNodes: number;
-  /** With so many nodes or more, shared objects were given to who was seen first. */
+  /** With so many nodes or more, shared objects were given to whoever was seen first. */
   readonly mostNodes: number;
-  /** Of a probe: told of every reference to an object that was visited before. */
-  private onKnown: ((address: number) => void) | null = null;
-  /** Of a probe: bits that are another count's. */
-  private borrowed: readonly (Uint32Array | null)[] | null = null;
-  private readonly hasWideCounts: boolean;
-  private bits: (Uint32Array | null)[];
-  private readonly bitSegments: Uint32Array<ArrayBuffer>[] = [];
-  private bitsUsed = 0;
-  /** One bit a page: memory out of line, and objects that are longer than a page. */
-  private readonly pages: Uint32Array;
+  /** Of a probe: called for every reference to an object that was visited before. */
+  private readonly onKnown: ((address: number) => void) | null;
+  /** Since 3.12 the digits of an int stand above its tag, and the shape of a str is kept in another way. */
+  private readonly isSince312: boolean;
+  private readonly visited: VisitedObjects;
+  /** Pages of memory out of line, and of objects that are longer than a page. */
+  private readonly pages: PageSet;
   private readonly pending: PendingReferences;
   private readonly visitPending: (entry: number, owner: number) => boolean;
   private pendingChunk = 0;
   private pendingDense = 0;
-  private stackLow = new Int32Array(1 << 14);
-  private stackHigh = new Int32Array(1 << 14);
-  private stackOwner = new Int32Array(1 << 14);
-  private stackLength = 0;
-  private readonly cacheLow = new Int32Array(typeCacheMask + 1);
-  private readonly cacheHigh = new Int32Array(typeCacheMask + 1);
-  private readonly cacheType: (TypeInfo | null)[] = Array.from(
-    { length: typeCacheMask + 1 },
-    () => null,
-  );
+  private readonly stack = new WorkStack();
+  private readonly typeCache: TypeCache;
   private steps = 0;
 
   private readonly maxPending: number;
-  /** Rests of arrays: start, count, stride, owner, … */
+  /** Partial arrays, which are still to be followed: start, count, stride, owner, … */
   private readonly partialArrays: number[] = [];
 
-  constructor(python: Interpreter, { deadline, softNodes, maxNodes, maxPending }: CensusOptions) {
-    this.maxPending = maxPending ?? Infinity;
+  /** `probes`: the census whose visited objects a probe knows (see `probe`). */
+  constructor(
+    python: Interpreter,
+    { deadline, softNodes, maxNodes, maxPending }: CensusOptions,
+    probes: { readonly of: Census; readonly onKnown: (address: number) => void } | null = null,
+  ) {
+    const { memory } = python;
     this.python = python;
-    this.memory = python.memory;
+    this.memory = memory;
     this.types = new TypeTable(python);
+    this.typeCache = new TypeCache(this.types);
     this.deadline = deadline;
     this.softNodes = softNodes ?? 400_000;
     this.mostNodes = maxNodes ?? 2_500_000;
     this.maxNodes = this.mostNodes;
-    this.hasWideCounts = python.minor >= 12;
-    // Where single objects are looked at, nothing is counted.
-    const denseChunks = 2 ** this.memory.shift === chunkBytes ? this.memory.denseChunks : 1024;
-    this.bits = Array.from({ length: denseChunks }, () => null);
-    this.pages = new Uint32Array(denseChunks * 8);
-    this.pending = new PendingReferences(denseChunks, this.memory.pool);
+    this.maxPending = maxPending ?? Infinity;
+    this.isSince312 = python.minor >= 12;
+    this.onKnown = probes?.onKnown ?? null;
+    // Over smaller chunks nothing is counted: only single objects are looked at.
+    const chunks = 2 ** memory.shift === chunkBytes ? memory.denseChunks : 1024;
+    this.visited = new VisitedObjects(memory, chunks, probes?.of.visited ?? null);
+    this.pages = new PageSet(memory, chunks);
+    this.pending = new PendingReferences(chunks, memory.pool);
     this.visitPending = (entry, owner) => this.visitOne(entry, owner);
   }
 
   /** Whether the object at this address was counted. */
   isVisited(address: number): boolean {
-    const bits = this.bits[this.memory.denseChunk(address)];
-    if (bits === null || bits === undefined) return false;
-    const bit = (address % chunkBytes) >>> 3;
-    return (bits[bit >>> 5]! & (1 << (bit & 31))) !== 0;
+    return this.visited.has(address);
   }
 
   /** Whether something that was counted lies in the page of 4 KiB at this address. */
   hasObjectsInPage(address: number): boolean {
-    const dense = this.memory.denseChunk(address);
-    const page = (address % chunkBytes) >>> 12;
-    if ((this.pages[dense * 8 + (page >>> 5)]! & (1 << (page & 31))) !== 0) return true;
-    const bits = this.bits[dense];
-    if (bits === null || bits === undefined) return false;
-    const first = (address % chunkBytes) >>> 8;
-    for (let word = first; word < first + 16; word++) if (bits[word] !== 0) return true;
-    return false;
+    return this.pages.has(address) || this.visited.hasInPage(address);
   }
 
   /** Follows a reference that may be anything: a word of an unknown struct. */
@@ -227,7 +217,7 @@ export class Census implements Visitor {
     }
   }
 
-  /** A root: gets a node of its own, however few refer to it. Returns it; 0: nothing is there, or it has no node. */
+  /** Gives an object a node of its own, however few refer to it, and returns the node. 0: no object is there, or it was counted without a node. */
   root(address: number, owner: number): number {
     if (!isPlausible(address)) return 0;
     const known = this.graph.find(address);
@@ -242,30 +232,27 @@ export class Census implements Visitor {
     const node = this.graph.node(address, type.index, owner);
     this.graph.edge(owner, node);
     if (type.isAtomic) this.count(address, type, sizeAndVisit(this, address, type, node), node);
-    else this.push(address | 0, (address / 4_294_967_296) | 0, node);
+    else this.stack.push(address | 0, (address / 4_294_967_296) | 0, node);
     return node;
   }
 
-  /** As `root`, but only for what nothing else was seen to hold. */
+  /** As `root`, but 0 for an object that was counted before. */
   lateRoot(address: number, owner: number): number {
     if (!isPlausible(address) || !this.memory.isNearMapped(address)) return 0;
     return this.isVisited(address) ? 0 : this.root(address, owner);
   }
 
   /**
-   * A count of its own over the same memory: follows nothing that was visited here, makes no nodes, and tells of every reference to
-   * what was visited before, here or there.
+   * Another census over the same memory. It does not follow what was visited here, and makes no nodes; `onKnown` receives the target of
+   * every reference to an object that was visited before, here or there.
    */
   probe(onKnown: (address: number) => void): Census {
-    const { deadline, maxPending, bits } = this;
-    const probe = new Census(this.python, { deadline, maxPending, softNodes: 0, maxNodes: 0 });
-    probe.onKnown = onKnown;
-    probe.borrowed = bits;
-    probe.bits = [...bits];
-    return probe;
+    const { deadline, maxPending } = this;
+    const options = { deadline, maxPending, softNodes: 0, maxNodes: 0 };
+    return new Census(this.python, options, { of: this, onKnown });
   }
 
-  /** From here on everything is counted into the nodes that are there. */
+  /** From now on, everything is counted into the nodes that exist. */
   endNodes(): void {
     this.softNodes = 0;
     this.maxNodes = 0;
@@ -274,7 +261,7 @@ export class Census implements Visitor {
   /** Follows what an object refers to, whether it was visited before or not. */
   follow(address: number): void {
     if (this.types.of(address) !== null && this.isAlive(address))
-      this.push(address | 0, (address / 4_294_967_296) | 0, 0);
+      this.stack.push(address | 0, (address / 4_294_967_296) | 0, 0);
   }
 
   isAlive(address: number): boolean {
@@ -289,21 +276,17 @@ export class Census implements Visitor {
     this.listsBeingSorted += 1;
   }
 
-  /** Memory that an object owns out of line. */
+  /** Memory that an object owns out of line: pages for `hasObjectsInPage`, or an entry of `buffers` where it is large. */
   addBuffer(address: number, bytes: Bytes): void {
     if (bytes >= largeBytes) this.buffers.push(address, bytes);
     else this.markPages(address, bytes);
   }
 
   private markPages(address: number, bytes: Bytes): void {
-    if (!(address >= 0 && address + bytes < addressLimit)) return;
-    for (let at = address; at < address + bytes; at = (Math.floor(at / 4096) + 1) * 4096) {
-      const page = (at % chunkBytes) >>> 12;
-      this.pages[this.memory.denseChunk(at) * 8 + (page >>> 5)]! |= 1 << (page & 31);
-    }
+    if (address >= 0 && address + bytes < addressLimit) this.pages.addRange(address, bytes);
   }
 
-  /** Marks a node: what it alone holds is counted into it where it has many items, or every child has a name. */
+  /** A container of many items counts what it alone keeps as its own, unless its items have names. */
   noteItems(node: number, count: number): void {
     if (count >= manyItems && (this.graph.flags[node]! & namespace) === 0)
       this.graph.flags[node]! |= collapsing;
@@ -313,43 +296,45 @@ export class Census implements Visitor {
     this.graph.flags[node] = (this.graph.flags[node]! & ~collapsing) | namespace;
   }
 
-  /** Works until nothing waits, or the time is over. */
+  /** Follows references until none is left, or the time is over (`isComplete`). */
   run(): void {
     while (this.isComplete) {
-      while (this.stackLength > 0) {
-        const at = --this.stackLength;
-        const low = this.stackLow[at]!;
-        const high = this.stackHigh[at]!;
-        const owner = this.stackOwner[at]!;
-        const chunk = (high << 12) | (low >>> 20);
-        const dense = this.memory.blocks[chunk >>> 10]! + (chunk & 1023);
-        if (this.memory.slots[dense] === 0)
-          this.pending.add(dense, ((low & 0xf_ffff) >>> 3) | validated, owner);
-        else this.traverse(low, high, owner);
-        if ((++this.steps & 1023) === 0 && this.checkTime()) return;
-      }
+      if (!this.emptyStack()) return;
       if (this.pending.count > 0) {
-        if (!this.drainNextQueue()) return;
+        if (!this.drainNextChunk()) return;
       } else if (this.partialArrays.length > 0) {
-        const [at, count, stride, owner] = this.partialArrays.splice(-4) as [
-          number,
-          number,
-          number,
-          number,
-        ];
-        this.visitStrided(at, count, stride, owner);
+        const [at, count, stride, owner] = this.partialArrays.splice(-4);
+        this.visitStrided(at!, count!, stride!, owner!);
       } else return;
     }
   }
 
-  /** Whether the time is over; the census then ends incomplete. */
+  /** Follows the references of the objects on the stack, as far as their chunks are loaded. false: the time is over. */
+  private emptyStack(): boolean {
+    const { stack, memory } = this;
+    while (stack.length > 0) {
+      const at = --stack.length;
+      const low = stack.low[at]!;
+      const high = stack.high[at]!;
+      const owner = stack.node[at]!;
+      const chunk = (high << 12) | (low >>> 20);
+      const dense = memory.blocks[chunk >>> 10]! + (chunk & 1023);
+      if (memory.slots[dense] === 0)
+        this.pending.add(dense, ((low & 0xf_ffff) >>> 3) | validated, owner);
+      else this.traverse(low, high, owner);
+      if ((++this.steps & 1023) === 0 && this.checkTime()) return false;
+    }
+    return true;
+  }
+
+  /** Whether the deadline has passed. If so, the census is incomplete and follows nothing more. */
   checkTime(): boolean {
     if (performance.now() < this.deadline) return false;
     this.isComplete = false;
     return true;
   }
 
-  /** Words followed since the time was last asked for within an object: few are long, but a broken one may be, over and over. */
+  /** Words that were followed since the clock was last read: a damaged object may claim to be long, and there may be many of them. */
   private work = 0;
   private isOver(words: number): boolean {
     if ((this.work += words) < 1 << 16) return false;
@@ -359,8 +344,8 @@ export class Census implements Visitor {
 
   private nextDense = 0;
 
-  /** Takes the next chunk that something waits for, in the order of addresses, round and round. */
-  private drainNextQueue(): boolean {
+  /** Loads the next chunk with pending references, in the order of addresses, round and round, and follows them. false: the time is over. */
+  private drainNextChunk(): boolean {
     const { counts, countsByBlock } = this.pending;
     const size = counts.length;
     let dense = this.nextDense;
@@ -383,7 +368,7 @@ export class Census implements Visitor {
     return this.pending.drain(dense, this.visitPending);
   }
 
-  /** A reference that waited for its chunk. false: the time is over. */
+  /** Follows a pending reference. false: the time is over. */
   private visitOne(entry: number, owner: number): boolean {
     const { memory, pendingChunk: chunk, pendingDense: dense } = this;
     if (memory.slots[dense] === 0) memory.load(chunk, dense);
@@ -393,60 +378,20 @@ export class Census implements Visitor {
     return (++this.steps & 1023) !== 0 || !this.checkTime();
   }
 
-  private push(low: number, high: number, owner: number): void {
-    const at = this.stackLength++;
-    if (at === this.stackLow.length) {
-      this.stackLow = doubled(this.stackLow);
-      this.stackHigh = doubled(this.stackHigh);
-      this.stackOwner = doubled(this.stackOwner);
-    }
-    this.stackLow[at] = low;
-    this.stackHigh[at] = high;
-    this.stackOwner[at] = owner;
-  }
-
   markVisited(address: number): void {
-    const bits = this.ownBits(this.memory.denseChunk(address));
-    const bit = (address % chunkBytes) >>> 3;
-    bits[bit >>> 5]! |= 1 << (bit & 31);
+    this.visited.add(address);
   }
 
-  private ownBits(dense: number): Uint32Array {
-    const bits = this.bits[dense]!;
-    if (bits !== null && bits !== this.borrowed?.[dense]) return bits;
-    const own = this.newBits();
-    if (bits !== null) own.set(bits);
-    this.bits[dense] = own;
-    return own;
-  }
-
-  /** A bit for each aligned word of a chunk: 64 of them are carved out of a chunk of the pool. */
-  private newBits(): Uint32Array {
-    const { pool } = this.memory;
-    if (pool === null) return new Uint32Array(bitWords);
-    let segment = this.bitSegments.at(-1);
-    if (segment === undefined || this.bitsUsed === segment.length) {
-      segment = pool.take(chunkBytes);
-      this.bitSegments.push(segment);
-      this.bitsUsed = 0;
-    }
-    const bits = segment.subarray(this.bitsUsed, this.bitsUsed + bitWords).fill(0);
-    this.bitsUsed += bitWords;
-    return bits;
-  }
-
-  /** Gives its memory back to the pool: nothing is to be counted or asked any more. */
+  /** Gives its memory back to the pool. The census must not be used afterwards. */
   release(): void {
     this.pending.release();
-    this.bits.fill(null);
-    for (const segment of this.bitSegments) this.memory.pool?.give(segment);
-    this.bitSegments.length = 0;
+    this.visited.release();
   }
 
-  /** A reference arrives at the object at (high, low). Nothing of the target is loaded here. */
+  /** A reference to (high, low). Of an object in a chunk that is not loaded, nothing is read: the reference becomes a pending one. */
   private arrive(low: number, high: number, owner: number): void {
     if ((low & 7) !== 0 || high < 0 || high >= 32_768) return;
-    const { memory } = this;
+    const { memory, visited } = this;
     const chunk = (high << 12) | (low >>> 20);
     const dense = memory.blocks[chunk >>> 10]! + (chunk & 1023);
     if (dense < 1024) {
@@ -454,16 +399,9 @@ export class Census implements Visitor {
       return;
     }
     const bit = (low & 0xf_ffff) >>> 3;
-    let bits = this.bits[dense]!;
-    const mask = 1 << (bit & 31);
-    if (bits !== null && (bits[bit >>> 5]! & mask) !== 0) {
-      const address = high * 4_294_967_296 + (low >>> 0);
-      if (this.onKnown !== null) {
-        this.onKnown(address);
-        return;
-      }
-      const node = this.graph.find(address);
-      if (node !== 0) this.graph.edge(owner, node);
+    const bits = visited.bits[dense]!;
+    if (bits !== null && (bits[bit >>> 5]! & (1 << (bit & 31))) !== 0) {
+      this.arriveAgain(high * 4_294_967_296 + (low >>> 0), owner);
       return;
     }
     const slot = memory.slots[dense]!;
@@ -474,82 +412,92 @@ export class Census implements Visitor {
     const words = memory.words[slot]!;
     const index = bit << 1;
     const references = words[index]!;
-    if (references === 0 || words[index + 1] !== 0) {
-      this.invalidReferences += 1;
-      return;
-    }
-    const type = this.typeAt(words[index + 2]! | 0, words[index + 3]! | 0);
+    const isAlive = references !== 0 && words[index + 1] === 0;
+    const type = isAlive ? this.typeCache.at(words[index + 2]! | 0, words[index + 3]! | 0) : null;
     if (type === null) {
       this.invalidReferences += 1;
       return;
     }
-    if (bits === null || this.borrowed !== null) bits = this.ownBits(dense);
-    bits[bit >>> 5]! |= mask;
-    const { graph } = this;
-    const isSole = references === 1;
-    if (type.isAtomic) {
-      let size = this.atomicSize(low, high, type);
-      if (size >= largeBytes && !this.fits(high * 4_294_967_296 + (low >>> 0), size))
-        size = this.withoutSense(type);
-      this.typeCounts[type.index]! += 1;
-      this.typeBytes[type.index]! += size;
-      this.objectCount += 1;
-      if (this.trace !== null) this.trace(high * 4_294_967_296 + (low >>> 0), type, size);
-      if (size > 2048 && size < largeBytes)
-        this.markPages(high * 4_294_967_296 + (low >>> 0), size);
-      if (type.isSingleton) return;
-      let holder = owner;
-      if (
-        (!isSole && graph.count < this.maxNodes) ||
-        size >= largeBytes ||
-        (graph.flags[owner]! & namespace) !== 0
-      ) {
-        const address = high * 4_294_967_296 + (low >>> 0);
-        if (size >= largeBytes) this.buffers.push(address, size);
-        holder = graph.node(address, type.index, owner);
-        graph.edge(owner, holder);
-      }
-      graph.bytes[holder]! += size;
-      graph.objects[holder]! += 1;
+    visited.mark(dense, bit);
+    if (type.isAtomic) this.countAtomic(low, high, type, references === 1, owner);
+    else this.enter(low, high, type, references === 1, owner);
+  }
+
+  /** A reference to an object that was visited before. */
+  private arriveAgain(address: number, owner: number): void {
+    if (this.onKnown !== null) {
+      this.onKnown(address);
       return;
     }
+    const node = this.graph.find(address);
+    if (node !== 0) this.graph.edge(owner, node);
+  }
+
+  /** An object without references of its own is counted at once. `isSole`: nothing else refers to it. */
+  private countAtomic(
+    low: number,
+    high: number,
+    type: TypeInfo,
+    isSole: boolean,
+    owner: number,
+  ): void {
+    const { graph } = this;
+    let size = this.atomicSize(low, high, type);
+    if (size >= largeBytes && !this.fits(high * 4_294_967_296 + (low >>> 0), size))
+      size = this.withoutSense(type);
+    this.tally(type, size);
+    if (this.trace !== null) this.trace(high * 4_294_967_296 + (low >>> 0), type, size);
+    if (size > 2048 && size < largeBytes) this.markPages(high * 4_294_967_296 + (low >>> 0), size);
+    if (type.isSingleton) return;
     let holder = owner;
+    if (
+      (!isSole && graph.count < this.maxNodes) ||
+      size >= largeBytes ||
+      (graph.flags[owner]! & namespace) !== 0
+    ) {
+      const address = high * 4_294_967_296 + (low >>> 0);
+      if (size >= largeBytes) this.buffers.push(address, size);
+      holder = graph.node(address, type.index, owner);
+      graph.edge(owner, holder);
+    }
+    graph.bytes[holder]! += size;
+    graph.objects[holder]! += 1;
+  }
+
+  /** Puts an object with references on the stack, with a node of its own unless it belongs to its owner's. */
+  private enter(low: number, high: number, type: TypeInfo, isSole: boolean, owner: number): void {
+    const { graph } = this;
     const isCollapsed =
       isSole &&
       ((graph.flags[owner]! & collapsing) !== 0 || graph.count > this.softNodes) &&
       type.kind !== kinds.module &&
       type.kind !== kinds.type &&
       type.kind !== kinds.ndarray;
+    let holder = owner;
     if (!isCollapsed && graph.count < this.maxNodes) {
       holder = graph.node(high * 4_294_967_296 + (low >>> 0), type.index, owner);
       graph.edge(owner, holder);
     }
-    this.push(low, high, holder);
+    this.stack.push(low, high, holder);
   }
 
-  /** An object that is all in one piece ends where something is mapped. */
+  private tally(type: TypeInfo, size: Bytes): void {
+    this.typeCounts[type.index]! += 1;
+    this.typeBytes[type.index]! += size;
+    this.objectCount += 1;
+  }
+
+  /** Whether an object of this size can lie here: its last byte must be mapped. */
   private fits(address: number, bytes: Bytes): boolean {
     return bytes <= this.memory.writableBytes && this.memory.region(address + bytes - 1) !== null;
   }
 
+  /** The size of an object whose own makes no sense. */
   private withoutSense(type: TypeInfo): Bytes {
     this.notes.add(
       'some sizes made no sense (objects in the middle of a change) and were left out',
     );
     return type.basicBytes;
-  }
-
-  /** The type at (high, low), read where it is seen for the first time. null: no type. */
-  private typeAt(low: number, high: number): TypeInfo | null {
-    const at = (low >>> 4) & typeCacheMask;
-    if (this.cacheLow[at] === low && this.cacheHigh[at] === high && low !== 0)
-      return this.cacheType[at]!;
-    const index = this.types.indexOf((high >>> 0) * 4_294_967_296 + (low >>> 0));
-    const type = index < 0 ? null : this.types.types[index]!;
-    this.cacheLow[at] = low;
-    this.cacheHigh[at] = high;
-    this.cacheType[at] = type;
-    return type;
   }
 
   private atomicSize(low: number, high: number, type: TypeInfo): Bytes {
@@ -564,12 +512,12 @@ export class Census implements Visitor {
       const words = memory.words[slot]!;
       if (type.kind === kinds.integer && words[index + 5] === 0) {
         const tag = words[index + 4]!;
-        if (this.hasWideCounts) return 24 + 4 * Math.max(1, tag >>> 3);
+        if (this.isSince312) return 24 + 4 * Math.max(1, tag >>> 3);
         return 24 + 4 * (this.python.minor >= 11 ? Math.max(1, tag) : tag);
       }
       if (
         type.kind === kinds.string &&
-        this.hasWideCounts &&
+        this.isSince312 &&
         (words[index + 8]! & 96) === 96 &&
         words[index + 5] === 0
       )
@@ -582,31 +530,23 @@ export class Census implements Visitor {
   private traverse(low: number, high: number, owner: number): void {
     const address = high * 4_294_967_296 + (low >>> 0);
     const { memory } = this;
-    const type = this.typeAt(memory.u32(address + 8) | 0, memory.u32(address + 12) | 0);
+    const type = this.typeCache.at(memory.u32(address + 8) | 0, memory.u32(address + 12) | 0);
     if (type === null) return;
     this.count(address, type, sizeAndVisit(this, address, type, owner), owner);
   }
 
   private count(address: number, type: TypeInfo, bytes: Bytes, node: number): void {
-    // Nothing is larger than all that can be written: a struct in the middle of a change, or a broken image.
+    // No object is larger than all writable memory: this one is in the middle of a change, or the image is damaged.
     let size = bytes;
     if (
       !(size >= 0 && size <= 2 * this.memory.writableBytes + 65_536) ||
       (type.isAtomic && size >= largeBytes && !this.fits(address, size))
     )
       size = this.withoutSense(type);
-    this.typeCounts[type.index]! += 1;
-    this.typeBytes[type.index]! += size;
-    this.objectCount += 1;
+    this.tally(type, size);
     if (this.trace !== null) this.trace(address, type, size);
     if (size > 2048 && size < largeBytes && type.isAtomic) this.markPages(address, size);
     this.graph.bytes[node]! += size;
     this.graph.objects[node]! += 1;
   }
-}
-
-function doubled(from: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const to = new Int32Array(from.length * 2);
-  to.set(from);
-  return to;
 }

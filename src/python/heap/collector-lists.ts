@@ -1,4 +1,5 @@
 import type { Interpreter } from '../interpreter/interpreter.ts';
+import { collectorHeads } from '../interpreter/runtime-state.ts';
 import { linkReader } from '../process/links.ts';
 import { isPlausible } from '../process/memory.ts';
 import type { Census } from './census.ts';
@@ -11,6 +12,7 @@ export interface Groups {
   readonly undecided: number;
 }
 
+/** For a census that ended before the collector's lists were read. */
 export const noGroups: Groups = { heldByC: 0, garbage: 0, undecided: 0 };
 
 /** 12 bytes each are kept of objects that only the lists know. */
@@ -104,7 +106,7 @@ function onlyInLists(
   const objects = new Addresses();
   let count = 0;
   let areAll = true;
-  for (const head of python.collectorHeads()) {
+  for (const head of collectorHeads(python)) {
     let at = python.memory.word(head);
     // In the middle of a collection, or broken, links may go round without coming back to the head. Objects that were listed before tell;
     // among objects that were counted, a link on the way is compared with those after it (Brent's algorithm).

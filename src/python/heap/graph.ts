@@ -1,18 +1,19 @@
 /**
- * Objects that more than one thing may hold, as nodes; everything that a node alone holds and that has no name of its own is
- * counted into it. Typed arrays that grow, about 45 bytes a node and 8 an edge.
+ * Who refers to whom. Objects that several others may keep are nodes; an object that one node alone keeps and that has no name of its
+ * own is counted into that node. The arrays grow: about 45 bytes a node, 8 bytes an edge.
  */
 export class Graph {
-  /** Node 0 is the root of all. */
+  /** Number of nodes. Node 0 is the root of all. */
   count = 1;
   address = new Float64Array(1 << 14);
   type = new Int32Array(1 << 14);
-  /** Own bytes and those of the objects counted into it. */
+  /** Bytes of the object itself and of those that are counted into it. */
   bytes = new Float64Array(1 << 14);
-  /** Number of objects counted into it, itself included. */
+  /** Number of objects that are counted into the node, itself included. */
   objects = new Uint32Array(1 << 14);
-  /** Who was seen to refer to it first. */
+  /** The node that was first seen to refer to it. */
   parent = new Uint32Array(1 << 14);
+  /** `collapsing` and `namespace` of census.ts. */
   flags = new Uint8Array(1 << 14);
   private lastOwner = new Uint32Array(1 << 14);
   edgeCount = 0;
@@ -20,6 +21,7 @@ export class Graph {
   edgeTo = new Uint32Array(1 << 15);
   private table = new Int32Array(1 << 15);
 
+  /** Makes a node. Address 0 and type -1: the node stands for a group, not for an object. */
   node(address: number, type: number, parent: number): number {
     const id = this.count++;
     if (id === this.address.length) this.grow();
@@ -42,7 +44,7 @@ export class Graph {
     }
   }
 
-  /** The same edge again right after is left out; any other duplicate does no harm. */
+  /** Adds a reference. Only a repetition that follows at once is left out: other duplicates do no harm. */
   edge(from: number, to: number): void {
     if (this.lastOwner[to] === from + 1) return;
     this.lastOwner[to] = from + 1;

@@ -8,12 +8,13 @@ const segmentShift = Math.log2(blocksPerSegment);
 const blockShift = Math.log2(blockWords);
 
 /**
- * References that wait until the chunk into which they point is loaded: one list a chunk, two 32-bit words each. The lists are
- * made of small blocks that are used again: lists that double as they grow leave as much garbage as they hold.
+ * References into chunks that are not loaded yet: a list for each chunk, two 32-bit words for each reference. The lists are made of
+ * small blocks that are used again: lists that double as they grow leave as much garbage as they hold.
  */
 export class PendingReferences {
-  /** How many wait, in all, for each chunk, and for each 1024 chunks. */
+  /** Pending references in all. */
   count = 0;
+  /** Of each chunk, and of each 1024 chunks. */
   readonly counts: Int32Array;
   readonly countsByBlock: Int32Array;
   private readonly heads: Int32Array;
@@ -49,7 +50,10 @@ export class PendingReferences {
     this.count += 1;
   }
 
-  /** Takes all that wait for a chunk; others may be added meanwhile, for it too. `visit` ends it by returning false: the rest is dropped. */
+  /**
+   * Takes the pending references of a chunk and calls `visit` for each; more may be added meanwhile, for this chunk too. Where `visit`
+   * returns false, the rest is dropped, and so does `drain`.
+   */
   drain(chunk: number, visit: (first: number, second: number) => boolean): boolean {
     const length = this.counts[chunk]!;
     let block = this.heads[chunk]!;

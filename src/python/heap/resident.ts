@@ -16,7 +16,66 @@ export function accountFor(source: MemorySource, heap: Heap): { readonly account
   if (source.kind !== 'process' || source.pid === null) return {};
   const areas = parseSmaps(readText(`/proc/${source.pid}/smaps`) ?? '');
   if (areas.length === 0 || !source.isCurrent()) return {};
-  const { census } = heap;
+  const pages = openPages(source.pid);
+  try {
+    return { accounted: accountedOf(residentOf(source, heap, areas, pages), heap) };
+  } finally {
+    pages?.close();
+  }
+}
+
+/** Sums over all areas, in bytes. */
+interface Resident {
+  rss: Bytes;
+  swap: Bytes;
+  stacks: Bytes;
+  files: Bytes;
+  shared: Bytes;
+  python: Bytes;
+  arenaFree: Bytes;
+  native: Bytes;
+}
+
+function residentOf(
+  source: MemorySource,
+  { census }: Heap,
+  areas: readonly Area[],
+  pages: Pages | null,
+): Resident {
+  const stacks = stackAreas(source, areas);
+  const ranges = bufferRanges(census.buffers);
+  const hasObjects = (address: number) => census.hasObjectsInPage(address);
+  // ARENA_SIZE of obmalloc.c.
+  const arenaBytes = census.python.minor >= 10 ? 1 << 20 : 1 << 18;
+  const sum: Resident = {
+    rss: 0,
+    swap: 0,
+    stacks: 0,
+    files: 0,
+    shared: 0,
+    python: 0,
+    arenaFree: 0,
+    native: 0,
+  };
+  for (const area of areas) {
+    sum.rss += area.rssBytes;
+    sum.swap += area.swapBytes;
+    if (stacks.has(area) || area.path.startsWith('[stack')) sum.stacks += area.rssBytes;
+    else if (area.isShared) sum.shared += area.rssBytes;
+    else if (area.path.startsWith('/') || area.rssBytes === 0 || !area.isWritable)
+      sum.files += area.rssBytes;
+    else {
+      const counted = residentPages(area, countPages(area, pages, hasObjects, ranges, arenaBytes));
+      sum.python += counted.python * pageBytes;
+      sum.arenaFree += counted.arenaFree * pageBytes;
+      sum.native += counted.native * pageBytes;
+    }
+  }
+  return sum;
+}
+
+/** The areas in which threads have their stacks. */
+function stackAreas(source: MemorySource, areas: readonly Area[]): ReadonlySet<Area> {
   const stacks = new Set<Area>();
   for (const { stackPointer } of source.threads()) {
     const area = areas.find(
@@ -24,76 +83,51 @@ export function accountFor(source: MemorySource, heap: Heap): { readonly account
     );
     if (area !== undefined) stacks.add(area);
   }
-  let rssBytes = 0;
-  let fileBytes = 0;
-  let sharedBytes = 0;
-  let stackBytes = 0;
-  let pythonPages = 0;
-  let arenaFreePages = 0;
-  let nativePages = 0;
-  let swapBytes = 0;
-  const ranges = bufferRanges(census.buffers);
-  const pages = openPages(source.pid);
-  for (const area of areas) {
-    rssBytes += area.rssBytes;
-    swapBytes += area.swapBytes;
-    if (stacks.has(area) || area.path.startsWith('[stack')) stackBytes += area.rssBytes;
-    else if (area.path.startsWith('/') && !area.isShared) {
-      fileBytes += area.rssBytes;
-    } else if (area.isShared) sharedBytes += area.rssBytes;
-    else if (area.rssBytes > 0 && area.isWritable) {
-      const counted = countPages(
-        area,
-        pages,
-        (address) => census.hasObjectsInPage(address),
-        ranges,
-        census.python.minor >= 10 ? 1 << 20 : 1 << 18,
-      );
-      // Pages of zeros, which a read of untouched memory maps (ours too), are present and not resident: no object lies there.
-      let absent = Math.max(
-        0,
-        counted.python + counted.arenaFree + counted.native - area.rssBytes / pageBytes,
-      );
-      for (const kind of ['native', 'arenaFree', 'python'] as const) {
-        const less = Math.min(counted[kind], absent);
-        counted[kind] -= less;
-        absent -= less;
-      }
-      pythonPages += counted.python;
-      arenaFreePages += counted.arenaFree;
-      nativePages += counted.native;
-    } else fileBytes += area.rssBytes;
+  return stacks;
+}
+
+/**
+ * Without the pages of zeros that a read of untouched memory maps (coroner's reads too): they are present and not resident, and no object
+ * lies there.
+ */
+function residentPages({ rssBytes }: Area, counted: PageCounts): PageCounts {
+  let absent = counted.python + counted.arenaFree + counted.native - rssBytes / pageBytes;
+  const left = { ...counted };
+  for (const kind of ['native', 'arenaFree', 'python'] as const) {
+    const less = Math.min(left[kind], Math.max(0, absent));
+    left[kind] -= less;
+    absent -= less;
   }
-  pages?.close();
+  return left;
+}
+
+function accountedOf(sum: Resident, { census }: Heap): Accounted {
   let pythonBytes = 0;
   for (const { index } of census.types.types) pythonBytes += census.typeBytes[index]!;
   // Arrays that were allocated but never touched count in full for Python, not for the resident set.
-  const pythonResident = Math.min(pythonBytes, pythonPages * pageBytes);
-  const overhead = pythonPages * pageBytes - pythonResident;
-  const arenaFree = arenaFreePages * pageBytes;
-  const native = nativePages * pageBytes;
-  const nativeBytes = native + fileBytes + sharedBytes + stackBytes;
+  const pythonResident = Math.min(pythonBytes, sum.python);
+  const nativeBytes = sum.native + sum.files + sum.shared + sum.stacks;
+  const untouched = pythonBytes - pythonResident;
   const parts = [
     { what: 'Python objects and their buffers', bytes: pythonResident },
-    { what: "rounding and free space between Python's objects", bytes: overhead },
-    { what: "free space in Python's arenas", bytes: arenaFree },
-    { what: "native code's memory", bytes: native },
-    { what: 'mapped files (libraries)', bytes: fileBytes },
-    { what: 'shared memory', bytes: sharedBytes },
-    { what: 'thread stacks', bytes: stackBytes },
-    { what: 'swapped out (not in RSS)', bytes: swapBytes },
+    {
+      what: "rounding and free space between Python's objects",
+      bytes: sum.python - pythonResident,
+    },
+    { what: "free space in Python's arenas", bytes: sum.arenaFree },
+    { what: "native code's memory", bytes: sum.native },
+    { what: 'mapped files (libraries)', bytes: sum.files },
+    { what: 'shared memory', bytes: sum.shared },
+    { what: 'thread stacks', bytes: sum.stacks },
+    { what: 'swapped out (not in RSS)', bytes: sum.swap },
   ].filter(({ bytes }) => bytes > 0);
   return {
-    accounted: {
-      rssBytes,
-      pythonBytes: pythonResident,
-      nativeBytes,
-      unexplainedBytes: rssBytes - pythonResident - nativeBytes,
-      parts,
-      ...(pythonBytes - pythonResident > 1 << 20
-        ? { untouchedBytes: pythonBytes - pythonResident }
-        : {}),
-    },
+    rssBytes: sum.rss,
+    pythonBytes: pythonResident,
+    nativeBytes,
+    unexplainedBytes: sum.rss - pythonResident - nativeBytes,
+    parts,
+    ...(untouched > 1 << 20 ? { untouchedBytes: untouched } : {}),
   };
 }
 
@@ -107,6 +141,7 @@ interface Area {
   swapBytes: Bytes;
 }
 
+/** Areas of `/proc/PID/smaps` with their resident and swapped bytes. */
 export function parseSmaps(text: string): readonly Area[] {
   const areas: Area[] = [];
   for (const line of text.split('\n')) {
@@ -133,7 +168,7 @@ export function parseSmaps(text: string): readonly Area[] {
 
 const kibOf = (line: string): Bytes => Number(/(\d+) kB/.exec(line)?.[1] ?? 0) * 1024;
 
-/** Start and end of large buffers, sorted. */
+/** Starts and ends of large buffers, in the order of addresses: start, end, start, end, … */
 function bufferRanges(buffers: readonly number[]): Float64Array {
   const pairs = Array.from({ length: buffers.length / 2 }, (_, i) => [
     buffers[2 * i]!,
@@ -167,14 +202,21 @@ function openPages(pid: number): Pages | null {
   }
 }
 
-/** Resident pages of an area by what lies in them. Bit 63 of a pagemap word: present. */
+/** Pages of one area by what lies in them. */
+interface PageCounts {
+  python: number;
+  arenaFree: number;
+  native: number;
+}
+
+/** Present pages of an area by what lies in them. Bit 63 of a pagemap word: present. Without a pagemap, all count as present. */
 function countPages(
   area: Area,
   pages: Pages | null,
   hasObjects: (address: number) => boolean,
   ranges: Float64Array,
   arenaBytes: number,
-): { python: number; arenaFree: number; native: number } {
+): PageCounts {
   const entries = new Uint32Array(2 * 32_768);
   const counted = { python: 0, arenaFree: 0, native: 0 };
   let range = firstRangeAfter(ranges, area.start);

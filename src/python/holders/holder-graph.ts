@@ -9,7 +9,7 @@ import { kinds, type TypeInfo } from '../objects/types.ts';
 /** Holders of less than a thousandth of the heap are left out, but never those of a MiB and more. */
 const leastShare = 0.001;
 const leastBytesAtMost = 1 << 20;
-/** Children of one node that are looked at. */
+/** Children of a node that are listed, and that are compared. */
 const maxChildren = 10_000;
 const maxCompared = 100_000;
 

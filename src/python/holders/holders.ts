@@ -11,7 +11,7 @@ import { nameNodes } from './root-names.ts';
 import type { Row } from './row.ts';
 import { otherNamesAbove, sharedRows } from './shared.ts';
 
-/** Who holds the memory, and where in the graph, for those who look deeper (smells). */
+/** Who holds the memory, and what the smells need to look deeper. */
 export interface Holders {
   /** The largest first. */
   readonly holders: readonly Holder[];

@@ -12,11 +12,11 @@ import { isPlausible } from '../process/memory.ts';
 /** Smaller values are left out. */
 const leastBytes = 1 << 20;
 const maxFrames = 60;
-/** Named values that are looked at, attributes among them. */
+/** Named values that are estimated, attributes among them. */
 const maxNamed = 4000;
 const maxShown = 40;
 const maxOtherNames = 4;
-/** Items looked at in a container, by depth: the first level decides the figure. */
+/** Items of a container that are sampled, by depth: the first level decides the figure. */
 const samples = [32, 6, 3, 2];
 const maxAttributes = 64;
 const maxAttributeDepth = 2;

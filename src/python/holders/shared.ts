@@ -6,7 +6,7 @@ import type { Row } from './row.ts';
 
 /** What more names than this lead to is nobody's in particular. */
 const mostLeads = 6;
-/** References to a node that are looked at. */
+/** References to a node that are followed back. */
 const maxReferences = 64;
 /** Groups of less than this share of the heap stay with the leftovers. */
 const leastShare = 0.005;

@@ -7,87 +7,134 @@ export const debugCookie = 'xdebugpy';
 /** Words after the cookie that are of interest; the groups which stacks need are among the first sixty. */
 const maxWords = 80;
 
+/** Words of `_Py_DebugOffsets`, by their index after the start. */
+type Words = (from: number, count: number) => readonly number[];
+
+/** A group of words that was recognised, and where it begins. */
+interface Group<Fields> {
+  readonly at: number;
+  readonly fields: Fields;
+}
+
 /**
  * The layout of a 3.14, as far as stacks need it, from its own `_Py_DebugOffsets` (pycore_debug_offsets.h): groups of words, each begun by
  * the size of the struct that it describes. Groups grew while 3.14 was made, so they are not counted but recognised: a frame ends with
- * its first slot, a code object with its first instruction, a thread state points back to its interpreter. Whatever does not fit: null.
+ * its first slot, a code object with its first instruction, a thread state points back to its interpreter. null: something does not fit.
  * What a census needs (`tp_basicsize`, keys of dicts, the collector's lists) is not in there.
  */
 export function layoutOf314(memory: Memory, runtimeAddress: number, before: Layout): Layout | null {
-  const word = (index: number) => memory.word(runtimeAddress + 8 * index);
-  // cookie, version, free_threaded, runtime_state {size, finalizing, interpreters_head}, interpreter_state {size, id, next,
-  // threads_head, threads_main, gc, imports_modules, sysdict, builtins, ceval_gil, gil {start, enabled, locked, holder}, ...}
-  const [interpretersHead, next, threadsHead] = [word(5), word(8), word(9)];
-  const [modules, sysdict, builtins, gil] = [word(12), word(13), word(14), word(15)];
-  const interpreterSize = word(6);
-  const isWithin = (size: number, ...fields: readonly number[]) =>
-    fields.every((field) => field < size);
-  if (!(interpreterSize > 1000 && interpreterSize < 2 ** 24)) return null;
-  if (!isWithin(interpreterSize, next, threadsHead, modules, sysdict, builtins, gil)) return null;
-  const interpreter = memory.word(runtimeAddress + interpretersHead);
-  const thread = isPlausible(interpreter) ? memory.word(interpreter + threadsHead) : 0;
-  if (!isPlausible(thread)) return null;
-  for (let threadAt = 18; threadAt < 30; threadAt++) {
-    // thread_state {size, prev, next, interp, current_frame, thread_id, native_thread_id, datastack_chunk, status}
-    const [threadSize, , nextThread, back, currentFrame, pthread, nativeId] = words(threadAt, 9);
-    if (!(threadSize! > 100 && threadSize! < 8192)) continue;
-    if (!isWithin(threadSize!, nextThread!, back!, currentFrame!, pthread!, nativeId!)) continue;
-    if (memory.word(thread + back!) !== interpreter) continue;
-    // interpreter_frame {size, previous, executable, instr_ptr, localsplus, owner, stackpointer, ...}
-    const frameAt = threadAt + 9;
-    const [frameSize, previous, executable, instruction, localsplus, owner, stacktop] = words(
-      frameAt,
-      7,
-    );
-    if (frameSize! - localsplus! !== 8 || frameSize! > 512) continue;
-    if (!isWithin(frameSize!, previous!, executable!, instruction!, owner!, stacktop!)) continue;
-    for (let codeAt = frameAt + 6; codeAt < frameAt + 10; codeAt++) {
-      // code_object {size, filename, name, qualname, linetable, firstlineno, argcount, localsplusnames, localspluskinds, co_code_adaptive}
-      const [size, filename, name, qualname, lineTable, firstLine, , names, kinds, bytecode] =
-        words(codeAt, 10);
-      if (!(size! > bytecode! && size! - bytecode! <= 8 && size! < 1024)) continue;
-      if (!isWithin(size!, filename!, name!, qualname!, lineTable!, firstLine!, names!, kinds!))
-        continue;
-      return {
-        ...before,
-        runtime: { interpretersHead, size: word(3) },
-        interpreter: { next, threadsHead, modules, sysdict, builtins, gil, size: interpreterSize },
-        gil: { locked: word(18) - word(16), lastHolder: word(19) - word(16) },
-        thread: {
-          ...before.thread,
-          next: nextThread!,
-          interpreter: back!,
-          pthread: pthread!,
-          nativeId: nativeId!,
-          currentFrame: currentFrame!,
-        },
-        frame: {
-          ...before.frame!,
-          code: executable!,
-          previous: previous!,
-          instruction: instruction!,
-          localsplus: localsplus!,
-          owner: owner!,
-          stacktop: stacktop!,
-        },
-        code: {
-          ...before.code,
-          filename: filename!,
-          name: name!,
-          qualname: qualname!,
-          lineTable: lineTable!,
-          firstLine: firstLine!,
-          localsplusNames: names!,
-          localsplusKinds: kinds!,
-          bytecode: bytecode!,
-          size: size!,
-        },
-      };
-    }
+  const words: Words = (from, count) =>
+    from + count > maxWords
+      ? []
+      : Array.from({ length: count }, (_, i) => memory.word(runtimeAddress + 8 * (from + i)));
+  const head = headOf(words);
+  if (head === null) return null;
+  const interpreter = memory.word(runtimeAddress + head.runtime.interpretersHead);
+  const state = isPlausible(interpreter)
+    ? memory.word(interpreter + head.interpreter.threadsHead)
+    : 0;
+  if (!isPlausible(state)) return null;
+  const pointsBack = (field: number) => memory.word(state + field) === interpreter;
+  for (const thread of threadGroups(words, pointsBack)) {
+    const frame = frameGroup(words, thread.at + 9);
+    const code = frame === null ? null : codeGroup(words, frame.at + 6);
+    if (frame === null || code === null) continue;
+    return {
+      ...before,
+      ...head,
+      thread: { ...before.thread, ...thread.fields },
+      frame: { ...before.frame!, ...frame.fields },
+      code: { ...before.code, ...code.fields },
+    };
   }
   return null;
+}
 
-  function words(from: number, count: number): readonly number[] {
-    return from + count > maxWords ? [] : Array.from({ length: count }, (_, i) => word(from + i));
+/** Whether all fields lie within a struct of this size. */
+const isWithin = (size: number, fields: readonly number[]): boolean =>
+  fields.every((field) => field < size);
+
+/**
+ * cookie, version, free_threaded, runtime_state {size, finalizing, interpreters_head}, interpreter_state {size, id, next, threads_head,
+ * threads_main, gc, imports_modules, sysdict, builtins, ceval_gil, gil {start, enabled, locked, holder}, ...}
+ */
+function headOf(words: Words): Required<Pick<Layout, 'runtime' | 'interpreter' | 'gil'>> | null {
+  const [runtimeSize, , interpretersHead] = words(3, 3);
+  const [size, , next, threadsHead, , , modules, sysdict, builtins, gil] = words(6, 10);
+  const [start, , locked, lastHolder] = words(16, 4);
+  if (!(size! > 1000 && size! < 2 ** 24)) return null;
+  if (!isWithin(size!, [next!, threadsHead!, modules!, sysdict!, builtins!, gil!])) return null;
+  return {
+    runtime: { interpretersHead: interpretersHead!, size: runtimeSize! },
+    interpreter: {
+      next: next!,
+      threadsHead: threadsHead!,
+      modules: modules!,
+      sysdict: sysdict!,
+      builtins: builtins!,
+      gil: gil!,
+      size: size!,
+    },
+    gil: { locked: locked! - start!, lastHolder: lastHolder! - start! },
+  };
+}
+
+/** thread_state {size, prev, next, interp, current_frame, thread_id, native_thread_id, datastack_chunk, status} */
+function* threadGroups(words: Words, pointsBack: (interp: number) => boolean) {
+  for (let at = 18; at < 30; at++) {
+    const [size, , next, interpreter, currentFrame, pthread, nativeId] = words(at, 9);
+    if (!(size! > 100 && size! < 8192)) continue;
+    if (!isWithin(size!, [next!, interpreter!, currentFrame!, pthread!, nativeId!])) continue;
+    if (!pointsBack(interpreter!)) continue;
+    const fields = {
+      next: next!,
+      interpreter: interpreter!,
+      pthread: pthread!,
+      nativeId: nativeId!,
+      currentFrame: currentFrame!,
+    };
+    yield { at, fields } satisfies Group<Partial<Layout['thread']>>;
   }
+}
+
+/** interpreter_frame {size, previous, executable, instr_ptr, localsplus, owner, stackpointer, ...} */
+function frameGroup(words: Words, at: number): Group<Partial<NonNullable<Layout['frame']>>> | null {
+  const [size, previous, code, instruction, localsplus, owner, stacktop] = words(at, 7);
+  if (size! - localsplus! !== 8 || size! > 512) return null;
+  if (!isWithin(size!, [previous!, code!, instruction!, owner!, stacktop!])) return null;
+  const fields = {
+    code: code!,
+    previous: previous!,
+    instruction: instruction!,
+    localsplus: localsplus!,
+    owner: owner!,
+    stacktop: stacktop!,
+  };
+  return { at, fields };
+}
+
+/** code_object {size, filename, name, qualname, linetable, firstlineno, argcount, localsplusnames, localspluskinds, co_code_adaptive} */
+function codeGroup(words: Words, from: number): Group<Partial<Layout['code']>> | null {
+  for (let at = from; at < from + 4; at++) {
+    const [size, filename, name, qualname, lineTable, firstLine, , names, kinds, bytecode] = words(
+      at,
+      10,
+    );
+    if (!(size! > bytecode! && size! - bytecode! <= 8 && size! < 1024)) continue;
+    const others = [filename!, name!, qualname!, lineTable!, firstLine!, names!, kinds!];
+    if (!isWithin(size!, others)) continue;
+    const fields = {
+      filename: filename!,
+      name: name!,
+      qualname: qualname!,
+      lineTable: lineTable!,
+      firstLine: firstLine!,
+      localsplusNames: names!,
+      localsplusKinds: kinds!,
+      bytecode: bytecode!,
+      size: size!,
+    };
+    return { at, fields };
+  }
+  return null;
 }

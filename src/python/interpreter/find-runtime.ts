@@ -16,8 +16,9 @@ export interface Runtime {
   readonly layout: Layout;
   /** `_PyRuntime`; null before 3.7. */
   readonly runtimeAddress: number | null;
-  /** The first interpreter; the others hang on it. */
+  /** Address of the first interpreter, which leads to the others. */
   readonly interpreter: number;
+  /** Address of `PyType_Type`. */
   readonly typeType: number;
   /** Of 2.7 and 3.14 no more than the stacks is known. */
   readonly isStacksOnly: boolean;
@@ -32,7 +33,7 @@ interface Module {
   readonly base: number;
 }
 
-/** Looks for CPython in the mapped modules: libpython first, then executables, then the main executable (embedders). */
+/** Finds the CPython among the mapped modules: libpython first, then executables of that name, then the main executable (embedders). */
 export function findRuntime(memory: Memory): Runtime | Refusal {
   const refusals: Refusal[] = [];
   for (const module of candidates(memory)) {
@@ -44,6 +45,7 @@ export function findRuntime(memory: Memory): Runtime | Refusal {
   return (
     refusals[0] ?? {
       status: 'unsupported',
+      code: 'not-cpython',
       detail: 'no CPython was found in it',
       hint: 'coroner inspect looks into CPython 3.6 to 3.14; other programs have no variables that it could name',
     }
@@ -68,58 +70,20 @@ function candidates(memory: Memory): readonly Module[] {
 /** null: nothing of CPython in this module. */
 function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusal | null {
   const image = loadedObject(memory, base);
-  if (image === null) return null;
-  const writable = (address: number | null) =>
-    address !== null &&
-    image.segments.some((part) => part.writable && address >= part.start && address < part.end)
-      ? address
-      : null;
-  let runtimeAddress = writable(image.symbol('_PyRuntime'));
-  // Exported up to 3.11 or so as a hint; 2.7 and 3.6 have no _PyRuntime.
-  const threadCurrent = writable(image.symbol('_PyThreadState_Current'));
-  if (runtimeAddress === null && threadCurrent === null) {
-    if (image.symbol('Py_Initialize') === null && !/python/.test(path)) return null;
-    const local = fileSymbols(memory.source.openFile(path), ['_PyRuntime'], '.PyRuntime');
-    const address = local.get('_PyRuntime') ?? local.get('.PyRuntime');
-    if (address !== undefined) runtimeAddress = address + image.bias;
-    if (runtimeAddress === null) return null;
-  }
+  const start = image === null ? null : startOf(memory, image, path);
+  if (image === null || start === null) return null;
+  const { runtimeAddress } = start;
   const version = versionOf(memory, image.symbol('Py_Version'), runtimeAddress, path);
   if (version === null)
     return {
       status: 'unsupported',
+      code: 'version-not-told',
       detail: `the version of the CPython in ${path} cannot be told`,
     };
   const text = `${version.major}.${version.minor}`;
-  const isStacksOnly = text === '3.14';
-  let layout = layouts[isStacksOnly ? '3.13' : text];
-  if (layout === undefined)
-    return {
-      status: 'unsupported',
-      detail: `CPython ${text} is not known to this coroner`,
-      hint: 'known are CPython 3.6 to 3.13, and the stacks of 2.7 and 3.14',
-    };
-  if (version.major === 3 && version.minor >= 13 && runtimeAddress !== null) {
-    const checked = withDebugOffsets(memory, runtimeAddress, layout, isStacksOnly);
-    if (isRefusal(checked)) return checked;
-    layout = checked;
-  }
-  let interpreter = 0;
-  let generations36: number | null = null;
-  if (runtimeAddress !== null && layout.runtime !== undefined)
-    interpreter = memory.word(runtimeAddress + layout.runtime.interpretersHead);
-  else {
-    const local = fileSymbols(memory.source.openFile(path), ['interp_head', 'generations'], null);
-    const head = local.get('interp_head');
-    const generations = local.get('generations');
-    if (head !== undefined) interpreter = memory.word(head + image.bias);
-    else if (threadCurrent !== null) {
-      // Only while somebody holds the GIL.
-      const thread = memory.word(threadCurrent);
-      if (isPlausible(thread)) interpreter = memory.word(thread + layout.thread.interpreter);
-    }
-    if (generations !== undefined) generations36 = generations + image.bias;
-  }
+  const layout = layoutFor(memory, version, runtimeAddress);
+  if (isRefusal(layout)) return layout;
+  const { interpreter, generations36 } = interpreterOf(memory, image, path, start, layout);
   if (!isPlausible(interpreter)) return noInterpreter(text, path);
   const thread = memory.word(interpreter + layout.interpreter.threadsHead);
   const modules = memory.word(interpreter + layout.interpreter.modules);
@@ -134,7 +98,7 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   return {
     version,
     layout,
-    isStacksOnly: isStacksOnly || version.major === 2,
+    isStacksOnly: isStacksOnly(version),
     runtimeAddress,
     interpreter,
     typeType: image.symbol('PyType_Type') ?? memory.word(dictType + 8),
@@ -143,14 +107,93 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   };
 }
 
+type LoadedImage = NonNullable<ReturnType<typeof loadedObject>>;
+
+/** Where reading begins; at least one of them is known. */
+interface Start {
+  /** `_PyRuntime`; null before 3.7. */
+  readonly runtimeAddress: number | null;
+  /** `_PyThreadState_Current` of 2.7 and 3.6. */
+  readonly threadCurrent: number | null;
+}
+
+/** null: nothing of CPython in this module. */
+function startOf(memory: Memory, image: LoadedImage, path: string): Start | null {
+  const writable = (address: number | null) =>
+    address !== null &&
+    image.segments.some((part) => part.writable && address >= part.start && address < part.end)
+      ? address
+      : null;
+  const runtimeAddress = writable(image.symbol('_PyRuntime'));
+  // Exported up to 3.11 or so as a hint; 2.7 and 3.6 have no _PyRuntime.
+  const threadCurrent = writable(image.symbol('_PyThreadState_Current'));
+  if (runtimeAddress !== null || threadCurrent !== null) return { runtimeAddress, threadCurrent };
+  if (image.symbol('Py_Initialize') === null && !/python/.test(path)) return null;
+  const local = fileSymbols(memory.source.openFile(path), ['_PyRuntime'], '.PyRuntime');
+  const address = local.get('_PyRuntime') ?? local.get('.PyRuntime');
+  return address === undefined
+    ? null
+    : { runtimeAddress: address + image.bias, threadCurrent: null };
+}
+
+/** Of 2.7 and 3.14 no more than the stacks is known. */
+const isStacksOnly = ({ major, minor }: Runtime['version']): boolean =>
+  major === 2 || (major === 3 && minor === 14);
+
+function layoutFor(
+  memory: Memory,
+  version: Runtime['version'],
+  runtimeAddress: number | null,
+): Layout | Refusal {
+  const { major, minor } = version;
+  const is314 = major === 3 && minor === 14;
+  const layout = layouts[is314 ? '3.13' : `${major}.${minor}`];
+  if (layout === undefined)
+    return {
+      status: 'unsupported',
+      code: 'version-not-known',
+      detail: `CPython ${major}.${minor} is not known to this coroner`,
+      hint: 'known are CPython 3.6 to 3.13, and the stacks of 2.7 and 3.14',
+    };
+  return major === 3 && minor >= 13 && runtimeAddress !== null
+    ? withDebugOffsets(memory, runtimeAddress, layout, is314)
+    : layout;
+}
+
+/** The first interpreter (0: there is none), and for 3.6 where the collector's generations lie (null: not known, or not 3.6). */
+function interpreterOf(
+  memory: Memory,
+  image: LoadedImage,
+  path: string,
+  { runtimeAddress, threadCurrent }: Start,
+  layout: Layout,
+): Pick<Runtime, 'interpreter' | 'generations36'> {
+  if (runtimeAddress !== null && layout.runtime !== undefined)
+    return {
+      interpreter: memory.word(runtimeAddress + layout.runtime.interpretersHead),
+      generations36: null,
+    };
+  const local = fileSymbols(memory.source.openFile(path), ['interp_head', 'generations'], null);
+  const head = local.get('interp_head');
+  const generations = local.get('generations');
+  const generations36 = generations === undefined ? null : generations + image.bias;
+  if (head !== undefined) return { interpreter: memory.word(head + image.bias), generations36 };
+  // Known only while a thread holds the GIL.
+  const thread = threadCurrent === null ? 0 : memory.word(threadCurrent);
+  const interpreter = isPlausible(thread) ? memory.word(thread + layout.thread.interpreter) : 0;
+  return { interpreter, generations36 };
+}
+
 const noInterpreter = (version: string, path: string): Refusal => ({
   status: 'unsupported',
+  code: 'no-interpreter',
   detail: `the CPython ${version} in ${path} has no interpreter (not started yet, ended, or stripped of its symbols)`,
   mayPass: true,
 });
 
 const notAsExpected = (version: string): Refusal => ({
   status: 'unsupported',
+  code: 'not-as-expected',
   detail: `this CPython ${version} is not laid out as expected (a debug or free-threaded build, a patched one, or one that is just starting or ending)`,
   hint: 'coroner reads release builds with the GIL; it does not guess',
   mayPass: true,
@@ -196,6 +239,7 @@ function withDebugOffsets(
   if (field(2) !== 0)
     return {
       status: 'unsupported',
+      code: 'free-threaded',
       detail:
         'this is a free-threaded CPython: its objects have another shape, and coroner does not guess',
     };

@@ -1,13 +1,14 @@
+import { entriesBefore311, entriesSince311, type KeysEntries } from './dict-keys.ts';
 import type { Runtime } from './find-runtime.ts';
 import type { Layout } from '../layouts/layout.ts';
 import { lineOf, type LineTableKind } from './line-table.ts';
 import { addressLimit, isPlausible, type Memory } from '../process/memory.ts';
 
-/** What a code object says. */
+/** A code object. */
 export interface Code {
   readonly address: number;
   readonly file: string;
-  /** Qualified name from 3.11 on. */
+  /** `co_qualname` from 3.11 on, before it `co_name`. */
   readonly name: string;
   readonly flags: number;
   readonly stackSize: number;
@@ -123,7 +124,7 @@ export class Interpreter {
     );
   }
 
-  /** Whether an address is that of a code object: the type is known by name once, then by address. */
+  /** Whether a code object lies at an address. The first one is recognised by its type's name, others by their type's address. */
   isCode(object: number): boolean {
     if (!isPlausible(object)) return false;
     const type = this.memory.word(object + 8);
@@ -133,7 +134,7 @@ export class Interpreter {
     return true;
   }
 
-  /** null: not a code object. */
+  /** The code object at an address. null: none lies there. */
   code(address: number): Code | null {
     let code = this.codes.get(address);
     if (code === undefined) {
@@ -182,10 +183,12 @@ export class Interpreter {
     );
   }
 
+  /** Which of the three forms this version's line tables have. */
   get lineTableKind(): LineTableKind {
     return this.minor >= 11 ? 'locations' : this.minor === 10 ? 'pep626' : 'lnotab';
   }
 
+  /** Line of an instruction; `offset` as in `lineOf`. */
   line(code: Code, offset: number): number {
     return lineOf(this.lineTableKind, code.lineTable, code.firstLine, offset);
   }
@@ -230,35 +233,9 @@ export class Interpreter {
 
   /** Where the entries of a PyDictKeysObject lie. */
   keysEntries(keys: number): KeysEntries {
-    const { memory } = this;
-    if (this.minor >= 11) {
-      const logSize = memory.u8(keys + 8);
-      const logIndexBytes = memory.u8(keys + 9);
-      const isGeneral = memory.u8(keys + 10) === 0;
-      if (logSize > 40 || logIndexBytes > 43) return noEntries;
-      const size = 2 ** logSize;
-      const width = isGeneral ? 24 : 16;
-      const indexBytes = 2 ** logIndexBytes;
-      return {
-        start: keys + 32 + indexBytes,
-        count: Math.min(memory.word(keys + 24), size),
-        width,
-        keyAt: isGeneral ? 8 : 0,
-        usable: Math.floor((size * 2) / 3),
-        bytes: 32 + indexBytes + Math.floor((size * 2) / 3) * width,
-      };
-    }
-    const size = memory.word(keys + 8);
-    if (size > 2 ** 40) return noEntries;
-    const indexBytes = size * (size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffff_ffff ? 4 : 8);
-    return {
-      start: keys + 40 + indexBytes,
-      count: Math.min(memory.word(keys + 32), size),
-      width: 24,
-      keyAt: 8,
-      usable: Math.floor((size * 2) / 3),
-      bytes: 40 + indexBytes + Math.floor((size * 2) / 3) * 24,
-    };
+    return this.minor >= 11
+      ? entriesSince311(this.memory, keys)
+      : entriesBefore311(this.memory, keys);
   }
 
   /** Value of a small int. null: none, or larger than 2^53. */
@@ -274,7 +251,7 @@ export class Interpreter {
     return isNegative ? -value : value;
   }
 
-  /** The value under a name of a dict with str keys; 0: none. */
+  /** Address of the value under a name in a dict with str keys; 0: there is none. */
   dictValue(dict: number, name: string): number {
     let found = 0;
     this.eachEntry(dict, (key, value) => {
@@ -285,7 +262,7 @@ export class Interpreter {
     return found;
   }
 
-  /** An attribute in an instance's own dictionary or inline values; 0: none. */
+  /** Address of an attribute in an instance's own dict or inline values; 0: there is none. */
   attribute(object: number, name: string): number {
     const { memory } = this;
     const type = memory.word(object + 8);
@@ -334,62 +311,8 @@ export class Interpreter {
     const module = this.dictValue(this.modules(interpreter), name);
     return module === 0 ? 0 : this.memory.word(module + 16);
   }
-
-  /** Whether the collector is at work. null: not known (3.6). */
-  isCollecting(interpreter: number): boolean | null {
-    const { layout, memory, runtime } = this;
-    if (layout.interpreter.gcCollecting !== undefined)
-      return memory.i32(interpreter + layout.interpreter.gcCollecting) !== 0;
-    if (layout.runtime?.gcCollecting !== undefined && runtime.runtimeAddress !== null)
-      return memory.i32(runtime.runtimeAddress + layout.runtime.gcCollecting) !== 0;
-    return null;
-  }
-
-  /** Thread state that holds the GIL; 0: nobody, null: not known. */
-  gilHolder(interpreter: number): number | null {
-    const { layout, memory, runtime } = this;
-    if (layout.gil !== undefined && layout.interpreter.gil !== undefined) {
-      const gil = memory.word(interpreter + layout.interpreter.gil);
-      if (!isPlausible(gil)) return null;
-      return memory.i32(gil + layout.gil.locked) === 1
-        ? memory.word(gil + layout.gil.lastHolder)
-        : 0;
-    }
-    if (layout.runtime?.threadCurrent !== undefined && runtime.runtimeAddress !== null)
-      return memory.word(runtime.runtimeAddress + layout.runtime.threadCurrent);
-    return null;
-  }
-
-  /** Heads of the collector's lists: three generations and the permanent one. */
-  collectorHeads(): readonly number[] {
-    const { layout, runtime } = this;
-    const { generationSize } = layout.gc;
-    const heads: number[] = [];
-    const add = (base: number, generations: number, permanent: number) => {
-      for (let i = 0; i < 3; i++) heads.push(base + generations + i * generationSize);
-      heads.push(base + permanent);
-    };
-    const { gcGenerations, gcPermanent } = layout.interpreter;
-    if (gcGenerations !== undefined)
-      for (const interpreter of this.interpreters()) add(interpreter, gcGenerations, gcPermanent!);
-    else if (layout.runtime?.gcGenerations !== undefined && runtime.runtimeAddress !== null)
-      add(runtime.runtimeAddress, layout.runtime.gcGenerations, layout.runtime.gcPermanent!);
-    else if (runtime.generations36 !== null)
-      for (let i = 0; i < 3; i++) heads.push(runtime.generations36 + i * generationSize);
-    return heads;
-  }
 }
 
 /** Py_TPFLAGS_MANAGED_DICT (3.11+) and Py_TPFLAGS_INLINE_VALUES (3.13). */
 const managedDict = 1 << 4;
 const inlineValuesFlag = 1 << 2;
-
-export interface KeysEntries {
-  readonly start: number;
-  readonly count: number;
-  readonly width: number;
-  readonly keyAt: number;
-  readonly usable: number;
-  readonly bytes: number;
-}
-const noEntries: KeysEntries = { start: 0, count: 0, width: 24, keyAt: 8, usable: 0, bytes: 0 };

@@ -1,12 +1,12 @@
 /**
- * Line of an instruction, from a code object's table. Three generations:
+ * The form of a code object's line table. Three generations:
  * - up to 3.9 `co_lnotab`: pairs (bytes of code, signed lines); `offset` in bytes
  * - 3.10 `co_linetable`: pairs (bytes of code, signed lines or -128 for none) (PEP 626); `offset` in bytes
  * - 3.11 and later: location table of variable-length entries; `offset` in code units of 2 bytes
- * Where the instruction has no line of its own, the last line before it is given, as tracebacks do not need it but readers do.
  */
 export type LineTableKind = 'lnotab' | 'pep626' | 'locations';
 
+/** Line of the instruction at an offset; the last line before it where the instruction has none of its own. */
 export function lineOf(
   kind: LineTableKind,
   table: Uint8Array,

@@ -1,8 +1,9 @@
 import type { StackFrame, Thread } from '../../model/report.ts';
 import type { Code, Interpreter } from './interpreter.ts';
+import { gilHolder, isCollecting } from './runtime-state.ts';
 import { isPlausible, type NativeThread } from '../process/memory.ts';
 
-/** One Python call that is under way. */
+/** A Python call that is under way. */
 export interface Frame {
   /** Of the _PyInterpreterFrame (3.11+) or the frame object. */
   readonly address: number;
@@ -18,19 +19,23 @@ export interface Frame {
   readonly isObject: boolean;
 }
 
+/** A thread that runs Python. */
 export interface PythonThread {
+  /** Addresses of the PyThreadState and of its PyInterpreterState. */
   readonly state: number;
   readonly interpreter: number;
+  /** The kernel's id. null: not known. */
   readonly tid: number | null;
   readonly name: string | null;
   readonly holdsGil: boolean;
   readonly collectingGarbage: boolean;
   /** Innermost first. */
   readonly frames: readonly Frame[];
+  /** null: the kernel's thread was not found. */
   readonly native: NativeThread | null;
 }
 
-/** sys.setrecursionlimit goes further, but nobody reads on. */
+/** Deeper stacks are cut: `sys.setrecursionlimit` allows more, but no reader wants them. */
 const maxFrames = 100_000;
 
 /** Every thread of every interpreter, the one that was started last first in each. */
@@ -39,8 +44,8 @@ function readThreads(python: Interpreter): readonly PythonThread[] {
   const threads: PythonThread[] = [];
   for (const interpreter of python.interpreters()) {
     const names = threadNames(python, interpreter);
-    const holder = python.gilHolder(interpreter);
-    const isCollecting = python.isCollecting(interpreter) === true;
+    const holder = gilHolder(python, interpreter);
+    const isAtWork = isCollecting(python, interpreter) === true;
     for (const state of python.threadStates(interpreter)) {
       const pthread = python.memory.word(state + python.layout.thread.pthread);
       const tid = nativeId(python, state, pthread, natives);
@@ -52,7 +57,7 @@ function readThreads(python: Interpreter): readonly PythonThread[] {
         tid,
         name: names.get(pthread) ?? null,
         holdsGil,
-        collectingGarbage: isCollecting && holdsGil,
+        collectingGarbage: isAtWork && holdsGil,
         frames: readFrames(python, state),
         native,
       });
@@ -79,8 +84,9 @@ export function toThread({ tid, name, holdsGil, collectingGarbage, frames }: Pyt
   };
 }
 
+/** A call as the report has it. */
 export const toStackFrame = ({ code, line }: Frame): StackFrame => ({
-  // Without a name where it could not be read: while a process runs, what was just made may be seen in part.
+  // A code object that was just made may be read in part while the process runs.
   function: code.name || '?',
   file: code.file || null,
   line,

@@ -2,6 +2,7 @@
 // builds with the GIL). Do not edit.
 import type { Layout } from './layout.ts';
 
+/** Offsets in bytes of the structs' fields, by version. */
 export const layouts: Readonly<Record<string, Layout>> = {
   '2.7': {
     interpreter: { next: 0, threadsHead: 8, modules: 16, sysdict: 24, builtins: 32, size: 80 },

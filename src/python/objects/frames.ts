@@ -4,6 +4,7 @@ import { isPlausible } from '../process/memory.ts';
 import { scanFields } from './fields.ts';
 import type { TypeInfo } from './types.ts';
 
+/** Returns the bytes of the bytecode (3.11 and later), which lies in the object. */
 export function visitCode(visitor: Visitor, object: number, type: TypeInfo, owner: number): Bytes {
   const { memory, python } = visitor;
   const { code } = python.layout;
@@ -17,7 +18,7 @@ export function visitCode(visitor: Visitor, object: number, type: TypeInfo, owne
   return 0;
 }
 
-/** From 3.11 on a generator carries its frame: locals and evaluation stack. */
+/** Returns the bytes of the frame that a generator carries from 3.11 on: locals and evaluation stack. */
 export function visitGenerator(
   visitor: Visitor,
   object: number,
@@ -42,7 +43,7 @@ export function visitGenerator(
   return count * 8;
 }
 
-/** A frame object that somebody keeps: a traceback, a debugger, a generator before 3.11. */
+/** A frame object that something keeps: a traceback, a debugger, a generator before 3.11. Returns the bytes of its slots. */
 export function visitFrame(visitor: Visitor, object: number, owner: number): Bytes {
   const { memory, python } = visitor;
   const { frame, frameObject } = python.layout;

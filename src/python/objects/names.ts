@@ -126,7 +126,7 @@ function functionParts(reader: ObjectReader, object: number): readonly Part[] {
   });
 }
 
-/** Variables of a suspended generator or coroutine, with the line it waits at. */
+/** Variables of a suspended generator or coroutine, with the line at which it is suspended. */
 function generatorLocals(reader: ObjectReader, object: number, type: TypeInfo): readonly Part[] {
   const { memory, python } = reader;
   const { frame, generator } = python.layout;

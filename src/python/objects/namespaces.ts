@@ -4,7 +4,7 @@ import { isPlausible } from '../process/memory.ts';
 import { scanFields } from './fields.ts';
 import type { TypeInfo } from './types.ts';
 
-/** A module's names each get a node, and so does the state of a C module. */
+/** A module: each of its names gets a node. Returns the bytes of a C module's state (`md_def` 24, `md_state` 32; `m_size` 56). */
 export function visitModule(
   visitor: Visitor,
   module: number,
@@ -28,7 +28,7 @@ export function visitModule(
   return bytes;
 }
 
-/** Bytes of a class with the keys of its instances' attributes. */
+/** A class: each of its names gets a node. Returns its bytes, those of the keys of its instances' attributes among them. */
 export function visitType(visitor: Visitor, object: number, type: TypeInfo, owner: number): Bytes {
   const { memory, python } = visitor;
   const { layout } = python;

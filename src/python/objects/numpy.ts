@@ -2,6 +2,7 @@ import type { Bytes } from '../../model/units.ts';
 import type { Visitor } from './visitor.ts';
 import { isPlausible, type Memory } from '../process/memory.ts';
 
+/** An array of numpy, from its C struct. */
 export interface Ndarray {
   readonly data: number;
   /** Array that this one is a view of, or another owner of its memory; 0: none. */

@@ -2,7 +2,7 @@ import type { Bytes } from '../../model/units.ts';
 import type { Visitor } from './visitor.ts';
 import type { TypeInfo } from './types.ts';
 
-/** 30-bit digits; since 3.12 their number stands above 3 flag bits of `lv_tag`. */
+/** Bytes of an int of 30-bit digits; since 3.12 their number stands above 3 flag bits of `lv_tag`. */
 export function integerSize({ memory, python }: Visitor, object: number, type: TypeInfo): Bytes {
   const extra = type.isAtomic ? 0 : type.preBytes + type.basicBytes - type.baseBasicBytes;
   if (python.minor >= 12)
@@ -11,7 +11,7 @@ export function integerSize({ memory, python }: Visitor, object: number, type: T
   return 24 + 4 * (python.minor >= 11 ? Math.max(1, digits) : digits) + extra;
 }
 
-/** All forms of str: compact ASCII, compact, old-style with data elsewhere; cached UTF-8, and wchar_t up to 3.11. */
+/** Bytes of a str in all its forms: compact ASCII, compact, old-style with data elsewhere; cached UTF-8, and wchar_t up to 3.11. */
 export function stringSize({ memory, python }: Visitor, object: number, type: TypeInfo): Bytes {
   const layout = python.layout.string!;
   const length = memory.word(object + layout.length);

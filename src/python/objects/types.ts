@@ -75,6 +75,7 @@ const kindOfName: ReadonlyMap<string, number> = new Map(
   }),
 );
 
+/** A type, as far as sizes and references of its instances need it. */
 export interface TypeInfo {
   readonly address: number;
   readonly index: number;

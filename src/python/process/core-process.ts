@@ -3,6 +3,7 @@ import type { Refusal } from './live-process.ts';
 import { addressLimit, type MemorySource, type Region } from './memory.ts';
 import { openFile } from './symbol-file.ts';
 
+/** A core as a source of memory. */
 export interface CoreSource extends MemorySource {
   readonly core: CoreFile;
 }
@@ -13,12 +14,13 @@ export interface CoreSource extends MemorySource {
  */
 export function openCoreProcess(path: string): CoreSource | Refusal {
   const file = openFile(path);
-  if (file === null) return { status: 'absent', detail: `${path} cannot be opened` };
+  if (file === null) return { code: 'gone', status: 'absent', detail: `${path} cannot be opened` };
   const opened = openCore(file.readAt, file.size, { openFile });
   if ('problem' in opened) {
     file.close();
     const { status, why } = opened.problem;
     return {
+      code: 'unreadable',
       status: status === 'unsupported' ? 'unsupported' : 'malformed',
       detail: `${path}: ${why}`,
     };
@@ -26,7 +28,7 @@ export function openCoreProcess(path: string): CoreSource | Refusal {
   return coreSource(opened.core, file.close);
 }
 
-/** A core that is open already. */
+/** The memory of a core that is open already; `close` is called when the source is closed. */
 export function coreSource(core: CoreFile, close: () => void): CoreSource {
   const stackRegister = x86Registers.indexOf('rsp');
   return {

@@ -1,7 +1,8 @@
-import { regionAt } from '../../elf/index.ts';
+// Not by the index: a run, which needs this much alone, would load all of elf/ with it.
+import { regionAt } from '../../elf/memory-reader.ts';
 import type { OpenFile } from './symbol-file.ts';
 
-/** One mapping of the process that is looked at. */
+/** A mapping of the process that is read. */
 export interface Region {
   readonly start: number;
   readonly end: number;
@@ -34,9 +35,9 @@ export interface MemorySource {
   readonly threads: () => readonly NativeThread[];
   /** The mapped file, to look for symbols that are not in memory. null: it cannot be opened, or is no plain file. */
   readonly openFile: (path: string) => OpenFile | null;
-  /** Whether it is still the program that was opened, with its memory: a process may end, or start another one (exec), at any moment. */
+  /** Whether the process still runs the program that was opened: it may end, or start another one (exec), at any moment. */
   readonly isCurrent: () => boolean;
-  /** What was not there from the start, in words. */
+  /** What the source lacks from the start, in words. Absent: nothing. */
   readonly missing?: string;
   readonly close: () => void;
   /** What a core says about itself. */
@@ -48,6 +49,7 @@ export interface MemorySource {
 export const addressLimit = 2 ** 47;
 /** Chunks of a census. Looking at single objects here and there takes smaller ones: `new Memory(source, 256, 16)`. */
 const censusShift = 20;
+/** Bytes of a chunk of a census: 1 MiB. */
 export const chunkBytes = 2 ** censusShift;
 /** Address space is divided into blocks of 1 GiB, only the mapped ones of which have chunks. */
 const blockShift = 30;
@@ -90,13 +92,13 @@ export class ChunkPool {
     else chunks.push(chunk);
   }
 
-  /** Makes chunks that are really there: a page that is touched for the first time needs memory. */
+  /** Makes `count` chunks and touches their pages, so that to use them later needs no more memory. */
   fill(bytes: number, count: number): void {
     const chunks = Array.from({ length: count }, () => this.take(bytes).fill(1));
     for (const chunk of chunks) this.give(chunk);
   }
 
-  /** Forgets the chunks that nobody has: the garbage collector gives them back. */
+  /** Forgets the chunks that are not in use: the garbage collector frees them. */
   clear(): void {
     this.free.clear();
     this.slab = null;
@@ -285,12 +287,12 @@ export class Memory {
     return text;
   }
 
-  /** The mapping that holds `address`. */
+  /** The mapping that holds `address`; null: nothing readable is mapped there. */
   region(address: number): Region | null {
     return regionAt(this.regions, address) ?? null;
   }
 
-  /** Forgets what was read, for another look at the same living process. */
+  /** Forgets what was read: the same living process is to be read anew. */
   forget(): void {
     for (let slot = 2; slot < this.words.length; slot++) {
       const dense = this.slotDense[slot]!;
@@ -299,7 +301,7 @@ export class Memory {
     }
   }
 
-  /** Gives its chunks back to the pool. Nothing is to be read through it afterwards but zeros. */
+  /** Gives its chunks back to the pool. Whatever is read through it afterwards is zero. */
   release(): void {
     this.forget();
     // Not a table of a chunk each: what a damaged core claims to have mapped makes it gigabytes.
@@ -351,7 +353,7 @@ export class Memory {
   /**
    * One buffer of more than 32 MiB is a mapping of its own, whose pages come when they are touched and go for good with it. Chunks of
    * 1 MiB each end up in a heap of the C library that never shrinks again (glibc raises its threshold for mappings to what was freed).
-   * Who looks at a few places only needs a few chunks, and a thousand cores in a row no 64 MiB each.
+   * The first few chunks have buffers of their own: to read a few places, of one core of a thousand, must not take 64 MiB.
    */
   private fromSlab(): { readonly buffer: ArrayBuffer; readonly byteOffset: number } {
     const at = this.words.length - 2 - singleChunks;

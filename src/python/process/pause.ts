@@ -4,9 +4,9 @@ import type { Ms } from '../../model/units.ts';
 import { readText } from './live-process.ts';
 
 /**
- * Lets a process go on when its time is over, whatever its reader is busy with, and when coroner dies while it holds it: a tiny
- * shell in a session of its own that remembers who is stopped. It sends SIGCONT at the deadline, and when its pipe closes, however
- * coroner ended (kill -9 too).
+ * Makes a stopped process go on at its deadline, whatever coroner is busy with, and when coroner dies meanwhile: a tiny shell in a session
+ * of its own remembers which process is stopped. It sends SIGCONT at the deadline, and when its pipe closes, however coroner ended
+ * (kill -9 too).
  */
 export interface Guard {
   readonly holds: (pid: number, mostMs: Ms) => void;
@@ -14,8 +14,8 @@ export interface Guard {
   readonly close: () => void;
 }
 
-// A reader that counts a heap leaves no timer of its own thread a chance. `trap`: a deadline that is not needed any more must not
-// leave its `sleep` behind; fractions of a second are known to the sleep of coreutils and busybox, another one ends at once.
+// No timer of this thread fires while it counts a heap. The `trap` ends the `sleep` of a deadline that is not needed any more. The sleep
+// of coreutils and of busybox knows fractions of a second; another one ends at once.
 const guardScript = `
 held=; timer=
 while read -r what pid seconds; do
@@ -30,6 +30,7 @@ done
 [ -z "$timer" ] || kill "$timer" 2>/dev/null
 [ -z "$held" ] || kill -CONT "$held"`;
 
+/** Starts the guard. Where no shell can be started, its methods do nothing. */
 export function startGuard(): Guard {
   let child: ChildProcess | null = null;
   try {
@@ -55,25 +56,27 @@ export function startGuard(): Guard {
   };
 }
 
+/** A process that was stopped by `pause`. */
 export interface Paused {
-  /** Lets it go on; calling it twice does nothing. */
+  /** Makes the process go on. A second call does nothing. */
   readonly resume: () => void;
-  /** It was stopped before (a debugger, job control): left so. */
+  /** The process was stopped before (a debugger, job control): `resume` leaves it so. */
   readonly wasStopped: boolean;
   /** Every thread stands still. */
   readonly isStill: boolean;
-  /** On `performance.now()`'s clock: it runs again from then on. */
+  /** `performance.now()` at which the guard makes the process go on; Infinity where it was stopped before. */
   readonly heldUntil: Ms;
 }
 
+/** Bounds of a stop. */
 export interface PauseOptions {
-  /** The guard lets it go on after this time. */
+  /** The guard makes the process go on after this time. */
   readonly mostMs: Ms;
-  /** How long to wait until each of its threads stands still. */
+  /** How long to wait until each thread of the process stands still. Default 200. */
   readonly waitMs?: Ms;
 }
 
-/** Stops a process and waits until it stands still. null: it could not be stopped: gone, or another user's. */
+/** Stops a process and waits until it stands still. null: it cannot be stopped, as it has ended or belongs to another user. */
 export function pause(
   pid: number,
   guard: Guard,
@@ -110,7 +113,7 @@ export function pause(
       try {
         process.kill(pid, 'SIGCONT');
       } catch {
-        // Gone: nothing to let go.
+        // It has ended.
       }
       guard.letGo(pid);
     },

@@ -9,6 +9,7 @@ import {
 } from '../../files/open-safely.ts';
 import { readElf, type ReadAt } from '../../elf/index.ts';
 
+/** A regular file that is open for reading at offsets. */
 export interface OpenFile {
   readonly readAt: ReadAt;
   readonly size: number;

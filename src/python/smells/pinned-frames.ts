@@ -32,9 +32,9 @@ export const pinnedFrames: SmellRule = {
     /** Large locals of the frames below, by name. */
     function variablesBelow(top: number): readonly string[] {
       const names: string[] = [];
-      const waiting = [top];
-      for (let steps = 0; waiting.length > 0 && steps < 200; steps++) {
-        const node = waiting.pop()!;
+      const pending = [top];
+      for (let steps = 0; pending.length > 0 && steps < 200; steps++) {
+        const node = pending.pop()!;
         const type = types.types[graph.type[node]!];
         if (type?.kind === kinds.frame)
           for (const { name, address, place } of partsOf(census, graph.address[node]!, type)) {
@@ -42,7 +42,7 @@ export const pinnedFrames: SmellRule = {
             if (local !== 0 && retained[local]! > 16_384)
               names.push(`${name} of ${place?.function ?? '?'}()`);
           }
-        waiting.push(...found.childrenOf(node, 8));
+        pending.push(...found.childrenOf(node, 8));
       }
       return [...new Set(names)];
     }

@@ -7,19 +7,19 @@ import type { Candidate } from './smell.ts';
 const maxCandidates = 400;
 const maxDepth = 4;
 const enoughItems = 1000;
-/** Objects that are looked at below one holder: wide trees of small containers have millions. */
+/** Objects that are visited below one holder: wide trees of small containers have millions. */
 const maxVisits = 4000;
 
 /**
  * Containers of many items and numpy arrays below the largest holders: the holder's own object, and what samples of small
- * containers on the way hold, the nearest first. Cheap: some thousand objects are looked at.
+ * containers on the way hold, the nearest first. Visits some thousand objects for each holder.
  */
 export function candidatesOf(heap: Heap, found: Holders): readonly Candidate[] {
   const { graph } = heap.census;
   const { describe, dominators } = found;
   const candidates: Candidate[] = [];
   const seen = new Set<number>();
-  /** Looks at one object; what it leads to. */
+  /** Makes an object a candidate where it is large. Returns the objects that it leads to. */
   const visit = (holder: string, object: number): readonly number[] => {
     const type = describe.typeOf(object);
     if (type === null || type.isAtomic) return [];
@@ -28,7 +28,7 @@ export function candidatesOf(heap: Heap, found: Holders): readonly Candidate[] {
     const retainedBytes = node === 0 ? describe.sizeOf(object) : dominators.retained[node]!;
     if (length >= enoughItems || type.kind === kinds.ndarray)
       candidates.push({ holder, object, type, length, retainedBytes });
-    // A few containers in a container: each may be large. Many: they are alike, and the container is what is looked at.
+    // Each of a few containers in a container may be large. Many are alike: the container itself is the candidate.
     const items = length < 200 ? describe.sample(object, 200) : describe.sample(object, 8);
     if (node === 0 || (length > 0 && type.kind !== kinds.generic)) return items;
     // What an object alone keeps: its attributes, blocks of a DataFrame, …
@@ -62,5 +62,7 @@ export function sampleOf(
   return { items, weight: items.length === 0 ? 0 : length / items.length };
 }
 
+/** A share from 0 to 1 in whole percent. */
 export const percentOf = (share: number): string => `${Math.round(share * 100)} %`;
+/** A whole number with commas between thousands. */
 export const count = (n: number): string => String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ',');

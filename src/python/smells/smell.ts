@@ -6,7 +6,7 @@ import type { TypeInfo } from '../objects/types.ts';
 
 /** A large container or array that a holder leads to. */
 export interface Candidate {
-  /** Of the report: `rows`, `server.sessions`. */
+  /** Name of the holder in the report: `rows`, `server.sessions`. */
   readonly holder: string;
   readonly object: number;
   readonly type: TypeInfo;
@@ -15,14 +15,14 @@ export interface Candidate {
   readonly retainedBytes: Bytes;
 }
 
-/** What a smell looks at: the counted heap, its holders, and what these lead to. */
+/** What a smell checks: the counted heap, its holders, and the large containers that these lead to. */
 export interface CheckContext {
   readonly heap: Heap;
   readonly found: Holders;
   readonly candidates: readonly Candidate[];
 }
 
-/** One kind of waste. `find` reads sizes, types and counts, and compares values only with each other. */
+/** One kind of waste. `check` reads sizes, types and counts, and compares values only with each other. */
 export interface SmellRule {
   readonly id: string;
   readonly title: string;

@@ -46,6 +46,27 @@ const twoPaths: Report = {
   }),
 };
 
+test('pprof: figures that its format cannot say are bent, not thrown at', () => {
+  for (const odd of [1.5, -1, NaN, Infinity, 1e300, 2 ** 64]) {
+    const report: Report = {
+      ...twoPaths,
+      incidents: twoPaths.incidents.map((incident) => ({
+        ...incident,
+        at: '275760-09-13T00:00:00Z',
+        memory: {
+          allocations: (incident.memory.allocations ?? []).map((allocation) => ({
+            ...allocation,
+            bytes: odd,
+            line: odd,
+            paths: [{ bytes: odd, stack: [{ function: 'f', file: null, line: odd }] }],
+          })),
+        },
+      })),
+    };
+    expect(gunzipSync(renderPprof(report)).toString(), String(odd)).toContain('killed');
+  }
+});
+
 describe('collapsed', () => {
   test('outermost first, bytes last', () => {
     expect(renderCollapsed(usual).split('\n')[1]).toBe(

@@ -1,46 +1,16 @@
 import { gzipSync } from 'node:zlib';
 import type { Report, StackFrame } from '../../model/report.ts';
 import { moments, stacksAt } from './stacks.ts';
+import { inWords } from '../../model/prose.ts';
+import { parseTime } from '../../model/units.ts';
 
 /**
  * A gzipped `perftools.profiles.Profile` (proto/profile.proto of google/pprof). Sample types are `inuse_space` at the peak and at
  * the death, so that `go tool pprof -sample_index=` chooses between them.
  */
 export function renderPprof(report: Report): Uint8Array {
-  const strings = new Interner();
-  strings.number('');
-  const functions = new Interner();
-  const locations = new Interner();
-  const functionMessages: Uint8Array[] = [];
-  const locationMessages: Uint8Array[] = [];
-  const locationOf = ({ function: name, file, line }: StackFrame): number => {
-    const functionKey = JSON.stringify([name, file]);
-    const functionId = functions.number(functionKey) + 1;
-    if (functionMessages.length < functionId)
-      functionMessages.push(
-        message([
-          [1, functionId],
-          [2, strings.number(name)],
-          [3, strings.number(name)],
-          [4, strings.number(file ?? '')],
-        ]),
-      );
-    const id = locations.number(JSON.stringify([name, file, line])) + 1;
-    if (locationMessages.length < id)
-      locationMessages.push(
-        message([
-          [1, id],
-          [
-            4,
-            message([
-              [1, functionId],
-              [2, line ?? 0],
-            ]),
-          ],
-        ]),
-      );
-    return id;
-  };
+  const tables = new Tables();
+  const { strings } = tables;
   const used = moments
     .map(([when, title]) => ({ title, stacks: stacksAt(report, when) }))
     .filter(({ stacks }) => stacks.length > 0);
@@ -48,7 +18,7 @@ export function renderPprof(report: Report): Uint8Array {
     stacks.map(({ frames, bytes }) =>
       message([
         // Innermost first.
-        [1, packed(frames.toReversed().map(locationOf))],
+        [1, packed(frames.toReversed().map((frame) => tables.location(frame)))],
         [2, packed(used.map((_, other) => (other === index ? bytes : 0)))],
       ]),
     ),
@@ -59,23 +29,72 @@ export function renderPprof(report: Report): Uint8Array {
       [2, strings.number('bytes')],
     ]),
   );
-  const at = report.incidents.at(-1)?.at;
   const ours = strings.number('coroner');
-  const comment = strings.number(report.incidents.at(-1)?.headline ?? '');
+  const last = report.incidents.at(-1);
+  const comment = strings.number(inWords(last?.headline ?? ''));
   return gzipSync(
     message([
       ...types.map((type): Field => [1, type]),
       ...samples.map((sample): Field => [2, sample]),
-      ...locationMessages.map((location): Field => [4, location]),
-      ...functionMessages.map((each): Field => [5, each]),
+      ...tables.locations.map((location): Field => [4, location]),
+      ...tables.functions.map((each): Field => [5, each]),
       ...strings.all().map((text): Field => [6, new TextEncoder().encode(text)]),
-      ...(at === null || at === undefined || Number.isNaN(Date.parse(at))
-        ? []
-        : [[9, BigInt(Date.parse(at)) * 1_000_000n] as Field]),
+      ...timeField(last?.at),
       // The first tells whose file it is.
       [13, packed([ours, comment])],
     ]),
   );
+}
+
+/** In nanoseconds since 1970, where it is known. */
+function timeField(at: string | null | undefined): readonly Field[] {
+  const ms = parseTime(at ?? '');
+  return ms === undefined ? [] : [[9, whole(ms) * 1_000_000n]];
+}
+
+/** The profile's tables of strings, functions and locations. String 0 is empty, ids of the others begin at 1. */
+class Tables {
+  readonly strings = new Interner();
+  readonly functions: Uint8Array[] = [];
+  readonly locations: Uint8Array[] = [];
+  readonly #functionIds = new Interner();
+  readonly #locationIds = new Interner();
+
+  constructor() {
+    this.strings.number('');
+  }
+  /** The id of the frame's place. */
+  location(frame: StackFrame): number {
+    const { function: name, file, line } = frame;
+    const functionId = this.#function(frame);
+    const id = this.#locationIds.number(JSON.stringify([name, file, line])) + 1;
+    if (this.locations.length < id) {
+      const lineOf = message([
+        [1, functionId],
+        [2, line ?? 0],
+      ]);
+      this.locations.push(
+        message([
+          [1, id],
+          [4, lineOf],
+        ]),
+      );
+    }
+    return id;
+  }
+  #function({ function: name, file }: StackFrame): number {
+    const id = this.#functionIds.number(JSON.stringify([name, file])) + 1;
+    if (this.functions.length < id)
+      this.functions.push(
+        message([
+          [1, id],
+          [2, this.strings.number(name)],
+          [3, this.strings.number(name)],
+          [4, this.strings.number(file ?? '')],
+        ]),
+      );
+    return id;
+  }
 }
 
 /** Field number and value: a number is a varint, bytes are length-delimited. */
@@ -94,9 +113,13 @@ function message(fields: readonly Field[]): Uint8Array {
 
 const packed = (numbers: readonly number[]): Uint8Array => Buffer.concat(numbers.map(varint));
 
+/** Of a stored report any number may come: the format has whole ones from 0 to 2^63 alone. */
+const whole = (value: number): bigint =>
+  BigInt(Math.floor(Math.min(Math.max(value || 0, 0), 2 ** 62)));
+
 function varint(value: number | bigint): Uint8Array {
   const bytes: number[] = [];
-  let rest = BigInt(value);
+  let rest = typeof value === 'bigint' ? value : whole(value);
   while (rest >= 0x80n) {
     bytes.push(Number(rest & 0x7fn) | 0x80);
     rest >>= 7n;

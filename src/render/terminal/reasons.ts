@@ -1,18 +1,20 @@
 /** Why it is believed, what it was not, what is not known, what to do. */
+import { evidenceTitle, unknownTitle } from '../../model/incident.ts';
 import type { Incident, Reason, Remedy, Unknown } from '../../model/report.ts';
 import { capital } from '../../model/words.ts';
 import { shortened } from '../safe-text.ts';
 import { clipped, hanging, squeezed, type Span } from './layout.ts';
 import type { Page } from './page.ts';
+import { isBlank, inWords } from '../../model/prose.ts';
 
 export function evidence(
   page: Page,
-  because: readonly Reason[],
-  against: readonly Reason[],
+  incident: Pick<Incident, 'because' | 'against' | 'outOfMemory'>,
   most: number,
 ): void {
+  const { because, against } = incident;
   if (because.length + against.length === 0) return;
-  page.title('How we know');
+  page.title(evidenceTitle(incident));
   for (const reason of because.slice(0, most))
     reasonItem(page, { text: page.signs.proves, style: ['green'] }, reason);
   for (const reason of against.slice(0, most))
@@ -24,7 +26,7 @@ export function evidence(
 }
 
 function reasonItem(page: Page, sign: Span, { says, place, quote }: Reason): void {
-  page.item(sign, [{ text: says }]);
+  page.item(sign, [{ text: inWords(says) }]);
   const room = page.width - 4;
   if (quote !== undefined && quote !== '') {
     const lines = quote.split('\n').filter((line) => line.trim() !== '');
@@ -76,17 +78,13 @@ export function ruledOut(page: Page, { ruledOut: all }: Incident, most = Infinit
     ]);
 }
 
-export function unknowns(
-  page: Page,
-  all: readonly Unknown[],
-  most = Infinity,
-  title = 'What could not be told',
-): void {
-  if (all.length === 0) return;
-  page.title(title);
-  for (const { what, why, command } of all.slice(0, most)) {
+export function unknowns(page: Page, all: readonly Unknown[], most = Infinity): void {
+  const shown = all.slice(0, most);
+  if (shown.length === 0) return;
+  page.title(unknownTitle(shown));
+  for (const { what, why, command } of shown) {
     page.item({ text: page.signs.unknown, style: ['yellow'] }, [
-      { text: capital(what) },
+      { text: capital(inWords(what)) },
       { text: `: ${why}`, style: ['dim'] },
     ]);
     if (command !== null) page.command(command, 4);
@@ -98,14 +96,22 @@ export function remedies(page: Page, all: readonly Remedy[], most = Infinity, br
   page.title('What now?');
   all.slice(0, most).forEach(({ title, detail, command }, index) => {
     page.item({ text: `${index + 1}.`, style: ['dim'] }, [
-      { text: /[.:!?]$/.test(title) || detail === '' ? title : `${title}.` },
-      ...(detail === ''
+      { text: isBlank(detail) ? inWords(title) : beforeMore(inWords(title)) },
+      ...(isBlank(detail)
         ? []
-        : [{ text: ` ${brief ? firstSentence(detail) : detail}`, style: ['dim'] as const }]),
+        : [
+            {
+              text: ` ${brief ? firstSentence(inWords(detail)) : detail}`,
+              style: ['dim'] as const,
+            },
+          ]),
     ]);
     if (command !== null) page.command(command, 5);
   });
 }
+
+/** With a full stop, where another sentence follows and nothing ends this one yet. */
+const beforeMore = (text: string): string => (/[.:!?]$/.test(text) ? text : `${text}.`);
 
 const firstSentence = (text: string): string =>
   /^.{20,}?[.;](?=\s|$)/s.exec(text)?.[0].replace(/[.;]$/, '') ?? text;
