@@ -150,7 +150,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     version,
     writer,
     env: process.env,
-    stderr: keepStderrTail(writer.folder),
+    stderr: keepStderrTail(writer.held),
     options: { ...options },
     helper,
     companions: [...companions(options, [file, ...args], helper), verdictAtHand()],

@@ -23,8 +23,7 @@ export interface Judged {
 
 /** The verdict on a run that has just ended. What the disk lost is taken from memory. */
 export function judge(writer: IncidentWriter): Judged | null {
-  const onDisk =
-    writer.folder === null ? { texts: [], unread: [] } : readIncidentFolder(writer.folder);
+  const onDisk = writer.held === null ? { texts: [], unread: [] } : readIncidentFolder(writer.held);
   const texts = new Map(onDisk.texts);
   // What this very run wrote is known, whatever became of the file.
   const unread = onDisk.unread.filter(
@@ -38,7 +37,7 @@ export function judge(writer: IncidentWriter): Judged | null {
     writer.append('faults.log', `${where}: ${stack}\n`),
   );
   try {
-    const gathered = gatherIncident(texts, writer.folder, unread);
+    const gathered = gatherIncident(texts, writer.held, unread);
     if (gathered === null) return null;
     return { report: diagnose(gathered), recording: gathered.recording };
   } finally {

@@ -7,18 +7,18 @@
  */
 import {
   closeSync,
-  constants,
   fstatSync,
   ftruncateSync,
-  openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { createFile } from '../files/held-folder.ts';
+import { isFileRefusal, openBelow } from '../files/open-safely.ts';
+import { textOf } from '../machine/read.ts';
 
 /** sizeof(struct coroner_file) in agent/layout.h */
 export const agentFileBytes = 3_704_832;
@@ -37,10 +37,15 @@ export class SpareFiles {
     this.#folder = folder;
   }
 
-  /** Sees to it that `wanted` files are ready. Throws where the folder cannot be written to. */
+  /**
+   * Sees to it that `wanted` files are ready. Throws where the folder cannot be written to. Makes none any more where the processes
+   * have put something else in place of `tree`.
+   */
   fill(wanted: number): void {
     if (!mayMakeThem()) return;
-    const tree = openSync(join(this.#folder, 'tree'), constants.O_RDWR | constants.O_NOFOLLOW);
+    const opened = openBelow(this.#folder, 'tree', { mostBytes: 1 << 20, write: true });
+    if (isFileRefusal(opened)) return;
+    const tree = opened.fd;
     try {
       const count = Buffer.alloc(4);
       readSync(tree, count, 0, 4, sparesTakenOffset);
@@ -48,7 +53,7 @@ export class SpareFiles {
       const taken = Math.min(count.readUInt32LE(), this.#made);
       const until = Math.min(taken + wanted, mostEver);
       if (until <= this.#made) return;
-      for (; this.#made < until; this.#made += 1) makeSparse(this.#path(this.#made));
+      for (; this.#made < until; this.#made += 1) makeSparse(this.#folder, `${this.#made}.spare`);
       // Counted when they are there.
       count.writeUInt32LE(this.#made);
       writeSync(tree, count, 0, 4, sparesMadeOffset);
@@ -60,11 +65,8 @@ export class SpareFiles {
   /** Takes away what nobody has taken. */
   clear(): void {
     for (const name of readdirSync(this.#folder))
-      if (/^\d+\.spare$/.test(name)) rmSync(join(this.#folder, name), { force: true });
-  }
-
-  #path(index: number): string {
-    return join(this.#folder, `${index}.spare`);
+      if (/^\d+\.spare$/.test(name))
+        rmSync(join(this.#folder, name), { force: true, recursive: true });
   }
 }
 
@@ -73,18 +75,14 @@ let allowed: boolean | undefined;
 function mayMakeThem(): boolean {
   if (allowed === undefined) {
     const [, soft] =
-      /^Max file size +(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+      /^Max file size +(\d+|unlimited)/m.exec(textOf('/proc/self/limits') ?? '') ?? [];
     allowed = soft === 'unlimited' || Number(soft ?? 0) >= agentFileBytes;
   }
   return allowed;
 }
 
-function makeSparse(path: string): void {
-  const fd = openSync(
-    path,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-    0o600,
-  );
+function makeSparse(folder: string, name: string): void {
+  const fd = createFile(folder, name, 'anywhere');
   try {
     ftruncateSync(fd, agentFileBytes);
   } finally {
@@ -96,19 +94,18 @@ const pageBytes = 4096;
 const emptyPage = Buffer.alloc(pageBytes);
 
 /** Gives the disk back the room that a file's process reserved and did not use. The file is what it was, and as long. */
-export function trimAgentFile(path: string): void {
-  const from = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  const trimmed = `${path}.trimmed`;
+export function trimAgentFile(folder: string, name: string): void {
+  const opened = openBelow(folder, name, { mostBytes: agentFileBytes });
+  if (isFileRefusal(opened)) return;
+  const trimmed = `${name}.trimmed`;
+  let made = false;
   try {
-    const { size, blocks } = fstatSync(from);
+    const { size, blocks } = fstatSync(opened.fd);
     if (size !== agentFileBytes || blocks * 512 < size) return;
     const bytes = Buffer.alloc(size);
-    if (readSync(from, bytes, 0, size, 0) !== size) return;
-    const to = openSync(
-      trimmed,
-      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-      0o600,
-    );
+    if (readSync(opened.fd, bytes, 0, size, 0) !== size) return;
+    const to = createFile(folder, trimmed, 'anywhere');
+    made = true;
     try {
       ftruncateSync(to, size);
       for (const [start, end] of writtenRanges(bytes))
@@ -116,10 +113,10 @@ export function trimAgentFile(path: string): void {
     } finally {
       closeSync(to);
     }
-    renameSync(trimmed, path);
+    renameSync(join(folder, trimmed), join(folder, name));
   } finally {
-    closeSync(from);
-    rmSync(trimmed, { force: true });
+    closeSync(opened.fd);
+    if (made) rmSync(join(folder, trimmed), { force: true });
   }
 }
 

@@ -9,21 +9,19 @@ import {
   closeSync,
   constants,
   existsSync,
-  fstatSync,
+  lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
-  readFileSync,
-  readSync,
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { replaceFile } from '../files/held-folder.ts';
+import { anySize, isFileRefusal, openBelow, openNamed, readSafely } from '../files/open-safely.ts';
 import { header } from '../model/agent-header.ts';
 import { SpareFiles, trimAgentFile } from './agent-files.ts';
 import type { Companion } from './recorder.ts';
@@ -54,7 +52,7 @@ export function agentCompanion(options: AgentOptions): Companion {
   let doubt: string | null = null;
   let noteAtEnd: (text: string) => void = () => {};
   return {
-    prepare: (env, folder) => {
+    prepare: (env, folder, told) => {
       const found = agentFor(options.command, env);
       const without = (why: string) =>
         `no agent: ${why}${options.memoryLimitBytes === undefined ? '' : '; --memory-limit is not enforced'}`;
@@ -68,7 +66,7 @@ export function agentCompanion(options: AgentOptions): Companion {
       mkdirSync(agentFolder, { recursive: true, mode: 0o700 });
       const tree = Buffer.alloc(treeBytes);
       tree.write('CORONERT', 'latin1');
-      writeFileSync(join(agentFolder, 'tree'), tree, { mode: 0o600 });
+      replaceFile(agentFolder, 'tree', tree);
       spares = new SpareFiles(agentFolder);
       fill(spares, sparesAtStart);
       const settings = [
@@ -80,7 +78,7 @@ export function agentCompanion(options: AgentOptions): Companion {
               `at-limit=${atLimits.indexOf(options.atLimit ?? 'raise')}`,
             ]),
       ];
-      env['CORONER_AGENT_FOLDER'] = agentFolder;
+      env['CORONER_AGENT_FOLDER'] = join(told, 'agent');
       env['CORONER_AGENT_OPTIONS'] = settings.join(',');
       // Other preloaded libraries (jemalloc, another tool) stay, behind ours: RTLD_NEXT finds them there.
       const others = env['LD_PRELOAD'];
@@ -131,7 +129,7 @@ function trimFiles(folder: string): void {
     if (!/^\d+\.mem$/.test(name) || existsSync(`/proc/${Number.parseInt(name, 10)}`)) continue;
     if (performance.now() > until) return;
     try {
-      trimAgentFile(join(folder, name));
+      trimAgentFile(folder, name);
     } catch {
       // No plain file, or no room for another one: it stays as it is.
     }
@@ -157,71 +155,69 @@ export function thinOut(folder: string, hasEnded: (pid: number) => boolean): Rea
   if (names.length <= mostFiles) return pids;
   const over = names
     .filter((name) => hasEnded(Number.parseInt(name, 10)))
-    .map((name) => ({ name, madeMs: statSync(join(folder, name)).birthtimeMs }))
+    .map((name) => ({ name, madeMs: lstatSync(join(folder, name)).birthtimeMs }))
     .sort(
       (a, b) => a.madeMs - b.madeMs || Number.parseInt(a.name, 10) - Number.parseInt(b.name, 10),
     )
     .slice(keptFirst)
-    .map(({ name }) => ({ name, isDull: isDull(join(folder, name)) }));
+    .map(({ name }) => ({ name, isDull: isDull(folder, name) }));
   const leaving = [...over.filter((one) => one.isDull), ...over.filter((one) => !one.isDull)].slice(
     0,
     names.length - mostFiles,
   );
   for (const { name } of leaving) {
-    rmSync(join(folder, name));
+    rmSync(join(folder, name), { force: true, recursive: true });
     pids.delete(Number.parseInt(name, 10));
   }
   // The agents count by themselves. A file that is made at this very moment is missing from the count, which only has to bound it.
   const count = Buffer.alloc(4);
   count.writeUInt32LE(names.length - leaving.length);
-  const fd = openSync(join(folder, 'tree'), constants.O_WRONLY | constants.O_NOFOLLOW);
+  const tree = openBelow(folder, 'tree', { mostBytes: treeBytes, write: true });
+  if (isFileRefusal(tree)) return pids;
   try {
-    writeSync(fd, count, 0, count.length, treeFilesOffset);
+    writeSync(tree.fd, count, 0, count.length, treeFilesOffset);
   } finally {
-    closeSync(fd);
+    closeSync(tree.fd);
   }
   return pids;
 }
 
 /** How many processes of the run have loaded the agent. */
 function loadedBy(folder: string): number {
-  return readFileSync(join(folder, 'tree')).readUInt32LE(treeProcessesOffset);
+  return headOf(folder, 'tree', treeProcessesOffset + 4)?.readUInt32LE(treeProcessesOffset) ?? 0;
 }
+
+/** The first bytes of a file that the command may have put something else in place of. null: there are not so many. */
+function headOf(folder: string, name: string, bytes: number): Buffer | null {
+  const head = readSafely(openBelow(folder, name, { mostBytes: largestFileBytes }), bytes);
+  return isFileRefusal(head) || head.length < bytes ? null : head;
+}
+const largestFileBytes = 16 * 2 ** 20;
 
 /** Whether any process was refused memory. Reads the headers of the files alone, as most runs end well. */
 function anyRefusal(folder: string): boolean {
   return readdirSync(folder).some((name) => {
     if (!/^\d+\.mem$/.test(name)) return false;
-    const fd = openSync(join(folder, name), constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      const counts = Buffer.alloc(header.limitHits + 8);
-      readSync(fd, counts, 0, counts.length, 0);
-      return (
-        counts.readBigUInt64LE(header.failureCount) > 0n ||
-        counts.readBigUInt64LE(header.limitHits) > 0n
-      );
-    } finally {
-      closeSync(fd);
-    }
+    const counts = headOf(folder, name, header.limitHits + 8);
+    return (
+      counts !== null &&
+      (counts.readBigUInt64LE(header.failureCount) > 0n ||
+        counts.readBigUInt64LE(header.limitHits) > 0n)
+    );
   });
 }
 
 /** enum coroner_state in agent/layout.h: exit handlers run, _exit() was called. */
 const exitedStates = [1, 2];
 
-/** The process ended by itself and was refused nothing. */
-function isDull(path: string): boolean {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    const bytes = Buffer.alloc(header.failureCount + 8);
-    readSync(fd, bytes, 0, bytes.length, 0);
-    return (
-      exitedStates.includes(bytes.readUInt32LE(header.state)) &&
-      bytes.readBigUInt64LE(header.failureCount) === 0n
-    );
-  } finally {
-    closeSync(fd);
-  }
+/** The process ended by itself and was refused nothing; or the file is none of the agent's. */
+function isDull(folder: string, name: string): boolean {
+  const head = headOf(folder, name, header.failureCount + 8);
+  return (
+    head === null ||
+    (exitedStates.includes(head.readUInt32LE(header.state)) &&
+      head.readBigUInt64LE(header.failureCount) === 0n)
+  );
 }
 
 type FoundAgent =
@@ -311,17 +307,8 @@ function describeProgram(file: string, path: string): Program | { readonly lacks
 const headBytes = 256 * 1024;
 
 function readHead(path: string): Buffer | null {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (!fstatSync(fd).isFile()) return null;
-    const buffer = Buffer.alloc(headBytes);
-    return buffer.subarray(0, readSync(fd, buffer, 0, headBytes, 0));
-  } catch {
-    return null;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+  const head = readSafely(openNamed(path, anySize), headBytes);
+  return isFileRefusal(head) ? null : head;
 }
 
 /** PT_INTERP of a 64-bit little-endian ELF file; null: static. */
@@ -353,7 +340,11 @@ function compileAgent(name: string, program: Program, env: NodeJS.ProcessEnv): F
     return { lacks: `there is no ready-made ${name} and its sources are not there` };
   // Not imported: it takes Node milliseconds to load, for which every command would wait.
   const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
-  for (const file of files) hash.update(file).update(readFileSync(join(sources, file)));
+  for (const file of files) {
+    const source = readSafely(openNamed(join(sources, file), anySize), largestFileBytes);
+    if (isFileRefusal(source)) return { lacks: `its source ${file} ${source.message}` };
+    hash.update(file).update(source);
+  }
   const cache = join(
     env['XDG_CACHE_HOME']?.startsWith('/') === true
       ? env['XDG_CACHE_HOME']

@@ -8,8 +8,11 @@ import type { Prose } from '../model/prose.ts';
  * recorder logs it and goes on.
  */
 export interface Companion {
-  /** Changes the environment that the command gets. Called before the start, and only where there is an incident folder. */
-  readonly prepare?: (env: NodeJS.ProcessEnv, folder: string) => void;
+  /**
+   * Changes the environment that the command gets. Called before the start, and only where there is an incident folder: `folder` is
+   * for this process's own use, `told` is its name for the command.
+   */
+  readonly prepare?: (env: NodeJS.ProcessEnv, folder: string, told: string) => void;
   /** The command has just been started. */
   readonly started?: (pid: number, context: CompanionContext) => void;
   /** Called at every sample; must be quick. */

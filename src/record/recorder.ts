@@ -73,10 +73,10 @@ interface Watch {
  */
 export async function record(options: RecordOptions): Promise<RecordResult> {
   const run = openRun(options);
-  const { folder } = run.writer;
-  if (folder !== null)
+  const { held, told } = run.writer;
+  if (held !== null && told !== null)
     for (const companion of run.companions)
-      guarded(run, 'prepare', () => companion.prepare?.(run.env, folder));
+      guarded(run, 'prepare', () => companion.prepare?.(run.env, held, told));
   const watch = watchRun(run, options.sampleEveryMs);
   const { notices, sampler } = watch;
   sampler.begin(run.proc.text('self', 'cgroup'));
@@ -156,7 +156,7 @@ function attend(
   );
   const unprotect = protectItself(proc.path(process.pid, 'oom_score_adj'), cgroups.all);
   const context: CompanionContext = {
-    folder: run.writer.folder,
+    folder: run.writer.held,
     clock: () => clockOf(run),
     pageSizeBytes: run.pageSizeBytes,
     note: (text, of) => writeNote(run, text, of),

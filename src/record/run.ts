@@ -103,7 +103,7 @@ export function openRun({
     options,
   };
   writer.append('incident.json', `${JSON.stringify(start, null, 1)}\n`);
-  const mark = writer.folder ?? writer.id;
+  const mark = writer.told ?? writer.id;
   return {
     writer,
     say,

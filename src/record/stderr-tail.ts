@@ -10,7 +10,7 @@ import {
   type Stats,
 } from 'node:fs';
 import { Socket } from 'node:net';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { StdioOptions } from 'node:child_process';
 import { find } from './launch.ts';
 
@@ -158,8 +158,12 @@ function makePipes(words: string, copy: string): Pipes | null {
   };
   try {
     // Node has no pipe(2), and the pipes of its child processes are sockets, which cannot be opened as /dev/stderr.
-    if (spawnSync('mkfifo', ['-m', '600', words, copy], { stdio: 'ignore' }).status !== 0)
-      return null;
+    // By their bare names: the folder's path may mean something to this process alone.
+    const made = spawnSync('mkfifo', ['-m', '600', basename(words), basename(copy)], {
+      stdio: 'ignore',
+      cwd: dirname(words),
+    });
+    if (made.status !== 0) return null;
     return {
       names: { words, copy },
       // Opened for both first: to open one end alone would wait for the other.
@@ -186,7 +190,8 @@ interface Copier {
 
 /** Throws where tee cannot be started. */
 function startTee(tee: string, { names, forTee }: Pipes): Copier {
-  const copier = spawn(tee, ['-i', '--output-error=warn', names.copy], {
+  const copier = spawn(resolve(tee), ['-i', '--output-error=warn', basename(names.copy)], {
+    cwd: dirname(names.copy),
     stdio: [forTee, 2, 'pipe'],
     // In a session of its own no signal of the terminal or to the group ends it before the last words have passed.
     detached: true,

@@ -1,6 +1,5 @@
 /** The kernel's tracepoints as second witness of a run: refused memory, senders of signals, OOM victims. Needs root; optional. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { replaceFile } from '../files/held-folder.ts';
 import { startTracing, startTracingSoon, traceFolders, type Tracing } from '../machine/tracing.ts';
 import { traceFile } from '../model/incident-folder.ts';
 import type { Companion } from './companion.ts';
@@ -34,7 +33,7 @@ export function tracingCompanion(
     },
     ended: () => {
       if (tracing === null) return;
-      writeFileSync(join(folder, traceFile), tracing.read(), { mode: 0o600 });
+      replaceFile(folder, traceFile, tracing.read());
       // Not waited for: closing takes longer than the verdict may.
       void tracing.close();
     },

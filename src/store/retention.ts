@@ -1,6 +1,7 @@
 /** How much the store may hold, and how its folders go. */
-import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeFolder } from '../files/held-folder.ts';
 
 /** Bytes of all files of an incident folder. What cannot be read counts as nothing. */
 export function folderBytes(folder: string): number {
@@ -23,7 +24,7 @@ export function folderBytes(folder: string): number {
 /** Whether it is gone now. */
 export function removeIncident(folder: string): boolean {
   try {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
     return true;
   } catch {
     return false;

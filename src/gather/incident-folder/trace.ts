@@ -1,11 +1,10 @@
 /** What the kernel's trace of a run says: who sent each signal, which requests it refused, whom its OOM killer chose. */
 import { defined } from '../../model/defined.ts';
-import { join } from 'node:path';
 import type { Evidence, FailedAllocation, ProcessExit } from '../../model/evidence.ts';
 import { traceFile } from '../../model/incident-folder.ts';
 import { parseTraceLog, type TraceLog } from '../../parsers/formats/trace-log.ts';
 import { isoTime } from '../../model/units.ts';
-import { readPlainFile } from '../../store/incidents.ts';
+import { readIncidentFile } from '../../store/incidents.ts';
 
 const numbers: Readonly<Record<string, number>> = {
   SIGABRT: 6,
@@ -19,12 +18,8 @@ const fromKernel = (code: number) => code > 0;
 
 /** Adds what the trace of a run tells to what was recorded: senders to the ends of processes, refusals of their own. */
 export function withTrace(folder: string, recorded: readonly Evidence[]): readonly Evidence[] {
-  let text: string;
-  try {
-    text = readPlainFile(join(folder, traceFile));
-  } catch {
-    return recorded;
-  }
+  const text = readIncidentFile(folder, traceFile);
+  if (typeof text !== 'string') return recorded;
   const trace = parseTraceLog(text);
   const exits = new Map<number, ProcessExit>();
   for (const fact of recorded)

@@ -129,7 +129,7 @@ function startOf(memory: Memory, image: LoadedImage, path: string): Start | null
   const threadCurrent = writable(image.symbol('_PyThreadState_Current'));
   if (runtimeAddress !== null || threadCurrent !== null) return { runtimeAddress, threadCurrent };
   if (image.symbol('Py_Initialize') === null && !/python/.test(path)) return null;
-  const local = fileSymbols(memory.source.filePath(path), ['_PyRuntime'], '.PyRuntime');
+  const local = fileSymbols(memory.source.openFile(path), ['_PyRuntime'], '.PyRuntime');
   const address = local.get('_PyRuntime') ?? local.get('.PyRuntime');
   return address === undefined
     ? null
@@ -173,7 +173,7 @@ function interpreterOf(
       interpreter: memory.word(runtimeAddress + layout.runtime.interpretersHead),
       generations36: null,
     };
-  const local = fileSymbols(memory.source.filePath(path), ['interp_head', 'generations'], null);
+  const local = fileSymbols(memory.source.openFile(path), ['interp_head', 'generations'], null);
   const head = local.get('interp_head');
   const generations = local.get('generations');
   const generations36 = generations === undefined ? null : generations + image.bias;

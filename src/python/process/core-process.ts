@@ -47,7 +47,7 @@ export function coreSource(core: CoreFile, close: () => void): CoreSource {
     ...(core.process === null
       ? {}
       : { processName: core.process.name, commandLine: core.process.commandLine }),
-    filePath: (mapped) => mapped,
+    openFile,
     isCurrent: () => true,
     ...(core.truncated === null
       ? {}

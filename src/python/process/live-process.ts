@@ -7,6 +7,7 @@ import {
   readlinkSync,
   readSync,
 } from 'node:fs';
+import { openFileOf } from './symbol-file.ts';
 import { addressLimit, type MemorySource, type NativeThread, type Region } from './memory.ts';
 import type { Prose } from '../../model/prose.ts';
 
@@ -68,7 +69,7 @@ export function openProcess(pid: number, procRoot = '/proc'): MemorySource | Ref
     regions,
     read: (address, into) => readFully(descriptor, address, into),
     threads: () => nativeThreads(folder),
-    filePath: (path) => `${folder}/root${path.replace(/ \(deleted\)$/, '')}`,
+    openFile: (path) => openFileOf(`${folder}/root`, path.replace(/ \(deleted\)$/, '')),
     isCurrent: () => programOf(folder) === program,
     close: () => closeSync(descriptor),
   };

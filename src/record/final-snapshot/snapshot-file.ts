@@ -1,5 +1,7 @@
 /** Snapshots in the incident folder: written at each step, as the process may die or coroner with it, and thinned out. */
-import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { replaceFile } from '../../files/held-folder.ts';
 import type { SnapshotFile } from '../../model/incident-folder.ts';
 
 const keptSnapshots = 3;
@@ -12,7 +14,7 @@ export const snapshotPath = (folder: string, count: number, pid: number): string
 /** Replaces the file of an earlier step. A full disk costs the snapshot, not the run. */
 export function writeSnapshot(path: string, content: SnapshotFile): void {
   try {
-    writeFileSync(`${path}.part`, JSON.stringify(content), { mode: 0o600 });
+    replaceFile(dirname(path), `${basename(path)}.part`, JSON.stringify(content));
     renameSync(`${path}.part`, path);
   } catch {
     // No room, or the folder is gone.
