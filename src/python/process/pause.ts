@@ -68,6 +68,34 @@ export interface Paused {
   readonly heldUntil: Ms;
 }
 
+/** Who traces a process: a debugger, strace. */
+export interface Tracer {
+  readonly pid: number;
+  /** null: it is gone, or may not be read. */
+  readonly name: string | null;
+}
+
+/** A process that was not stopped: its tracer would be told of the stop, and decide whether it ever goes on. */
+export interface Traced {
+  readonly tracer: Tracer;
+}
+export const isTraced = (value: object): value is Traced => 'tracer' in value;
+
+/** In words for the user. */
+export const notStopped = ({ tracer: { pid, name } }: Traced): string =>
+  `it was being traced by ${name === null ? `process ${pid}` : `${name} (pid ${pid})`}: not stopped`;
+
+/** null: nobody traces any thread of the process, or it is gone. */
+function tracerOf(pid: number): Tracer | null {
+  for (const id of threadIds(pid)) {
+    const text = readText(`/proc/${pid}/task/${id}/status`) ?? '';
+    const tracer = Number(/^TracerPid:\t(\d+)$/m.exec(text)?.[1] ?? 0);
+    if (tracer !== 0)
+      return { pid: tracer, name: readText(`/proc/${tracer}/comm`)?.trimEnd() ?? null };
+  }
+  return null;
+}
+
 /** Bounds of a stop. */
 export interface PauseOptions {
   /** The guard makes the process go on after this time. */
@@ -76,15 +104,20 @@ export interface PauseOptions {
   readonly waitMs?: Ms;
 }
 
-/** Stops a process and waits until it stands still. null: it cannot be stopped, as it has ended or belongs to another user. */
+/**
+ * Stops a process and waits until it stands still. A process that is traced is never stopped, nor one of which a thread is stopped already: who
+ * stopped it decides when it goes on. null: it cannot be stopped, as it has ended or belongs to another user.
+ */
 export function pause(
   pid: number,
   guard: Guard,
   { mostMs, waitMs = 200 }: PauseOptions,
-): Paused | null {
+): Paused | Traced | null {
   const heldUntil = performance.now() + mostMs;
   const before = threadStates(pid);
-  const wasStopped = before.length > 0 && before.every((state) => state === 'T' || state === 't');
+  const wasStopped = before.some((state) => state === 'T' || state === 't');
+  const tracer = tracerOf(pid);
+  if (tracer !== null) return { tracer };
   if (!wasStopped) {
     guard.holds(pid, mostMs);
     try {
@@ -95,8 +128,8 @@ export function pause(
     }
   }
   const end = Math.min(heldUntil, performance.now() + waitMs);
-  let isStill = wasStopped;
-  while (!isStill) {
+  let isStill = wasStopped && before.every((state) => state === 'T' || state === 't');
+  while (!isStill && !wasStopped) {
     // D: in the kernel, e.g. parked at its limit; it does not run Python either. X, Z: exiting.
     isStill = threadStates(pid).every((state) => 'TtDXZ'.includes(state));
     if (performance.now() > end) break;
@@ -124,15 +157,17 @@ const sleepCell = new Int32Array(new SharedArrayBuffer(4));
 
 /** One letter a thread (`R`, `S`, `D`, `T`, …); empty where the process is gone. */
 export function threadStates(pid: number): readonly string[] {
-  let ids: readonly string[];
-  try {
-    ids = readdirSync(`/proc/${pid}/task`);
-  } catch {
-    return [];
-  }
-  return ids.flatMap((id) => {
+  return threadIds(pid).flatMap((id) => {
     const text = readText(`/proc/${pid}/task/${id}/stat`);
     const state = text === null ? undefined : text[text.lastIndexOf(')') + 2];
     return state === undefined ? [] : [state];
   });
+}
+
+function threadIds(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
 }
