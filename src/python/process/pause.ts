@@ -60,7 +60,7 @@ export function startGuard(): Guard {
 export interface Paused {
   /** Makes the process go on. A second call does nothing. */
   readonly resume: () => void;
-  /** The process was stopped before (a debugger, job control): `resume` leaves it so. */
+  /** A thread of it was stopped before (job control): nothing was done, and `resume` leaves it so. */
   readonly wasStopped: boolean;
   /** Every thread stands still. */
   readonly isStill: boolean;
@@ -115,7 +115,7 @@ export function pause(
 ): Paused | Traced | null {
   const heldUntil = performance.now() + mostMs;
   const before = threadStates(pid);
-  const wasStopped = before.some((state) => state === 'T' || state === 't');
+  const wasStopped = before.some(isStopped);
   const tracer = tracerOf(pid);
   if (tracer !== null) return { tracer };
   if (!wasStopped) {
@@ -127,14 +127,9 @@ export function pause(
       return null;
     }
   }
-  const end = Math.min(heldUntil, performance.now() + waitMs);
-  let isStill = wasStopped && before.every((state) => state === 'T' || state === 't');
-  while (!isStill && !wasStopped) {
-    // D: in the kernel, e.g. parked at its limit; it does not run Python either. X, Z: exiting.
-    isStill = threadStates(pid).every((state) => 'TtDXZ'.includes(state));
-    if (performance.now() > end) break;
-    if (!isStill) Atomics.wait(sleepCell, 0, 0, 0.2);
-  }
+  const isStill = wasStopped
+    ? before.every(isStopped)
+    : waitUntilStill(pid, Math.min(heldUntil, performance.now() + waitMs));
   let resumed = wasStopped;
   return {
     wasStopped,
@@ -151,6 +146,18 @@ export function pause(
       guard.letGo(pid);
     },
   };
+}
+
+const isStopped = (state: string): boolean => state === 'T' || state === 't';
+
+/** Whether each thread stood still by then. */
+function waitUntilStill(pid: number, until: Ms): boolean {
+  for (;;) {
+    // D: in the kernel, e.g. parked at its limit; it does not run Python either. X, Z: exiting.
+    if (threadStates(pid).every((state) => 'TtDXZ'.includes(state))) return true;
+    if (performance.now() > until) return false;
+    Atomics.wait(sleepCell, 0, 0, 0.2);
+  }
 }
 
 const sleepCell = new Int32Array(new SharedArrayBuffer(4));
