@@ -15,6 +15,7 @@ import type { Helper } from './helper.ts';
 import type { Spawner } from './launch.ts';
 import type { StderrTail } from './stderr-tail.ts';
 import { ProcessTree } from './tree.ts';
+import { runVariable } from './run-variable.ts';
 
 export interface RecordOptions {
   readonly command: readonly [string, ...string[]];
@@ -67,9 +68,6 @@ export interface Run {
   samples: number;
   keptEvery: number;
 }
-
-/** The environment variable that marks the run's processes and tells the Python hook where to write. */
-export const runVariable = 'CORONER_RUN';
 
 export function openRun({
   command,

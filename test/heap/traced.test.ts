@@ -53,10 +53,8 @@ async function traced(command: string, args: (pid: number) => readonly string[])
   return pid;
 }
 /** Writes down the signals that the process gets. */
-const strace = (pid: number) => [
-  ...['-f', '-qq', '-e', 'trace=none', '-e', 'signal=all'],
-  ...['-o', join(folder, 'strace'), '-p', `${pid}`],
-];
+const strace = (pid: number) =>
+  `-f -qq -e trace=none -e signal=all -o ${join(folder, 'strace')} -p ${pid}`.split(' ');
 const signals = () => readFileSync(join(folder, 'strace'), 'utf8');
 const gdb = (pid: number) => ['-q', '-nx', '-p', `${pid}`];
 

@@ -3,7 +3,7 @@ import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { MemoryPicture } from '../../model/report.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
 import { takeSnapshot, type SnapshotStep } from '../../python/heap-snapshot.ts';
-import { isRefusal, mayBePython } from '../../python/process/live-process.ts';
+import { isRefusal, mayBePython, readText } from '../../python/process/live-process.ts';
 import { ChunkPool } from '../../python/process/memory.ts';
 import {
   isTraced,
@@ -30,6 +30,7 @@ import {
   tightNodes,
   wideNodes,
 } from './budget.ts';
+import { runVariable } from '../run-variable.ts';
 import { collectGarbage } from './garbage.ts';
 import { isInside } from './limits.ts';
 import type { Setup, SnapshotReply, WatchedProcess } from './messages.ts';
@@ -116,14 +117,19 @@ function sayMissed(taker: Taker, pid: number, why: string, forHeadroom = false):
 export function lookInto(taker: Taker, subject: Subject): void {
   const { process, limit, due } = subject;
   const { pid } = process;
+  const { stops, setup, guard } = taker;
   if (isTooTight(limit.gauge, taker.neededFreeBytes)) {
     const why =
       'coroner is within the same limit as the command, and less was free there than a look takes';
     if (mayBePython(pid)) sayMissed(taker, pid, why, !taker.setup.forced);
     return;
   }
+  const inner = runWithin(setup.folder, pid);
+  if (inner !== null) {
+    sayMissed(taker, pid, `it belongs to another coroner run: ${inner}`);
+    return;
+  }
   const cpuBefore = threadCpuMs();
-  const { stops, setup, guard } = taker;
   if (!isReadable(taker, pid, performance.now())) return;
   const stopMs = Math.min(setup.stopMs, stops.allowedMs(sinceStart(taker), due));
   if (stopMs === 0) return;
@@ -149,6 +155,15 @@ export function lookInto(taker: Taker, subject: Subject): void {
     step: null,
     last: null,
   });
+}
+
+/** The incident folder of the run within this one that started the process: who looks into it is decided there. null: there is none. */
+function runWithin(folder: string, pid: number): string | null {
+  const marks = (readText(`/proc/${pid}/environ`) ?? '')
+    .split('\0')
+    .filter((variable) => variable.startsWith(`${runVariable}=`));
+  const other = marks.at(-1)?.slice(runVariable.length + 1) ?? folder;
+  return other === folder ? null : other;
 }
 
 const sinceStart = ({ setup }: Taker): Ms => Date.now() - setup.startedAt;
