@@ -1,6 +1,7 @@
 // What `coroner run` costs a Python that fills a cgroup with small objects until the kernel kills it: wall time and CPU (command and
 // coroner together), bare, under run, and under run without the last look, in turn; and for how long the command was stopped.
-// node bench/near-limit.mjs [ROUNDS] [LIMIT_MIB] [KINDS...]   (root; some minutes)
+// At the limit the kernel may look for pages for seconds before it kills, with or without coroner: "full s" is when it was first reached.
+// node bench/near-limit.mjs [ROUNDS] [LIMIT_MIB] [KINDS...]   (root; some minutes). INSIDE=1: also with coroner within the limit.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { rmdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,9 +28,11 @@ const modes = {
   bare: null,
   run: [],
   'no last look': ['--no-last-look'],
-  // coroner within the limit too, as in a container.
-  'run, inside': ['--inside'],
-  'none, inside': ['--inside', '--no-last-look'],
+  // As in a container.
+  ...(process.env.INSIDE && {
+    'run, inside': ['--inside'],
+    'none, inside': ['--inside', '--no-last-look'],
+  }),
 };
 
 const root = '/sys/fs/cgroup';
@@ -65,9 +68,12 @@ function cpuSeconds() {
     .reduce((sum, us) => sum + Number(us) / 1e6, 0);
 }
 
-/** For how long processes of the group were seen to stand still. */
-function stopsSeen() {
+const usage = `${group}/${isV1 ? 'memory.usage_in_bytes' : 'memory.current'}`;
+/** For how long processes of the group were seen to stand still, and when the limit was reached. */
+function watchGroup() {
+  const begun = performance.now();
   const since = new Map();
+  let full = NaN;
   const stops = [];
   const look = setInterval(() => {
     const stopped = new Set();
@@ -79,6 +85,8 @@ function stopsSeen() {
       if (text[text.lastIndexOf(')') + 2] === 'T') stopped.add(pid);
     }
     const now = performance.now();
+    if (Number.isNaN(full) && Number(readFileSync(usage, 'utf8')) > limitBytes - 2 ** 20)
+      full = (now - begun) / 1000;
     for (const pid of stopped) if (!since.has(pid)) since.set(pid, now);
     for (const [pid, at] of since)
       if (!stopped.has(pid)) {
@@ -88,7 +96,7 @@ function stopsSeen() {
   }, 3);
   return () => {
     clearInterval(look);
-    return stops;
+    return { stops, full };
   };
 }
 
@@ -106,7 +114,7 @@ async function measure(kind, options) {
       : isInside
         ? [...enter, ...under, ...run]
         : [...under, ...enter, ...run];
-  const seen = stopsSeen();
+  const seen = watchGroup();
   const counted = cpuGroup === null ? 'exec "$@"' : `echo $$ > ${cpuGroup}/cgroup.procs; exec "$@"`;
   const cpuBefore = cpuSeconds();
   const begun = performance.now();
@@ -118,7 +126,7 @@ async function measure(kind, options) {
   await new Promise((resolve) => child.once('exit', resolve));
   const wall = (performance.now() - begun) / 1000;
   const cpu = cpuSeconds() - cpuBefore;
-  const stops = seen();
+  const { stops, full } = seen();
   let holder = null;
   let looks = [];
   try {
@@ -134,12 +142,12 @@ async function measure(kind, options) {
   rmSync(folder, { recursive: true, force: true });
   for (let i = 0; i < 100 && readFileSync(`${group}/cgroup.procs`, 'utf8') !== ''; i++)
     await sleep(20);
-  return { wall, cpu, stops, holder, looks };
+  return { wall, full, cpu, stops, holder, looks };
 }
 
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 const row = (...cells) =>
-  console.log(cells.map((cell, i) => String(cell).padEnd([9, 14, 9, 8, 12, 12, 12][i])).join(''));
+  console.log(cells.map((cell, i) => String(cell).padEnd([9, 14, 9, 9, 8, 7, 12, 12][i])).join(''));
 row(
   'kind',
   'mode',
@@ -163,6 +171,7 @@ for (const kind of kinds) {
       kind,
       mode,
       of(({ wall }) => wall).toFixed(2),
+      of(({ full }) => full).toFixed(2),
       of(({ cpu }) => cpu).toFixed(2),
       of(({ stops }) => stops.length),
       Math.round(of(({ stops }) => stops.reduce((sum, ms) => sum + ms, 0))),
