@@ -147,7 +147,7 @@ async function measure(kind, options) {
 
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 const row = (...cells) =>
-  console.log(cells.map((cell, i) => String(cell).padEnd([9, 14, 9, 9, 8, 7, 12, 12][i])).join(''));
+  console.log(cells.map((cell, i) => String(cell).padEnd([9, 14, 9, 9, 8, 7, 12, 13][i])).join(''));
 row(
   'kind',
   'mode',
