@@ -10,6 +10,7 @@ import {
   isTraced,
   pause,
   startGuard,
+  threadStates,
   type Guard,
   type Paused,
 } from '../../src/python/process/pause.ts';
