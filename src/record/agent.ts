@@ -87,13 +87,12 @@ export function agentCompanion(options: AgentOptions): Companion {
       env['LD_PRELOAD'] = others ? `${found.library}:${others}` : found.library;
     },
     started: (pid, { note }) => {
-      if (spares !== null) fill(spares, sparesReady);
       if (said !== null) note(said, pid);
       noteAtEnd = (text) => note(text, pid);
     },
     onSample: ({ atMs, processes }) => {
       for (const { pid } of processes) known.add(pid);
-      if (spares !== null) fill(spares, sparesReady);
+      if (spares !== null && atMs >= briefMs) fill(spares, sparesReady);
       if (used === null || atMs - thinnedAtMs < thinEveryMs) return;
       thinnedAtMs = atMs;
       const alive = new Set(processes.map(({ pid }) => pid));
@@ -109,9 +108,13 @@ export function agentCompanion(options: AgentOptions): Companion {
   };
 }
 
-/** Made before the command starts, which waits for it; and kept ready from then on. */
-const sparesAtStart = 4;
+/**
+ * Made before the command starts, which waits for it; and kept ready from then on. Few processes need one, and what takes a moment
+ * shall not pay for 24.
+ */
+const sparesAtStart = 2;
 const sparesReady = 24;
+const briefMs = 250;
 
 /** Where there is no room for them agents make their own, or none. */
 function fill(spares: SpareFiles, wanted: number): void {
