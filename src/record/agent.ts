@@ -382,8 +382,8 @@ function compileAgent(name: string, program: Program, env: NodeJS.ProcessEnv): F
         '-o',
         unfinished,
         ...files.filter((file) => file.endsWith('.c')).map((file) => join(sources, file)),
-        '-ldl',
-        '-lpthread',
+        // As agent/build.mjs does, with the reason.
+        ...(program.libc === 'musl' ? ['-nolibc'] : ['-ldl', '-lpthread']),
       ],
       { encoding: 'utf8', timeout: 30_000, stdio: ['ignore', 'ignore', 'pipe'] },
     );
