@@ -1,4 +1,4 @@
-/* Allocates, moves and frees; says whether LD_PRELOAD names the agent, unless a word follows. */
+/* Allocates, moves and frees; says whether LD_PRELOAD names the agent, unless it shall be `quiet`. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@ int main(int argc, char *argv[]) {
   if (block[5] != 1) return 1;
   free(block);
   const char *preload = getenv("LD_PRELOAD");
-  if (argc > 1) puts(argv[1]);
+  if (argc > 1 && !strcmp(argv[1], "quiet")) puts("moved");
   else puts(preload && strstr(preload, "coroner-agent") ? "with" : "without");
   return 7;
 }
