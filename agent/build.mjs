@@ -14,7 +14,8 @@ const sources = readdirSync(here)
 // A file of options, read by the compiler itself: `coroner run` compiles with the same ones on first use.
 // -fno-builtin-*: gcc turns malloc + memset into calloc, which is one of the functions defined here.
 const flags = `@${here}flags.rsp`;
-const libraries = ['-ldl', '-lpthread'];
+// musl is in every process that loads it, and glibc, whose programs may be started by one of musl, finds no library of that name.
+const libraries = { gnu: ['-ldl', '-lpthread'], musl: ['-nolibc'] };
 // Before glibc 2.34 dlsym is in libdl, which a program need not have loaded: what is published asks for it.
 const publishedGnu = ['-Wl,--no-as-needed', '-l:libdl.so.2', '-Wl,--as-needed', '-lpthread'];
 
@@ -34,7 +35,7 @@ function muslArm64() {
       own('-print-file-name=include'),
       '-nostdlib',
     ],
-    libraries: [`${root}/lib/aarch64-linux-musl/libc.so`, own('-print-libgcc-file-name')],
+    libraries: [own('-print-libgcc-file-name')],
   };
 }
 
@@ -72,7 +73,7 @@ for (const { compiler, arch, libc, special } of targets) {
       '-o',
       unfinished,
       ...sources,
-      ...(special?.libraries ?? libraries),
+      ...(special?.libraries ?? libraries[libc]),
     ],
     { stdio: ['ignore', 'inherit', 'inherit'] },
   );

@@ -1,20 +1,23 @@
 /*
  * exec and posix_spawn: the file says that another program follows under its pid, and a program that the library does not fit is
  * started without it. The loader of another C library or word size complains or gives up, and a sanitizer's runtime insists on being
- * first: none of that may end a program that lives without the agent.
+ * first: none of that may end a program that lives without the agent. Nor can it be loaded where another root, mount namespace or user
+ * cannot open it, nor in a sandbox, whose filter may kill for what the agent does at its start.
  */
 #include "exec.h"
 
-#include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "behind.h"
 #include "file.h"
 #include "sandbox.h"
 
@@ -178,6 +181,43 @@ static void without_library(const char *from, char *to) {
 }
 
 /*
+ * Who has just become another user may still hold root's capabilities, which exec takes away: opened without those that pass over
+ * permissions. They are this thread's own.
+ */
+static int open_as_after_exec(const char *path) {
+  const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+  /* <linux/capability.h>, which musl's compiler lacks: version 3, and CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH. */
+  struct { uint32_t version, pid; } version = {0x20080522, 0};
+  struct { uint32_t effective, permitted, inheritable; } had[2], fewer[2];
+  const uint32_t over = 1u << 1 | 1u << 2;
+  if (!geteuid() || syscall(SYS_capget, &version, had) || !(had[0].effective & over)) return open(path, flags);
+  memcpy(fewer, had, sizeof had);
+  fewer[0].effective &= ~over;
+  if (syscall(SYS_capset, &version, fewer)) return open(path, flags);
+  const int fd = open(path, flags), error = errno;
+  syscall(SYS_capset, &version, had);
+  errno = error;
+  return fd;
+}
+
+/* By who executes, from where: after chroot(), setns(), setuid() that is not what could be opened at the start. */
+static bool is_reachable(const char *variable) {
+  const char *const own = strstr(variable, own_name);
+  const char *begin = own;
+  while (begin > variable && !strchr(":= ", begin[-1])) begin--;
+  const size_t length = strcspn(begin, ": ");
+  char path[LONGEST_PRELOAD];
+  if (length >= sizeof path) return false;
+  memcpy(path, begin, length);
+  path[length] = 0;
+  const int fd = open_as_after_exec(path);
+  /* Without a free descriptor it cannot be known; those that exec closes are free afterwards. */
+  if (fd < 0) return errno == EMFILE || errno == ENFILE;
+  close(fd);
+  return true;
+}
+
+/*
  * Calls with the variables that fit the program. On the stack: a vfork child must leave its parent's heap alone. `result` is set by
  * `call`, which uses `envp`.
  */
@@ -185,8 +225,8 @@ static void without_library(const char *from, char *to) {
   do {                                                                     \
     char *const *envp = variables;                                         \
     size_t count;                                                          \
-    const long at = sandboxed || !agent_loaded ? -1 : preload_of(envp, &count); \
-    if (at < 0 || (fits)) {                                                \
+    const long at = agent_loaded ? preload_of(envp, &count) : -1;          \
+    if (at < 0 || (!sandboxed && is_reachable(envp[at]) && (fits))) {      \
       call;                                                                \
       break;                                                               \
     }                                                                      \
@@ -227,6 +267,35 @@ EXECUTE(execvp, (const char *name, char *const argv[]), environ, name_fits(name)
 EXECUTE(execvpe, (const char *name, char *const argv[], char *const variables[]), variables, name_fits(name), next_execvpe(name, argv, envp))
 EXECUTE(fexecve, (int fd, char *const argv[], char *const variables[]), variables, file_fits(fd, 0), next_fexecve(fd, argv, envp))
 
+/* glibc's call execve() from within. The arguments lie on the stack for the reason above. */
+#define COLLECT(first)                                                                     \
+  va_list list;                                                                            \
+  size_t words = 0;                                                                        \
+  va_start(list, first);                                                                   \
+  for (const char *word = first; word; word = va_arg(list, const char *)) words++;         \
+  va_end(list);                                                                            \
+  char *argv[words + 1];                                                                   \
+  argv[0] = (char *)(uintptr_t)first;                                                      \
+  va_start(list, first);                                                                   \
+  for (size_t i = 1; i <= words; i++) argv[i] = va_arg(list, char *)
+
+EXPORT int execl(const char *path, const char *first, ...) {
+  COLLECT(first);
+  va_end(list);
+  return execv(path, argv);
+}
+EXPORT int execlp(const char *name, const char *first, ...) {
+  COLLECT(first);
+  va_end(list);
+  return execvp(name, argv);
+}
+EXPORT int execle(const char *path, const char *first, ...) {
+  COLLECT(first);
+  char *const *variables = va_arg(list, char *const *);
+  va_end(list);
+  return execve(path, argv, variables);
+}
+
 typedef int (*spawn_function)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[], char *const[]);
 static spawn_function next_posix_spawn, next_posix_spawnp;
 
@@ -246,10 +315,10 @@ EXPORT int posix_spawnp(pid_t *pid, const char *name, const posix_spawn_file_act
 }
 
 void exec_start(void) {
-  next_execve = (int (*)(const char *, char *const[], char *const[]))dlsym(RTLD_NEXT, "execve");
-  next_execvpe = (int (*)(const char *, char *const[], char *const[]))dlsym(RTLD_NEXT, "execvpe");
-  next_fexecve = (int (*)(int, char *const[], char *const[]))dlsym(RTLD_NEXT, "fexecve");
-  next_posix_spawn = (spawn_function)dlsym(RTLD_NEXT, "posix_spawn");
-  next_posix_spawnp = (spawn_function)dlsym(RTLD_NEXT, "posix_spawnp");
+  next_execve = (int (*)(const char *, char *const[], char *const[]))behind("execve");
+  next_execvpe = (int (*)(const char *, char *const[], char *const[]))behind("execvpe");
+  next_fexecve = (int (*)(int, char *const[], char *const[]))behind("fexecve");
+  next_posix_spawn = (spawn_function)behind("posix_spawn");
+  next_posix_spawnp = (spawn_function)behind("posix_spawnp");
   agent_loaded = true;
 }

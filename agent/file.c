@@ -25,8 +25,8 @@ static char folder_path[512];
 static void own_path(char *out, size_t size, uint32_t pid) { snprintf(out, size, "%s/%u.mem", folder_path, pid); }
 
 /*
- * The recorder keeps some files of full size ready (src/record/agent-files.ts), since this process may not be allowed to make one that
- * large: RLIMIT_FSIZE ends it by a signal. Each is one process' alone: whoever counts it as taken gives it its name.
+ * The recorder keeps some files of full size ready (src/record/agent-files.ts), for a process that may not make one that large:
+ * RLIMIT_FSIZE ends it by a signal. Each is one process' alone: whoever counts it as taken gives it its name.
  */
 static int take_spare(const char *path) {
   if (!tree) return -1;
@@ -44,9 +44,12 @@ static int take_spare(const char *path) {
   return -1;
 }
 
-static int make_whole(const char *path) {
+static bool may_make_whole(void) {
   struct rlimit largest;
-  if (getrlimit(RLIMIT_FSIZE, &largest) || largest.rlim_cur < sizeof(struct coroner_file)) return -1;
+  return !getrlimit(RLIMIT_FSIZE, &largest) && largest.rlim_cur >= sizeof(struct coroner_file);
+}
+
+static int make_whole(const char *path) {
   const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0 || !ftruncate(fd, sizeof(struct coroner_file))) return fd;
   close(fd);
@@ -76,8 +79,7 @@ static struct coroner_file *make_file(uint32_t pid) {
   own_path(path, sizeof path, pid);
   /* fork and exec keep the pid: the name may be taken by what this process was before. Never truncate: the old file may be mapped. */
   bool replaced = unlink(path) == 0;
-  int fd = take_spare(path);
-  if (fd < 0) fd = make_whole(path);
+  const int fd = may_make_whole() ? make_whole(path) : take_spare(path);
   if (fd < 0) return NULL;
   struct coroner_file *made = MAP_FAILED;
   if (has_room(fd)) made = (struct coroner_file *)syscall(SYS_mmap, NULL, sizeof *made, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L);

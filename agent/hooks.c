@@ -1,5 +1,6 @@
 /* libc's allocator from outside: what the process calls, in front of whatever it would have called. */
 #include "agent.h"
+#include "behind.h"
 #include "exec.h"
 #include "failed.h"
 #include "file.h"
@@ -87,8 +88,8 @@ static size_t usable_by_front(const void *block) {
 }
 
 static void look_for_sizes(void) {
-  next_usable_size = (size_t (*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
-  bool is_alike = dlsym(RTLD_NEXT, "gnu_get_libc_version") && next_usable_size && next_malloc && next_free;
+  next_usable_size = (size_t (*)(void *))behind("malloc_usable_size");
+  bool is_alike = behind("gnu_get_libc_version") && next_usable_size && next_malloc && next_free;
   page_mask = (size_t)sysconf(_SC_PAGESIZE) - 1;
   /* None that is mapped: giving one back changes what is mapped from then on. */
   static const size_t tried[] = {1, 24, 25, 1000, 20000};
@@ -104,12 +105,12 @@ static void look_for_sizes(void) {
 
 static void resolve(void) {
   resolving = true;
-  void *m = dlsym(RTLD_NEXT, "malloc"), *c = dlsym(RTLD_NEXT, "calloc"), *r = dlsym(RTLD_NEXT, "realloc"), *f = dlsym(RTLD_NEXT, "free");
-  next_posix_memalign = (int (*)(void **, size_t, size_t))dlsym(RTLD_NEXT, "posix_memalign");
-  next_aligned_alloc = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "aligned_alloc");
-  next_memalign = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "memalign");
-  next_valloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "valloc");
-  next_pvalloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "pvalloc");
+  void *m = behind("malloc"), *c = behind("calloc"), *r = behind("realloc"), *f = behind("free");
+  next_posix_memalign = (int (*)(void **, size_t, size_t))behind("posix_memalign");
+  next_aligned_alloc = (void *(*)(size_t, size_t))behind("aligned_alloc");
+  next_memalign = (void *(*)(size_t, size_t))behind("memalign");
+  next_valloc = (void *(*)(size_t))behind("valloc");
+  next_pvalloc = (void *(*)(size_t))behind("pvalloc");
   next_malloc = (void *(*)(size_t))m;
   next_calloc = (void *(*)(size_t, size_t))c;
   next_realloc = (void *(*)(void *, size_t))r;
@@ -475,7 +476,13 @@ __asm__(".symver dlvsym,dlvsym@GLIBC_2.2.5");
 __asm__(".symver dlvsym,dlvsym@GLIBC_2.17");
 #endif
 
+#pragma weak dlvsym
+
 static COLD void resolve_dlsym(void) {
+  if (!dlvsym) {
+    next_dlsym = (void *(*)(void *, const char *))behind_by_hand("dlsym");
+    return;
+  }
 #if defined(__x86_64__)
   next_dlsym = (void *(*)(void *, const char *))dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.2.5");
 #else
@@ -521,7 +528,8 @@ EXPORT _Noreturn void _Exit(int code) { _exit(code); }
 
 /* --- the beginning and the end --- */
 
-static void at_exit(void) {
+static void at_exit(void *nothing) {
+  (void)nothing;
   state_end(STATE_EXITING, 0);
   limit_end();
 }
@@ -546,8 +554,23 @@ static bool under_memory_checker(void) {
   return false;
 }
 
+/* Not pthread_atfork() and atexit(): those are parts of glibc that are linked in, or of musl alone. */
+extern void *__dso_handle __attribute__((visibility("hidden")));
+int __cxa_atexit(void (*handler)(void *), void *argument, void *library);
+#ifdef __GLIBC__
+int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *library) __attribute__((weak));
+static void at_fork_child(void (*handler)(void)) { __register_atfork(NULL, NULL, handler, __dso_handle); }
+#else
+#pragma weak pthread_atfork
+static void at_fork_child(void (*handler)(void)) { pthread_atfork(NULL, NULL, handler); }
+#endif
+
 __attribute__((constructor)) static void start(void) {
   if (under_memory_checker()) return;
+  if (libc_is_foreign()) {
+    exec_start();
+    return;
+  }
   thread.inside = 1;
   if (next_malloc == first_malloc) resolve();
   look_for_sizes();
@@ -569,8 +592,8 @@ __attribute__((constructor)) static void start(void) {
   if (file || begun) {
     python_start(option(options, "stacks", 1), option(options, "objects", 1));
     if (limit) limit_open(limit, (int)option(options, "at-limit", 0));
-    pthread_atfork(NULL, NULL, state_fork_child);
-    atexit(at_exit);
+    at_fork_child(state_fork_child);
+    __cxa_atexit(at_exit, NULL, __dso_handle);
     look_at_limits();
     agent_ready = true;
   }

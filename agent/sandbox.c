@@ -1,13 +1,14 @@
 /* Seen from outside: that the process restricts its own system calls, and that it makes children in its own memory. */
 #include "sandbox.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "behind.h"
 
 uint8_t sandboxed, vfork_seen;
 static void *next_prctl, *next_syscall, *next_vfork;
@@ -146,7 +147,7 @@ EXPORT int clone(int (*begin)(void *), void *stack, int flags, void *argument, .
   va_start(list, argument);
   for (int i = 0; i < 3; i++) more[i] = va_arg(list, void *);
   va_end(list);
-  if (!next_clone) *(void **)&next_clone = dlsym(RTLD_NEXT, "clone");
+  if (!next_clone) *(void **)&next_clone = behind("clone");
   if (!next_clone) return errno = ENOSYS, -1;
   if (flags & CLONE_VM) vfork_seen = 1;
   return next_clone(begin, stack, flags, argument, more[0], more[1], more[2]);
@@ -162,7 +163,7 @@ void *sandbox_hook_for(void *found) {
 }
 
 void sandbox_start(void) {
-  next_prctl = dlsym(RTLD_NEXT, "prctl");
-  next_syscall = dlsym(RTLD_NEXT, "syscall");
-  next_vfork = dlsym(RTLD_NEXT, "vfork");
+  next_prctl = behind("prctl");
+  next_syscall = behind("syscall");
+  next_vfork = behind("vfork");
 }

@@ -10,7 +10,6 @@ import {
 } from 'node:fs';
 import { accessSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import type { Command } from 'commander';
 import { headBytes, outputNames, ownOutput, type OutputKind } from '../model/own-outputs.ts';
 import { Problem } from './problem.ts';
@@ -102,6 +101,8 @@ function isOurs(kind: OutputKind, path: string): boolean {
   const head = readHead(path, kind === 'pprof' ? 4 * 2 ** 20 : headBytes);
   if (head === null) return false;
   if (kind !== 'pprof') return ownOutput(head.toString('utf8')) === kind;
+  // Not imported: it takes Node milliseconds to load, for which every command would wait.
+  const { gunzipSync } = process.getBuiltinModule('node:zlib');
   try {
     // The comment that our profiles have.
     return gunzipSync(head, { maxOutputLength: 64 * 2 ** 20 }).includes('\u0007coroner');

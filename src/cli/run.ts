@@ -262,14 +262,22 @@ function companions(
       : []),
     ...(live === null ? [] : [live]),
     sharedLimit(),
-    options.lastLook !== false
-      ? options.lastLook === true || hasRoomForFinalSnapshot()
-        ? finalSnapshot({ forced: !hasRoomForFinalSnapshot() })
-        : noFinalSnapshot(
-            `coroner and the command together have no more than ${formatBytes(availableLimitBytes() ?? 0)}, and a look takes memory: none is taken below ${formatBytes(leastForFinalSnapshotBytes)}`,
-          )
-      : noFinalSnapshot('the last look was switched off (--no-last-look)', 'coroner run COMMAND'),
+    lastLook(options.lastLook),
   ];
+}
+
+function lastLook(asked: boolean | undefined): Companion {
+  if (asked === false)
+    return noFinalSnapshot(
+      'the last look was switched off (--no-last-look)',
+      'coroner run COMMAND',
+    );
+  const available = availableLimitBytes() ?? 0;
+  const hasRoom = available >= leastForFinalSnapshotBytes;
+  if (asked === true || hasRoom) return finalSnapshot({ forced: !hasRoom });
+  return noFinalSnapshot(
+    `coroner and the command together have no more than ${formatBytes(available)}, and a look takes memory: none is taken below ${formatBytes(leastForFinalSnapshotBytes)}`,
+  );
 }
 
 /**
@@ -282,7 +290,7 @@ function verdictAtHand(): Companion {
     onSample: ({ atMs, headrooms, growthBytesPerSecond }) => {
       if (loaded || atMs < 1000 || !isWithinReach(headrooms, growthBytesPerSecond)) return;
       loaded = true;
-      if (hasRoomForFinalSnapshot())
+      if ((availableLimitBytes() ?? 0) >= leastForFinalSnapshotBytes)
         void import('./verdict.ts').then(() => import('../render/terminal.ts'));
     },
   };
@@ -290,7 +298,6 @@ function verdictAtHand(): Companion {
 
 /** A snapshot takes tens of MiB. In a small container the command would die earlier for want of them, and perhaps coroner with it. */
 const leastForFinalSnapshotBytes = 512 * 2 ** 20;
-const hasRoomForFinalSnapshot = () => (availableLimitBytes() ?? 0) >= leastForFinalSnapshotBytes;
 /** Removes the oldest incident folders, never one whose recorder still runs. One run in ten does so, as it reads every folder of the store. */
 function prune(root: string): void {
   if (Math.random() > 0.1) return;

@@ -20,7 +20,10 @@ export const machineRoots: MachineRoots = {
   varCrash: '/var/crash',
   systemdCoredumps: '/var/lib/systemd/coredump',
   systemdPstore: '/var/lib/systemd/pstore',
-  workingFolder: process.cwd(),
+  // When it is asked for: it may have been removed, which a command that is run does not care about.
+  get workingFolder() {
+    return process.cwd();
+  },
 };
 
 /** The parts of the machine that a recording reads; tests replace them. */

@@ -2,8 +2,8 @@
  * The agent's files as the recorder keeps them: ready before a process needs one, and trimmed afterwards.
  *
  * A process may not be allowed to make a file of 3.7 MB (`ulimit -f` ends it by a signal), and which processes there will be
- * is not known before. So some files of full size lie ready in the folder, sparse; an agent counts one as taken in `tree` and
- * renames it. It reserves room on the disk for all of it, most of which is never written: that is given back at the end.
+ * is not known before. So some files of full size lie ready in the folder, sparse; the agent of such a process counts one as taken in
+ * `tree` and renames it. It reserves room on the disk for all of it, most of which is never written: that is given back at the end.
  */
 import {
   closeSync,
@@ -13,6 +13,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -64,9 +65,15 @@ export class SpareFiles {
 
   /** Takes away what nobody has taken. */
   clear(): void {
-    for (const name of readdirSync(this.#folder))
-      if (/^\d+\.spare$/.test(name))
-        rmSync(join(this.#folder, name), { force: true, recursive: true });
+    for (const name of readdirSync(this.#folder)) {
+      if (!/^\d+\.spare$/.test(name)) continue;
+      try {
+        // Not rmSync(), which looks at each twice before.
+        unlinkSync(join(this.#folder, name));
+      } catch {
+        // A survivor has just taken it.
+      }
+    }
   }
 }
 

@@ -83,13 +83,12 @@ export function agentCompanion(options: AgentOptions): Companion {
       env['LD_PRELOAD'] = preloading(found.library, env['LD_PRELOAD']);
     },
     started: (pid, { note }) => {
-      if (spares !== null) fill(spares, sparesReady);
       if (said !== null) note(said, pid);
       noteAtEnd = (text) => note(text, pid);
     },
     onSample: ({ atMs, processes }) => {
       for (const { pid } of processes) known.add(pid);
-      if (spares !== null) fill(spares, sparesReady);
+      if (spares !== null && atMs >= briefMs) fill(spares, sparesReady);
       if (used === null || atMs - thinnedAtMs < thinEveryMs) return;
       thinnedAtMs = atMs;
       const alive = new Set(processes.map(({ pid }) => pid));
@@ -116,9 +115,13 @@ export function preloading(library: string, others = ''): string {
   return [library, ...foreign].join(':');
 }
 
-/** Made before the command starts, which waits for it; and kept ready from then on. */
-const sparesAtStart = 4;
+/**
+ * Made before the command starts, which waits for it; and kept ready from then on. Few processes need one, and what takes a moment
+ * shall not pay for 24.
+ */
+const sparesAtStart = 2;
 const sparesReady = 24;
+const briefMs = 250;
 
 /** Where there is no room for them agents make their own, or none. */
 function fill(spares: SpareFiles, wanted: number): void {
@@ -379,8 +382,8 @@ function compileAgent(name: string, program: Program, env: NodeJS.ProcessEnv): F
         '-o',
         unfinished,
         ...files.filter((file) => file.endsWith('.c')).map((file) => join(sources, file)),
-        '-ldl',
-        '-lpthread',
+        // As agent/build.mjs does, with the reason.
+        ...(program.libc === 'musl' ? ['-nolibc'] : ['-ldl', '-lpthread']),
       ],
       { encoding: 'utf8', timeout: 30_000, stdio: ['ignore', 'ignore', 'pipe'] },
     );

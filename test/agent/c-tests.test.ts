@@ -17,6 +17,7 @@ const parts = [
   'sandbox',
   'intern',
   'live',
+  'behind',
   'weigh',
   'failed',
   'file',

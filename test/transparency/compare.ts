@@ -2,8 +2,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { systemPython } from '../have.ts';
+import { compilePrograms } from './foreign.ts';
 import type { Situation } from './situations.ts';
 
 const file = (name: string) => new URL(name, import.meta.url).pathname;
@@ -21,13 +22,14 @@ export interface Seen {
   readonly stderr: string;
 }
 
-/** Compiles the probe into a folder and returns its path. */
+/** Compiles the probe and the programs of foreign.ts into a folder and returns the probe's path. */
 export function compileProbe(folder: string): string {
   const out = join(folder, 'probe');
   const { status, stderr } = spawnSync('cc', ['-O1', '-o', out, file('probe.c')], {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(stderr);
+  compilePrograms(folder);
   return out;
 }
 
@@ -59,6 +61,7 @@ async function see(
         ...process.env,
         NO_COLOR: '1',
         PROBE: probe,
+        MADE: dirname(probe),
         PYPROBE: file('probe.py'),
         PYTHON: systemPython,
         WORK: work,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deep, helper } from '../have.ts';
 import { compare, compileProbe, type Way } from './compare.ts';
+import { foreignSituations } from './foreign.ts';
 import { situations } from './situations.ts';
 
 // CORONER_WAY=node shows what is different where Node starts the command: for a look, not for a pass.
@@ -21,7 +22,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe.skipIf(reason !== null)(
   `the same bare and under run${reason ? ` (${reason})` : ''}`,
   () => {
-    const asked = situations.filter((situation) => deep || situation.deep !== true);
+    const asked = [...situations, ...foreignSituations].filter(
+      (situation) => deep || situation.deep !== true,
+    );
     for (const situation of asked) {
       const lacks = situation.needs ?? null;
       test
