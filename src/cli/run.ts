@@ -14,15 +14,8 @@ import { tracingCompanion } from '../record/tracing.ts';
 import { endLike } from '../record/end.ts';
 import { lostWithoutHelper, takeHelper, type Helper } from '../record/helper.ts';
 import { keepStderrTail } from '../record/stderr-tail.ts';
-import {
-  listIncidentFolders,
-  newIncidentId,
-  openIncident,
-  pruneIncidents,
-  readStart,
-  storeRoot,
-} from '../store/incidents.ts';
-import { beyondSize, removeIncident } from '../store/retention.ts';
+import { newIncidentId, openIncident, storeRoot } from '../store/incidents.ts';
+import { defaultStoreLimits, keepWithin, parseStoreLimits } from '../store/retention.ts';
 import { liveCompanion } from './live.ts';
 import { Problem } from './problem.ts';
 import { checkOutputs } from './output-path.ts';
@@ -43,11 +36,6 @@ export interface RunOptions extends FileOptions {
   readonly live?: true;
   readonly sampleEvery?: SampleEvery;
 }
-
-/** Incident folders kept in the default store. */
-const keptIncidents = 200;
-/** And what they may hold together. */
-const keptBytes = 2 * 2 ** 30;
 
 export function configure(command: Command): void {
   command
@@ -165,7 +153,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   const end = () => (helper?.hasLaunched() === true ? process.exit(0) : endLike(ending));
   if (!result.notable && !wantsFile(options)) {
     if (process.stderr.isTTY && options.quiet !== true) write(2, goodEnd(result, options));
-    if (options.output === undefined) prune(root);
+    if (options.output === undefined) prune(root, writer.folder, say);
     writer.close();
     end();
   }
@@ -185,7 +173,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
       write(2, `coroner: cannot give a verdict: ${stack}\n`);
     }
   }
-  if (options.output === undefined) prune(root);
+  if (options.output === undefined) prune(root, writer.folder, say);
   writer.close();
   end();
 }
@@ -288,24 +276,12 @@ function verdictAtHand(): Companion {
 /** A look costs tens of MiB. In a small container they would be the command's: it would die earlier, and perhaps coroner with it. */
 const leastForFinalSnapshotBytes = 512 * 2 ** 20;
 const headroomForFinalSnapshot = () => (availableLimitBytes() ?? 0) >= leastForFinalSnapshotBytes;
-/** Now and then: it reads every folder of the store. Never what another recorder still writes. */
-function prune(root: string): void {
-  if (Math.random() > 0.1) return;
-  const isRunning = ({ recorderPid }: { readonly recorderPid?: number }): boolean => {
-    // Whoever cannot tell keeps the folder.
-    if (recorderPid === undefined) return true;
-    try {
-      process.kill(recorderPid, 0);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  pruneIncidents(root, keptIncidents, isRunning);
-  for (const folder of beyondSize(listIncidentFolders(root), keptBytes)) {
-    const start = readStart(folder);
-    if (start !== null && !isRunning(start)) removeIncident(folder);
-  }
+/** Only in the default store: what lies below `--output` is the user's to keep. */
+function prune(root: string, own: string | null, say: (line: string) => void): void {
+  const limits = parseStoreLimits(process.env['CORONER_STORE_MAX']);
+  if (limits === null)
+    say('CORONER_STORE_MAX says neither a size (2G), nor a size and a number (2G,1000), nor none');
+  keepWithin(root, limits ?? defaultStoreLimits, own);
 }
 
 const oneLine = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');

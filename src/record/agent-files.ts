@@ -19,6 +19,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { compacted } from './compact-agent-file.ts';
 
 /** sizeof(struct coroner_file) in agent/layout.h */
 export const agentFileBytes = 3_704_832;
@@ -95,22 +96,27 @@ function makeSparse(path: string): void {
 const pageBytes = 4096;
 const emptyPage = Buffer.alloc(pageBytes);
 
-/** Gives the disk back the room that a file's process reserved and did not use. The file is what it was, and as long. */
+/**
+ * Gives the disk back the room that a file's process reserved and did not use. What its reader finds in it is the same; a file that
+ * is not understood keeps its length and every byte.
+ */
 export function trimAgentFile(path: string): void {
   const from = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   const trimmed = `${path}.trimmed`;
   try {
     const { size, blocks } = fstatSync(from);
-    if (size !== agentFileBytes || blocks * 512 < size) return;
-    const bytes = Buffer.alloc(size);
-    if (readSync(from, bytes, 0, size, 0) !== size) return;
+    if (size !== agentFileBytes) return;
+    const used = compacted(from, size);
+    const bytes = used ?? Buffer.alloc(size);
+    if (used === null && (blocks * 512 < size || readSync(from, bytes, 0, size, 0) !== size))
+      return;
     const to = openSync(
       trimmed,
       constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
       0o600,
     );
     try {
-      ftruncateSync(to, size);
+      ftruncateSync(to, bytes.length);
       for (const [start, end] of writtenRanges(bytes))
         writeSync(to, bytes, start, end - start, start);
     } finally {

@@ -9,7 +9,6 @@ import {
   openSync,
   readdirSync,
   readSync,
-  rmSync,
   writeSync,
 } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -304,21 +303,4 @@ export function listIncidentFolders(root: string): readonly string[] {
     .filter(isIncidentId)
     .toReversed()
     .map((id) => join(root, id));
-}
-
-/** Keeps a store from growing for ever: removes the oldest folders beyond `most`, never one whose recorder still runs. */
-export function pruneIncidents(
-  root: string,
-  most: number,
-  isRunning: (start: IncidentStart) => boolean,
-): void {
-  for (const folder of listIncidentFolders(root).slice(most)) {
-    const start = readStart(folder);
-    if (start === null || isRunning(start)) continue;
-    try {
-      rmSync(folder, { recursive: true, force: true });
-    } catch {
-      // Somebody else's, or gone already.
-    }
-  }
 }
