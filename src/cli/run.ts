@@ -19,6 +19,7 @@ import { defaultStoreLimits, keepWithin, parseStoreLimits } from '../store/reten
 import { liveCompanion } from './live.ts';
 import { Problem } from './problem.ts';
 import { checkOutputs } from './output-path.ts';
+import { checkSourceFolder } from './source-folder.ts';
 import { addFileOptions, outputsOf, type FileOptions } from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
@@ -50,6 +51,10 @@ export function configure(command: Command): void {
     .option('--live', 'a line of status while it runs, on a terminal')
     .option('--no-color', 'no colours')
     .option('-o, --output <dir>', 'folder in which the incident folder is made')
+    .option(
+      '--source <dir>',
+      'keep lines of source files below DIR only (default: of every file that the report names)',
+    )
     .option('--no-python-hook', 'do not inject the Python start-up hook')
     .option('--no-agent', 'do not preload the allocation agent')
     .option(
@@ -115,6 +120,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   const helper = takeHelper(process.env);
   const [file, ...args] = words;
   if (file === undefined) throw new Problem('run: no command given');
+  if (options.source !== undefined) checkSourceFolder(options.source);
   checkOutputs(outputsOf(options), {
     force: options.force === true,
     // `run --json python3 app.py`: the option took the command's name.
@@ -160,7 +166,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   // The verdict must never stand between the command and its exit status.
   try {
     const { judge, show } = await import('./verdict.ts');
-    const judged = judge(writer);
+    const judged = judge(writer, options.source);
     if (judged !== null) {
       writer.append('report.json', `${JSON.stringify(judged.report, null, 1)}\n`);
       await show(judged, { ...options, folder: writer.folder });

@@ -16,6 +16,7 @@ import {
   writeReportFiles,
   type FileOptions,
 } from './report-files.ts';
+import { sourceHelp, withSourceBelow } from './source-option.ts';
 import { terminalOptions } from './terminal-options.ts';
 
 interface Options extends FileOptions {
@@ -42,6 +43,7 @@ export function configure(command: Command): void {
     .option('--redact', 'without arguments of commands, directories and lines of source');
   addFileOptions(command)
     .option('--no-color', 'no colours')
+    .option('--source <dir>', sourceHelp)
     .option('--store <dir>', 'where the incident folders are, if not in the default place')
     .action((which: string, options: Options) => show(which, options));
 }
@@ -58,14 +60,21 @@ async function show(which: string, options: Options): Promise<void> {
   const loaded = loadIncident(which, root);
   const { name } = loaded;
   const redact = options.redact === true;
-  const report = redact ? redactReport(loaded.report) : loaded.report;
+  const { report: told, sourceText } = withSourceBelow(
+    loaded.report,
+    loaded.sourceText,
+    redact ? undefined : options.source,
+    loaded.recording,
+  );
+  const report = redact ? redactReport(told) : told;
   const recording =
     redact && loaded.recording !== undefined ? redactRecording(loaded.recording) : loaded.recording;
   const annotations = await writeReportFiles(report, recording, {
     ...options,
-    embedSource: !redact,
+    sourceText: redact ? undefined : sourceText,
   });
-  if (options.open === true) open(await htmlOf(report, recording, !redact), name);
+  if (options.open === true)
+    open(await htmlOf(report, recording, redact ? undefined : sourceText), name);
   if (options.json !== undefined) {
     const path = withDefault(options.json);
     writeOutput(path, renderJson(report));

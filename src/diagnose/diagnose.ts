@@ -1,6 +1,7 @@
 import type { Evidence } from '../model/evidence.ts';
 import { contained } from '../model/faults.ts';
 import type { Incident, Report, RuleNotRun, SourceReport } from '../model/report.ts';
+import { noSourceText, withSourceText, type SourceText } from '../model/source-text.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/shared/define-rule.ts';
 import { toIncident } from './incident.ts';
@@ -11,11 +12,17 @@ import { withFittingRemedies } from './remedies.ts';
 export interface DiagnoseInput {
   readonly evidence: readonly Evidence[];
   readonly sources: readonly SourceReport[];
+  readonly sourceText?: SourceText;
   readonly rules?: readonly Rule[];
 }
 
 /** Evidence in, verdict out. Pure. */
-export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput): Report {
+export function diagnose({
+  evidence,
+  sources,
+  sourceText = noSourceText,
+  rules = allRules,
+}: DiagnoseInput): Report {
   const kinds = new Set(evidence.map(({ kind }) => kind));
   const opinions: Opinion[] = [];
   const notRun: RuleNotRun[] = [];
@@ -47,5 +54,8 @@ export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput)
       },
     );
   });
-  return { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
+  return withSourceText(
+    { format: 'coroner/1', incidents, sources, rulesNotRun: notRun },
+    sourceText,
+  );
 }

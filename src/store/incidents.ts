@@ -88,6 +88,7 @@ export const incidentFiles = [
   'guards.log',
   'stderr.tail',
   'end.json',
+  'sources.json',
   'report.json',
   'faults.log',
 ] as const;

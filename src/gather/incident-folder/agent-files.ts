@@ -1,15 +1,6 @@
 /** The files that the agent left in an incident folder, as evidence. */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  statSync,
-} from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Evidence } from '../../model/evidence.ts';
 import type { SourceReport } from '../../model/report.ts';
 import { agentEvidence } from '../../parsers/formats/agent-allocations.ts';
@@ -19,8 +10,7 @@ import {
   parseAgentFile,
   type AgentFile,
 } from '../../parsers/formats/agent-file.ts';
-import { readStart } from '../../store/incidents.ts';
-import { functionNames } from '../../python/process/function-names.ts';
+import type { SymbolReader } from '../../store/source-lines.ts';
 
 export interface AgentReading {
   readonly file: AgentFile;
@@ -98,6 +88,7 @@ function readBytes(path: string, most = largestFileBytes): Uint8Array | null {
 export function agentEvidenceOf(
   folder: string,
   recorded: readonly Evidence[],
+  symbol: SymbolReader,
 ): {
   readonly evidence: readonly Evidence[];
   readonly sources: readonly SourceReport[];
@@ -105,8 +96,6 @@ export function agentEvidenceOf(
   readonly names: ReadonlyMap<number, string>;
 } {
   const { snapshots, sources } = readAgentFiles(folder);
-  const sourceLine = sourceReader(readStart(folder)?.cwd);
-  const symbol = functionNames();
   const exits = recorded.filter((fact) => fact.kind === 'process-exit');
   /** In a pid namespace of its own a process knows itself by another pid than its recorder. */
   const exitOf = (pid: number) =>
@@ -116,7 +105,7 @@ export function agentEvidenceOf(
     evidence: snapshots.flatMap(({ file, place }) =>
       agentEvidence(
         { ...file, pid: exitOf(file.pid)?.pid ?? file.pid },
-        { place, endedAt: exitOf(file.pid)?.when?.wall, sourceLine, symbol },
+        { place, endedAt: exitOf(file.pid)?.when?.wall, symbol },
       ),
     ),
     sources,
@@ -130,34 +119,5 @@ export function agentEvidenceOf(
           : [];
       }),
     ),
-  };
-}
-
-const largestSourceBytes = 4 * 2 ** 20;
-const longestLine = 200;
-
-/** Source lines by file and number; the machine's files, so only plain ones of a bounded size. */
-export function sourceReader(
-  cwd: string | undefined,
-): (file: string, line: number) => string | null {
-  const files = new Map<string, readonly string[]>();
-  return (named, line) => {
-    // `python3 app.py` calls it just so; `<stdin>` and the like are no files.
-    const file = isAbsolute(named) || cwd === undefined ? named : join(cwd, named);
-    if (!isAbsolute(file) || named.startsWith('<')) return null;
-    let lines = files.get(file);
-    if (lines === undefined) {
-      lines = [];
-      try {
-        const status = statSync(file);
-        if (status.isFile() && status.size <= largestSourceBytes && files.size < 200)
-          lines = readFileSync(file, 'utf8').split('\n');
-      } catch {
-        // Gone, or another container's.
-      }
-      files.set(file, lines);
-    }
-    const text = lines[line - 1]?.trim();
-    return text === undefined || text === '' ? null : text.slice(0, longestLine);
   };
 }
