@@ -2,6 +2,7 @@ import type { Evidence } from '../model/evidence.ts';
 import { contained } from '../model/faults.ts';
 import type { Incident, Report, RuleNotRun, SourceReport } from '../model/report.ts';
 import { noSourceText, withSourceText, type SourceText } from '../model/source-text.ts';
+import { maskEvery } from '../model/secrets.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/shared/define-rule.ts';
 import { toIncident } from './incident.ts';
@@ -54,8 +55,7 @@ export function diagnose({
       },
     );
   });
-  return withSourceText(
-    { format: 'coroner/1', incidents, sources, rulesNotRun: notRun },
-    sourceText,
-  );
+  const report: Report = { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
+  // The one place where the words of programs become a report: from here on there is no secret in it.
+  return maskEvery(withSourceText(report, sourceText));
 }

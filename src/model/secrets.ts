@@ -27,9 +27,9 @@ const innocentBefore = new Set(
     'high low band all by render type method function call'
   ).split(' '),
 );
-/** Values that say that there is no secret, or where it is, instead of being one. */
+/** Values that say that there is no secret, or where it is, instead of being one; arguments as a debugger shows them. */
 const innocentValue =
-  /^(?:true|false|null|none|nil|undefined|yes|no|on|off|required|optional|basic|digest|bearer|\*+|\$.*|%.*|<.*>|\{.*\}|\[redacted\]|.{0,200}\.(?:pem|key|crt|pub|json|ya?ml|txt|env))$/i;
+  /^(?:true|false|null|none|nil|undefined|yes|no|on|off|required|optional|basic|digest|bearer|\*+|\$.*|%.*|<.*>|\{.*\}|\[redacted\]|\w+@entry=.*|0x[\da-f]{1,16}|.{0,200}\.(?:pem|key|crt|pub|json|ya?ml|txt|env))$/i;
 
 /** `clientSecret`, `X-Api-Key`, `DJANGO_SECRET_KEY` as lower-case words. */
 const wordsOf = (name: string): readonly string[] =>
@@ -95,8 +95,13 @@ const looksRandom = (value: string): boolean =>
   value.length >= 6 &&
   (/\d/.test(value) || /[A-Z].*[a-z]|[a-z].*[A-Z]/.test(value.slice(1)) || value.length >= 20);
 
+/** What every secret known here has in or before it: most texts have none of it, and need no second look. */
+const hint =
+  /pass|pwd|pw\b|secret|token|key|credential|cookie|auth|jwt|bearer|sig|sas|connectionstring|:\/\/|gh[pousr]_|_pat_|glpat-|xox|[spr]k[-_]|AKIA|ASIA|AIza|hf_|npm_|pypi-|SG\.|dop_v1|eyJ/i;
+
 /** Any text: a script, a log line, an exception's message. What is not a secret stays as it is. */
 export function maskText(text: string): string {
+  if (!hint.test(text)) return text;
   let result = text;
   for (const format of knownFormats) result = result.replaceAll(format, mask);
   result = result
@@ -134,6 +139,46 @@ function maskAssignments(text: string): string {
   }
   return result + text.slice(done);
 }
+
+/**
+ * Masks every text of a value, wherever it stands: a field that is added later is not forgotten. What holds no secret is not copied but is the
+ * very same afterwards. A `command` is masked as the command line that it is.
+ */
+export function maskEvery<T>(value: T): T {
+  const known = new Map<string, string>();
+  const text = (whole: string, key: string): string => {
+    if (key === 'command') return maskSecrets(whole.split(' ')).join(' ');
+    if (whole.length < 6) return whole;
+    let masked = known.get(whole);
+    if (masked === undefined) {
+      masked = maskText(whole);
+      if (known.size < mostKnown) known.set(whole, masked);
+    }
+    return masked;
+  };
+  const inner = (part: unknown, key: string): unknown => {
+    if (typeof part === 'string') return text(part, key);
+    if (typeof part !== 'object' || part === null) return part;
+    if (Array.isArray(part)) {
+      // Series of figures are long, and hold no words.
+      if (typeof part[0] === 'number' && typeof part.at(-1) !== 'string') return part;
+      const copy =
+        key === 'command' && part.every((word) => typeof word === 'string')
+          ? maskSecrets(part)
+          : part.map((each) => inner(each, ''));
+      return copy.every((each, index) => each === part[index]) ? part : copy;
+    }
+    let changed: Record<string, unknown> | undefined;
+    for (const [name, own] of Object.entries(part)) {
+      const masked = inner(own, name);
+      if (masked !== own) changed = { ...(changed ?? part), [name]: masked };
+    }
+    return changed ?? part;
+  };
+  return inner(value, '') as T;
+}
+/** Of texts that come again and again: names, and the words of storms. */
+const mostKnown = 10_000;
 
 /** Programs whose short options are known to hold a secret: in the next word, or in the rest of the same one. */
 const shortOptions: readonly {

@@ -23,7 +23,7 @@ import type { IncidentWriter } from '../store/incidents.ts';
 import { cgroupWatch, type WatchedCgroup } from './cgroups.ts';
 import type { Helper } from './helper.ts';
 import { launch, type Ending, type LaunchError, type Spawner } from './launch.ts';
-import { maskSecrets } from '../model/secrets.ts';
+import { maskSecrets, maskText } from '../model/secrets.ts';
 import { dumpingOf, Sampler, type SampleEvent } from './sampler.ts';
 import { paceMs } from './headroom.ts';
 import { passSignals } from './signals.ts';
@@ -378,7 +378,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     finishCompanions(companions, daemon),
     options.stderr.finish().catch(() => null),
   ]);
-  if (words !== null) writer.append('stderr.tail', words);
+  if (words !== null) writer.append('stderr.tail', maskText(words));
   notable ||= ending.exitCode !== 0 || (words !== null && tellingWords.test(words));
   for (const companion of companions)
     daemon('notable', () => {

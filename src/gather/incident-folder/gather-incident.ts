@@ -3,6 +3,7 @@ import type { Gathered } from '../../model/gathered.ts';
 import { contained } from '../../model/faults.ts';
 import type { Recording } from '../../model/recording.ts';
 import { readIncidentFolder, type IncidentTexts, type Unread } from '../../store/incidents.ts';
+import { maskEvery } from '../../model/secrets.ts';
 import { noSourceText } from '../../model/source-text.ts';
 import { parseSources, symbolsIn, type SymbolReader } from '../../store/source-lines.ts';
 import type { SourceReport } from '../../model/report.ts';
@@ -52,7 +53,8 @@ export function gatherIncident(
   return {
     evidence: inProcess.evidence,
     sources: [...parsed.sources, ...unread.map(unreadSource), ...inProcess.sources],
-    recording: withFailedAllocations(parsed.recording, inProcess.evidence),
+    // It is shown as it is: no rule and no report stands between.
+    recording: maskEvery(withFailedAllocations(parsed.recording, inProcess.evidence)),
     sourceText,
   };
 }
