@@ -118,6 +118,12 @@ describe(`a file of the reader's that an input names is not shown${why === null 
     expect(said).toContain('settings.py');
     expect(said).not.toContain(secret);
   });
+  test.skipIf(!built)('and with --redact not even its folder is named', () => {
+    const said = outputs('diagnose', traceback(), '--redact', '--source', join(work, 'app'));
+    expect(said).toContain('settings.py');
+    expect(said).not.toContain(secret);
+    expect(said).not.toContain(join(work, 'app'));
+  });
   test.skipIf(!built)('unless the user names a folder that holds it', () => {
     expect(outputs('diagnose', traceback(), '--source', join(work, 'app'))).toContain(
       `${secret}(2)`,
@@ -139,9 +145,16 @@ test.skipIf(live !== null)(
       'API_KEY = "hunter2hunter2"\n\ndef load():\n    rows = []\n    raise MemoryError(len(rows))\n\nload()\n',
     );
     const store = join(work, 'store');
-    coroner('run', '-o', store, python ?? '', 'own.py');
+    const redacted = join(work, 'redacted.json');
+    coroner('run', '-o', store, '--redact', '--json', redacted, python ?? '', 'own.py');
     const folder = join(store, readdirSync(store)[0] ?? '');
     const copied = join(folder, 'sources.json');
+    // What is passed on holds neither the folder nor the lines; what stays here does.
+    const passedOn = readFileSync(redacted, 'utf8');
+    expect(passedOn).toContain('[redacted]/own.py');
+    expect(passedOn).not.toContain(work);
+    expect(passedOn).not.toContain('raise MemoryError');
+    expect(readFileSync(join(folder, 'report.json'), 'utf8')).toContain(app);
     expect(statSync(copied).mode & 0o777).toBe(0o600);
     expect(readFileSync(copied, 'utf8')).not.toContain('hunter2');
     renameSync(app, `${app}.gone`);

@@ -15,7 +15,13 @@ import { progressLine } from './progress-line.ts';
 import { checkSourceFolder } from './source-folder.ts';
 import { sourceHelp, withSourceBelow } from './source-option.ts';
 import { standardInput } from './standard-input.ts';
-import { addFileOptions, outputsOf, writeReportFiles, type FileOptions } from './report-files.ts';
+import {
+  addFileOptions,
+  outputsOf,
+  redactHelp,
+  writeReportFiles,
+  type FileOptions,
+} from './report-files.ts';
 
 interface Options extends FileOptions {
   readonly json?: string | true;
@@ -48,6 +54,7 @@ export function configure(command: Command): void {
     .option('--name <name>', 'only deaths of processes of this name')
     .option('--cgroup <path>', 'only deaths in this cgroup or below it')
     .option('--source <dir>', sourceHelp)
+    .option('--redact', redactHelp)
     .option('--boot <boot>', "this machine's boot: 0 is the current one, -1 the one before")
     .action((files: readonly string[], options: Options) => run(files, options));
   addFileOptions(command);
@@ -74,7 +81,12 @@ async function run(files: readonly string[], options: Options): Promise<void> {
     options.source,
     gathered.recording,
   );
-  await show(report, { ...options, sourceText }, gathered.recording);
+  const whole = { report, recording: gathered.recording };
+  if (options.redact === true) {
+    const { redact } = await import('../render/redact.ts');
+    const { report: told, recording } = redact(whole);
+    await show(told, options, recording);
+  } else await show(report, { ...options, sourceText }, gathered.recording);
   if (options.check === true && report.incidents.some(({ outOfMemory }) => outOfMemory === true))
     process.exitCode = exitCodes.memoryDeathFound;
 }

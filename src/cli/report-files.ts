@@ -25,6 +25,7 @@ export interface FileOptions {
   readonly terminationLog?: string | true;
   readonly github?: true;
   readonly force?: true;
+  readonly redact?: true;
 }
 
 const kubernetesLog = '/dev/termination-log';
@@ -53,6 +54,9 @@ export function outputsOf(
     path === undefined ? [] : [{ option: `--${kind}`, kind: kind as OutputKind, path }],
   );
 }
+
+export const redactHelp =
+  'without messages and log lines, arguments, directories, hosts, users and source (names of functions and variables stay)';
 
 export function addFileOptions(command: Command): Command {
   return addForce(command)

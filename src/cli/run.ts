@@ -20,7 +20,7 @@ import { liveCompanion } from './live.ts';
 import { Problem } from './problem.ts';
 import { checkOutputs } from './output-path.ts';
 import { checkSourceFolder } from './source-folder.ts';
-import { addFileOptions, outputsOf, type FileOptions } from './report-files.ts';
+import { addFileOptions, outputsOf, redactHelp, type FileOptions } from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
 
@@ -55,6 +55,7 @@ export function configure(command: Command): void {
       '--source <dir>',
       'keep lines of source files below DIR only (default: of every file that the report names)',
     )
+    .option('--redact', `the files that are asked for ${redactHelp}`)
     .option('--no-python-hook', 'do not inject the Python start-up hook')
     .option('--no-agent', 'do not preload the allocation agent')
     .option(

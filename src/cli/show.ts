@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { renderJson } from '../render/json.ts';
-import { redactRecording, redactReport } from '../render/redact.ts';
+import { redact as redacted } from '../render/redact.ts';
 import { renderTerminal } from '../render/terminal.ts';
 import { isIncidentName, rootOf, loadIncident } from './incident-store.ts';
 import { checkOutputs, isStdout, withDefault, writeOutput } from './output-path.ts';
@@ -13,6 +13,7 @@ import {
   addFileOptions,
   htmlOf,
   outputsOf,
+  redactHelp,
   writeReportFiles,
   type FileOptions,
 } from './report-files.ts';
@@ -22,7 +23,6 @@ import { terminalOptions } from './terminal-options.ts';
 interface Options extends FileOptions {
   readonly json?: string | true;
   readonly open?: true;
-  readonly redact?: true;
   readonly verbose?: true;
   readonly quiet?: true;
   readonly color: boolean;
@@ -40,7 +40,7 @@ export function configure(command: Command): void {
     .option('--verbose', 'everything there is, instead of the short story')
     .option('-q, --quiet', 'one line for each death')
     .option('--open', 'open the page in the browser')
-    .option('--redact', 'without arguments of commands, directories and lines of source');
+    .option('--redact', redactHelp);
   addFileOptions(command)
     .option('--no-color', 'no colours')
     .option('--source <dir>', sourceHelp)
@@ -66,9 +66,8 @@ async function show(which: string, options: Options): Promise<void> {
     redact ? undefined : options.source,
     loaded.recording,
   );
-  const report = redact ? redactReport(told) : told;
-  const recording =
-    redact && loaded.recording !== undefined ? redactRecording(loaded.recording) : loaded.recording;
+  const whole = { report: told, recording: loaded.recording };
+  const { report, recording } = redact ? redacted(whole) : whole;
   const annotations = await writeReportFiles(report, recording, {
     ...options,
     sourceText: redact ? undefined : sourceText,

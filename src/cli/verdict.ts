@@ -105,11 +105,18 @@ export async function show(
     );
   } else if (report.incidents.length === 0 && process.stderr.isTTY && options.quiet !== true)
     writeAll(2, `${nothingFound(recording)}\n`);
-  const annotations = await writeReportFiles(report, recording, { ...options, sourceText });
+  // What is said here is the user's own; files are passed on.
+  const whole = { report, recording };
+  const files =
+    options.redact === true ? (await import('../render/redact.ts')).redact(whole) : whole;
+  const annotations = await writeReportFiles(files.report, files.recording, {
+    ...options,
+    sourceText: options.redact === true ? undefined : sourceText,
+  });
   // stdout is the command's own.
   if (annotations !== '') writeAll(2, annotations);
   if (options.json === undefined) return;
-  const json = renderJson(report);
+  const json = renderJson(files.report);
   const path = withDefault(options.json);
   if (isStdout(path)) writeAll(1, json);
   else writeOutput(path, json);
