@@ -136,7 +136,7 @@ function plant<T>(part: T, hasQuotes: boolean, key = '', owner: object = {}): T 
 const withoutAdvice = ({ report, recording }: Redactable): Redactable => ({
   report: {
     ...report,
-    sources: report.sources.map(({ command: _, ...source }) => source),
+    sources: report.sources.map(({ id, place, status }) => ({ id, place, status })),
     incidents: report.incidents.map((incident) => ({
       ...incident,
       unknown: incident.unknown.map((one) => ({ ...one, command: null })),

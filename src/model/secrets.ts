@@ -97,7 +97,7 @@ const looksRandom = (value: string): boolean =>
 
 /** What every secret known here has in or before it: most texts have none of it, and need no second look. */
 const hint =
-  /pass|pwd|pw\b|secret|token|key|credential|cookie|auth|jwt|bearer|sig|sas|connectionstring|:\/\/|gh[pousr]_|_pat_|glpat-|xox|[spr]k[-_]|AKIA|ASIA|AIza|hf_|npm_|pypi-|SG\.|dop_v1|eyJ/i;
+  /pass|pwd|pw\b|secret|token|key|credential|cookie|auth|jwt|bearer|sig\b|signature|sas\b|connectionstring|:\/\/|gh[pousr]_|_pat_|glpat-|xox|[spr]k[-_]|AKIA|ASIA|AIza|hf_|npm_|pypi-|SG\.|dop_v1|eyJ/i;
 
 /** Any text: a script, a log line, an exception's message. What is not a secret stays as it is. */
 export function maskText(text: string): string {
@@ -145,16 +145,9 @@ function maskAssignments(text: string): string {
  * very same afterwards. A `command` is masked as the command line that it is.
  */
 export function maskEvery<T>(value: T): T {
-  const known = new Map<string, string>();
   const text = (whole: string, key: string): string => {
     if (key === 'command') return maskSecrets(whole.split(' ')).join(' ');
-    if (whole.length < 6) return whole;
-    let masked = known.get(whole);
-    if (masked === undefined) {
-      masked = maskText(whole);
-      if (known.size < mostKnown) known.set(whole, masked);
-    }
-    return masked;
+    return maskText(whole);
   };
   const inner = (part: unknown, key: string): unknown => {
     if (typeof part === 'string') return text(part, key);
@@ -169,7 +162,8 @@ export function maskEvery<T>(value: T): T {
       return copy.every((each, index) => each === part[index]) ? part : copy;
     }
     let changed: Record<string, unknown> | undefined;
-    for (const [name, own] of Object.entries(part)) {
+    for (const name in part) {
+      const own = (part as Record<string, unknown>)[name];
       const masked = inner(own, name);
       if (masked !== own) changed = { ...(changed ?? part), [name]: masked };
     }
@@ -177,9 +171,6 @@ export function maskEvery<T>(value: T): T {
   };
   return inner(value, '') as T;
 }
-/** Of texts that come again and again: names, and the words of storms. */
-const mostKnown = 10_000;
-
 /** Programs whose short options are known to hold a secret: in the next word, or in the rest of the same one. */
 const shortOptions: readonly {
   /** Matched against the program, its first word and a space. */
