@@ -2,7 +2,8 @@
 //
 // Five kinds, without a limit (the program's own seconds) and in a cgroup until the kernel kills them (wall time from the command's start
 // to its death, without what `run` does before and after). Bare beside `run`, with and without the last look and the agent: interleaved
-// pairs, medians of the quotients. Aims: 1.03 without a limit, 1.1 to the kill. The second half needs root and a cgroup.
+// pairs, medians of the quotients; in brackets those of the program's own CPU seconds, which a busy machine changes less. Aims: 1.03
+// without a limit, 1.1 to the kill. The second half needs root and a cgroup.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -60,37 +61,36 @@ function start(command) {
   });
   return stdout ?? '';
 }
-const free = (kind, before) =>
-  Number(start([...before, python, program, kind, String(steps[kind])]).trim());
-
-/** The shell stays outside of the group, and tells when the program began and ended. */
-const toTheKill = (kind, before) => {
-  const script =
-    'begun=$(date +%s%N); sh -c "echo \\$\\$ > $0/cgroup.procs; exec \\"\\$@\\"" sh "$@"; echo $begun $(date +%s%N)';
-  const told = start([...before, 'sh', '-c', script, group, python, program, kind]);
-  const [begun, ended] = told.trim().split(' ').map(Number);
-  return (ended - begun) / 1e9;
-};
+/** Wall and CPU seconds of the program itself: a shell around it, outside of the group, tells when it began and ended. */
+function measure(kind, before, enter, ...more) {
+  const script = `begun=$(date +%s%N); sh -c '${enter}exec "$@" >&2' sh "$@"; echo $begun $(date +%s%N); times`;
+  const told = start([...before, 'sh', '-c', script, 'sh', python, program, kind, ...more]);
+  const [clock = '', , children = ''] = told.trim().split('\n');
+  const [begun, ended] = clock.split(' ').map(Number);
+  const cpu = [...children.matchAll(/(\d+)m([\d.]+)s/g)].map(([, m, s]) => m * 60 + Number(s));
+  return { wall: (ended - begun) / 1e9, cpu: cpu[0] + cpu[1] };
+}
+const free = (kind, before) => measure(kind, before, '', String(steps[kind]));
+const toTheKill = (kind, before) => measure(kind, before, `echo $$ > ${group}/cgroup.procs; `);
 
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? NaN;
 const row = (...cells) =>
   console.log(cells.map((cell, i) => String(cell).padEnd(i === 0 ? 12 : 17)).join(''));
-function compare(title, measure) {
+function compare(title, run) {
   console.log(`\n${title}`);
   row('', 'bare (s)', ...Object.keys(variants).slice(1));
   for (const kind of kinds) {
     const seconds = Object.fromEntries(Object.keys(variants).map((name) => [name, []]));
     for (let pair = 0; pair < pairs; pair += 1)
-      for (const [name, before] of Object.entries(variants))
-        seconds[name].push(measure(kind, before));
-    const quotient = (name) =>
-      median(seconds[name].map((one, i) => one / seconds.bare[i])).toFixed(3);
+      for (const [name, before] of Object.entries(variants)) seconds[name].push(run(kind, before));
+    const quotient = (name, what) =>
+      median(seconds[name].map((one, i) => one[what] / seconds.bare[i][what])).toFixed(2);
     row(
       kind,
-      median(seconds.bare).toFixed(2),
+      median(seconds.bare.map(({ wall }) => wall)).toFixed(2),
       ...Object.keys(variants)
         .slice(1)
-        .map((name) => `${quotient(name)} (${median(seconds[name]).toFixed(2)})`),
+        .map((name) => `${quotient(name, 'wall')} (${quotient(name, 'cpu')})`),
     );
   }
 }

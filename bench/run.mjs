@@ -4,7 +4,7 @@
 //
 // CPU seconds (user and system) of the whole run, coroner's own included, as the median of interleaved pairs, bare beside recorded; the
 // geometric mean over the workloads at the end. Then bench/overhead.mjs: start-up, resting cost, time to the verdict. Other figures have
-// programs of their own: bench/agent.mjs, heap.mjs, stacks.mjs, core.mjs, scan.mjs, growth.mjs, page.mjs.
+// programs of their own: bench/agent.mjs, heap.mjs, stacks.mjs, core.mjs, scan.mjs, growth.mjs, page.mjs, processes.mjs.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

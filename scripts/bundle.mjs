@@ -60,6 +60,8 @@ await build({
         format: 'cjs',
         entryFileNames: '[name].js',
         chunkFileNames: '[name].js',
+        // They are for who reads the sources.
+        comments: { jsdoc: false },
         codeSplitting: {
           includeDependenciesRecursively: false,
           groups: [{ debugName: 'parts', name: partOf }],

@@ -76,6 +76,65 @@ const timeCases: readonly Case[] = [
   source: 'export const x = new Date(1).toISOString();\n',
   forbidden: forbidden === true,
 }));
+/** Where files of others are read: nothing there opens one by itself. */
+const careful =
+  /No file is opened by `node:fs` in ([\w, ]+):/.exec(architecture)?.[1]?.split(', ') ?? [];
+const openers = [
+  "import { openSync } from 'node:fs';\nexport { openSync };\n",
+  "import { lstatSync, readFileSync as read } from 'node:fs';\nexport { lstatSync, read };\n",
+  "import { createReadStream } from 'fs';\nexport { createReadStream };\n",
+  "import { writeFileSync } from 'node:fs';\nexport { writeFileSync };\n",
+  "import { open } from 'node:fs/promises';\nexport { open };\n",
+  "import { readFile } from 'node:fs/promises';\nexport { readFile };\n",
+  "import { promises } from 'node:fs';\nexport { promises };\n",
+  "import * as fs from 'node:fs';\nexport { fs };\n",
+  "import fs from 'node:fs';\nexport { fs };\n",
+  "export { openSync } from 'node:fs';\n",
+  "export * from 'node:fs';\n",
+];
+const harmless = [
+  "import { closeSync, fstatSync, readSync } from 'node:fs';\nexport { closeSync, fstatSync, readSync };\n",
+  "import { readdir, stat } from 'node:fs/promises';\nexport { readdir, stat };\n",
+];
+/** Who may all the same: the kernel's own files. */
+const trusted = [
+  'src/python/process/live-process.ts',
+  'src/python/heap/resident.ts',
+  'src/record/helper.ts',
+  'src/record/oom-score.ts',
+  'src/record/tree.ts',
+  'src/record/stderr-tail.ts',
+  'src/record/final-snapshot/limits.ts',
+  'src/gather/this-machine/kernel-ring.ts',
+];
+const openingCases: readonly Case[] = [
+  ...careful.flatMap((folder) =>
+    [folder, `${folder}/deep/down`].flatMap((place) => [
+      ...openers.map((source, index) => ({
+        file: `src/${place}/opens-${index}.ts`,
+        source,
+        forbidden: true,
+      })),
+      ...harmless.map((source, index) => ({
+        file: `src/${place}/looks-${index}.ts`,
+        source,
+        forbidden: false,
+      })),
+    ]),
+  ),
+  ...trusted.map((file, index) => {
+    // What they may import of src/ is their folder's row, as for all others: the first of each folder breaks it.
+    const folder = file.split('/')[1];
+    const isFirst = trusted.findIndex((one) => one.split('/')[1] === folder) === index;
+    const others = isFirst ? "export { x } from '../../cli/y.ts';\n" : '';
+    return { file, source: `${openers[0]}${others}`, forbidden: isFirst };
+  }),
+  ...['src/files/opens.ts', 'src/store/opens.test.ts'].map((file) => ({
+    file,
+    source: openers[0] ?? '',
+    forbidden: false,
+  })),
+];
 /** The page stands beside src/, and runs in a browser. */
 const pageRow = /^\| `report\/` \|[^|]*\| ([^|]*) \|$/m.exec(architecture)?.[1]?.trim() ?? '';
 const pageMayImport = pageRow.split(',').map((name) => name.trim());
@@ -113,7 +172,7 @@ describe('the import table of ARCHITECTURE.md', () => {
   beforeAll(() => {
     tree = mkdtempSync(join(tmpdir(), 'coroner-architecture-'));
     cpSync(join(root, '.oxlintrc.json'), join(tree, '.oxlintrc.json'));
-    for (const { file, source } of [...cases, ...timeCases]) {
+    for (const { file, source } of [...cases, ...timeCases, ...openingCases]) {
       mkdirSync(dirname(join(tree, file)), { recursive: true });
       writeFileSync(join(tree, file), source);
     }
@@ -155,6 +214,22 @@ describe('the import table of ARCHITECTURE.md', () => {
     expect(own.filter(({ file }) => complaints.has(file)).map(({ file }) => file)).toEqual(
       own.filter(({ forbidden }) => forbidden).map(({ file }) => file),
     );
+  });
+  it('nothing opens a file of others but by files/', () => {
+    expect(careful.toSorted()).toEqual(['gather', 'python', 'record', 'store']);
+    expect(openingCases.filter(({ file }) => complaints.has(file)).map(({ file }) => file)).toEqual(
+      openingCases.filter(({ forbidden }) => forbidden).map(({ file }) => file),
+    );
+    expect(complaints.get('src/store/opens-0.ts')).toContain('src/files/');
+  });
+  it('who may is named, is there, and opens something', () => {
+    const config = readFileSync(join(root, '.oxlintrc.json'), 'utf8');
+    for (const file of trusted) {
+      expect(config).toContain(`"${file}"`);
+      expect(readFileSync(join(root, file), 'utf8'), file).toMatch(
+        /\b(?:openSync|readFileSync|writeFileSync)\(/,
+      );
+    }
   });
   it('only units.ts turns a Date into text', () => {
     expect([...timeComplaints].toSorted()).toEqual(

@@ -100,7 +100,7 @@ describe('a folder', () => {
   test('with a log and our own outputs tells what the log tells', async () => {
     const judged = async () => {
       const gathered = await gather(tree, 'folder', () => {});
-      if (isUnreadable(gathered)) throw new Error(gathered.why);
+      if (isUnreadable(gathered)) throw new Error(String(gathered.why));
       return diagnose(gathered);
     };
     const alone = await judged();

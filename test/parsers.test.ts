@@ -46,13 +46,41 @@ describe.each(fixtures)('$title', (fixture) => {
   const text = fixture.bytes.toString('utf8');
 
   test('says what it is about', () => {
-    expect(existsSync(join(fixture.folder, 'about.md'))).toBe(true);
+    const about = join(fixture.folder, 'about.md');
+    expect(existsSync(about), `${about} is missing: docs/adding-a-parser.md shows one`).toBe(true);
   });
 
   test('gives the golden evidence and verdict', async () => {
     await expect(`${JSON.stringify(golden(fixture), null, 2)}\n`).toMatchFileSnapshot(
       join(fixture.folder, 'expected.json'),
     );
+  });
+
+  test('gives no death that no rule judges', () => {
+    const { evidence } = gatherText('input', text);
+    const records = evidence.filter(
+      (fact) => fact.kind === 'killer-record' && fact.origin.source === fixture.parser,
+    );
+    const judged = verdicts(evidence).map(({ cause }) => cause);
+    expect(
+      records.length === 0 ||
+        records.some((fact) => fact.kind === 'killer-record' && judged.includes(fact.cause)),
+      'somebody ended a process, and there is no verdict: no rule judges this cause, or it lacks what it needs (docs/adding-a-rule.md)',
+    ).toBe(true);
+  });
+
+  test('gives the same moment wherever it is read', () => {
+    const here = process.env['TZ'];
+    const times = ['UTC', 'Asia/Tokyo'].map((zone) => {
+      process.env['TZ'] = zone;
+      return gatherText('input', text).evidence.map(({ when }) => when?.wall);
+    });
+    if (here === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = here;
+    expect(
+      times[1],
+      'a time without a zone was taken for local time: docs/adding-a-parser.md',
+    ).toEqual(times[0]);
   });
 
   test('is recognised by its content, whatever its name and however it comes in', async () => {
@@ -70,11 +98,17 @@ describe.each(fixtures)('$title', (fixture) => {
 
   test('quotes only what stands in the input', () => {
     const { evidence } = gatherText('input', text);
-    expect(evidence.some(({ origin }) => origin.source === fixture.parser)).toBe(
-      !fixture.lookAlike,
-    );
+    expect(
+      evidence.some(({ origin }) => origin.source === fixture.parser),
+      fixture.lookAlike
+        ? 'about.md says that it is a look-alike: the parser may read nothing from it'
+        : `the parser ${fixture.parser} reads nothing from it: do its literals stand in the input, does its pattern fit?`,
+    ).toBe(!fixture.lookAlike);
     if (fixture.lookAlike)
-      expect(verdicts(evidence).filter(({ outOfMemory }) => outOfMemory === true)).toEqual([]);
+      expect(
+        verdicts(evidence).filter(({ outOfMemory }) => outOfMemory === true),
+        'about.md says that it is a look-alike, and another parser takes it for a death',
+      ).toEqual([]);
     expectQuotes(evidence, text);
   });
 

@@ -1,6 +1,14 @@
 // `npm run new` lays down what compiles, runs and is listed.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -15,7 +23,7 @@ let tree = '';
 beforeAll(() => {
   // Inside the project, so that its packages are found.
   tree = mkdtempSync(join(tmpdir(), 'coroner-scaffold-'));
-  for (const part of ['src', 'docs', 'tsconfig.json', 'package.json'])
+  for (const part of ['src', 'docs', 'scripts', 'tsconfig.json', 'package.json'])
     cpSync(join(root, part), join(tree, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
 });
@@ -32,6 +40,7 @@ test('a parser, a rule and a rule with a cause of its own: all compile, and do w
     ['parser', 'sample-guard'],
     ['rule', 'sample-rule', 'other-killers'],
     ['rule', 'sample-kill', 'other-killers', '--cause', 'sample-limit'],
+    ['rule', 'sample-other', 'recorded-run', 'other-limit'],
   ])
     expect(make(...words)).toMatchObject({ status: 0, stderr: '' });
 
@@ -65,4 +74,49 @@ test('nothing is overwritten, and what is wrong is said', () => {
   expect(make('rule', 'another-rule').stderr).toContain('other-killers');
   expect(make('parser', 'Bad Name').status).toBe(64);
   expect(make('thing', 'good-name').stderr).toContain('neither parser nor rule');
+  expect(make('parser', 'good-name', 'more').stderr).toContain('"more"');
+  expect(make('rule', 'good-name', 'other-killers', 'Bad Cause').stderr).toContain('Bad Cause');
+  // The same name in another folder would be in the index twice.
+  expect(make('rule', 'swap-thrash', 'other-killers').stderr).toContain('exists');
+  for (const left of ['src/parsers/formats', 'src/rules/other-killers'])
+    for (const name of ['good-name', 'swap-thrash'])
+      expect(existsSync(join(tree, left, `${name}.ts`)), `${left}/${name}`).toBe(false);
+});
+
+test('the cause arrives however npm hands it on', () => {
+  const asWritten = (line: string) =>
+    spawnSync('sh', ['-c', line], { encoding: 'utf8', cwd: tree });
+  for (const [name, words] of [
+    ['first-kill', 'other-killers first-limit'],
+    ['second-kill', 'other-killers --cause second-limit'],
+    ['third-kill', 'other-killers --cause=third-limit'],
+    ['fourth-kill', 'other-killers -- --cause fourth-limit'],
+  ] as const) {
+    expect(asWritten(`npm run new rule ${name} ${words}`).status, words).toBe(0);
+    expect(read(`src/rules/other-killers/${name}.ts`)).toContain(
+      `'${name.replace('kill', 'limit')}'`,
+    );
+  }
+});
+
+test('nothing of the example is left in the tree', () => {
+  const page = (path: string) => readFileSync(join(root, path), 'utf8');
+  const remains = [
+    'exampleguard',
+    'ending python3 (4711), rss 812 MiB',
+    'nothing to do; last time python3 (4711) was the biggest',
+    'written for this page',
+    'Say in one line what happened',
+    'Who ended the process, at which limit, and what its user saw.',
+  ];
+  const left = ['src', 'fixtures', 'docs/causes'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.(?:ts|md|log)$/.test(file))
+      .map((file) => join(folder, file))
+      .filter((file) => remains.some((words) => page(file).includes(words))),
+  );
+  expect(
+    left,
+    'these still hold the example of docs/adding-a-parser.md or docs/adding-a-rule.md',
+  ).toEqual([]);
 });

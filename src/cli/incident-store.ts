@@ -1,6 +1,7 @@
 /** What `show`, `list`, `compare` and `rm` have in common: naming an incident, and judging it anew from its folder. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { isFileRefusal, openNamed, readSafely } from '../files/open-safely.ts';
 import { diagnose } from '../diagnose/diagnose.ts';
 import { withHolderKinds } from '../model/holder-kinds.ts';
 import type { Recording } from '../model/recording.ts';
@@ -88,10 +89,16 @@ function loadFolder(folder: string): LoadedIncident {
   };
 }
 
+/** A text of JavaScript has at most half a GiB. */
+const reportLimits = { mostBytes: 2 ** 29 } as const;
+
 function loadReportFile(file: string): LoadedIncident {
+  const text = readSafely(openNamed(file, reportLimits), reportLimits.mostBytes);
+  if (isFileRefusal(text))
+    throw new Problem(`${file} ${text.message}`, undefined, exitCodes.noInput);
   let report: unknown;
   try {
-    report = JSON.parse(readFileSync(file, 'utf8'));
+    report = JSON.parse(text.toString('utf8'));
   } catch {
     throw new Problem(
       `${file} is no JSON`,

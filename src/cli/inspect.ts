@@ -21,6 +21,7 @@ import {
 import { Problem } from './problem.ts';
 import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
+import { inWords } from '../model/prose.ts';
 
 interface Options {
   readonly json?: string | true;
@@ -207,4 +208,4 @@ function checkFile(path: string): void {
 }
 
 const problemOf = ({ detail, hint }: Refusal): Problem =>
-  new Problem(detail, hint, exitCodes.noInput);
+  new Problem(inWords(detail), hint, exitCodes.noInput);

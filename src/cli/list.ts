@@ -9,6 +9,7 @@ import { clipped, displayWidth, inked, type Line, type Style } from '../render/t
 import { listIncidentFolders, readEnd, readStart } from '../store/incidents.ts';
 import { rootOf, storedReport } from './incident-store.ts';
 import { terminalOptions, type Terminal } from './terminal-options.ts';
+import { inWords } from '../model/prose.ts';
 
 interface Options {
   readonly json?: true;
@@ -139,7 +140,7 @@ function table(rows: readonly Row[], total: number, root: string, terminal: Term
         [
           { text: '  ' },
           {
-            text: clipped(ending, width - 2, ellipsis),
+            text: clipped(inWords(ending), width - 2, ellipsis),
             ...(verdict === null ? { style: ['dim'] as const } : {}),
           },
         ],

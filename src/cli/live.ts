@@ -1,14 +1,15 @@
 import { writeSync } from 'node:fs';
-import type { Companion } from '../record/recorder.ts';
-import { liveRow, liveStatus } from '../render/live-status.ts';
+import type { Companion } from '../record/companion.ts';
+import type { SampleEvent } from '../record/sampler.ts';
+import { liveRow, liveStatus, type LiveFigures } from '../render/live-status.ts';
 import { terminalOptions } from './terminal-options.ts';
 
-/** Quick enough to follow, slow enough to read. */
+/** Fast enough to follow, slow enough to read. */
 const redrawMs = 200;
-/** In fewer rows a status would take too much. */
+/** In fewer rows the status would take too many of them. */
 const leastRows = 5;
 
-/** `run --live`: one row of a terminal that says how the memory stands. Never in a pipe: null then. */
+/** `run --live`: one row of a terminal that says how much memory is used and left. null: stderr is no terminal, or a small one. */
 export function liveCompanion(stream: NodeJS.WriteStream = process.stderr): Companion | null {
   if (
     !stream.isTTY ||
@@ -37,36 +38,35 @@ export function liveCompanion(stream: NodeJS.WriteStream = process.stderr): Comp
         rows = stream.rows;
         write(liveRow.open(rows));
       });
-      // Whatever way the recorder ends, the terminal gets its last row back.
+      // However the recorder ends, the terminal gets its last row back.
       process.on('exit', () => {
         if (opened) write(liveRow.close(rows));
       });
     },
-    onSample: ({ atMs, processes, nearest, growthBytesPerSecond }) => {
-      const [first] = processes;
-      if (first === undefined || atMs - drawnAtMs < redrawMs) return;
-      drawnAtMs = atMs;
+    onSample: (event) => {
+      const figures = figuresOf(event);
+      if (figures === null || event.atMs - drawnAtMs < redrawMs) return;
+      drawnAtMs = event.atMs;
       const { columns, unicode } = terminalOptions(stream, process.env);
-      write(
-        liveRow.draw(
-          rows,
-          liveStatus(
-            {
-              name: first.name,
-              processes: processes.length,
-              rssBytes: processes.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
-              growthBytesPerSecond,
-              limitBytes: nearest?.cgroup.limits.limitBytes ?? null,
-              headroomBytes: nearest?.headroomBytes ?? null,
-            },
-            { columns: columns - 1, unicode },
-          ),
-        ),
-      );
+      write(liveRow.draw(rows, liveStatus(figures, { columns: columns - 1, unicode })));
     },
     ended: () => {
       write(liveRow.close(rows));
       opened = false;
     },
+  };
+}
+
+/** null: no process is there to speak of. */
+function figuresOf({ processes, nearest, growthBytesPerSecond }: SampleEvent): LiveFigures | null {
+  const [first] = processes;
+  if (first === undefined) return null;
+  return {
+    name: first.name,
+    processes: processes.length,
+    rssBytes: processes.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+    growthBytesPerSecond,
+    limitBytes: nearest?.limitBytes ?? null,
+    headroomBytes: nearest?.freeBytes ?? null,
   };
 }

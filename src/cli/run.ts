@@ -5,8 +5,9 @@ import type { Report } from '../model/report.ts';
 import { formatBytes, formatDuration, parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
 import { finalSnapshot, noFinalSnapshot } from '../record/final-snapshot/final-snapshot.ts';
+import type { Companion } from '../record/companion.ts';
 import { find } from '../record/launch.ts';
-import { record, type Companion, type RecordResult } from '../record/recorder.ts';
+import { record, type RecordResult } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';
 import { isWithinReach } from '../record/headroom.ts';
@@ -130,8 +131,8 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
         ? null
         : `did you mean: coroner run ${option} - ${path} ${words.join(' ')}`,
   });
-  // Node makes a pipe non-blocking for everybody who shares it when it first touches it; starting a process (libuv) undoes that. So
-  // touch both before the command is started, never first while it runs: its own writes, or tee's, would fail with EAGAIN.
+  // When Node first touches a pipe it makes it non-blocking for everybody who shares it; starting a process (libuv) undoes that. So both are
+  // touched before the command is started. If Node did so while it runs, the command's own writes, or tee's, would fail with EAGAIN.
   void [process.stdout, process.stderr];
   const root = options.output === undefined ? storeRoot() : resolve(options.output);
   const writer = openIncident(root, newIncidentId(new Date()));
@@ -144,7 +145,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     version,
     writer,
     env: process.env,
-    stderr: keepStderrTail(writer.folder),
+    stderr: keepStderrTail(writer.held),
     options: { ...options },
     helper,
     companions: [...companions(options, [file, ...args], helper), verdictAtHand()],
@@ -164,7 +165,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     writer.close();
     end();
   }
-  // The verdict must never stand between the command and its exit status.
+  // A fault in the verdict must not change the exit status.
   try {
     const { judge, show } = await import('./verdict.ts');
     const judged = judge(writer, options.source);
@@ -196,7 +197,7 @@ const isCommand = (name: string): boolean => {
   }
 };
 
-/** A report was asked for: it is written also where there is nothing in it. */
+/** Whether a report was asked for: it is also written where it says nothing. */
 const wantsFile = ({
   json,
   html,
@@ -212,7 +213,7 @@ const wantsFile = ({
     (option) => option !== undefined,
   );
 
-/** One line on a run that ended well, for whoever sits in front of it. */
+/** One line on a run that ended well, for a user at a terminal. */
 function goodEnd(
   { peakRssBytes, limitBytes, durationMs }: Extract<RecordResult, { notable: boolean }>,
   { color }: RunOptions,
@@ -226,7 +227,7 @@ function goodEnd(
   return colored ? `\u001B[2m${text}\u001B[22m\n` : `${text}\n`;
 }
 
-/** Others that take part in a run. The order is that of preparation. */
+/** What takes part in the run beside the recorder, in the order in which it is prepared. */
 function companions(
   options: RunOptions,
   command: readonly string[],
@@ -255,18 +256,18 @@ function companions(
       : []),
     ...(live === null ? [] : [live]),
     options.lastLook !== false
-      ? options.lastLook === true || headroomForFinalSnapshot()
-        ? finalSnapshot({ forced: !headroomForFinalSnapshot() })
+      ? options.lastLook === true || hasRoomForFinalSnapshot()
+        ? finalSnapshot({ forced: !hasRoomForFinalSnapshot() })
         : noFinalSnapshot(
-            `coroner has no more than ${formatBytes(availableLimitBytes() ?? 0)} together with the command, and a look takes memory: it is not taken below ${formatBytes(leastForFinalSnapshotBytes)}`,
+            `coroner and the command together have no more than ${formatBytes(availableLimitBytes() ?? 0)}, and a look takes memory: none is taken below ${formatBytes(leastForFinalSnapshotBytes)}`,
           )
       : noFinalSnapshot('the last look was switched off (--no-last-look)', 'coroner run COMMAND'),
   ];
 }
 
 /**
- * Loads what gives the verdict while the command runs and nears a limit, so that the verdict follows its death at once. Not for short
- * commands, and not in a small container, where the memory is the command's until it is dead.
+ * Loads the code of the verdict while the command runs and nears a limit, so that the verdict follows its death at once. Not for short
+ * commands, and not in a small container, where the command needs the memory until it is dead.
  */
 function verdictAtHand(): Companion {
   let loaded = false;
@@ -274,16 +275,16 @@ function verdictAtHand(): Companion {
     onSample: ({ atMs, headrooms, growthBytesPerSecond }) => {
       if (loaded || atMs < 1000 || !isWithinReach(headrooms, growthBytesPerSecond)) return;
       loaded = true;
-      if (headroomForFinalSnapshot())
+      if (hasRoomForFinalSnapshot())
         void import('./verdict.ts').then(() => import('../render/terminal.ts'));
     },
   };
 }
 
-/** A look costs tens of MiB. In a small container they would be the command's: it would die earlier, and perhaps coroner with it. */
+/** A snapshot takes tens of MiB. In a small container the command would die earlier for want of them, and perhaps coroner with it. */
 const leastForFinalSnapshotBytes = 512 * 2 ** 20;
-const headroomForFinalSnapshot = () => (availableLimitBytes() ?? 0) >= leastForFinalSnapshotBytes;
-/** Only in the default store: what lies below `--output` is the user's to keep. */
+const hasRoomForFinalSnapshot = () => (availableLimitBytes() ?? 0) >= leastForFinalSnapshotBytes;
+/** Removes the oldest incidents beyond the limits. Only in the default store: what lies below `--output` is the user's to keep. */
 function prune(root: string, own: string | null, say: (line: string) => void): void {
   const limits = parseStoreLimits(process.env['CORONER_STORE_MAX']);
   if (limits === null)

@@ -36,8 +36,7 @@ export interface Judged {
  * folder: now they are those that ran, and their reader is whoever started the run. `source`: only files below this folder.
  */
 export function judge(writer: IncidentWriter, source?: string): Judged | null {
-  const onDisk =
-    writer.folder === null ? { texts: [], unread: [] } : readIncidentFolder(writer.folder);
+  const onDisk = writer.held === null ? { texts: [], unread: [] } : readIncidentFolder(writer.held);
   const texts = new Map(onDisk.texts);
   // What this very run wrote is known, whatever became of the file.
   const unread = onDisk.unread.filter(
@@ -52,7 +51,7 @@ export function judge(writer: IncidentWriter, source?: string): Judged | null {
   );
   try {
     const { symbol, symbols } = rememberSymbols(functionNames());
-    const gathered = gatherIncident(texts, writer.folder, unread, symbol);
+    const gathered = gatherIncident(texts, writer.held, unread, symbol);
     if (gathered === null) return null;
     const report = diagnose(gathered);
     const { cwd } = gathered.recording;
@@ -123,8 +122,11 @@ export async function show(
 }
 
 /** Ctrl-C: whoever pressed it knows. */
-const isInterrupt = ({ outOfMemory, headline }: Incident) =>
-  outOfMemory === false && headline.includes('KeyboardInterrupt');
+export const isInterrupt = ({
+  outOfMemory,
+  exception,
+}: Pick<Incident, 'outOfMemory' | 'exception'>): boolean =>
+  outOfMemory === false && exception === 'KeyboardInterrupt';
 
 const isNotMemory = ({ outOfMemory }: Incident) => outOfMemory === false;
 

@@ -1,16 +1,9 @@
 import { defined } from '../model/defined.ts';
 import { causes } from '../model/causes.ts';
 import { compareConfidence } from '../model/confidence.ts';
-import type { Finding } from '../model/finding.ts';
-import type {
-  Incident,
-  Limit,
-  ProcessRole,
-  Reason,
-  Remedy,
-  SourceReport,
-  Unknown,
-} from '../model/report.ts';
+import type { Advice, Finding, Question, QuestionId } from '../model/finding.ts';
+import type { Incident, Limit, ProcessRole, Reason, SourceReport } from '../model/report.ts';
+import { withoutRepeats } from '../model/prose.ts';
 import type { DeathGroup } from './join.ts';
 import { finalSnapshotId } from './memory.ts';
 
@@ -34,6 +27,7 @@ export function toIncident(group: DeathGroup, sources: readonly SourceReport[]):
     death: best.death ?? causes[best.cause].death,
     cause: best.cause,
     ...defined({ variant }),
+    ...defined({ exception: best.exception }),
     confidence: best.confidence,
     headline: best.headline,
     at: when?.wall ?? null,
@@ -64,7 +58,7 @@ export function toIncident(group: DeathGroup, sources: readonly SourceReport[]):
     remedies:
       variant === best.variant
         ? (best.remedies ?? [])
-        : distinctTitles([...(finer?.remedies ?? []), ...(best.remedies ?? [])]),
+        : distinctAdvice([...(finer?.remedies ?? []), ...(best.remedies ?? [])]),
     stack: all.find(({ stack }) => stack !== undefined && stack.length > 0)?.stack ?? [],
     memory: Object.assign({}, ...all.toReversed().map(({ memory = {} }) => memory)),
     ...(related.length === 0 ? {} : { related }),
@@ -72,10 +66,8 @@ export function toIncident(group: DeathGroup, sources: readonly SourceReport[]):
   };
 }
 
-const distinctTitles = (remedies: readonly Remedy[]): readonly Remedy[] =>
-  remedies.filter(
-    ({ title }, index) => remedies.findIndex((other) => other.title === title) === index,
-  );
+const distinctAdvice = (remedies: readonly Advice[]): readonly Advice[] =>
+  remedies.filter(({ id }, index) => remedies.findIndex((other) => other.id === id) === index);
 
 const verdictOf = (finding: Finding): boolean | null =>
   finding.outOfMemory === undefined ? causes[finding.cause].outOfMemory : finding.outOfMemory;
@@ -108,55 +100,42 @@ function mergeTasks(findings: readonly Finding[]): Pick<Incident, 'tasks'> {
   return tasks === undefined ? {} : { tasks };
 }
 
-function distinct(reasons: readonly Reason[]): Reason[] {
-  const seen = new Set<string>();
-  return reasons.filter(({ place, quote, says }) => {
-    const key = `${place}\n${quote ?? says}`;
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
-}
+const distinct = (reasons: readonly Reason[]): Reason[] =>
+  withoutRepeats(reasons, ({ place, quote, says }) => `${place}\n${quote ?? says}`);
 
 /** What a source that could not be read would have told, where the verdict is not certain. */
 function unknowns(
   best: Finding,
   all: readonly Finding[],
   sources: readonly SourceReport[],
-): Unknown[] {
+): readonly Question[] {
   // One rule did not know the limit, another did.
   const limit = bestLimit(all.filter((finding) => !contradicts(finding, best)));
-  const told = all
-    .flatMap(({ unknown = [] }) => unknown)
-    .filter(
-      ({ what }) => limit === null || limit.owner === 'unknown' || !what.startsWith('Which limit '),
-    )
+  const answered = new Set<QuestionId>([
+    ...(limit === null || limit.owner === 'unknown' ? [] : (['which-limit'] as const)),
     // A rule that saw the refusal alone does not know what the surest rule does: that it died of it.
-    .filter(
-      ({ what }) =>
-        best.confidence !== 'certain' ||
-        !/^Whether (?:the process died of it|a failed allocation was behind)/.test(what),
-    )
+    ...(best.confidence === 'certain'
+      ? (['whether-it-died-of-it', 'whether-refusal-behind-crash'] as const)
+      : []),
     // A flag of the whole container or unit, and beside it the kernel's own words on the process.
-    .filter(
-      ({ what }) =>
-        best.confidence !== 'certain' ||
-        best.victim?.pid === undefined ||
-        !what.startsWith('Which process of '),
-    )
+    ...(best.confidence === 'certain' && best.victim?.pid !== undefined
+      ? (['which-process-of-container'] as const)
+      : []),
     // The shell's notice alone cannot tell why; who saw the refusal can.
-    .filter(({ what }) => !best.cause.startsWith('alloc-failure-') || what !== 'Why it crashed');
+    ...(best.cause.startsWith('alloc-failure-') ? (['why-it-crashed'] as const) : []),
+  ]);
+  const told = all.flatMap(({ unknown = [] }) => unknown).filter(({ id }) => !answered.has(id));
   if (compareConfidence(best.confidence, 'certain') < 0)
     for (const { id, place, status, detail, command } of sources) {
       // Speaks of one process: memory.ts says it where that one died.
       if (id === finalSnapshotId) continue;
       if (status === 'read' || status === 'truncated' || command === undefined) continue;
       told.push({
+        id: `source-${id}`,
         what: `what ${id} would have told`,
         why: `${place}: ${detail ?? (status === 'denied' ? 'permission denied' : status)}`,
         command,
       });
     }
-  const seen = new Set<string>();
-  return told.filter(({ what }) => !seen.has(what) && seen.add(what) !== undefined);
+  return told.filter(({ id }, index) => told.findIndex((other) => other.id === id) === index);
 }

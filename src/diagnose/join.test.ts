@@ -33,6 +33,37 @@ test('the same pid in another boot is another death', () => {
   );
 });
 
+/** A death without a pid, told in two files. */
+const told = (file: string, more: Partial<Finding> = {}) => ({
+  rule: 'one-rule',
+  finding: {
+    subject: { name: 'worker', position: 1 },
+    cause: 'alloc-failure-exception',
+    confidence: 'strong',
+    headline: `words of ${file}`,
+    because: [{ says: `words of ${file}`, source: 'python-traceback', place: `${file}:1` }],
+    request: { bytes: 4096 },
+    stack: [{ function: 'load', file: 'app.py', line: 7 }],
+    ...more,
+  } satisfies Finding,
+});
+const apart = (more: Partial<Finding>): number =>
+  joinOpinions([told('kern.log'), told('syslog', more)]).length;
+
+test('one record in two files is one death, whatever its sentences are', () => {
+  expect(apart({})).toBe(1);
+});
+
+test.each<[string, Partial<Finding>]>([
+  ['another request', { request: { bytes: 8192 } }],
+  ['another line', { stack: [{ function: 'load', file: 'app.py', line: 8 }] }],
+  ['another limit', { limit: { owner: 'rlimit', path: 'RLIMIT_AS', bytes: 1 } }],
+  ['another variant', { variant: 'fork' }],
+  ['another name', { subject: { name: 'server', position: 1 } }],
+])('%s is another death, with the same sentence too', (_, more) => {
+  expect(apart({ headline: 'words of kern.log', ...more })).toBe(2);
+});
+
 const kill = (cgroup: string, more: object): Finding => ({
   subject: { cgroup, position: 1, ...more },
   cause: 'kernel-cgroup-oom',

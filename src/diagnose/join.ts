@@ -1,6 +1,6 @@
 import { firstIndexWhere } from '../model/binary-search.ts';
 import { areInOneLine, isContainerCgroup } from '../model/cgroup-path.ts';
-import { causes } from '../model/causes.ts';
+import { causes, memoryRefused } from '../model/causes.ts';
 import { compareConfidence } from '../model/confidence.ts';
 import type { When } from '../model/evidence.ts';
 import type { Finding, Subject } from '../model/finding.ts';
@@ -78,12 +78,24 @@ const sameLine = (a: Finding, b: Finding): boolean =>
 
 function sameFigures(a: Finding, b: Finding): boolean {
   if (a.cause !== b.cause) return false;
-  if (a.victim == null || b.victim == null) return a.headline === b.headline;
+  if (a.victim == null || b.victim == null) return sameFacts(a, b);
   const left = a.victim;
   const right = b.victim;
   return (['name', 'anonRssBytes', 'totalVmBytes'] as const).every(
     (key) => left[key] === undefined || right[key] === undefined || left[key] === right[key],
   );
+}
+
+/** One record in two files: whatever is known of it, wherever it stood, and the very words where it has any. */
+function sameFacts(a: Finding, b: Finding): boolean {
+  const facts = ({ subject, cause, variant, death, ...more }: Finding): string =>
+    JSON.stringify([
+      [subject.pid, subject.name, subject.cgroup, subject.label],
+      [cause, variant, death, more.exception, more.killer?.name],
+      [more.limit?.owner, more.limit?.path, more.limit?.bytes, more.request?.bytes],
+      (more.stack ?? []).map((frame) => [frame.file, frame.function, frame.line]),
+    ]);
+  return facts(a) === facts(b);
 }
 
 const sameMomentMs = 10 * 60_000;
@@ -216,7 +228,7 @@ function bestFor(
 const sameRecord = (a: Opinion, b: Opinion): boolean =>
   (fileOf(a.finding) === fileOf(b.finding)
     ? sameLine(a.finding, b.finding)
-    : a.finding.headline === b.finding.headline) &&
+    : sameFacts(a.finding, b.finding)) &&
   sameMoment(a.finding.subject.when, b.finding.subject.when);
 
 function fits(other: Opinion, { rule, finding }: Opinion): boolean {
@@ -236,13 +248,7 @@ function fits(other: Opinion, { rule, finding }: Opinion): boolean {
   if (kill && isKill({ rule, finding }) && (isVague(other) || isVague({ rule, finding })))
     return true;
   // The kernel refused, and the program said so.
-  const failures = new Set([
-    'alloc-failure-exception',
-    'alloc-failure-abort',
-    'alloc-failure-segfault',
-    'rlimit',
-  ]);
-  if (failures.has(a.cause) && failures.has(finding.cause))
+  if (memoryRefused(a.cause) && memoryRefused(finding.cause))
     return nearlyEqual(a.request?.bytes, finding.request?.bytes);
   return false;
 }
@@ -289,18 +295,17 @@ function inOrder(groups: readonly DeathGroup[]): readonly DeathGroup[] {
   const queues = [...files.values()];
   for (const queue of queues)
     queue.sort((a, b) => a[0].finding.subject.position - b[0].finding.subject.position);
-  const ordered: DeathGroup[] = [];
-  const heads = queues.map((queue) => ({ queue, next: 0 }));
-  const time = ({ queue, next }: { queue: DeathGroup[]; next: number }): number => {
-    const wall = queue[next]?.[0].finding.subject.when?.wall;
-    return wall === undefined ? -Infinity : Date.parse(wall);
-  };
-  for (let left = groups.length; left > 0; left -= 1) {
-    const head = heads
-      .filter(({ queue, next }) => next < queue.length)
-      .reduce((first, other) => (time(other) < time(first) ? other : first));
-    ordered.push(head.queue[head.next] as DeathGroup);
-    head.next += 1;
-  }
-  return ordered;
+  // Within a file the places decide: what stands behind a later death is not earlier than that one.
+  const dated = queues.flatMap((queue) => {
+    let latest = -Infinity;
+    return queue.map((group) => ({ group, atMs: (latest = Math.max(latest, timeOf(group))) }));
+  });
+  return dated.sort((a, b) => (a.atMs === b.atMs ? 0 : a.atMs - b.atMs)).map(({ group }) => group);
+}
+
+/** Milliseconds of the wall clock; -Infinity: not known. */
+function timeOf([{ finding }]: DeathGroup): number {
+  const { wall } = finding.subject.when ?? {};
+  const atMs = Date.parse(wall ?? '');
+  return Number.isFinite(atMs) ? atMs : -Infinity;
 }

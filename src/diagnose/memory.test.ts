@@ -22,6 +22,7 @@ const unknownOf = (sources: readonly SourceReport[], one = incident) =>
 
 test('a look that was not taken is said of the process that died, with what would have told', () => {
   expect(unknownOf([missed(7)])).toContainEqual({
+    id: 'which-variables',
     what: 'which variables held the memory, and which lines ran',
     why: 'no room for a look',
     command: 'coroner run --memory-limit 90% COMMAND',

@@ -1,12 +1,7 @@
 import type { Evidence, HeapSnapshot } from '../model/evidence.ts';
-import type {
-  Incident,
-  MemoryPicture,
-  SourceReport,
-  StackFrame,
-  Thread,
-  Unknown,
-} from '../model/report.ts';
+import type { Question } from '../model/finding.ts';
+import { withoutRepeats } from '../model/prose.ts';
+import type { Incident, MemoryPicture, SourceReport, StackFrame, Thread } from '../model/report.ts';
 import type { DeathGroup } from './join.ts';
 
 /** A source of this id says why nobody looked into a process; its place is `/proc/PID/mem`. */
@@ -52,7 +47,7 @@ function withoutSnapshot(
   sources: readonly SourceReport[],
   pids: ReadonlySet<number | undefined>,
   hasStack: boolean,
-): Unknown[] {
+): Question[] {
   const source = sources.find(
     ({ id, place, status }) =>
       id === finalSnapshotId &&
@@ -62,6 +57,7 @@ function withoutSnapshot(
   if (source === undefined) return [];
   return [
     {
+      id: 'which-variables',
       what: `which variables held the memory${hasStack ? '' : ', and which lines ran'}`,
       why: source.detail ?? `no last look into the process was taken (${source.status})`,
       command: source.command ?? null,
@@ -72,7 +68,11 @@ function withoutSnapshot(
 /** Every look knows other things; of the same thing the later look speaks. Notes add up. */
 function merge(a: MemoryPicture, b: MemoryPicture): MemoryPicture {
   const notes = [...(a.notes ?? []), ...(b.notes ?? [])];
-  return { ...a, ...b, ...(notes.length === 0 ? {} : { notes: [...new Set(notes)] }) };
+  return {
+    ...a,
+    ...b,
+    ...(notes.length === 0 ? {} : { notes: withoutRepeats(notes, (note) => note) }),
+  };
 }
 
 /** The thread that held the GIL ran; where nobody did, the main thread. */

@@ -3,14 +3,19 @@ import { unnamedHolders } from '../model/holder-kinds.ts';
 import { nothingKnown, type Allocation, type Holder, type Incident } from '../model/report.ts';
 import { withFittingRemedies } from './remedies.ts';
 
-const generic = { title: 'See where the memory goes', detail: '', command: 'coroner run COMMAND' };
+const generic = {
+  id: 'record-where-it-goes',
+  title: 'See where the memory goes',
+  detail: '',
+  command: 'coroner run COMMAND',
+};
 const incident: Incident = {
   ...nothingKnown,
   outOfMemory: true,
   death: 'assassination',
   cause: 'kernel-cgroup-oom',
   confidence: 'certain',
-  remedies: [{ title: 'Give more', detail: '', command: null }, generic],
+  remedies: [{ id: 'raise-cgroup-limit', title: 'Give more', detail: '', command: null }, generic],
 };
 const allocation = (text: string, share = 0.8): Allocation => ({
   when: 'peak',
@@ -132,9 +137,7 @@ test('cycles that wait for the collector are not "held in" anything: it is to ru
   const remedies = remediesWith({ holders: [{ ...holder(name), name, kind, scope: 'unknown' }] });
   const titles = remedies.map(({ title }) => title);
   expect(titles).toContain('Let the garbage collector run, or make no cycles');
-  expect(remedies.find(({ title }) => title.startsWith('Let the'))!.detail).toMatch(
-    /gc\.collect\(\)/,
-  );
+  expect(remedies.find(({ id }) => id === 'hold-less-of-it')!.detail).toMatch(/gc\.collect\(\)/);
 });
 
 test('where nobody had time to tell, it is not said to be garbage', () => {
@@ -144,4 +147,16 @@ test('where nobody had time to tell, it is not said to be garbage', () => {
   const told = remedies.find(({ title }) => title === 'See whether gc.collect() frees it')!;
   expect(told.detail).toMatch(/or native code holds them/);
   expect(JSON.stringify(remedies)).not.toMatch(/Nothing refers to them/);
+});
+
+test('advice to record is known by its id, whatever it says and whatever its command', () => {
+  const others = [
+    { id: 'record-next-time', title: 'Other words', detail: '', command: 'other --command' },
+    { id: 'find-the-witness', title: 'Record it', detail: '', command: 'coroner run COMMAND' },
+  ];
+  const recorded = { ...incident, remedies: [...incident.remedies.slice(0, 1), ...others] };
+  const ids = (memory: Incident['memory']) =>
+    withFittingRemedies({ ...recorded, memory }).remedies.map(({ id }) => id);
+  expect(ids({})).toEqual(['raise-cgroup-limit', 'record-next-time', 'find-the-witness']);
+  expect(ids({ failures: [] })).toEqual(['raise-cgroup-limit', 'find-the-witness']);
 });

@@ -1,6 +1,8 @@
 /** Remedies that fit what was seen inside the process: the line, the variable, the figure. Rules know the death, this knows its memory. */
 import { heaviestHolder, heaviestLine } from '../model/memory-picture.ts';
 import type { Allocation, Holder, Incident, MemoryPicture, Remedy } from '../model/report.ts';
+import { sentence } from '../model/prose.ts';
+import { isToRecord } from '../rules/shared/remedies.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
 
 /** A line or variable below this share of what was live is not why it died. */
@@ -11,7 +13,7 @@ const leastBytes = 8 * 2 ** 20;
 export function withFittingRemedies(incident: Incident): Incident {
   if (incident.outOfMemory !== true) return incident;
   const [first, ...others] = wasRecorded(incident)
-    ? incident.remedies.filter(({ command }) => command === null || !recordIt.test(command))
+    ? incident.remedies.filter((advice) => !isToRecord(advice))
     : incident.remedies;
   const fitting = fits(incident)
     ? [...lineRemedy(incident.memory, leastOf(incident)), ...smellRemedies(incident.memory)]
@@ -22,8 +24,6 @@ export function withFittingRemedies(incident: Incident): Incident {
   };
 }
 
-/** Advice to record it, which is none where it was recorded. */
-const recordIt = /^coroner run (?:COMMAND|python3?)(?: …)?$/;
 const wasRecorded = ({ memory }: Incident): boolean =>
   [memory.allocations, memory.holders, memory.smells, memory.failures].some(
     (seen) => seen !== undefined,
@@ -75,6 +75,7 @@ function lineRemedy(memory: MemoryPicture, least: number): readonly Remedy[] {
   ];
   return [
     {
+      id: 'hold-less-of-it',
       title:
         heavyHolder === undefined
           ? `Hold less of what ${placeOf(heavyLine)} allocates`
@@ -249,7 +250,8 @@ const smellRemedies = ({ smells = [] }: MemoryPicture): readonly Remedy[] =>
     .toSorted((a, b) => b.savesBytes - a.savesBytes)
     .slice(0, 2)
     .map(({ id, savesBytes, says }) => ({
+      id: `save-${id}`,
       title: `${cheaper[id] ?? 'Hold it more cheaply'}: saves ${formatBytes(savesBytes)}`,
-      detail: /[.!?]$/.test(says) ? says : `${says}.`,
+      detail: sentence(says),
       command: `coroner explain ${id}`,
     }));

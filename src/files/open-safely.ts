@@ -42,7 +42,12 @@ export interface OpenLimits {
   readonly mostBytes: number;
   /** User ids one of which the file must belong to; absent: any. */
   readonly owners?: readonly number[];
+  /** For reading and writing; `append`: every write goes to its end. */
+  readonly write?: true | 'append';
 }
+
+/** Of files that are read at offsets, never as a whole. */
+export const anySize: OpenLimits = { mostBytes: Number.MAX_SAFE_INTEGER };
 
 /** An open regular file. The caller closes it. */
 export interface SafeFile {
@@ -55,11 +60,12 @@ export const isFileRefusal = (result: object): result is FileRefusal =>
 
 /** Linux, asm-generic/fcntl.h; the same on x86, arm, riscv, s390 and powerpc. Node has no name for it. */
 const O_PATH = 0o10000000;
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants;
+const { O_APPEND, O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants;
 /** path_resolution(7): more links than these are taken for a circle. */
 const mostLinks = 40;
 
-const hasDescriptorPaths = process.platform === 'linux' && existsSync('/proc/self/fd');
+/** Whether what a descriptor stands for has a path of its own (Linux with /proc). */
+export const hasDescriptorPaths = process.platform === 'linux' && existsSync('/proc/self/fd');
 
 /**
  * A file below a folder that the caller trusts to be the one it means. `path` is relative; no component of it may be a link.
@@ -88,17 +94,32 @@ export function openNamed(path: string, limits: OpenLimits): SafeFile | FileRefu
   }
 }
 
+/**
+ * As `openNamed`, and a FIFO is opened too, without waiting for its writer: for what a user names on a command line.
+ * `stat` tells which of the two it is.
+ */
+export function openNamedOrPipe(path: string, limits: OpenLimits): SafeFile | FileRefusal {
+  try {
+    const fd = openSync(path, hasDescriptorPaths ? O_PATH : O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    return openForReading(fd, limits, 'pipes too');
+  } catch (error) {
+    return refusalOf(error);
+  }
+}
+
 /** The whole content of what one of the three above opened, at most `mostBytes`. */
 export function readSafely(file: SafeFile | FileRefusal, mostBytes: number): Buffer | FileRefusal {
   if (isFileRefusal(file)) return file;
   const { fd, stat } = file;
   try {
-    // A file of /proc has no size; one that is written to may have grown.
+    // A file of /proc has no size.
     const parts: Buffer[] = [];
     let total = 0;
-    let step = Math.min(mostBytes, Math.max(stat.size + 1, 4096));
-    while (total < mostBytes) {
-      const part = Buffer.allocUnsafe(Math.min(step, mostBytes - total));
+    // What was there when it was opened, of a file that has a size.
+    const end = stat.size > 0 ? Math.min(mostBytes, stat.size) : mostBytes;
+    let step = Math.max(stat.size, 4096);
+    while (total < end) {
+      const part = Buffer.allocUnsafe(Math.min(step, end - total));
       const count = readSync(fd, part, 0, part.length, null);
       if (count === 0) break;
       parts.push(part.subarray(0, count));
@@ -126,6 +147,14 @@ function openResolved(
   limits: OpenLimits,
 ): SafeFile | FileRefusal {
   if (!hasDescriptorPaths) return openWithoutDescriptors(root, path, links, limits);
+  // One name needs no walk.
+  if (links === 'refuse' && !path.includes('/') && !/^\.{0,2}$/.test(path)) {
+    try {
+      return openForReading(openSync(`${root}/${path}`, O_PATH | O_NOFOLLOW), limits);
+    } catch (error) {
+      return refusalOf(error);
+    }
+  }
   const folders: number[] = [];
   try {
     folders.push(openSync(root, O_PATH | O_DIRECTORY));
@@ -185,15 +214,17 @@ function walk(
 }
 
 /** `pathFd` only names the file and is closed. */
-function openForReading(pathFd: number, { mostBytes, owners }: OpenLimits): SafeFile | FileRefusal {
+function openForReading(
+  pathFd: number,
+  limits: OpenLimits,
+  which: 'files' | 'pipes too' = 'files',
+): SafeFile | FileRefusal {
   try {
     const stat = fstatSync(pathFd);
-    if (!stat.isFile()) return refusal('not-a-file', `is ${kindOf(stat)}`);
-    if (stat.size > mostBytes) return refusal('too-big', `is larger than ${mostBytes} bytes`);
-    if (owners !== undefined && !owners.includes(stat.uid))
-      return refusal('owner', `belongs to user ${stat.uid}`);
+    const why = which === 'pipes too' && stat.isFIFO() ? null : refusalFor(stat, limits);
+    if (why !== null) return why;
     const path = hasDescriptorPaths ? `/proc/self/fd/${pathFd}` : `/dev/fd/${pathFd}`;
-    return { fd: openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY), stat };
+    return { fd: openSync(path, accessOf(limits) | O_NONBLOCK | O_NOCTTY), stat };
   } catch (error) {
     return refusalOf(error);
   } finally {
@@ -206,26 +237,34 @@ function openWithoutDescriptors(
   root: string,
   path: string,
   links: 'refuse' | 'in root',
-  { mostBytes, owners }: OpenLimits,
+  limits: OpenLimits,
 ): SafeFile | FileRefusal {
   if (path.split('/').includes('..')) return refusal('link', 'leads out of its folder');
   if (links === 'in root') return refusal('failed', 'cannot be resolved without /proc');
   try {
-    const fd = openSync(`${root}/${path}`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    const flags = accessOf(limits) | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    const fd = openSync(`${root}/${path}`, flags);
     const stat = fstatSync(fd);
-    const why = !stat.isFile()
-      ? refusal('not-a-file', `is ${kindOf(stat)}`)
-      : stat.size > mostBytes
-        ? refusal('too-big', `is larger than ${mostBytes} bytes`)
-        : owners !== undefined && !owners.includes(stat.uid)
-          ? refusal('owner', `belongs to user ${stat.uid}`)
-          : null;
+    const why = refusalFor(stat, limits);
     if (why === null) return { fd, stat };
     closeSync(fd);
     return why;
   } catch (error) {
     return refusalOf(error);
   }
+}
+
+const accessOf = ({ write }: OpenLimits): number =>
+  write === undefined ? O_RDONLY : write === 'append' ? O_RDWR | O_APPEND : O_RDWR;
+
+/** null: it may be opened. */
+function refusalFor(stat: Stats, { mostBytes, owners }: OpenLimits): FileRefusal | null {
+  if (stat.isSymbolicLink()) return refusal('link', 'is a link');
+  if (!stat.isFile()) return refusal('not-a-file', `is ${kindOf(stat)}`);
+  if (stat.size > mostBytes) return refusal('too-big', `is larger than ${mostBytes} bytes`);
+  if (owners !== undefined && !owners.includes(stat.uid))
+    return refusal('owner', `belongs to user ${stat.uid}`);
+  return null;
 }
 
 const refusal = (code: FileRefusal['code'], message: string): FileRefusal => ({ code, message });

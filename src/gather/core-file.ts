@@ -1,12 +1,8 @@
 import { defined } from '../model/defined.ts';
 import {
   closeSync,
-  constants,
-  createReadStream,
-  fstatSync,
   ftruncateSync,
   mkdtempSync,
-  openSync,
   readSync,
   rmSync,
   rmdirSync,
@@ -16,9 +12,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createFile } from '../files/held-folder.ts';
+import { anySize, isFileRefusal, openNamed } from '../files/open-safely.ts';
 import type { SourceReport } from '../model/report.ts';
 import { readCore, type CoreInput, type CoreReading } from '../parsers/formats/core.ts';
 import { compressionOf, decompress } from '../machine/decompress.ts';
+import { fileChunks } from './file-chunks.ts';
+import type { Prose } from '../model/prose.ts';
 
 export interface CoreFileOptions {
   readonly pythonStacks?: NonNullable<CoreInput['pythonStacks']>;
@@ -46,7 +46,7 @@ export async function readCoreFile(
     const compression = compressionOf(head(opened.fd));
     if (compression === null) return readOpened(opened, name, options);
     return await readCoreStream(
-      decompress(compression, createReadStream(path, { highWaterMark: 1 << 20 })),
+      decompress(compression, fileChunks(opened.fd, opened.size, 'fresh')),
       name,
       options,
     );
@@ -100,7 +100,7 @@ function readOpened(
 
 type Refusal = {
   readonly status: SourceReport['status'];
-  readonly why: string;
+  readonly why: Prose;
   readonly command?: string;
 };
 
@@ -117,23 +117,27 @@ function unread(name: string, { status, why, command }: Refusal): CoreReading {
   };
 }
 
-/** O_NONBLOCK: opening a FIFO that nobody writes would wait for ever. */
 function openRegular(path: string): OpenFile | Refusal {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return code === 'EACCES' || code === 'EPERM'
-      ? { status: 'denied', why: 'permission denied', command: `sudo coroner diagnose ${path}` }
-      : code === 'ENOENT'
-        ? { status: 'absent', why: 'there is no such file' }
-        : { status: 'malformed', why: message };
+  const opened = openNamed(path, anySize);
+  if (!isFileRefusal(opened)) return { fd: opened.fd, size: opened.stat.size };
+  const { code, message } = opened;
+  switch (code) {
+    case 'denied':
+      return {
+        status: 'denied',
+        why: 'permission denied',
+        command: `sudo coroner diagnose ${path}`,
+      };
+    case 'absent':
+      return { status: 'absent', why: 'there is no such file' };
+    case 'not-a-file':
+      return { status: 'malformed', why: 'it is no regular file' };
+    case 'link':
+    case 'too-big':
+    case 'owner':
+    case 'failed':
+      return { status: 'malformed', why: `it ${message}` };
   }
-  const about = fstatSync(fd);
-  if (about.isFile()) return { fd, size: about.size };
-  closeSync(fd);
-  return { status: 'malformed', why: 'it is no regular file' };
 }
 
 function readAt(fd: number): CoreInput['readAt'] {
@@ -184,11 +188,7 @@ async function store(
     const folder = mkdtempSync(join(parent, 'coroner-core-'));
     const path = join(folder, 'core');
     try {
-      fd = openSync(
-        path,
-        constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-        0o600,
-      );
+      fd = createFile(folder, 'core', 'anywhere');
       unlinkSync(path);
       rmdirSync(folder);
     } catch (error) {

@@ -88,7 +88,7 @@ async function gatherFolder(
     const name = file.slice(folder.length).replace(/^\/+/, '');
     const part = await containedLater(
       `reading ${name}`,
-      async () => gatherOpened(await openInput(file), name, onProgress),
+      async () => gatherOpened(await openInput(file, 'found in a folder'), name, onProgress),
       faultyInput,
     );
     parts.push(isUnreadable(part) ? gatherUnreadable(part, name) : part);

@@ -1,8 +1,18 @@
-import { closeSync, constants, createReadStream, openSync, readSync } from 'node:fs';
-import { lstat, open, readdir, realpath, stat } from 'node:fs/promises';
+import { closeSync, readSync } from 'node:fs';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  anySize,
+  isFileRefusal,
+  openNamed,
+  openNamedOrPipe,
+  type FileRefusal,
+  type SafeFile,
+} from '../files/open-safely.ts';
 import { CannotDecompress, compressionOf, decompress } from '../machine/decompress.ts';
+import { fileChunks } from './file-chunks.ts';
+import type { Prose } from '../model/prose.ts';
 
 /** What stands behind a name that a user gave. */
 export type OpenedInput =
@@ -18,30 +28,56 @@ export type OpenedInput =
 export interface Unreadable {
   readonly kind: 'unreadable';
   readonly status: 'absent' | 'denied' | 'malformed';
-  readonly why: string;
+  readonly why: Prose;
   readonly command?: string;
 }
 
-const chunkBytes = 1 << 18;
 const maxFiles = 10_000;
 const maxDepth = 12;
 
-/** Opens a file, a folder, a FIFO; never blocks on a FIFO that nobody writes, never reads an endless device. */
-export async function openInput(path: string): Promise<OpenedInput> {
+/**
+ * Opens a file, a folder, a FIFO; never blocks on a FIFO that nobody writes, never reads an endless device, and opens no other one.
+ * `found in a folder`: nobody named it, and since the folder was listed it may have become anything: only a file or an incident folder
+ * is opened.
+ */
+export async function openInput(
+  path: string,
+  how: 'named' | 'found in a folder' = 'named',
+): Promise<OpenedInput> {
   try {
-    const about = await stat(path);
-    if (about.isDirectory()) return await openFolder(path);
-    if (about.isFIFO()) return await openPipe(path);
-    if (about.isFile()) return await openFile(path, about.size);
+    if ((await stat(path)).isDirectory()) {
+      const folder = await openFolder(path, how);
+      return folder ?? { kind: 'unreadable', status: 'malformed', why: 'it is a folder now' };
+    }
     if (path === '/dev/null') return { kind: 'bytes', chunks: emptyChunks() };
-    return {
-      kind: 'unreadable',
-      status: 'malformed',
-      why: `it is a ${about.isSocket() ? 'socket' : 'device'}, not a file`,
-      command: 'coroner diagnose, without arguments, reads the logs of this machine',
-    };
+    const opened = how === 'named' ? openNamedOrPipe(path, anySize) : openNamed(path, anySize);
+    if (isFileRefusal(opened)) return refused(opened);
+    return opened.stat.isFIFO()
+      ? await openStream(readPipe(opened.fd))
+      : await openFile(path, opened);
   } catch (error) {
     return unreadable(error);
+  }
+}
+
+function refused({ code, message }: FileRefusal): Unreadable {
+  switch (code) {
+    case 'absent':
+      return { kind: 'unreadable', status: 'absent', why: 'there is no such file' };
+    case 'denied':
+      return { kind: 'unreadable', status: 'denied', why: 'permission denied' };
+    case 'not-a-file':
+      return {
+        kind: 'unreadable',
+        status: 'malformed',
+        why: `it ${message}, not a file`,
+        command: 'coroner diagnose, without arguments, reads the logs of this machine',
+      };
+    case 'link':
+    case 'too-big':
+    case 'owner':
+    case 'failed':
+      return { kind: 'unreadable', status: 'malformed', why: `it ${message}` };
   }
 }
 
@@ -69,20 +105,19 @@ export async function openStream(stream: AsyncIterable<Uint8Array>): Promise<Ope
   return { kind: 'bytes', chunks: unpacked(head, chunks) };
 }
 
-async function openFile(path: string, bytes: number): Promise<OpenedInput> {
-  const handle = await open(path, constants.O_RDONLY);
+/** Closes what it is given: what comes of it opens the file when it is read. */
+async function openFile(path: string, { fd, stat: { size } }: SafeFile): Promise<OpenedInput> {
   const head = Buffer.alloc(8);
   try {
-    await handle.read(head, 0, 8, 0);
+    readSync(fd, head, 0, 8, 0);
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
   if (isElf(head)) return { kind: 'core', path, compressed: false };
   const compression = compressionOf(head);
-  if (compression === null) return { kind: 'bytes', chunks: readFile(path), bytes };
+  if (compression === null) return { kind: 'bytes', chunks: readFile(path, 'two'), bytes: size };
   // An unpacker keeps what it was given for a while: buffers that are used again would change under it.
-  const packed = createReadStream(path, { highWaterMark: chunkBytes });
-  const inner = decompress(compression, packed)[Symbol.asyncIterator]();
+  const inner = decompress(compression, readFile(path, 'fresh'))[Symbol.asyncIterator]();
   const { value, done } = await inner.next();
   if (done !== true && isElf(value)) {
     await inner.return(undefined);
@@ -93,31 +128,16 @@ async function openFile(path: string, bytes: number): Promise<OpenedInput> {
     yield value;
     yield* inner;
   })();
-  return { kind: 'bytes', chunks: guarded(() => bytes, rest) };
+  return { kind: 'bytes', chunks: guarded(() => size, rest) };
 }
 
-/**
- * Reads on while the chunk before is worked on, in two buffers that are used again and again: memory stays small,
- * and a chunk is only good until the next is asked for.
- */
-async function* readFile(path: string): AsyncGenerator<Uint8Array> {
-  const handle = await open(path, constants.O_RDONLY);
+async function* readFile(path: string, buffers: 'two' | 'fresh'): AsyncGenerator<Uint8Array> {
+  const opened = openNamed(path, anySize);
+  if (isFileRefusal(opened)) throw new Error(`it ${opened.message}`);
   try {
-    const buffers = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)];
-    let turn = 0;
-    let next = handle.read(buffers[0] as Buffer, 0, chunkBytes, null);
-    for (;;) {
-      const buffer = buffers[turn] as Buffer;
-      const { bytesRead } = await next;
-      if (bytesRead === 0) return;
-      turn = 1 - turn;
-      next = handle.read(buffers[turn] as Buffer, 0, chunkBytes, null);
-      // Left alone when the reader goes away early; its failure is told by the next turn.
-      next.catch(() => {});
-      yield buffer.subarray(0, bytesRead);
-    }
+    yield* fileChunks(opened.fd, opened.stat.size, buffers);
   } finally {
-    await handle.close();
+    closeSync(opened.fd);
   }
 }
 
@@ -125,13 +145,10 @@ async function* readFile(path: string): AsyncGenerator<Uint8Array> {
 const patienceMs = 2000;
 
 /**
- * A FIFO is opened without blocking: process substitution (`<(dmesg)`) has a writer and works,
- * a FIFO that nobody writes ends after a moment instead of hanging.
+ * A FIFO that was opened without blocking: process substitution (`<(dmesg)`) has a writer and works,
+ * a FIFO that nobody writes ends after a moment instead of hanging. Closes it.
  */
-const openPipe = (path: string): Promise<OpenedInput> => openStream(readPipe(path));
-
-async function* readPipe(path: string): AsyncGenerator<Uint8Array> {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+async function* readPipe(fd: number): AsyncGenerator<Uint8Array> {
   try {
     const startedMs = Date.now();
     let hasWriter = false;
@@ -157,9 +174,14 @@ async function* readPipe(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function openFolder(path: string): Promise<OpenedInput> {
+/** null: it is no incident folder, and nobody named it. */
+async function openFolder(
+  path: string,
+  how: 'named' | 'found in a folder',
+): Promise<OpenedInput | null> {
   const names = await readdir(path);
   if (names.includes('incident.json')) return { kind: 'incident-folder', path };
+  if (how === 'found in a folder') return null;
   const files: string[] = [];
   let leftOut = 0;
   const seen = new Set<string>([await realpath(path)]);

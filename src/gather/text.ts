@@ -6,6 +6,7 @@ import type { Evidence } from '../model/evidence.ts';
 import { allLiterals, decode, linesOf, parseInput } from '../parsers/parse.ts';
 import { Scanner, type Stretch } from '../parsers/search/scan.ts';
 import { unreadable, type Unreadable } from './input.ts';
+import type { Prose } from '../model/prose.ts';
 
 export interface GatherOptions {
   /** Called now and then with the bytes read so far. */
@@ -38,7 +39,7 @@ export async function gatherChunks(
   };
   const head = new Head();
   let bytes = 0;
-  let problem: string | undefined;
+  let problem: Prose | undefined;
   let command: string | undefined;
   try {
     for await (const chunk of chunks) {

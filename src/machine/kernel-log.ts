@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { SourceStatus } from '../model/report.ts';
+import type { Prose } from '../model/prose.ts';
 
 /** One record of the kernel log, as /dev/kmsg gives it: `priority,sequence,microseconds,flags;text`. */
 export interface KernelRecord {
@@ -12,7 +13,7 @@ export interface KernelRecord {
 
 export interface KernelLogFollower {
   readonly status: SourceStatus;
-  readonly detail?: string;
+  readonly detail?: Prose;
   /** Records since the start that were not handed out yet; at most `most`. */
   readonly read: (most?: number) => readonly KernelRecord[];
   /** Reads over at most so many records from before the start; true: there may be more of them. */

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { SourceStatus } from '../model/report.ts';
+import type { Prose } from '../model/prose.ts';
 
 export const traceFolders = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
 const prefix = 'coroner-';
@@ -29,7 +30,7 @@ export interface Tracing {
 }
 interface NotStarted {
   readonly status: SourceStatus;
-  readonly detail: string;
+  readonly detail: Prose;
 }
 export type TracingStart = { readonly tracing: Tracing } | NotStarted;
 

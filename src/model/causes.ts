@@ -39,21 +39,25 @@ export const causes = {
   'alloc-failure-exception': {
     death: 'obvious',
     outOfMemory: true,
+    memoryRefused: true,
     title: 'An allocation failed and the program said so',
   },
   'alloc-failure-abort': {
     death: 'obvious',
     outOfMemory: true,
+    memoryRefused: true,
     title: 'An allocation failed and the program aborted',
   },
   'alloc-failure-segfault': {
     death: 'disguised',
     outOfMemory: true,
+    memoryRefused: true,
     title: 'An allocation failed, nobody looked, and the program crashed',
   },
   rlimit: {
     death: 'obvious',
     outOfMemory: true,
+    memoryRefused: true,
     title: 'A resource limit of the process refused memory',
   },
   'swap-thrash': {
@@ -84,8 +88,18 @@ interface CauseInfo {
   /** The death this cause most often is; a finding may say otherwise. */
   readonly death: Death;
   readonly outOfMemory: boolean | null;
+  /**
+   * Memory was refused, and the process ended by itself. Kernel and program may tell of one refusal under different causes, so two
+   * findings of such causes may be one death.
+   */
+  readonly memoryRefused?: true;
   readonly title: string;
 }
 
 export type Cause = keyof typeof causes;
+
+/** Whether it is a cause by which memory was refused. */
+export const memoryRefused = (cause: Cause): boolean =>
+  (causes[cause] as CauseInfo).memoryRefused === true;
+
 export type Death = 'slow' | 'obvious' | 'disguised' | 'assassination' | 'none';

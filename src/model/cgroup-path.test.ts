@@ -5,8 +5,11 @@ import {
   isAncestorCgroup,
   isContainerCgroup,
   isWithinCgroup,
+  namesFromInside,
   passesThroughCgroup,
+  plainCgroup,
   relativeToCgroup,
+  withAncestors,
 } from './cgroup-path.ts';
 
 describe('one cgroup within another', () => {
@@ -80,6 +83,36 @@ describe('the same cgroup, named from inside a container', () => {
     ['/docker/0a1b', '/', false],
   ])('%s can be its %s: %s', (path, inside, expected) => {
     expect(endsInCgroup(path, inside)).toBe(expected);
+  });
+});
+
+describe('every path to look a cgroup up by', () => {
+  it.each([
+    ['/', '/'],
+    ['', '/'],
+    ['/job', '/job'],
+    ['/job/a//', '/job/a'],
+  ])('%j is plainly %s', (path, plain) => {
+    expect(plainCgroup(path)).toBe(plain);
+  });
+
+  it.each([
+    ['/job/a/b', ['/job/a/b', '/job/a', '/job', '/']],
+    ['/job/', ['/job', '/']],
+    ['/job//a', ['/job//a', '/job', '/']],
+    ['/', ['/']],
+  ])('%s is within %j', (path, expected) => {
+    expect(withAncestors(path)).toEqual(expected);
+    for (const upper of expected) expect(isWithinCgroup(path, upper)).toBe(true);
+  });
+
+  it.each([
+    ['/docker/0a1b/job', ['/docker/0a1b/job', '/0a1b/job', '/job']],
+    ['/docker/0a1b/', ['/docker/0a1b', '/0a1b']],
+    ['/', []],
+  ])('%s is seen from inside as one of %j', (path, expected) => {
+    expect(namesFromInside(path)).toEqual(expected);
+    for (const name of expected) expect(endsInCgroup(path, name)).toBe(true);
   });
 });
 

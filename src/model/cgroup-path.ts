@@ -7,6 +7,20 @@ const trunk = (path: string): string => path.replace(/(?<!\/)\/+$/, '');
 export const isWithinCgroup = (path: string, upper: string): boolean =>
   `${trunk(path)}/`.startsWith(`${trunk(upper)}/`);
 
+/** One spelling for each cgroup, to look it up by: without slashes at its end, and `/` for the root. */
+export const plainCgroup = (path: string): string => trunk(path) || '/';
+
+/**
+ * A cgroup's path and those above it in their plain spelling, the innermost first: `/a/b` gives `/a/b`, `/a`, `/`. These are the paths
+ * that it is within, for whoever has too many cgroups to ask `isWithinCgroup` of each.
+ */
+export function withAncestors(path: string): readonly string[] {
+  const paths: string[] = [];
+  for (let rest = trunk(path); rest !== ''; rest = trunk(rest.slice(0, rest.lastIndexOf('/') + 1)))
+    paths.push(rest);
+  return [...paths, '/'];
+}
+
 /** Whether `upper` is strictly above `lower`. */
 export const isAncestorCgroup = (upper: string, lower: string): boolean =>
   trunk(upper) !== trunk(lower) && isWithinCgroup(lower, upper);
@@ -27,7 +41,14 @@ export const relativeToCgroup = (path: string, upper: string): string | null =>
  * `/docker/ID/job` ends in `/job`.
  */
 export const endsInCgroup = (path: string, seenFromInside: string): boolean =>
-  trunk(seenFromInside) !== '' && trunk(path).endsWith(trunk(seenFromInside));
+  namesFromInside(path).includes(plainCgroup(seenFromInside));
+
+/**
+ * Every path, in its plain spelling, that `path` can have where it is seen from inside a container: `/docker/ID/job` gives
+ * `/docker/ID/job`, `/ID/job`, `/job`. These are the ones in which it ends, for whoever has too many to ask `endsInCgroup` of each.
+ */
+export const namesFromInside = (path: string): readonly string[] =>
+  [...trunk(path).matchAll(/\/+/g)].map(({ index }) => trunk(path).slice(index));
 
 /** Whether `part` (`job`, `/job/a`) is a whole stretch of the names that `path` is made of. */
 export const passesThroughCgroup = (path: string, part: string): boolean =>

@@ -2,6 +2,7 @@
  * The lines of an incident folder (docs/incident-folder.md): what `record/` appends and `parsers/incident-folder/` reads.
  * Every field that is not named required in that document may be missing: missing is not 0.
  */
+import type { Prose } from './prose.ts';
 import type { Limit, MemoryPicture, StackFrame } from './report.ts';
 import type { Bytes, Ms } from './units.ts';
 
@@ -215,13 +216,13 @@ export interface SourceSeen {
   readonly id: string;
   readonly place: string;
   readonly status: 'read' | 'absent' | 'denied' | 'malformed' | 'truncated';
-  readonly detail?: string;
+  readonly detail?: Prose;
   readonly command?: string;
 }
 export interface NoteLine {
   readonly what: 'note';
   readonly atMs: Ms;
-  readonly text: string;
+  readonly text: Prose;
   readonly pid?: number;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { CgroupSample, HostSample, ProcessSample } from './incident-folder.ts';
 import type { Limit, MemoryPicture, StackFrame } from './report.ts';
+import type { Prose } from './prose.ts';
 import type { Bytes, Ms } from './units.ts';
 
 export interface Recording {
@@ -103,7 +104,7 @@ export interface RecordedEvent {
     | 'look'
     | 'note';
   readonly pid?: number;
-  readonly text: string;
+  readonly text: Prose;
   readonly stack?: readonly StackFrame[];
 }
 export interface RecordedSnapshot {

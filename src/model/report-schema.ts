@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { causes, type Cause } from './causes.ts';
+import type { Prose } from './prose.ts';
 import type { Inspection, Report } from './report.ts';
 
 const described = <const S extends v.GenericSchema>(schema: S, text: string) =>
@@ -61,6 +62,8 @@ const reason = v.object({
   place: described(text, 'where it was read: kern.log:120-171, /sys/fs/cgroup/…'),
   quote: optional(described(text, 'the very text')),
 });
+const questionId = described(text, 'which question is open, whatever its words');
+const adviceId = described(text, 'what kind of advice it is, whatever its words');
 const cause = v.picklist(Object.keys(causes) as Cause[]);
 
 const thread = v.object({
@@ -183,6 +186,7 @@ const incident = v.object({
   cause,
   variant: optional(text),
   confidence: v.picklist(['certain', 'strong', 'likely', 'weak']),
+  exception: optional(described(text, 'the type of the exception that ended it')),
   headline: described(text, 'one sentence, without a full stop'),
   at: described(v.nullable(text), 'ISO 8601; null where unknown'),
   atUptimeSeconds: optional(v.number()),
@@ -218,11 +222,24 @@ const incident = v.object({
   because: v.array(reason),
   against: v.array(reason),
   ruledOut: v.array(v.object({ cause, variant: optional(text), because: text })),
-  unknown: v.array(v.object({ what: text, why: text, command: v.nullable(text) })),
-  remedies: v.array(v.object({ title: text, detail: text, command: v.nullable(text) })),
+  unknown: v.array(
+    v.object({ id: optional(questionId), what: text, why: text, command: v.nullable(text) }),
+  ),
+  remedies: v.array(
+    v.object({ id: optional(adviceId), title: text, detail: text, command: v.nullable(text) }),
+  ),
   stack: described(v.array(stackFrame), 'innermost first: where it died or failed'),
   memory: memoryPicture,
-  related: optional(v.array(v.object({ pid, name: optional(text), how: text }))),
+  related: optional(
+    v.array(
+      v.object({
+        pid,
+        name: optional(text),
+        relation: optional(described(text, 'killed-with-it, parent')),
+        how: text,
+      }),
+    ),
+  ),
   tasks: optional(
     v.array(
       v.object({
@@ -284,7 +301,12 @@ type Same<A, B> = [DeepReadonly<A>] extends [DeepReadonly<B>]
     ? true
     : ['the model has what the schema lacks', B]
   : ['the schema has what the model lacks', A];
-type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+/** JSON has no sentences of its own kind: they are strings there. */
+type DeepReadonly<T> = [Prose] extends [T]
+  ? string
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
 const same: [
   Same<v.InferOutput<typeof reportSchema>, Report>,
   Same<v.InferOutput<typeof inspectionSchema>, Inspection>,

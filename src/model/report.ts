@@ -4,6 +4,7 @@
  */
 import type { Cause, Death } from './causes.ts';
 import type { Confidence } from './confidence.ts';
+import type { Prose } from './prose.ts';
 import type { Bytes, Ms } from './units.ts';
 
 export interface Report {
@@ -29,8 +30,10 @@ export interface Incident {
   /** Finer than the cause: `group-kill`, `memory-high-throttle`, `max-map-count`, `overcommit`, `stack-overflow`, … */
   readonly variant?: string;
   readonly confidence: Confidence;
+  /** The type of the exception that it ended with, where that is all there is to say: `KeyboardInterrupt`, `ValueError`, … */
+  readonly exception?: string;
   /** One sentence, without a full stop. */
-  readonly headline: string;
+  readonly headline: Prose;
   /** ISO 8601, null where unknown. */
   readonly at: string | null;
   /** Where only the time since boot is known. */
@@ -55,7 +58,9 @@ export interface Incident {
   readonly related?: readonly {
     readonly pid: number;
     readonly name?: string;
-    readonly how: string;
+    /** `killed-with-it` or `parent`. Older reports have none. */
+    readonly relation?: string;
+    readonly how: Prose;
   }[];
   /** The kernel's table of tasks, where it was printed. */
   readonly tasks?: readonly Task[];
@@ -141,7 +146,7 @@ export type LimitOwner =
   | 'unknown';
 
 export interface Reason {
-  readonly says: string;
+  readonly says: Prose;
   /** Id of the parser or reader: `kernel-log`, `python-traceback`, `cgroup`, … */
   readonly source: string;
   /** `kern.log:120-171`, `/sys/fs/cgroup/memory/job/memory.oom_control`, … */
@@ -152,17 +157,21 @@ export interface Reason {
 export interface RuledOut {
   readonly cause: Cause;
   readonly variant?: string;
-  readonly because: string;
+  readonly because: Prose;
 }
 export interface Unknown {
-  readonly what: string;
-  readonly why: string;
+  /** Which question is open: `which-limit`, `which-process`, … Older reports have none. */
+  readonly id?: string;
+  readonly what: Prose;
+  readonly why: Prose;
   /** What to type to find out. */
   readonly command: string | null;
 }
 export interface Remedy {
-  readonly title: string;
-  readonly detail: string;
+  /** What kind of advice it is, whatever its words: `record-next-time`, `raise-rlimit`, … Older reports have none. */
+  readonly id?: string;
+  readonly title: Prose;
+  readonly detail: Prose;
   readonly command: string | null;
 }
 export interface StackFrame {
@@ -203,7 +212,7 @@ export interface MemoryPicture {
   readonly failures?: readonly AllocationFailure[];
   readonly accounted?: Accounted;
   /** What the look or the agent could not read, in words. */
-  readonly notes?: readonly string[];
+  readonly notes?: readonly Prose[];
 }
 export interface Thread {
   readonly id: number;
@@ -266,7 +275,7 @@ export interface Smell {
   readonly id: string;
   readonly holder: string | null;
   readonly savesBytes: Bytes;
-  readonly says: string;
+  readonly says: Prose;
 }
 export interface Allocation {
   readonly when: 'peak' | 'death';
@@ -313,7 +322,7 @@ export interface Accounted {
   readonly nativeBytes: Bytes;
   readonly unexplainedBytes: Bytes;
   /** Finer, in words; `unexplainedBytes` is the allocators' rounding and free space among them. */
-  readonly parts?: readonly { readonly what: string; readonly bytes: Bytes }[];
+  readonly parts?: readonly { readonly what: Prose; readonly bytes: Bytes }[];
   /** Of Python's objects, what was allocated but never touched: not in the resident set. */
   readonly untouchedBytes?: Bytes;
 }
@@ -324,7 +333,7 @@ export interface SourceReport {
   readonly id: string;
   readonly place: string;
   readonly status: SourceStatus;
-  readonly detail?: string;
+  readonly detail?: Prose;
   /** What to type to read it after all. */
   readonly command?: string;
 }

@@ -83,12 +83,14 @@ function targetIn(
 function refusalFor({ missing, pid }: MemorySource, found: Refusal, isCurrent: boolean): Refusal {
   if (missing !== undefined)
     return {
+      code: 'cut-short',
       status: 'malformed',
       detail: `${missing}, and no CPython in them`,
       hint: 'a higher limit of core sizes (ulimit -c) or more room on the disk keeps all of a core',
     };
   if (isCurrent) return found;
   return {
+    code: 'gone',
     status: 'absent',
     detail: `${pid}: it ended, or started another program, while it was being opened`,
   };

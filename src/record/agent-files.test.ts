@@ -2,6 +2,7 @@ import {
   closeSync,
   existsSync,
   ftruncateSync,
+  lstatSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -65,7 +66,8 @@ describe('files that lie ready for the agents', () => {
     rmSync(join(folder, 'tree'));
     writeFileSync(join(folder, 'else'), Buffer.alloc(8192));
     symlinkSync(join(folder, 'else'), join(folder, 'tree'));
-    expect(() => new SpareFiles(folder).fill(4)).toThrow(/ELOOP/);
+    new SpareFiles(folder).fill(4);
+    expect(readdirSync(folder).toSorted()).toEqual(['else', 'tree']);
     expect(readFileSync(join(folder, 'else'))).toEqual(Buffer.alloc(8192));
   });
 });
@@ -89,7 +91,7 @@ describe('trimming', () => {
     ],
   ])('where %s was written the file reads as before and takes little', ([, fill]) => {
     const bytes = whole(fill);
-    trimAgentFile(path());
+    trimAgentFile(folder, '7.mem');
     expect(readFileSync(path()).equals(bytes)).toBe(true);
     const { blocks, mode } = statSync(path());
     expect(blocks * 512).toBeLessThanOrEqual(5 * 4096);
@@ -109,12 +111,13 @@ describe('trimming', () => {
       rmSync(path(), { force: true });
       make();
       const before = statSync(path()).ino;
-      trimAgentFile(path());
+      trimAgentFile(folder, '7.mem');
       expect(statSync(path()).ino).toBe(before);
     }
     rmSync(path());
     symlinkSync(join(folder, 'tree'), path());
-    expect(() => trimAgentFile(path())).toThrow(/ELOOP/);
+    trimAgentFile(folder, '7.mem');
+    expect(lstatSync(path()).isSymbolicLink()).toBe(true);
     expect(existsSync(join(folder, 'tree'))).toBe(true);
   });
 });

@@ -7,18 +7,18 @@
  */
 import {
   closeSync,
-  constants,
   fstatSync,
   ftruncateSync,
-  openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { createFile } from '../files/held-folder.ts';
+import { isFileRefusal, openBelow } from '../files/open-safely.ts';
+import { textOf } from '../machine/read.ts';
 import { compacted } from './compact-agent-file.ts';
 
 /** sizeof(struct coroner_file) in agent/layout.h */
@@ -38,10 +38,15 @@ export class SpareFiles {
     this.#folder = folder;
   }
 
-  /** Sees to it that `wanted` files are ready. Throws where the folder cannot be written to. */
+  /**
+   * Sees to it that `wanted` files are ready. Throws where the folder cannot be written to. Makes none any more where the processes
+   * have put something else in place of `tree`.
+   */
   fill(wanted: number): void {
     if (!mayMakeThem()) return;
-    const tree = openSync(join(this.#folder, 'tree'), constants.O_RDWR | constants.O_NOFOLLOW);
+    const opened = openBelow(this.#folder, 'tree', { mostBytes: 1 << 20, write: true });
+    if (isFileRefusal(opened)) return;
+    const tree = opened.fd;
     try {
       const count = Buffer.alloc(4);
       readSync(tree, count, 0, 4, sparesTakenOffset);
@@ -49,7 +54,7 @@ export class SpareFiles {
       const taken = Math.min(count.readUInt32LE(), this.#made);
       const until = Math.min(taken + wanted, mostEver);
       if (until <= this.#made) return;
-      for (; this.#made < until; this.#made += 1) makeSparse(this.#path(this.#made));
+      for (; this.#made < until; this.#made += 1) makeSparse(this.#folder, `${this.#made}.spare`);
       // Counted when they are there.
       count.writeUInt32LE(this.#made);
       writeSync(tree, count, 0, 4, sparesMadeOffset);
@@ -61,11 +66,8 @@ export class SpareFiles {
   /** Takes away what nobody has taken. */
   clear(): void {
     for (const name of readdirSync(this.#folder))
-      if (/^\d+\.spare$/.test(name)) rmSync(join(this.#folder, name), { force: true });
-  }
-
-  #path(index: number): string {
-    return join(this.#folder, `${index}.spare`);
+      if (/^\d+\.spare$/.test(name))
+        rmSync(join(this.#folder, name), { force: true, recursive: true });
   }
 }
 
@@ -74,18 +76,14 @@ let allowed: boolean | undefined;
 function mayMakeThem(): boolean {
   if (allowed === undefined) {
     const [, soft] =
-      /^Max file size +(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+      /^Max file size +(\d+|unlimited)/m.exec(textOf('/proc/self/limits') ?? '') ?? [];
     allowed = soft === 'unlimited' || Number(soft ?? 0) >= agentFileBytes;
   }
   return allowed;
 }
 
-function makeSparse(path: string): void {
-  const fd = openSync(
-    path,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-    0o600,
-  );
+function makeSparse(folder: string, name: string): void {
+  const fd = createFile(folder, name, 'anywhere');
   try {
     ftruncateSync(fd, agentFileBytes);
   } finally {
@@ -100,21 +98,20 @@ const emptyPage = Buffer.alloc(pageBytes);
  * Gives the disk back the room that a file's process reserved and did not use. What its reader finds in it is the same; a file that
  * is not understood keeps its length and every byte.
  */
-export function trimAgentFile(path: string): void {
-  const from = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  const trimmed = `${path}.trimmed`;
+export function trimAgentFile(folder: string, name: string): void {
+  const opened = openBelow(folder, name, { mostBytes: agentFileBytes });
+  if (isFileRefusal(opened)) return;
+  const trimmed = `${name}.trimmed`;
+  let made = false;
   try {
-    const { size, blocks } = fstatSync(from);
+    const { size, blocks } = fstatSync(opened.fd);
     if (size !== agentFileBytes) return;
-    const used = compacted(from, size);
+    const used = compacted(opened.fd, size);
     const bytes = used ?? Buffer.alloc(size);
-    if (used === null && (blocks * 512 < size || readSync(from, bytes, 0, size, 0) !== size))
+    if (used === null && (blocks * 512 < size || readSync(opened.fd, bytes, 0, size, 0) !== size))
       return;
-    const to = openSync(
-      trimmed,
-      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-      0o600,
-    );
+    const to = createFile(folder, trimmed, 'anywhere');
+    made = true;
     try {
       ftruncateSync(to, bytes.length);
       for (const [start, end] of writtenRanges(bytes))
@@ -122,10 +119,10 @@ export function trimAgentFile(path: string): void {
     } finally {
       closeSync(to);
     }
-    renameSync(trimmed, path);
+    renameSync(join(folder, trimmed), join(folder, name));
   } finally {
-    closeSync(from);
-    rmSync(trimmed, { force: true });
+    closeSync(opened.fd);
+    if (made) rmSync(join(folder, trimmed), { force: true });
   }
 }
 

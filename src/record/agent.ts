@@ -1,7 +1,7 @@
 /**
- * The agent's side of a run: which library fits the command, what its environment must say, and whether memory was refused.
- * What its files tell is in gather/incident-folder/agent-files.ts, which a run that ends well never loads.
- * Whatever stands in the way (a static program, another C library, no compiler) is said, and the run goes on without.
+ * The allocation agent as a companion of a run: which library fits the command, what the environment must say, and whether memory was
+ * refused. What the agent's files tell is read in gather/incident-folder/agent-files.ts, which a run that ends well never loads.
+ * Where the agent cannot be loaded (a static program, another C library, no compiler), a note says why and the run goes on without it.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -9,28 +9,26 @@ import {
   closeSync,
   constants,
   existsSync,
-  fstatSync,
+  lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
-  readFileSync,
-  readSync,
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { replaceFile } from '../files/held-folder.ts';
+import { anySize, isFileRefusal, openBelow, openNamed, readSafely } from '../files/open-safely.ts';
 import { header } from '../model/agent-header.ts';
 import { SpareFiles, trimAgentFile } from './agent-files.ts';
 import type { Companion } from './recorder.ts';
 import { find } from './launch.ts';
 
 export interface AgentOptions {
-  /** Mean distance of two samples in bytes; default 512 KiB. */
+  /** The agent samples one allocation in so many bytes on average; default 512 KiB. */
   readonly sampleEveryBytes?: number | undefined;
   readonly memoryLimitBytes?: number | undefined;
   readonly atLimit?: AtLimit | undefined;
@@ -47,14 +45,14 @@ export function agentCompanion(options: AgentOptions): Companion {
   let said: string | null = null;
   let used: string | null = null;
   let spares: SpareFiles | null = null;
-  /** Processes that were sampled and live or left a file: one that is no longer among the sampled has ended. */
+  /** Sampled processes that are alive or left a file: one that is no longer sampled has ended. */
   const known = new Set<number>();
   let thinnedAtMs = 0;
-  /** Said where nothing of the run has loaded the agent. */
+  /** Why the command may not load the agent: noted where no process of the run has. */
   let doubt: string | null = null;
   let noteAtEnd: (text: string) => void = () => {};
   return {
-    prepare: (env, folder) => {
+    prepare: (env, folder, told) => {
       const found = agentFor(options.command, env);
       const without = (why: string) =>
         `no agent: ${why}${options.memoryLimitBytes === undefined ? '' : '; --memory-limit is not enforced'}`;
@@ -68,9 +66,9 @@ export function agentCompanion(options: AgentOptions): Companion {
       mkdirSync(agentFolder, { recursive: true, mode: 0o700 });
       const tree = Buffer.alloc(treeBytes);
       tree.write('CORONERT', 'latin1');
-      writeFileSync(join(agentFolder, 'tree'), tree, { mode: 0o600 });
+      replaceFile(agentFolder, 'tree', tree);
       spares = new SpareFiles(agentFolder);
-      spares.fill(sparesAtStart);
+      fill(spares, sparesAtStart);
       const settings = [
         ...(options.sampleEveryBytes === undefined ? [] : [`sample=${options.sampleEveryBytes}`]),
         ...(options.memoryLimitBytes === undefined
@@ -80,20 +78,20 @@ export function agentCompanion(options: AgentOptions): Companion {
               `at-limit=${atLimits.indexOf(options.atLimit ?? 'raise')}`,
             ]),
       ];
-      env['CORONER_AGENT_FOLDER'] = agentFolder;
+      env['CORONER_AGENT_FOLDER'] = join(told, 'agent');
       env['CORONER_AGENT_OPTIONS'] = settings.join(',');
-      // What was preloaded before (jemalloc, another tool) stays, behind ours: RTLD_NEXT finds it there.
+      // Other preloaded libraries (jemalloc, another tool) stay, behind ours: RTLD_NEXT finds them there.
       const others = env['LD_PRELOAD'];
       env['LD_PRELOAD'] = others ? `${found.library}:${others}` : found.library;
     },
     started: (pid, { note }) => {
-      spares?.fill(sparesReady);
+      if (spares !== null) fill(spares, sparesReady);
       if (said !== null) note(said, pid);
       noteAtEnd = (text) => note(text, pid);
     },
     onSample: ({ atMs, processes }) => {
       for (const { pid } of processes) known.add(pid);
-      spares?.fill(sparesReady);
+      if (spares !== null) fill(spares, sparesReady);
       if (used === null || atMs - thinnedAtMs < thinEveryMs) return;
       thinnedAtMs = atMs;
       const alive = new Set(processes.map(({ pid }) => pid));
@@ -113,11 +111,29 @@ export function agentCompanion(options: AgentOptions): Companion {
 const sparesAtStart = 4;
 const sparesReady = 24;
 
+/** Where there is no room for them agents make their own, or none. */
+function fill(spares: SpareFiles, wanted: number): void {
+  try {
+    spares.fill(wanted);
+  } catch {
+    // Said by nobody: the run does not need them.
+  }
+}
+
+const mostTrimmingMs = 1000;
+
 /** Of the processes that have ended: what a survivor goes on writing to stays where it is. */
 function trimFiles(folder: string): void {
-  for (const name of readdirSync(folder))
-    if (/^\d+\.mem$/.test(name) && !existsSync(`/proc/${Number.parseInt(name, 10)}`))
-      trimAgentFile(join(folder, name));
+  const until = performance.now() + mostTrimmingMs;
+  for (const name of readdirSync(folder)) {
+    if (!/^\d+\.mem$/.test(name) || existsSync(`/proc/${Number.parseInt(name, 10)}`)) continue;
+    if (performance.now() > until) return;
+    try {
+      trimAgentFile(folder, name);
+    } catch {
+      // No plain file, or no room for another one: it stays as it is.
+    }
+  }
 }
 
 const thinEveryMs = 2000;
@@ -129,9 +145,9 @@ const treeFilesOffset = 8;
 const treeProcessesOffset = 16;
 
 /**
- * A supervisor whose workers die of their memory for days leaves 3.7 MB a worker, and from the thousandth file on the agent makes no more.
- * Of what has ended only as many files stay as are read afterwards: the first ones, and the last that did not end well.
- * Returns whose files are left.
+ * Removes agent files beyond the number that is read afterwards. A supervisor whose workers die for days would leave 3.7 MB a worker, and
+ * from the thousandth file on the agent makes no more. Of the processes that have ended the first files stay, and the last of those that
+ * did not end well. Returns the pids whose files are left. Throws where the folder cannot be read.
  */
 export function thinOut(folder: string, hasEnded: (pid: number) => boolean): ReadonlySet<number> {
   const names = readdirSync(folder).filter((name) => /^\d+\.mem$/.test(name));
@@ -139,82 +155,80 @@ export function thinOut(folder: string, hasEnded: (pid: number) => boolean): Rea
   if (names.length <= mostFiles) return pids;
   const over = names
     .filter((name) => hasEnded(Number.parseInt(name, 10)))
-    .map((name) => ({ name, madeMs: statSync(join(folder, name)).birthtimeMs }))
+    .map((name) => ({ name, madeMs: lstatSync(join(folder, name)).birthtimeMs }))
     .sort(
       (a, b) => a.madeMs - b.madeMs || Number.parseInt(a.name, 10) - Number.parseInt(b.name, 10),
     )
     .slice(keptFirst)
-    .map(({ name }) => ({ name, isDull: isDull(join(folder, name)) }));
+    .map(({ name }) => ({ name, isDull: isDull(folder, name) }));
   const leaving = [...over.filter((one) => one.isDull), ...over.filter((one) => !one.isDull)].slice(
     0,
     names.length - mostFiles,
   );
   for (const { name } of leaving) {
-    rmSync(join(folder, name));
+    rmSync(join(folder, name), { force: true, recursive: true });
     pids.delete(Number.parseInt(name, 10));
   }
-  // The agents count by themselves: one that makes a file in this very moment is forgotten in the count, which is only there to bound it.
+  // The agents count by themselves. A file that is made at this very moment is missing from the count, which only has to bound it.
   const count = Buffer.alloc(4);
   count.writeUInt32LE(names.length - leaving.length);
-  const fd = openSync(join(folder, 'tree'), constants.O_WRONLY | constants.O_NOFOLLOW);
+  const tree = openBelow(folder, 'tree', { mostBytes: treeBytes, write: true });
+  if (isFileRefusal(tree)) return pids;
   try {
-    writeSync(fd, count, 0, count.length, treeFilesOffset);
+    writeSync(tree.fd, count, 0, count.length, treeFilesOffset);
   } finally {
-    closeSync(fd);
+    closeSync(tree.fd);
   }
   return pids;
 }
 
 /** How many processes of the run have loaded the agent. */
 function loadedBy(folder: string): number {
-  return readFileSync(join(folder, 'tree')).readUInt32LE(treeProcessesOffset);
+  return headOf(folder, 'tree', treeProcessesOffset + 4)?.readUInt32LE(treeProcessesOffset) ?? 0;
 }
 
-/** Whether any process was refused memory: read from the files' headers alone, as most runs end well. */
+/** The first bytes of a file that the command may have put something else in place of. null: there are not so many. */
+function headOf(folder: string, name: string, bytes: number): Buffer | null {
+  const head = readSafely(openBelow(folder, name, { mostBytes: largestFileBytes }), bytes);
+  return isFileRefusal(head) || head.length < bytes ? null : head;
+}
+const largestFileBytes = 16 * 2 ** 20;
+
+/** Whether any process was refused memory. Reads the headers of the files alone, as most runs end well. */
 function anyRefusal(folder: string): boolean {
   return readdirSync(folder).some((name) => {
     if (!/^\d+\.mem$/.test(name)) return false;
-    const fd = openSync(join(folder, name), constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      const counts = Buffer.alloc(header.limitHits + 8);
-      readSync(fd, counts, 0, counts.length, 0);
-      return (
-        counts.readBigUInt64LE(header.failureCount) > 0n ||
-        counts.readBigUInt64LE(header.limitHits) > 0n
-      );
-    } finally {
-      closeSync(fd);
-    }
+    const counts = headOf(folder, name, header.limitHits + 8);
+    return (
+      counts !== null &&
+      (counts.readBigUInt64LE(header.failureCount) > 0n ||
+        counts.readBigUInt64LE(header.limitHits) > 0n)
+    );
   });
 }
 
 /** enum coroner_state in agent/layout.h: exit handlers run, _exit() was called. */
 const exitedStates = [1, 2];
 
-/** It came to its own end and was refused nothing. */
-function isDull(path: string): boolean {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    const bytes = Buffer.alloc(header.failureCount + 8);
-    readSync(fd, bytes, 0, bytes.length, 0);
-    return (
-      exitedStates.includes(bytes.readUInt32LE(header.state)) &&
-      bytes.readBigUInt64LE(header.failureCount) === 0n
-    );
-  } finally {
-    closeSync(fd);
-  }
+/** The process ended by itself and was refused nothing; or the file is none of the agent's. */
+function isDull(folder: string, name: string): boolean {
+  const head = headOf(folder, name, header.failureCount + 8);
+  return (
+    head === null ||
+    (exitedStates.includes(head.readUInt32LE(header.state)) &&
+      head.readBigUInt64LE(header.failureCount) === 0n)
+  );
 }
 
 type FoundAgent =
   | {
       readonly library: string;
-      /** Why the command itself will not load it; what it starts may. */
+      /** Why the command itself will not load it; what the command starts may. */
       readonly doubt?: string | undefined;
     }
   | { readonly lacks: string };
 
-/** The library for a command, made on first use where none is ready. */
+/** The library for a command. Compiled on first use where the package has none that fits. */
 export function agentFor(command: readonly string[], env: NodeJS.ProcessEnv): FoundAgent {
   if (process.platform !== 'linux') return { lacks: 'it is for Linux only' };
   const program = describeProgram(command[0] ?? '', env['PATH'] ?? '');
@@ -241,14 +255,14 @@ interface Program {
 const machines: Readonly<Record<number, string>> = { 62: 'x64', 183: 'arm64' };
 const maxInterpreters = 4;
 
-/** What kind of program a command is: it decides which library the loader would accept, and whether there is a loader at all. */
+/** What kind of program a command is, which decides whether a loader runs and which library it accepts. */
 function describeProgram(file: string, path: string): Program | { readonly lacks: string } {
   let current = find(file, path);
   for (let depth = 0; current !== null && depth < maxInterpreters; depth += 1) {
     const head = readHead(current);
     if (head === null) return { lacks: `${file} cannot be read` };
     if (head[0] === 0x23 && head[1] === 0x21) {
-      // A script: its interpreter is what is started; `env` looks it up along PATH.
+      // A script: the kernel starts its interpreter; `env` looks that up along PATH.
       const [interpreter = '', ...words] = head
         .toString('latin1', 2, Math.min(head.length, 256))
         .split('\n', 1)[0]!
@@ -267,18 +281,18 @@ function describeProgram(file: string, path: string): Program | { readonly lacks
     if (arch === undefined || arch !== process.arch)
       return { lacks: `${file} is for another architecture` };
     const interpreter = interpreterOf(head);
-    // A launcher (busybox, a Go program): harmless for it, and what it starts is mostly of this machine's C library.
+    // A launcher (busybox, a Go program): preloading does it no harm, and what it starts mostly uses this machine's C library.
     if (interpreter === null)
       return {
         arch,
         libc: onGlibc() ? 'gnu' : 'musl',
         doubt: `${file} is statically linked, and nothing that it started loaded one`,
       };
-    // A sanitizer's runtime insists on being first, and has an allocator of its own that must stay the only one.
+    // A sanitizer's runtime must be loaded first, and its allocator must stay the only one.
     if (/lib(?:clang_rt\.)?[atml]san[.-]|__[at]san_init/.test(head.toString('latin1')))
       return { lacks: `${file} is built with a sanitizer, which has its own allocator` };
     const libc = interpreter.includes('ld-musl') ? 'musl' : 'gnu';
-    // setuid, setgid: the loader drops LD_PRELOAD, unless its user is who started it.
+    // setuid, setgid: the loader drops LD_PRELOAD unless the file's owner starts it.
     const isSetuid = (statSync(current).mode & 0o6000) !== 0;
     return {
       arch,
@@ -289,21 +303,12 @@ function describeProgram(file: string, path: string): Program | { readonly lacks
   return { lacks: `${file} was not found` };
 }
 
-/** Enough for program headers and the names of needed libraries, which linkers put at the front. */
+/** Enough for the program headers and the names of needed libraries, which linkers put at the front. */
 const headBytes = 256 * 1024;
 
 function readHead(path: string): Buffer | null {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (!fstatSync(fd).isFile()) return null;
-    const buffer = Buffer.alloc(headBytes);
-    return buffer.subarray(0, readSync(fd, buffer, 0, headBytes, 0));
-  } catch {
-    return null;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+  const head = readSafely(openNamed(path, anySize), headBytes);
+  return isFileRefusal(head) ? null : head;
 }
 
 /** PT_INTERP of a 64-bit little-endian ELF file; null: static. */
@@ -335,7 +340,11 @@ function compileAgent(name: string, program: Program, env: NodeJS.ProcessEnv): F
     return { lacks: `there is no ready-made ${name} and its sources are not there` };
   // Not imported: it takes Node milliseconds to load, for which every command would wait.
   const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
-  for (const file of files) hash.update(file).update(readFileSync(join(sources, file)));
+  for (const file of files) {
+    const source = readSafely(openNamed(join(sources, file), anySize), largestFileBytes);
+    if (isFileRefusal(source)) return { lacks: `its source ${file} ${source.message}` };
+    hash.update(file).update(source);
+  }
   const cache = join(
     env['XDG_CACHE_HOME']?.startsWith('/') === true
       ? env['XDG_CACHE_HOME']
@@ -381,7 +390,7 @@ const onGlibc = () =>
   (process.report.getReport() as { header?: { glibcVersionRuntime?: string } }).header
     ?.glibcVersionRuntime !== undefined;
 
-/** A library in the cache is preloaded: only one that nobody else could have put there. */
+/** Whether nobody else could have put the library there: it will be preloaded. */
 function isOwnFile(path: string): boolean {
   try {
     accessSync(path, constants.R_OK);

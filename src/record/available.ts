@@ -3,7 +3,7 @@ import { parseKeyed } from '../machine/proc.ts';
 import { textOf } from '../machine/read.ts';
 import type { Bytes } from '../model/units.ts';
 
-/** What a process started here may use at most: the smallest limit of its cgroups, else the machine's memory. null: not readable. */
+/** How much memory a process started here can use at most: the smallest limit of its cgroups or the machine's memory. null: not readable. */
 export function availableLimitBytes(proc = '/proc', cgroupRoot?: string): Bytes | null {
   const limits = [
     parseKeyed(textOf(`${proc}/meminfo`) ?? '').get('MemTotal') ?? null,

@@ -10,13 +10,14 @@ import {
 } from '../machine/cgroup.ts';
 import { keep, type KeptFile } from '../machine/read.ts';
 import type { CgroupSample } from '../model/incident-folder.ts';
+import type { Bytes } from '../model/units.ts';
 
-/** One cgroup that a process of the run is in, or one above. */
+/** A cgroup that a process of the run is in, or one above it. */
 export interface WatchedCgroup {
   readonly id: number;
   readonly place: CgroupPlace;
   readonly parent: number | null;
-  /** Some process of the run is in this very cgroup. */
+  /** A process of the run is or was in this very cgroup. */
   leaf: boolean;
   limits: CgroupLimits;
   readonly first: CgroupReading;
@@ -26,8 +27,8 @@ export interface WatchedCgroup {
 }
 
 /**
- * Every cgroup level that binds a process of the run. Counters are given as deltas since the cgroup was first seen: totals are
- * sticky, they may be years old.
+ * Reads every cgroup level that limits a process of the run. Counters are differences since the cgroup was first seen: the kernel's totals
+ * count from its creation, which may be years ago.
  */
 export function cgroupWatch(mounts: CgroupMounts) {
   const watched: WatchedCgroup[] = [];
@@ -56,7 +57,7 @@ export function cgroupWatch(mounts: CgroupMounts) {
 
   return {
     all: watched as readonly WatchedCgroup[],
-    /** Takes a process's /proc/PID/cgroup; gives what is new, and the process's own cgroup. */
+    /** Takes a process's /proc/PID/cgroup. Returns the levels that are new, and the process's own cgroup; null: none can be read. */
     follow: (
       membership: string,
     ): { readonly added: readonly WatchedCgroup[]; readonly own: WatchedCgroup | null } => {
@@ -69,31 +70,39 @@ export function cgroupWatch(mounts: CgroupMounts) {
       memberships.set(membership, parent);
       return { added: watched.slice(before), own: parent };
     },
-    /** What changed since the last reading; null: nothing. */
-    sample: (cgroup: WatchedCgroup, detail: boolean): CgroupSample | null => {
-      const reading = readCgroup(cgroup.place.version, reader(cgroup.place, cgroup.files), detail);
-      if (Object.keys(reading).length === 0) {
-        cgroup.gone = true;
-        for (const file of cgroup.files.values()) file?.close();
-        cgroup.files.clear();
-        return null;
-      }
-      if (detail) cgroup.limits = limitsOf(cgroup.place);
-      const now = sinceFirst(cgroup, reading);
-      const changed = Object.entries(now).some(
-        ([key, value]) => cgroup.last[key as keyof CgroupSample] !== value,
-      );
-      if (!changed) return null;
-      cgroup.last = { ...cgroup.last, ...now };
-      return now;
-    },
+    sample: sampleCgroup,
     unreadable: (cgroup: WatchedCgroup) => unreadableOf(cgroup.place),
     close: () => {
       for (const { files } of watched) for (const file of files.values()) file?.close();
     },
   };
 }
+
+/** What changed since the last reading; null: nothing. `detail`: also what costs more to read, and the limits. */
+function sampleCgroup(cgroup: WatchedCgroup, detail: boolean): CgroupSample | null {
+  const reading = readCgroup(cgroup.place.version, reader(cgroup.place, cgroup.files), detail);
+  if (Object.keys(reading).length === 0) {
+    cgroup.gone = true;
+    for (const file of cgroup.files.values()) file?.close();
+    cgroup.files.clear();
+    return null;
+  }
+  if (detail) cgroup.limits = limitsOf(cgroup.place);
+  const now = sinceFirst(cgroup, reading);
+  const changed = Object.entries(now).some(
+    ([key, value]) => cgroup.last[key as keyof CgroupSample] !== value,
+  );
+  if (!changed) return null;
+  cgroup.last = { ...cgroup.last, ...now };
+  return now;
+}
 export type CgroupWatch = ReturnType<typeof cgroupWatch>;
+
+/** The smallest limit of any level; null: none has one. */
+export function tightestLimitBytes(cgroups: readonly WatchedCgroup[]): Bytes | null {
+  const limits = cgroups.map(({ limits }) => limits.limitBytes).filter((bytes) => bytes !== null);
+  return limits.length === 0 ? null : Math.min(...limits);
+}
 
 function reader(place: CgroupPlace, files: Map<string, KeptFile | null>) {
   return (name: string): string | null => {
@@ -127,7 +136,7 @@ function sinceFirst(cgroup: WatchedCgroup, reading: CgroupReading): CgroupSample
     if (then === undefined) delete sample[name];
     else sample[name] = now - then;
   }
-  // The kernel's high-water mark is as old as the cgroup: the run's own only once it has risen.
+  // The kernel's high-water mark is as old as the cgroup: it is the run's own only once it has risen.
   if (reading.peakBytes !== undefined && reading.peakBytes <= (cgroup.first.peakBytes ?? 0))
     delete sample['peakBytes'];
   if (pressure !== undefined && cgroup.first.pressure !== undefined) {

@@ -28,12 +28,12 @@ const whole = (): Buffer => {
 test('a compacted file is small and says the very same', () => {
   writeFileSync(path, whole());
   const before = parseAgentFile(whole());
-  trimAgentFile(path);
+  trimAgentFile(folder, '7.mem');
   expect(statSync(path).size).toBeLessThan(200_000);
   expect(before.status).toBe('read');
   expect(parseAgentFile(readFileSync(path))).toEqual(before);
   const once = readFileSync(path);
-  trimAgentFile(path);
+  trimAgentFile(folder, '7.mem');
   expect(readFileSync(path).equals(once)).toBe(true);
 });
 
@@ -58,6 +58,6 @@ test.each<[string, (bytes: Buffer) => void]>([
   const bytes = whole();
   spoil(bytes);
   writeFileSync(path, bytes);
-  trimAgentFile(path);
+  trimAgentFile(folder, '7.mem');
   expect(readFileSync(path).equals(bytes)).toBe(true);
 });

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { textOf } from '../machine/read.ts';
 import type { Ending } from './launch.ts';
 
-/** Signals whose default action is a core, signal(7). The others need no prlimit, which is slow where memory is short. */
+/** Signals whose default action dumps a core, signal(7). The others need no prlimit, which is slow where memory is short. */
 const dumpsCore: ReadonlySet<NodeJS.Signals> = new Set([
   'SIGQUIT',
   'SIGILL',
@@ -17,20 +17,20 @@ const dumpsCore: ReadonlySet<NodeJS.Signals> = new Set([
   'SIGSYS',
 ]);
 
-/** Ends this process as the command ended: with its exit status, or by its signal. Never returns. */
+/** Ends this process as the command ended: with the same exit status, or by the same signal. Never returns. */
 export function endLike({ exitCode, signal }: Ending): never {
   if (signal === null) process.exit(exitCode ?? 0);
   process.removeAllListeners(signal);
   if (dumpsCore.has(signal) && !forbidCore()) process.exit(128 + constants.signals[signal]);
   process.kill(process.pid, signal);
-  // A signal that does not end us (SIGSTKFLT under a handler of Node's, say): as a shell reports it.
+  // A signal may not end us (SIGSTKFLT under a handler of Node's, for example): then the status that a shell reports.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
   process.exit(128 + constants.signals[signal]);
 }
 
 /**
- * Our own death must not overwrite the command's `core`. Node has no setrlimit, so prlimit(1) does it. A limit of 1 is below the smallest
- * core for a file, and is the value on which the kernel skips a core_pattern that is a pipe (0 would not).
+ * Forbids this process's own core dump, which would overwrite the command's `core`. Node has no setrlimit, so prlimit(1) does it. With a limit
+ * of 1 byte the kernel writes no core to a file, and skips a core_pattern that is a pipe (with 0 it would not). False: not possible here.
  */
 function forbidCore(): boolean {
   const line = /^Max core file size\s+(\S+)/m.exec(textOf('/proc/self/limits') ?? '')?.[1];

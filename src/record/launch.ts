@@ -2,13 +2,13 @@ import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** How the command ended: exactly one of the two. */
+/** How the command ended: exactly one of the two is not null. */
 export interface Ending {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Why it could not be started, with the status a shell would give (126, 127). */
+/** Why the command could not be started, with the status that a shell would give (126, 127). */
 export interface LaunchError {
   readonly code: string;
   readonly message: string;
@@ -34,8 +34,8 @@ export interface SpawnSettings {
 const nodeSpawner: Spawner = (file, args, options) => spawn(file, [...args], options);
 
 /**
- * Starts the command as if it had been started alone: same process group, session and terminal, so that the terminal's signals
- * (Ctrl-C, Ctrl-Z, Ctrl-\, hang-up) reach it from the kernel and job control works.
+ * Starts the command as a shell would without coroner: in the same process group, session and terminal, so that the terminal's signals
+ * (Ctrl-C, Ctrl-Z, Ctrl-\, hang-up) reach it from the kernel and job control works. Never throws: errors are values.
  */
 export async function launch(
   command: readonly [string, ...string[]],
@@ -59,7 +59,7 @@ export async function launch(
   });
   if (failure !== null || child.pid === undefined)
     return launchError(file, failure ?? new Error('no pid'), settings.env);
-  // A later 'error' (a signal that could not be sent) is of no interest and must not end us.
+  // A later 'error' (a signal that could not be sent) does not matter and must not end coroner.
   child.on('error', () => {});
   return {
     pid: child.pid,
@@ -82,12 +82,12 @@ export function launchError(
     case 'ENOENT':
       if (!existsSync('.'))
         return { code, message: 'the current folder does not exist any more', exitCode: 127 };
-      // The kernel says ENOENT too when what the first line of a script names is missing.
+      // The kernel also says ENOENT where the interpreter of a script is missing.
       return found === null
         ? { code, message: `${file}: command not found`, exitCode: 127 }
         : { code, message: `${found}: its interpreter or loader does not exist`, exitCode: 126 };
     case 'EACCES':
-      // A folder of PATH that may not be searched makes the kernel say so of a command that is nowhere.
+      // The kernel also says EACCES of a command that does not exist where a folder of PATH may not be searched.
       if (!isThere(file, env['PATH'] ?? ''))
         return { code, message: `${file}: command not found`, exitCode: 127 };
       return isFolder(file)
@@ -116,7 +116,7 @@ export function launchError(
   }
 }
 
-/** Whether there is such a file, executable or not. */
+/** Whether the file exists, executable or not. */
 const isThere = (file: string, path: string): boolean =>
   file.includes('/') || path.split(delimiter).some((folder) => existsSync(join(folder, file)));
 
@@ -128,7 +128,7 @@ const isFolder = (path: string) => {
   }
 };
 
-/** Where a command is found along a PATH; null: nowhere. */
+/** The path of a command by the rules of PATH; null: it is in none of the folders. */
 export function find(file: string, path: string): string | null {
   if (file.includes('/')) return existsSync(file) ? file : null;
   for (const folder of path.split(delimiter)) {

@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, statSync, unlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Companion } from './recorder.ts';
+import type { Companion } from './companion.ts';
 
 const hookFolder = fileURLToPath(new URL('../../python-hook', import.meta.url));
 
 /**
- * Python's last words although stderr is not ours: a `sitecustomize` found through PYTHONPATH writes uncaught exceptions and faulthandler's
- * dump into the incident folder (python-hook/sitecustomize.py). Commands that are not Python never notice.
+ * Keeps a Python's last words without reading its stderr: a `sitecustomize` found through PYTHONPATH writes uncaught exceptions and
+ * faulthandler's dump into the incident folder (python-hook/sitecustomize.py). Commands that are not Python never notice.
  */
 export function pythonHook(folder = hookFolder): Companion {
   let words: string | null = null;
@@ -17,7 +17,7 @@ export function pythonHook(folder = hookFolder): Companion {
       words = join(incident, 'python');
       const theirs = env['PYTHONPATH'];
       const entries = theirs === undefined || theirs === '' ? [] : theirs.split(delimiter);
-      // A run inside a run: once is enough.
+      // A run inside a run has the hook already.
       if (entries.includes(folder)) return;
       env['PYTHONPATH'] = [folder, ...entries].join(delimiter);
     },
@@ -28,12 +28,12 @@ export function pythonHook(folder = hookFolder): Companion {
   };
 }
 
-/** Every Python process has a file for a dump that never came. */
+/** Every Python process opens a file for faulthandler's dump, and most never write one. */
 function removeEmpty(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (!name.endsWith('.fault')) continue;
     const path = join(folder, name);
-    // A process that still runs goes on writing into the file it has open; an empty one of a daemon is no loss.
+    // A daemon that still runs keeps its file open: an empty one can be removed, at worst its dump is lost.
     if (statSync(path).size === 0) unlinkSync(path);
   }
 }

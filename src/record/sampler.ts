@@ -10,42 +10,47 @@ import type {
   SampleLine,
 } from '../model/incident-folder.ts';
 import type { Limit } from '../model/report.ts';
+import type { Bytes } from '../model/units.ts';
 import type { CgroupWatch, WatchedCgroup } from './cgroups.ts';
 import { maskSecrets } from '../model/secrets.ts';
-import { isWithinReach, headroomsOf, type Headroom } from './headroom.ts';
+import {
+  headroomsOf,
+  isWithinReach,
+  nearestLimit,
+  type Headroom,
+  type LimitedProcess,
+} from './headroom.ts';
 import type { ProcessTree, Tracked } from './tree.ts';
 
-/** How long its core had been written when it could be reaped, give or take a sample; nothing where none was seen. */
+/** For how long the kernel wrote the process's core before its end, in ms, give or take a sample; absent where no core was seen. */
 export const dumpingOf = ({ aliveUntil }: Tracked): { readonly dumpingMs?: number } =>
   aliveUntil === null ? {} : { dumpingMs: Math.round(performance.now() - aliveUntil) };
 
-/** What one moment of sampling tells those who act on it (the last look, the agent, the stall watch). */
+/** What one sample found, for those who act on it: the final snapshot, the agent, the stall watch, the live status. */
 export interface SampleEvent {
   readonly atMs: number;
   readonly processes: readonly SampledProcess[];
   readonly cgroups: readonly WatchedCgroup[];
-  /** The tightest memory limit over the run's processes; null: none is finite. */
-  readonly nearest: { readonly cgroup: WatchedCgroup; readonly headroomBytes: number } | null;
-  /** Growth of the run's resident memory, from the last two moments; 0 where not known. */
+  /** The limit set on the run that has the least left; null: only the machine's memory limits it. */
+  readonly nearest: Headroom | null;
+  /** Growth of the run's resident memory between the last two samples; 0 where not known. */
   readonly growthBytesPerSecond: number;
-  /** What is free below each finite limit, the machine's memory among them. */
+  /** What is free below each finite limit, and of the machine's memory. */
   readonly headrooms: readonly Headroom[];
   readonly host: HostSample | null;
 }
-export interface SampledProcess {
+export interface SampledProcess extends LimitedProcess {
   readonly pid: number;
   readonly name: string;
   readonly role: Tracked['role'];
   readonly state: string;
   readonly rssBytes: number;
-  readonly vmBytes: number;
   readonly swapBytes: number;
   readonly majorFaults: number;
   readonly userMs: number;
   readonly systemMs: number;
-  /** Time its main thread was ready and had no CPU; 0 where the kernel does not tell. */
+  /** For how long its main thread was ready to run and had no CPU; 0 where the kernel does not tell. */
   readonly runDelayMs: number;
-  readonly limits: readonly Limit[];
   readonly cgroup: WatchedCgroup | null;
 }
 
@@ -78,10 +83,10 @@ interface Seen {
   command: string | null;
 }
 
-/** The processes read in one go; beyond it the rest waits for the next moment. */
+/** As many processes are read in one sample, the oldest first; further ones are left out. */
 const processesPerTick = 600;
 
-/** Reads everything once a call and writes down what changed. Holds no timer: the recorder decides when. */
+/** Takes a sample at each `tick()`: reads everything once and writes down what changed. The caller decides when. */
 export class Sampler {
   readonly #parts: SamplerParts;
   readonly #seen = new Map<number, Seen>();
@@ -91,32 +96,33 @@ export class Sampler {
   #lastDiscoverMs = Number.NEGATIVE_INFINITY;
   #lastHostText = '';
   #availableBytes: number | undefined;
-  /** A limit may be within reach: what moves slowly is read more often. */
+  /** A limit may be within reach: what is costly to read is read more often. */
   #isClose = true;
-  /** How far the run's memory moved since the moment before, relative to itself. */
+  /** How far the run's memory moved since the sample before, as a share of itself. */
   movement = 0;
   nearLimit = false;
   headrooms: readonly Headroom[] = [];
-  /** A process appeared or became another program: its first seconds are read closely. */
+  /** When a process last appeared or became another program, in ms since the start of the run. */
   lastNewsMs = 0;
-  /** The most that the run's processes had resident together, as far as seen. */
+  /** The most that the run's processes had resident together, as far as samples saw it. */
   peakRssBytes = 0;
 
   constructor(parts: SamplerParts) {
     this.#parts = parts;
   }
 
-  /** The command's own cgroup before it is started: the baseline of the counters. */
+  /** Reads the cgroups that the command will start in, so that its counters have a baseline. `membership`: /proc/self/cgroup. */
   begin(membership: string | null): void {
     if (membership !== null) this.#follow(membership);
   }
 
+  /** Writes down a process. `again`: it is known, and became another program or moved to another cgroup. */
   introduce(process: Tracked, again = false): void {
     const { proc, clock, writeEvent } = this.#parts;
     const status = proc.text(process.pid, 'status') ?? '';
     const raw = proc.text(process.pid, 'cmdline') ?? '';
     const command = commandLine(maskSecrets(raw.split('\0')).join('\0')) ?? null;
-    // A process that is exiting has no memory any more and shows as a member of the root cgroup (v1, seen on 6.18).
+    // A process that is exiting has no memory any more and is shown in the root cgroup (v1, seen on 6.18).
     const read = proc.text(process.pid, 'cgroup') ?? '';
     const membership = this.#isExiting(process) ? '' : read;
     const cgroup = this.#follow(membership);
@@ -137,7 +143,7 @@ export class Sampler {
       ...(again ? { again } : {}),
     });
     const limits = parseLimits(proc.text(process.pid, 'limits') ?? '');
-    // Most processes have their parent's limits: worth a line only where they differ.
+    // Most processes have their parent's limits: only other ones are written down.
     const parent = process.parentPid === null ? undefined : this.#seen.get(process.parentPid);
     const before = this.#seen.get(process.pid)?.limits ?? parent?.limits ?? [];
     if (JSON.stringify(limits) !== JSON.stringify(before))
@@ -169,7 +175,7 @@ export class Sampler {
     for (const process of change.renamed)
       if (!this.#isExiting(process)) this.introduce(process, true);
     for (const { process, exitCode, signal, seenAs } of change.gone) {
-      // How the command itself ended is its parent's to say, and that is us.
+      // The recorder is the command's parent and knows from wait() how the command ended.
       if (process.role === 'command') continue;
       const parent = process.parentPid === null ? undefined : tree.alive.get(process.parentPid);
       writeEvent({
@@ -203,7 +209,7 @@ export class Sampler {
     detail: boolean,
     final: boolean,
   ): { written: readonly ProcessSample[]; sampled: readonly SampledProcess[] } {
-    const { tree, proc, pageSizeBytes } = this.#parts;
+    const { tree, pageSizeBytes } = this.#parts;
     const written: ProcessSample[] = [];
     const sampled: SampledProcess[] = [];
     let count = 0;
@@ -213,74 +219,43 @@ export class Sampler {
       if (count > processesPerTick) break;
       const seen = this.#seen.get(process.pid);
       if (seen === undefined) continue;
-      const { stat } = process;
-      const rssBytes = stat.rssPages * pageSizeBytes;
-      // status costs three times what stat does: read where memory moved, and now and then.
-      const moved = Math.abs(rssBytes - seen.rssAtStatusBytes) > 2 ** 20;
-      if (moved || atMs - seen.statusAtMs > 1000) {
-        const text =
-          process.statusFile === null
-            ? proc.text(process.pid, 'status')
-            : process.statusFile.read();
-        if (text !== null && text.includes('VmRSS')) {
-          seen.status = parseKeyed(text);
-          seen.rssAtStatusBytes = rssBytes;
-          seen.statusAtMs = atMs;
-        }
-      }
-      if (detail) {
-        this.#noticeMove(process, seen, atMs);
-        // `cpu_ns wait_ns slices`; the second is the only sign that tells "starved of CPU" from "slow by swapping".
-        const wait = Number((proc.text(process.pid, 'schedstat') ?? '').split(' ')[1]);
-        if (Number.isFinite(wait)) seen.runDelayMs = Math.round(wait / 1e6);
-      }
-      const { status } = seen;
-      const sample = dropUndefined({
-        pid: process.pid,
-        state: stat.state,
-        rssBytes,
-        anonBytes: status.get('RssAnon'),
-        fileBytes: status.get('RssFile'),
-        shmemBytes: status.get('RssShmem'),
-        swapBytes: status.get('VmSwap'),
-        vmBytes: stat.vmBytes,
-        dataBytes: status.get('VmData'),
-        peakRssBytes: status.get('VmHWM'),
-        peakVmBytes: status.get('VmPeak'),
-        majorFaults: stat.majorFaults,
-        userMs: stat.userTicks * msPerTick,
-        systemMs: stat.systemTicks * msPerTick,
-        threads: stat.threads,
-        runDelayMs: seen.runDelayMs > 0 ? seen.runDelayMs : undefined,
-      });
-      // CPU time and state always move: alone they are worth a line every five seconds.
-      const { state: _, userMs: __, systemMs: ___, runDelayMs: ____, ...memory } = sample;
-      const key = JSON.stringify(memory);
-      if (key !== seen.written || atMs - seen.writtenAtMs > 5000 || final) {
-        seen.written = key;
+      this.#refreshStatus(process, seen, atMs);
+      if (detail) this.#readSlowly(process, seen, atMs);
+      const sample = sampleOf(process, seen, pageSizeBytes);
+      if (isNews(sample, seen, atMs) || final) {
         seen.writtenAtMs = atMs;
-        written.push(sample as unknown as ProcessSample);
+        written.push(sample);
       }
-      sampled.push({
-        pid: process.pid,
-        name: process.name,
-        role: process.role,
-        state: stat.state,
-        rssBytes,
-        vmBytes: stat.vmBytes,
-        swapBytes: status.get('VmSwap') ?? 0,
-        majorFaults: stat.majorFaults,
-        userMs: stat.userTicks * msPerTick,
-        systemMs: stat.systemTicks * msPerTick,
-        runDelayMs: seen.runDelayMs,
-        limits: seen.limits,
-        cgroup: seen.cgroup,
-      });
+      sampled.push(sampledOf(process, seen, pageSizeBytes));
     }
     return { written, sampled };
   }
 
-  /** Another program, another cgroup, other limits: `bash -c 'echo $$ > …/cgroup.procs; ulimit -v …; exec python3'`. */
+  /** `status` costs three times what `stat` does: it is read where memory moved, and once a second. */
+  #refreshStatus(process: Tracked, seen: Seen, atMs: number): void {
+    const { proc, pageSizeBytes } = this.#parts;
+    const rssBytes = process.stat.rssPages * pageSizeBytes;
+    const hasMoved = Math.abs(rssBytes - seen.rssAtStatusBytes) > 2 ** 20;
+    if (!hasMoved && atMs - seen.statusAtMs <= 1000) return;
+    const { statusFile, pid } = process;
+    const text = statusFile === null ? proc.text(pid, 'status') : statusFile.read();
+    // A zombie's has no memory in it.
+    if (text === null || !text.includes('VmRSS')) return;
+    seen.status = parseKeyed(text);
+    seen.rssAtStatusBytes = rssBytes;
+    seen.statusAtMs = atMs;
+  }
+
+  /** What moves slowly. */
+  #readSlowly(process: Tracked, seen: Seen, atMs: number): void {
+    this.#noticeMove(process, seen, atMs);
+    // `cpu_ns wait_ns slices`; the second is the only sign that tells "starved of CPU" from "slow by swapping".
+    const text = this.#parts.proc.text(process.pid, 'schedstat') ?? '';
+    const waitNs = Number(text.split(' ')[1]);
+    if (Number.isFinite(waitNs)) seen.runDelayMs = Math.round(waitNs / 1e6);
+  }
+
+  /** Notices that a process is in another cgroup or has other limits: `bash -c 'echo $$ > …/cgroup.procs; ulimit -v …; exec python3'`. */
   #noticeMove(process: Tracked, seen: Seen, atMs: number): void {
     const { proc, writeEvent } = this.#parts;
     const membership = proc.text(process.pid, 'cgroup');
@@ -327,21 +302,12 @@ export class Sampler {
     this.#lastRssBytes = rssBytes;
     this.peakRssBytes = Math.max(this.peakRssBytes, rssBytes);
     this.#lastAtMs = atMs;
-    let nearest: SampleEvent['nearest'] = null;
-    for (const cgroup of cgroups.all) {
-      const { limitBytes } = cgroup.limits;
-      const current = cgroup.last.currentBytes;
-      if (cgroup.gone || limitBytes === null || current === undefined) continue;
-      const headroomBytes = limitBytes - current;
-      if (nearest === null || headroomBytes < nearest.headroomBytes)
-        nearest = { cgroup, headroomBytes };
-    }
-    this.nearLimit =
-      nearest !== null && nearest.headroomBytes < (nearest.cgroup.limits.limitBytes ?? 0) / 10;
     this.headrooms = headroomsOf(cgroups.all, processes, {
       totalBytes: this.#parts.totalBytes,
       availableBytes: this.#availableBytes,
     });
+    const nearest = nearestLimit(this.headrooms);
+    this.nearLimit = nearest !== null && nearest.freeBytes < nearest.limitBytes / 10;
     this.#isClose = isWithinReach(this.headrooms, growth);
     onSample({
       atMs,
@@ -354,7 +320,7 @@ export class Sampler {
     });
   }
 
-  /** Asked now, not at the last tick: what was read before the answer was read of a living process. */
+  /** Asks the kernel now, not the last sample: whatever was read before the answer was read of a living process. */
   #isExiting({ pid }: Tracked): boolean {
     const stat = this.#parts.proc.stat(pid);
     return stat === null || stat.vmBytes === 0;
@@ -393,8 +359,63 @@ export class Sampler {
   }
 }
 
-function dropUndefined<T extends object>(value: T): T {
-  for (const key of Object.keys(value) as (keyof T)[])
-    if (value[key] === undefined) delete value[key];
-  return value;
+function sampleOf(
+  { pid, stat }: Tracked,
+  { status, runDelayMs }: Seen,
+  pageSizeBytes: Bytes,
+): ProcessSample {
+  return defined({
+    pid,
+    state: stat.state,
+    rssBytes: stat.rssPages * pageSizeBytes,
+    anonBytes: status.get('RssAnon'),
+    fileBytes: status.get('RssFile'),
+    shmemBytes: status.get('RssShmem'),
+    swapBytes: status.get('VmSwap'),
+    vmBytes: stat.vmBytes,
+    dataBytes: status.get('VmData'),
+    peakRssBytes: status.get('VmHWM'),
+    peakVmBytes: status.get('VmPeak'),
+    majorFaults: stat.majorFaults,
+    userMs: stat.userTicks * msPerTick,
+    systemMs: stat.systemTicks * msPerTick,
+    threads: stat.threads,
+    runDelayMs: runDelayMs > 0 ? runDelayMs : undefined,
+  });
+}
+
+function sampledOf(
+  { pid, name, role, stat }: Tracked,
+  { status, runDelayMs, limits, cgroup }: Seen,
+  pageSizeBytes: Bytes,
+): SampledProcess {
+  return {
+    pid,
+    name,
+    role,
+    state: stat.state,
+    rssBytes: stat.rssPages * pageSizeBytes,
+    vmBytes: stat.vmBytes,
+    dataBytes: status.get('VmData') ?? null,
+    swapBytes: status.get('VmSwap') ?? 0,
+    majorFaults: stat.majorFaults,
+    userMs: stat.userTicks * msPerTick,
+    systemMs: stat.systemTicks * msPerTick,
+    runDelayMs,
+    limits,
+    cgroup,
+  };
+}
+
+/** CPU time and state always move: alone they are worth a line every so often. */
+const unchangedMs = 5000;
+
+/** Whether a sample says something that the last written one did not. Remembers it. */
+function isNews(sample: ProcessSample, seen: Seen, atMs: number): boolean {
+  const { state: _, userMs: __, systemMs: ___, runDelayMs: ____, ...memory } = sample;
+  const key = JSON.stringify(memory);
+  const isOld = atMs - seen.writtenAtMs > unchangedMs;
+  if (key === seen.written) return isOld;
+  seen.written = key;
+  return true;
 }

@@ -1,8 +1,8 @@
 import { textOf } from '../machine/read.ts';
 
-/** The terminal sends these to the whole foreground group: the command has them already. */
+/** The terminal sends these to its whole foreground group, the command included. */
 const fromTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
-/** SIGUSR1 too: without a listener Node would open its debugger. */
+/** Includes SIGUSR1, on which Node would open its debugger if nobody listened. */
 const fromOthers: readonly NodeJS.Signals[] = [
   'SIGTERM',
   'SIGHUP',
@@ -12,15 +12,15 @@ const fromOthers: readonly NodeJS.Signals[] = [
 ];
 
 /**
- * Keeps us alive until the command ends, and hands on what was meant for it. Ctrl-Z and SIGCONT need nothing: the kernel stops and
- * continues the whole group, us included.
+ * Keeps coroner alive until the command ends, and hands on the signals that were meant for the command. Ctrl-Z and SIGCONT need nothing: the
+ * kernel stops and continues the whole group, coroner included. Returns what removes the handlers.
  */
 export function passSignals(send: (signal: NodeJS.Signals) => void): () => void {
   const handlers: [NodeJS.Signals, () => void][] = [
     ...fromTerminal.map((signal): [NodeJS.Signals, () => void] => [
       signal,
       () => {
-        // Node cannot tell who sent a signal. In the foreground of a terminal it was the terminal.
+        // Node cannot tell who sent a signal. In the foreground of a terminal we take it for the terminal's.
         if (!inForeground()) send(signal);
       },
     ]),

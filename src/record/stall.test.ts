@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { CgroupSample } from '../model/incident-folder.ts';
 import type { WatchedCgroup } from './cgroups.ts';
 import type { SampledProcess } from './sampler.ts';
-import { stallWatch } from './stall.ts';
+import { StallWatch } from './stall.ts';
 
 /** What moves in a second: rates as they were measured of real thrash and of its look-alikes. */
 interface Rates {
@@ -20,7 +20,7 @@ interface Rates {
 }
 
 function run(seconds: number, rates: Rates, extra: Partial<WatchedCgroup> = {}) {
-  const watch = stallWatch();
+  const watch = new StallWatch();
   const said = [];
   for (let second = 0; second <= seconds; second += 1) {
     const last: CgroupSample = {
@@ -53,6 +53,7 @@ function run(seconds: number, rates: Rates, extra: Partial<WatchedCgroup> = {}) 
       state: rates.state ?? 'R',
       rssBytes: 120_000_000,
       vmBytes: rates.vmBytes ?? 500_000_000,
+      dataBytes: null,
       swapBytes: rates.swapBytes ?? 0,
       majorFaults: (rates.majorFaults ?? 0) * second,
       userMs: (rates.userMs ?? 20) * second,

@@ -2,24 +2,27 @@ import { defined } from '../model/defined.ts';
 import type { StallSeen } from '../model/incident-folder.ts';
 import type { Limit } from '../model/report.ts';
 import type { WatchedCgroup } from './cgroups.ts';
+import { rlimitBytes } from './headroom.ts';
 import type { SampledProcess, SampleEvent } from './sampler.ts';
 
 /**
- * Slow death while it happens. The rule and its figures were fitted to real thrash and its look-alikes: major faults
- * alone are a false friend (a cold mapped file makes thousands a second with nothing short), so are refaults of files alone
- * (they count other owners' pages) and pressure alone (it weakens once the swap traffic has settled).
+ * Recognises slow death while it happens. The thresholds were fitted to real thrash and its look-alikes. Three signs mean nothing
+ * alone: major faults (a cold mapped file makes thousands a second with enough memory free), refaults of files (they count other
+ * owners' pages), and pressure (it weakens once the swap traffic has settled).
  */
 const refaultsAnonPerSecond = 500;
 const majorFaultsPerSecond = 100;
 const psiFullShare = 0.1;
 const refaultsFilePerSecond = 200;
 const limitHitsPerSecond = 200;
-/** Two moments in a row, a second apart: what lasts less is not a stall. */
+/** Two bad windows in a row, of a second each, make a stall. */
 const windowMs = 1000;
 const windowsNeeded = 2;
-/** So many calm moments end it. */
+/** So many good windows in a row end it. */
 const calmWindows = 3;
 const livelockSlackBytes = 2 * 2 ** 20;
+/** A stall that lasts is written down so often. */
+const sayEveryMs = 5000;
 
 interface Moment {
   readonly atMs: number;
@@ -37,40 +40,119 @@ interface Verdict {
   readonly limitHitsPerSecond?: number;
 }
 
-/** Takes every sample; gives a stall when it begins, while it lasts (every five seconds), and when it ends. */
-export function stallWatch() {
-  let last: Moment | null = null;
-  let suspicious = 0;
-  let calm = 0;
-  let suspectSinceMs = 0;
-  /** Time in which the run's largest process was stopped on purpose (the last look, a debugger): no sign of anything. */
-  let stoppedMs = 0;
-  let lastEventMs = 0;
-  let current: { readonly begunMs: number; verdict: Verdict; saidMs: number } | null = null;
-  /**
-   * User CPU time against the time in which it could have had a CPU, outside and inside of the stall: what it computed. Time in the
-   * kernel is the reclaim itself, and time without a CPU is the others' doing.
-   */
-  const before = { userMs: 0, wallMs: 0 };
-  const during = { userMs: 0, wallMs: 0 };
-  const pending = { userMs: 0, wallMs: 0 };
+interface Stall {
+  readonly begunMs: number;
+  /** The figures of its worst moment. */
+  verdict: Verdict;
+  saidMs: number;
+}
 
-  const report = (atMs: number, stillGoingOn: boolean): StallSeen | null => {
-    if (current === null) return null;
-    const { verdict, begunMs } = current;
+/** User CPU time, and the time in which the run could have had a CPU. */
+interface CpuUse {
+  userMs: number;
+  wallMs: number;
+}
+const noUse = (): CpuUse => ({ userMs: 0, wallMs: 0 });
+const addUse = (to: CpuUse, { userMs, wallMs }: CpuUse): void => {
+  to.userMs += userMs;
+  to.wallMs += wallMs;
+};
+const clearUse = (use: CpuUse): void => {
+  use.userMs = use.wallMs = 0;
+};
+
+/** Takes every sample. Returns a stall when it begins, every five seconds while it lasts, and when it ends. */
+export class StallWatch {
+  #last: Moment | null = null;
+  #current: Stall | null = null;
+  /** Bad windows in a row without a stall, and since when. */
+  #suspicious = 0;
+  #suspectSinceMs = 0;
+  /** Good windows in a row within a stall. */
+  #calm = 0;
+  /** Time in which the run's largest process was stopped on purpose (the final snapshot, a debugger): no sign of anything. */
+  #stoppedMs = 0;
+  #lastEventMs = 0;
+  /**
+   * What the run computed before the stall and during it. Time in the kernel is the reclaim itself, and time without a CPU is the doing of
+   * others. `#pending`: windows of which it is not known yet whether a stall begins with them.
+   */
+  readonly #before = noUse();
+  readonly #during = noUse();
+  readonly #pending = noUse();
+
+  /** null: nothing new to say. */
+  take(event: SampleEvent): StallSeen | null {
+    this.#countStopped(event);
+    const moment = momentOf(event);
+    const last = this.#last ?? moment;
+    const elapsedMs = moment.atMs - last.atMs;
+    this.#last = last;
+    // The run before the first full window counts for the baseline: a thrash may begin within the first second.
+    if (elapsedMs < windowMs) return null;
+    this.#last = moment;
+    const stoppedMs = Math.min(this.#stoppedMs, elapsedMs);
+    this.#stoppedMs = 0;
+    if (stoppedMs > elapsedMs / 2) return null;
+    const verdict = judge(last, moment, event, elapsedMs / 1000);
+    addUse(
+      this.#current !== null ? this.#during : verdict === null ? this.#before : this.#pending,
+      useBetween(last, moment, stoppedMs),
+    );
+    return verdict === null
+      ? this.#goodWindow(moment.atMs, elapsedMs)
+      : this.#badWindow(moment.atMs, elapsedMs, verdict);
+  }
+
+  /** The command has ended; null: no stall was going on. */
+  end(atMs: number): StallSeen | null {
+    return this.#report(atMs, false);
+  }
+
+  #countStopped({ atMs, processes }: SampleEvent): void {
+    const largest = processes.reduce<SampledProcess | null>(
+      (most, process) => (most === null || process.rssBytes > most.rssBytes ? process : most),
+      null,
+    );
+    if (largest?.state === 'T') this.#stoppedMs += atMs - this.#lastEventMs;
+    this.#lastEventMs = atMs;
+  }
+
+  #goodWindow(atMs: number, elapsedMs: number): StallSeen | null {
+    this.#suspicious = 0;
+    addUse(this.#before, this.#pending);
+    clearUse(this.#pending);
+    if (this.#current === null) return null;
+    this.#calm += 1;
+    if (this.#calm < calmWindows) return null;
+    const ended = this.#report(atMs - this.#calm * elapsedMs, false);
+    this.#current = null;
+    clearUse(this.#during);
+    return ended;
+  }
+
+  #badWindow(atMs: number, elapsedMs: number, verdict: Verdict): StallSeen | null {
+    this.#calm = 0;
+    const current = this.#current;
+    if (current !== null) {
+      if (isWorse(verdict, current.verdict)) current.verdict = verdict;
+      if (atMs - current.saidMs < sayEveryMs) return null;
+      current.saidMs = atMs;
+      return this.#report(atMs, true);
+    }
+    this.#suspicious += 1;
+    if (this.#suspicious === 1) this.#suspectSinceMs = atMs - elapsedMs;
+    if (this.#suspicious < windowsNeeded) return null;
+    addUse(this.#during, this.#pending);
+    clearUse(this.#pending);
+    this.#current = { begunMs: this.#suspectSinceMs, verdict, saidMs: atMs };
+    return this.#report(atMs, true);
+  }
+
+  #report(atMs: number, stillGoingOn: boolean): StallSeen | null {
+    if (this.#current === null) return null;
+    const { verdict, begunMs } = this.#current;
     const { process, cgroup } = verdict;
-    const share =
-      during.wallMs > 0 ? Math.max(during.userMs, 10) / Math.max(during.wallMs, 10) : null;
-    // Less than a second before the stall is the interpreter's start, not the program.
-    const baseline =
-      before.wallMs >= 1000 && before.userMs >= 50 ? before.userMs / before.wallMs : null;
-    const slowdown = share === null ? null : Math.min(baseline ?? 1, 1) / Math.min(share, 1);
-    const known = {
-      psiFull: verdict.psiFull,
-      majorFaultsPerSecond: verdict.majorFaultsPerSecond,
-      refaultsPerSecond: verdict.refaultsPerSecond,
-      limitHitsPerSecond: verdict.limitHitsPerSecond,
-    };
     const limit = limitOf(verdict);
     return {
       what: 'stall',
@@ -80,102 +162,65 @@ export function stallWatch() {
       ...(process === null ? {} : { name: process.name }),
       ...(cgroup === null ? {} : { cgroup: cgroup.place.path }),
       how: verdict.how,
-      ...(slowdown !== null && slowdown >= 1.5
-        ? {
-            slowdown: Number(slowdown.toPrecision(2)),
-            against: baseline === null ? ('full-speed' as const) : ('before' as const),
-          }
-        : {}),
-      ...Object.fromEntries(
-        Object.entries(known)
-          .filter(([, value]) => value !== undefined)
-          .map(([key, value]) => [key, Number((value as number).toPrecision(3))]),
-      ),
+      ...slowdownOf(this.#before, this.#during),
+      ...figuresOf(verdict),
       ...(process === null ? {} : { swapBytes: process.swapBytes }),
       ...(limit === null ? {} : { limit }),
       stillGoingOn,
     };
-  };
+  }
+}
 
+const momentOf = ({ atMs, processes, cgroups }: SampleEvent): Moment => ({
+  atMs,
+  processes: new Map(processes.map((process) => [process.pid, process])),
+  cgroups: new Map(cgroups.map((cgroup) => [cgroup.id, cgroup.last])),
+});
+
+function useBetween(then: Moment, now: Moment, stoppedMs: number): CpuUse {
+  let userMs = 0;
+  let waitedMs = 0;
+  for (const [pid, process] of now.processes) {
+    const earlier = then.processes.get(pid);
+    userMs += process.userMs - (earlier?.userMs ?? 0);
+    waitedMs = Math.max(waitedMs, process.runDelayMs - (earlier?.runDelayMs ?? 0));
+  }
+  return { userMs, wallMs: Math.max(now.atMs - then.atMs - waitedMs - stoppedMs, userMs, 1) };
+}
+
+/** How many times slower the run computes, against itself before the stall where that is known; nothing below 1.5. */
+function slowdownOf(before: CpuUse, during: CpuUse): Pick<StallSeen, 'slowdown' | 'against'> {
+  if (during.wallMs <= 0) return {};
+  const share = Math.max(during.userMs, 10) / Math.max(during.wallMs, 10);
+  // Less than a second before the stall is the interpreter's start, not the program.
+  const baseline =
+    before.wallMs >= 1000 && before.userMs >= 50 ? before.userMs / before.wallMs : null;
+  const slowdown = Math.min(baseline ?? 1, 1) / Math.min(share, 1);
+  if (slowdown < 1.5) return {};
   return {
-    take: (event: SampleEvent): StallSeen | null => {
-      const largest = event.processes.reduce<SampledProcess | null>(
-        (most, process) => (most === null || process.rssBytes > most.rssBytes ? process : most),
-        null,
-      );
-      if (largest?.state === 'T') stoppedMs += event.atMs - lastEventMs;
-      lastEventMs = event.atMs;
-      const moment: Moment = {
-        atMs: event.atMs,
-        processes: new Map(event.processes.map((process) => [process.pid, process])),
-        cgroups: new Map(event.cgroups.map((cgroup) => [cgroup.id, cgroup.last])),
-      };
-      if (last === null) {
-        last = moment;
-        return null;
-      }
-      const elapsedMs = moment.atMs - last.atMs;
-      // The run before the first full window counts for the baseline: a thrash may begin within the first second.
-      if (elapsedMs < windowMs) return null;
-      const stopped = Math.min(stoppedMs, elapsedMs);
-      stoppedMs = 0;
-      if (stopped > elapsedMs / 2) {
-        last = moment;
-        return null;
-      }
-      const seconds = elapsedMs / 1000;
-      let userMs = 0;
-      let waitedMs = 0;
-      for (const [pid, now] of moment.processes) {
-        const then = last.processes.get(pid);
-        userMs += now.userMs - (then?.userMs ?? 0);
-        waitedMs = Math.max(waitedMs, now.runDelayMs - (then?.runDelayMs ?? 0));
-      }
-      const ableMs = Math.max(elapsedMs - waitedMs - stopped, userMs, 1);
-      const verdict = judge(last, moment, event, seconds);
-      last = moment;
-      const bucket = current !== null ? during : verdict === null ? before : pending;
-      bucket.userMs += userMs;
-      bucket.wallMs += ableMs;
-      if (verdict === null) {
-        suspicious = 0;
-        before.userMs += pending.userMs;
-        before.wallMs += pending.wallMs;
-        pending.userMs = pending.wallMs = 0;
-        if (current === null) return null;
-        calm += 1;
-        if (calm < calmWindows) return null;
-        const ended = report(moment.atMs - calm * elapsedMs, false);
-        current = null;
-        during.userMs = during.wallMs = 0;
-        return ended;
-      }
-      calm = 0;
-      if (current !== null) {
-        // The figures of its worst moment stand; the rest goes on. "Waits for memory" knows no more than what is known already:
-        // in the moment of its end the process is gone, and what it took is free, but the pressure is still counted.
-        const isVaguer =
-          (verdict.how === 'reclaim' && current.verdict.how !== 'reclaim') ||
-          (verdict.process === null && current.verdict.process !== null);
-        if (!isVaguer && weight(verdict) >= weight(current.verdict)) current.verdict = verdict;
-        if (moment.atMs - current.saidMs < 5000) return null;
-        current.saidMs = moment.atMs;
-        return report(moment.atMs, true);
-      }
-      suspicious += 1;
-      if (suspicious === 1) suspectSinceMs = moment.atMs - elapsedMs;
-      if (suspicious < windowsNeeded) return null;
-      during.userMs += pending.userMs;
-      during.wallMs += pending.wallMs;
-      pending.userMs = pending.wallMs = 0;
-      current = { begunMs: suspectSinceMs, verdict, saidMs: moment.atMs };
-      return report(moment.atMs, true);
-    },
-    /** The command has ended. */
-    end: (atMs: number): StallSeen | null => report(atMs, false),
+    slowdown: Number(slowdown.toPrecision(2)),
+    against: baseline === null ? 'full-speed' : 'before',
   };
 }
-export type StallWatch = ReturnType<typeof stallWatch>;
+
+function figuresOf(verdict: Verdict) {
+  const { psiFull, majorFaultsPerSecond, refaultsPerSecond, limitHitsPerSecond } = verdict;
+  const known = defined({ psiFull, majorFaultsPerSecond, refaultsPerSecond, limitHitsPerSecond });
+  return Object.fromEntries(
+    Object.entries(known).map(([key, value]) => [key, Number(value.toPrecision(3))]),
+  );
+}
+
+/**
+ * Whether a moment of a stall tells more of it than the worst one so far. "Waits for memory" is vaguer than any other kind, and so is a moment
+ * without a process: at its end the process is gone and what it took is free, but the pressure is still counted.
+ */
+function isWorse(verdict: Verdict, worst: Verdict): boolean {
+  const isVaguer =
+    (verdict.how === 'reclaim' && worst.how !== 'reclaim') ||
+    (verdict.process === null && worst.process !== null);
+  return !isVaguer && weight(verdict) >= weight(worst);
+}
 
 const weight = ({
   psiFull = 0,
@@ -183,84 +228,116 @@ const weight = ({
   majorFaultsPerSecond: faults = 0,
 }: Verdict) => psiFull * 1e5 + refaultsPerSecond + faults;
 
+/** What happened between two moments; null: nothing that looks like a stall. */
 function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): Verdict | null {
-  let worst: SampledProcess | null = null;
-  let worstFaults = 0;
+  for (const [pid, process] of now.processes) {
+    const earlier = then.processes.get(pid);
+    if (earlier !== undefined && isLivelocked(process, earlier, seconds))
+      return { how: 'livelock', process, cgroup: null };
+  }
+  const worst = worstFaulting(then, now, seconds);
+  for (const cgroup of event.cgroups) {
+    const verdict = judgeCgroup(cgroup, worst, { before: then, now, event, seconds });
+    if (verdict !== null) return verdict;
+  }
+  // No cgroup to be read, or none that tells: the process's own figures.
+  return worst.process !== null && isSwapping(worst)
+    ? { how: 'swap', process: worst.process, cgroup: null, majorFaultsPerSecond: worst.faults }
+    : null;
+}
+
+/** S8: CPython 3.11 to 3.13 unwind for ever when not even an int can be allocated: system time about three times user time. */
+function isLivelocked(process: SampledProcess, earlier: SampledProcess, seconds: number): boolean {
+  const addressSpace = rlimitBytes(process, 'RLIMIT_AS');
+  if (addressSpace === null || process.state !== 'R') return false;
+  const userMs = process.userMs - earlier.userMs;
+  const systemMs = process.systemMs - earlier.systemMs;
+  const faults = (process.majorFaults - earlier.majorFaults) / seconds;
+  // Where others take the CPU away, what counts is the time in which it could have had one.
+  const ableMs = Math.max(1000 * seconds - (process.runDelayMs - earlier.runDelayMs), 1);
+  return (
+    addressSpace - process.vmBytes < livelockSlackBytes &&
+    systemMs > 1.5 * userMs &&
+    userMs + systemMs > Math.max(0.5 * ableMs, 100 * seconds) &&
+    faults < 10
+  );
+}
+
+/** The process with the most major faults a second, the largest of equal ones; null: none was there at both moments. */
+interface Faulting {
+  readonly process: SampledProcess | null;
+  readonly faults: number;
+}
+function worstFaulting(then: Moment, now: Moment, seconds: number): Faulting {
+  let worst: Faulting = { process: null, faults: 0 };
   for (const [pid, process] of now.processes) {
     const earlier = then.processes.get(pid);
     if (earlier === undefined) continue;
     const faults = (process.majorFaults - earlier.majorFaults) / seconds;
-    const userMs = process.userMs - earlier.userMs;
-    const systemMs = process.systemMs - earlier.systemMs;
-    // Where others take the CPU away, what counts is the time in which it could have had one.
-    const ableMs = Math.max(1000 * seconds - (process.runDelayMs - earlier.runDelayMs), 1);
-    const addressSpace = process.limits.find(({ path }) => path === 'RLIMIT_AS')?.bytes;
-    // CPython 3.11 to 3.13 unwind for ever when not even an int can be allocated: system time about three times user time.
     if (
-      addressSpace != null &&
-      process.state === 'R' &&
-      addressSpace - process.vmBytes < livelockSlackBytes &&
-      systemMs > 1.5 * userMs &&
-      userMs + systemMs > Math.max(0.5 * ableMs, 100 * seconds) &&
-      faults < 10
+      worst.process === null ||
+      faults > worst.faults ||
+      (faults === worst.faults && process.rssBytes > worst.process.rssBytes)
     )
-      return { how: 'livelock', process, cgroup: null };
-    if (
-      worst === null ||
-      faults > worstFaults ||
-      (faults === worstFaults && process.rssBytes > worst.rssBytes)
-    ) {
-      worst = process;
-      worstFaults = faults;
-    }
+      worst = { process, faults };
   }
-  for (const cgroup of event.cgroups) {
-    const [later, earlier] = [now.cgroups.get(cgroup.id), then.cgroups.get(cgroup.id)];
-    // Only where a process of the run is: an ancestor tells of others too.
-    if (!cgroup.leaf || cgroup.gone || later === undefined || earlier === undefined) continue;
-    const rate = (key: 'refaultsAnon' | 'refaultsFile' | 'limitHits') =>
-      later[key] === undefined ? undefined : (later[key] - (earlier[key] ?? 0)) / seconds;
-    const psi = (key: 'psiFullMs' | 'psiSomeMs') =>
-      later[key] === undefined ? undefined : (later[key] - (earlier[key] ?? 0)) / 1000 / seconds;
-    const refaultsAnon = rate('refaultsAnon') ?? 0;
-    const refaultsFile = rate('refaultsFile') ?? 0;
-    const hits = hitsAbove(event.cgroups, cgroup, then, now, seconds);
-    const psiFull = psi('psiFullMs');
-    const facts = {
-      process: worst,
-      cgroup,
-      majorFaultsPerSecond: worstFaults,
-      limitHitsPerSecond: hits,
-      ...defined({ psiFull }),
-    };
-    if (later.underOom === true && cgroup.first.killDisabled === true)
-      return { ...facts, how: 'oom-disabled' };
-    // Throttled above memory.high: never killed, hardly alive. It sleeps up to two seconds for one hit: a moment without one tells nothing.
-    // With swap it swaps as well: what holds it there is memory.high all the same.
-    const high = cgroup.limits.highBytes;
-    if (
-      high != null &&
-      (later.highHits ?? 0) > 0 &&
-      (later.currentBytes ?? 0) > 0.95 * high &&
-      (psi('psiSomeMs') ?? 0) > psiFullShare
-    )
-      return { ...facts, how: 'memory-high', refaultsPerSecond: refaultsAnon + refaultsFile };
-    if (refaultsAnon > refaultsAnonPerSecond)
-      return { ...facts, how: 'swap', refaultsPerSecond: refaultsAnon };
-    if (worst !== null && worstFaults > majorFaultsPerSecond && worst.swapBytes > 0)
-      return { ...facts, how: 'swap', refaultsPerSecond: refaultsAnon };
-    if (refaultsFile > refaultsFilePerSecond && hits > limitHitsPerSecond)
-      return { ...facts, how: 'file-refaults', refaultsPerSecond: refaultsFile };
-    if (psiFull !== undefined && psiFull > psiFullShare)
-      return { ...facts, how: 'reclaim', refaultsPerSecond: refaultsAnon + refaultsFile };
-  }
-  // No cgroup to be read, or none that tells: the process's own figures.
-  if (worst !== null && worstFaults > majorFaultsPerSecond && worst.swapBytes > 0)
-    return { how: 'swap', process: worst, cgroup: null, majorFaultsPerSecond: worstFaults };
+  return worst;
+}
+
+const isSwapping = ({ process, faults }: Faulting): boolean =>
+  process !== null && faults > majorFaultsPerSecond && process.swapBytes > 0;
+
+interface Between {
+  readonly before: Moment;
+  readonly now: Moment;
+  readonly event: SampleEvent;
+  readonly seconds: number;
+}
+
+function judgeCgroup(cgroup: WatchedCgroup, worst: Faulting, between: Between): Verdict | null {
+  const { before, now, event, seconds } = between;
+  const [later, earlier] = [now.cgroups.get(cgroup.id), before.cgroups.get(cgroup.id)];
+  // Only where a process of the run is: an ancestor tells of others too.
+  if (!cgroup.leaf || cgroup.gone || later === undefined || earlier === undefined) return null;
+  const rate = (key: 'refaultsAnon' | 'refaultsFile' | 'psiFullMs' | 'psiSomeMs') =>
+    later[key] === undefined ? undefined : (later[key] - (earlier[key] ?? 0)) / seconds;
+  const share = (key: 'psiFullMs' | 'psiSomeMs') => {
+    const msPerSecond = rate(key);
+    return msPerSecond === undefined ? undefined : msPerSecond / 1000;
+  };
+  const refaultsAnon = rate('refaultsAnon') ?? 0;
+  const refaultsFile = rate('refaultsFile') ?? 0;
+  const hits = hitsAbove(event.cgroups, cgroup, before, now, seconds);
+  const psiFull = share('psiFullMs');
+  const facts = {
+    process: worst.process,
+    cgroup,
+    majorFaultsPerSecond: worst.faults,
+    limitHitsPerSecond: hits,
+    ...defined({ psiFull }),
+  };
+  if (later.underOom === true && cgroup.first.killDisabled === true)
+    return { ...facts, how: 'oom-disabled' };
+  // Throttled above memory.high, never killed, hardly alive. One hit makes it sleep for up to two seconds, so a window without a hit means
+  // nothing. With swap it swaps as well, but memory.high is what holds it there.
+  const high = cgroup.limits.highBytes;
+  if (
+    high != null &&
+    (later.highHits ?? 0) > 0 &&
+    (later.currentBytes ?? 0) > 0.95 * high &&
+    (share('psiSomeMs') ?? 0) > psiFullShare
+  )
+    return { ...facts, how: 'memory-high', refaultsPerSecond: refaultsAnon + refaultsFile };
+  if (refaultsAnon > refaultsAnonPerSecond || isSwapping(worst))
+    return { ...facts, how: 'swap', refaultsPerSecond: refaultsAnon };
+  if (refaultsFile > refaultsFilePerSecond && hits > limitHitsPerSecond)
+    return { ...facts, how: 'file-refaults', refaultsPerSecond: refaultsFile };
+  if (psiFull !== undefined && psiFull > psiFullShare)
+    return { ...facts, how: 'reclaim', refaultsPerSecond: refaultsAnon + refaultsFile };
   return null;
 }
 
-/** Limit hits a second in the cgroup or any above: the limit may be an ancestor's. */
+/** Limit hits a second in the cgroup or any above it, whose limit it may be. */
 function hitsAbove(
   cgroups: readonly WatchedCgroup[],
   from: WatchedCgroup,
@@ -273,7 +350,7 @@ function hitsAbove(
     const later = now.cgroups.get(at.id)?.limitHits;
     const earlier = then.cgroups.get(at.id)?.limitHits ?? 0;
     if (later !== undefined) most = Math.max(most, (later - earlier) / seconds);
-    // v1 does not count (6.18) where memory plus swap has the same limit: there being full must do.
+    // v1 does not count hits where memory plus swap has the same limit (6.18): a full cgroup counts as hit there.
     const { limitBytes, swapLimitBytes } = at.limits;
     if (
       at.place.version === 1 &&

@@ -1,13 +1,12 @@
-/** The kernel as second witness of a run: refused memory, senders of signals, OOM victims. Root only; nothing is lost without. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** The kernel's tracepoints as second witness of a run: refused memory, senders of signals, OOM victims. Needs root; optional. */
+import { replaceFile } from '../files/held-folder.ts';
 import { startTracing, startTracingSoon, traceFolders, type Tracing } from '../machine/tracing.ts';
 import { traceFile } from '../model/incident-folder.ts';
-import type { Companion } from './recorder.ts';
+import type { Companion } from './companion.ts';
 
 /**
- * `complete`: from the first instruction on, at the price of a slower start; else beside the start, for where the agent is
- * there to see what comes before.
+ * `complete`: the trace begins with the first instruction, which makes the start slower. Otherwise it is switched on while the command
+ * starts, as the agent sees what comes before.
  */
 export function tracingCompanion(
   complete: boolean,
@@ -20,7 +19,7 @@ export function tracingCompanion(
     prepare: (_env, into) => {
       folder = into;
       if (!complete) return;
-      // The pids of who starts the command: what they start inherits it.
+      // The pids of who starts the command: what they start inherits the trace.
       const start = startTracing(starters, roots);
       if ('tracing' in start) tracing = start.tracing;
     },
@@ -34,8 +33,8 @@ export function tracingCompanion(
     },
     ended: () => {
       if (tracing === null) return;
-      writeFileSync(join(folder, traceFile), tracing.read(), { mode: 0o600 });
-      // Not waited for: it takes longer than a verdict may.
+      replaceFile(folder, traceFile, tracing.read());
+      // Not waited for: closing takes longer than the verdict may.
       void tracing.close();
     },
   };

@@ -16,12 +16,12 @@ export interface Tracked {
   readonly parentPid: number | null;
   name: string;
   stat: ProcStat;
-  /** Kept for the first `keptProcesses` only: descriptors are finite. */
+  /** null: not kept open. Descriptors are finite, so only the first `keptProcesses` have them. */
   statFile: KeptFile | null;
   statusFile: KeptFile | null;
-  /** Its wait status was seen, or it vanished: recorded. */
+  /** Its wait status was seen or it vanished, and that was recorded. */
   ended: boolean;
-  /** `performance.now()` of the last reading, and of the last one before its core was being written. */
+  /** Last reading, on `performance.now()`'s clock, and the last one before the kernel began to write its core; null: it has not. */
   readAt: number;
   aliveUntil: number | null;
 }
@@ -39,22 +39,22 @@ export interface TreeChange {
 const keptProcesses = 100;
 
 /**
- * The processes of a run, also those that left their parent: a process belongs to the run when its parent does, when it carries
+ * The processes of a run, including those that left their parent. A process belongs to the run when its parent does, when it carries
  * the run's mark in its environment, or when it is in a process group or session that a process of the run made.
- * Without a subreaper (Node has no prctl) orphans go to init, so membership is remembered by pid and start time.
+ * Node has no prctl and cannot be a subreaper: orphans go to init, so members are remembered by pid and start time.
  */
 export class ProcessTree {
   readonly alive = new Map<number, Tracked>();
   readonly #proc: Proc;
   readonly #mark: string;
   readonly #own: { readonly processGroup: number; readonly session: number };
-  /** Pids that were looked at and are not ours. */
+  /** Pids that were looked at and do not belong to the run. */
   #foreign = new Set<number>();
   readonly #groups = new Set<number>();
   readonly #sessions = new Set<number>();
   #newestPid = '';
 
-  /** `mark`: a text that stands in the environment of every process of the run. */
+  /** `mark`: a text in the environment of every process of the run. */
   constructor(proc: Proc, mark: string) {
     this.#proc = proc;
     this.#mark = mark;
@@ -67,7 +67,7 @@ export class ProcessTree {
     return stat === null ? null : this.#track(stat, 'command', null);
   }
 
-  /** Reads every process again; `discover`: also looks for new ones. */
+  /** Reads every process of the run again. `discover`: also looks for new ones, which costs more. */
   update(discover: boolean): TreeChange {
     const renamed: Tracked[] = [];
     const gone: TreeChange['gone'][number][] = [];
@@ -81,7 +81,7 @@ export class ProcessTree {
         continue;
       }
       if (stat.state === 'Z' || stat.state === 'X') {
-        // A zombie still tells its wait status: the only way to learn how somebody else's child ended.
+        // A zombie still shows its wait status: the only way to learn how another process's child ended.
         if (!process.ended) {
           process.ended = true;
           const status =
@@ -113,12 +113,12 @@ export class ProcessTree {
     const text =
       process.statFile === null ? this.#proc.text(process.pid, 'stat') : process.statFile.read();
     const stat = text === null ? null : parseStat(text);
-    // The pid may have been given to somebody else.
+    // The pid may belong to another process by now.
     return stat === null || stat.startTicks !== process.startTicks ? null : stat;
   }
 
   #discover(): readonly Tracked[] {
-    // The last field of loadavg is the newest pid: unchanged means that nothing was started, at the cost of one small read.
+    // The last field of loadavg is the newest pid. Where it has not changed nothing was started: one small read saves the search.
     const newest = /(\d+)\s*$/.exec(textOf(`${this.#proc.root}/loadavg`) ?? '')?.[1];
     if (newest !== undefined && newest === this.#newestPid) return [];
     this.#newestPid = newest ?? '';
@@ -133,7 +133,7 @@ export class ProcessTree {
       .map(Number);
     const appeared: Tracked[] = [];
     const foreign = new Set<number>();
-    // Children may have lower pids than their parents after a wrap: go round until nothing is added.
+    // After pids have wrapped a child may have a lower pid than its parent: repeat until nothing is added.
     let unknown = pids.filter((pid) => {
       if (this.alive.has(pid)) return false;
       if (!this.#foreign.has(pid)) return true;
@@ -164,11 +164,11 @@ export class ProcessTree {
     return stat.state !== 'Z' && environmentHolds(this.#proc.path(stat.pid, 'environ'), this.#mark);
   }
 
-  /** Sessions and groups that the run made itself: what else is in them came from it. */
+  /** Remembers the sessions and groups that the run made: whatever else is in them came from the run. */
   #join(stat: ProcStat): void {
     if (stat.session !== this.#own.session) this.#sessions.add(stat.session);
     if (stat.processGroup !== this.#own.processGroup) this.#groups.add(stat.processGroup);
-    // A run of days makes many; only those with somebody in them can get new members.
+    // A run of days makes many of them; only those that still have a member can get new ones.
     for (const [set, of] of [
       [this.#sessions, 'session'],
       [this.#groups, 'processGroup'],
@@ -225,7 +225,7 @@ function environmentHolds(path: string, mark: string): boolean {
       closeSync(fd);
     }
   } catch {
-    // Another user's, or gone.
+    // Another user's process, or it is gone.
     return false;
   }
 }

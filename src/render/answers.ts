@@ -1,4 +1,5 @@
 /** The five questions that everybody asks of a death, with what the incident answers. */
+import { isBlank, inWords } from '../model/prose.ts';
 import { causes } from '../model/causes.ts';
 import { confidenceMeaning, type Confidence } from '../model/confidence.ts';
 import { isIncidental } from '../model/incident.ts';
@@ -97,7 +98,10 @@ function othersOf(related: NonNullable<Incident['related']>): readonly string[] 
   const [first, ...others] = related;
   if (first === undefined) return [];
   if (others.length === 0) return [`${processName(first)}: ${first.how}`];
-  const alike = related.filter(({ how }) => how === first.how).length;
+  const alike =
+    first.relation === undefined
+      ? 1
+      : related.filter(({ relation }) => relation === first.relation).length;
   return [
     `${alike === 1 ? processName(first) : `${alike} others`}: ${first.how}`,
     ...(alike === related.length ? [] : [`${related.length - alike} more were involved`]),
@@ -265,16 +269,16 @@ function whatNow({ remedies, unknown, outOfMemory }: Incident): Answer {
   if (first !== undefined)
     return {
       question,
-      answer: first.title,
-      details: [first.detail].filter((text) => text !== ''),
+      answer: inWords(first.title),
+      details: isBlank(first.detail) ? [] : [inWords(first.detail)],
       known: true,
     };
   const [gap] = unknown;
   if (gap !== undefined)
     return {
       question,
-      answer: `Find out ${lowerFirst(gap.what)}`,
-      details: gap.command === null ? [gap.why] : [gap.command],
+      answer: `Find out ${lowerFirst(inWords(gap.what))}`,
+      details: gap.command === null ? [inWords(gap.why)] : [gap.command],
       known: false,
     };
   return outOfMemory === false

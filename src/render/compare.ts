@@ -13,6 +13,7 @@ import {
   type Line,
   type Span,
 } from './terminal/layout.ts';
+import { inWords, type Prose } from '../model/prose.ts';
 import { placeOf } from '../model/stack.ts';
 import { limitName } from './names.ts';
 
@@ -30,8 +31,8 @@ export interface Change {
 }
 
 export interface Comparison {
-  readonly before: { readonly name: string; readonly headline: string | null };
-  readonly after: { readonly name: string; readonly headline: string | null };
+  readonly before: { readonly name: string; readonly headline: Prose | null };
+  readonly after: { readonly name: string; readonly headline: Prose | null };
   readonly limit: { readonly before: string | null; readonly after: string | null };
   readonly peakRssBytes: Change;
   readonly durationMs: Change;
@@ -165,7 +166,7 @@ const headline = (label: string, run: Comparison['before'], width: number): read
   hanging(
     [{ text: `  ${label.padEnd(7)}`, style: ['dim'] }],
     [
-      { text: run.headline ?? 'no death', style: ['bold'] },
+      { text: run.headline === null ? 'no death' : inWords(run.headline), style: ['bold'] },
       { text: ` ${run.name}`, style: ['dim'] },
     ],
     width,

@@ -11,6 +11,7 @@ import type {
 } from '../model/report.ts';
 import { formatBytes } from '../model/units.ts';
 import { displayWidth, hanging, inked, squeezed, type Line, type Span } from './terminal/layout.ts';
+import { inWords } from '../model/prose.ts';
 import { placeOf } from '../model/stack.ts';
 import { groupedDigits as grouped } from '../model/words.ts';
 
@@ -34,7 +35,7 @@ export function renderInspection(inspection: Inspection, options: InspectionOpti
     ...typesPart(memory.types ?? [], width, isVerbose),
     ...smellsPart(memory.smells ?? [], width),
     ...accountedPart(memory.accounted, width),
-    ...notesPart(memory.notes ?? [], width),
+    ...notesPart((memory.notes ?? []).map(inWords), width),
   ];
   return inked(lines, options);
 }
@@ -223,7 +224,11 @@ function smellsPart(smells: readonly Smell[], width: number): readonly Line[] {
     ...smells
       .slice(0, 8)
       .flatMap(({ id, savesBytes, says }) => [
-        ...hanging([{ text: `  ${size(savesBytes)}  `, style: ['green'] }], [plain(says)], width),
+        ...hanging(
+          [{ text: `  ${size(savesBytes)}  `, style: ['green'] }],
+          [plain(inWords(says))],
+          width,
+        ),
         [dim(`${' '.repeat(indent)}${id}`)],
       ]),
     [],
@@ -236,7 +241,7 @@ function accountedPart(accounted: Accounted | undefined, width: number): readonl
   return [
     [bold('Where the resident memory is'), dim(`  (${formatBytes(rssBytes)} in all)`)],
     ...parts.flatMap(({ what, bytes }) =>
-      hanging([plain(`  ${size(bytes)}  `)], [plain(what)], width),
+      hanging([plain(`  ${size(bytes)}  `)], [plain(inWords(what))], width),
     ),
     ...(untouchedBytes === undefined
       ? []

@@ -46,6 +46,23 @@ test('the recording likewise; its figures stay', () => {
   expect(JSON.stringify(recording)).not.toContain('big.jsonl');
 });
 
+test('what started is told anew by name and pid: the words may be the whole command', () => {
+  const before = read<Recording>('recording');
+  const [process] = before.processes;
+  const start = { atMs: 0, what: 'start' as const };
+  const { events } = redactRecording({
+    ...before,
+    events: [
+      { ...start, pid: process!.pid, text: 'python3 app.py --token abc (pid 7) started' },
+      { ...start, pid: 999_999, text: 'curl --token abc (pid 8) started' },
+    ],
+  });
+  expect(events.map(({ text }) => text)).toEqual([
+    `${process!.name} (pid ${process!.pid}) started`,
+    '[redacted]',
+  ]);
+});
+
 const incident = (more: object): Report => ({
   format: 'coroner/1',
   sources: [],

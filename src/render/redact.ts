@@ -3,8 +3,9 @@
  * lines of source. What stays: the verdict, figures, times, pids and line numbers, base names of files, names of programs, functions,
  * variables, types and threads: who held the memory cannot be told without them.
  */
+import { inWords } from '../model/prose.ts';
 import type { Recording } from '../model/recording.ts';
-import type { Report } from '../model/report.ts';
+import type { Reason, Report } from '../model/report.ts';
 import { isOwnHook, isUserFrame } from '../model/stack.ts';
 
 const mark = '[redacted]';
@@ -88,19 +89,21 @@ function redactedReport(report: Report, told: Words): Report {
 }
 
 /** Where a reason is nothing but what a program said, it is said that it said so. */
-const ownWords = <R extends { readonly says: string; readonly source: string }>(
-  redacted: readonly R[],
-  before: readonly { readonly says: string; readonly quote?: string }[] | undefined,
-): readonly R[] =>
+const ownWords = (redacted: readonly Reason[], before: readonly Reason[] = []): readonly Reason[] =>
   redacted.map((reason, index) => {
-    const { says = '', quote = '' } = before?.[index] ?? {};
-    return says !== '' && quote.includes(says) && !ownQuote.test(says)
+    const { says = '', quote = '' } = before[index] ?? {};
+    const words = inWords(says);
+    return words !== '' && quote.includes(words) && !ownQuote.test(words)
       ? { ...reason, says: `${reason.source} says so in words of its own ${mark}` }
       : reason;
   });
 
 function redactedRecording(recording: Recording, told: Words): Recording {
   const copy = copyOf(recording, '', told) as Recording;
+  const started = (pid: number | undefined): string => {
+    const process = copy.processes.find((one) => one.pid === pid);
+    return process === undefined ? mark : `${process.name} (pid ${pid}) started`;
+  };
   return {
     ...copy,
     processes: copy.processes.map((process, index) => {
@@ -108,10 +111,8 @@ function redactedRecording(recording: Recording, told: Words): Recording {
       return { ...process, command: command === null ? null : withoutArguments(command) };
     }),
     events: copy.events.map((event) =>
-      // A name and a pid hold no arguments.
-      event.what === 'start' && !/ \(pid \d+\) started$/.test(event.text)
-        ? { ...event, text: withoutArguments(event.text) }
-        : event,
+      // The words of another version may be the whole command.
+      event.what === 'start' ? { ...event, text: started(event.pid) } : event,
     ),
   };
 }

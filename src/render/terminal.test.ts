@@ -87,3 +87,39 @@ test('an empty incident, where every field is unknown, is still told', () => {
   expect(text).toContain('Not known: the evidence that could be read does not tell');
   expect(text).not.toMatch(/undefined|null|NaN/);
 });
+
+describe('a storm of kills is one line', () => {
+  const kill = {
+    ...nothingKnown,
+    outOfMemory: true,
+    death: 'assassination',
+    cause: 'kernel-cgroup-oom',
+    confidence: 'certain',
+    victim: { pid: 7, name: 'worker-7' },
+    limit: { owner: 'cgroup', path: '/job', bytes: 1 },
+  } as const;
+  const linesOf = (other: Partial<Report['incidents'][number]>) =>
+    renderTerminal(
+      {
+        format: 'coroner/1',
+        incidents: [
+          { ...kill, headline: 'the first was killed' },
+          { ...kill, headline: 'the second was killed', ...other },
+        ],
+        sources: [],
+      },
+      { ...plain, quiet: false },
+    );
+  const first = /the first was killed/;
+
+  test('where they differ in their number alone, whatever their sentences', () => {
+    expect(linesOf({ victim: { pid: 8, name: 'worker-8' } })).not.toMatch(first);
+  });
+  test.each<[string, Partial<Report['incidents'][number]>]>([
+    ['victim', { victim: { pid: 8, name: 'server' } }],
+    ['limit', { limit: { owner: 'cgroup', path: '/other', bytes: 1 } }],
+    ['confidence', { confidence: 'strong' }],
+  ])('and not where the %s is another', (_, other) => {
+    expect(linesOf(other)).toMatch(first);
+  });
+});

@@ -12,6 +12,7 @@ import { nothingFound, sourcesRead } from './terminal/sources.ts';
 import { stack } from './terminal/stack.ts';
 import { timeline } from './terminal/timeline.ts';
 import { mainIncident, verdictWord, whenText } from '../model/incident.ts';
+import { inWords } from '../model/prose.ts';
 import { fiveAnswers } from './answers.ts';
 import { belowDirectory, processName } from './names.ts';
 
@@ -67,7 +68,7 @@ function banner(page: Page, incident: Incident): void {
       ? []
       : [{ text: ' '.repeat(space) }, { text: when, style: ['dim'] as const }]),
   ]);
-  page.text([{ text: incident.headline, style: ['bold'] }]);
+  page.text([{ text: inWords(incident.headline), style: ['bold'] }]);
   page.gap();
 }
 
@@ -179,10 +180,27 @@ const shortWhen = (incident: Incident): string =>
     .replace(/ UTC$/, '')
     .replace(/ s after boot$/, ' s');
 
+/** `worker-7` and `worker-8` do the same work. */
+const numberless = (name: string | undefined): string | undefined => name?.replaceAll(/\d+/g, '0');
+
 /** Incidents one after the other that differ in their pid alone: a storm of kills is one line. */
 function alike(incidents: readonly Incident[]): readonly (readonly [Incident, ...Incident[]])[] {
-  const key = ({ outOfMemory, cause, confidence, headline }: Incident): string =>
-    JSON.stringify([outOfMemory, cause, confidence, headline.replaceAll(/\d+/g, '0')]);
+  const key = ({
+    outOfMemory,
+    death,
+    cause,
+    variant,
+    confidence,
+    exception,
+    victim,
+    killer,
+    limit,
+  }: Incident): string =>
+    JSON.stringify([
+      [outOfMemory, death, cause, variant, confidence, exception],
+      numberless(victim?.name),
+      [killer?.name, limit?.owner, numberless(limit?.path)],
+    ]);
   const groups: [Incident, ...Incident[]][] = [];
   for (const incident of incidents) {
     const last = groups.at(-1);
@@ -229,7 +247,7 @@ function groupOfAlike(page: Page, [first, ...others]: readonly [Incident, ...Inc
   const dim = (text: string): Line => (text === '' ? [] : [{ text, style: ['dim'] }]);
   page.item({ text: mark(page, incident), style: [tone(incident)] }, [
     ...dim(when === '' ? '' : `${when} `),
-    { text: incident.headline },
+    { text: inWords(incident.headline) },
     ...dim(incident.confidence === 'certain' ? '' : ` (${incident.confidence})`),
     ...dim(before),
   ]);

@@ -1,18 +1,24 @@
 import {
   closeSync,
-  constants,
   existsSync,
   fstatSync,
-  lstatSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import {
+  createFile,
+  makeHeldFolder,
+  othersMayRename,
+  type HeldFolder,
+} from '../files/held-folder.ts';
+import { isFileRefusal, readBelow, type FileRefusal } from '../files/open-safely.ts';
+import { unguessable } from '../files/random.ts';
 import type { IncidentEnd, IncidentStart } from '../model/incident-folder.ts';
 import { isoTime } from '../model/units.ts';
 import { parseEnd, parseStart } from './recorded-lines.ts';
@@ -33,31 +39,7 @@ export function newIncidentId(now: Date): string {
   return `${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${unguessable(3).toString('hex')}`;
 }
 
-/** node:crypto takes milliseconds to load, for which every command that is run would wait. */
-function unguessable(count: number): Buffer {
-  const bytes = Buffer.alloc(count);
-  try {
-    const fd = openSync('/dev/urandom', constants.O_RDONLY);
-    try {
-      if (readSync(fd, bytes, 0, count, null) === count) return bytes;
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    // No such device in this container or system.
-  }
-  return process.getBuiltinModule('node:crypto').randomBytes(count);
-}
-
 export const isIncidentId = (name: string): boolean => /^\d{8}-\d{6}-[0-9a-f]{6}$/.test(name);
-
-/** Never follows a link, never opens what somebody else put there, readable by its owner alone. */
-const createFlags =
-  constants.O_RDWR |
-  constants.O_CREAT |
-  constants.O_EXCL |
-  constants.O_APPEND |
-  (constants.O_NOFOLLOW ?? 0);
 
 /** What a file keeps in memory once the disk refuses it. */
 const memoryBudgetBytes = 4 * 2 ** 20;
@@ -68,8 +50,12 @@ const memoryBudgetBytes = 4 * 2 ** 20;
  */
 export interface IncidentWriter {
   readonly id: string;
-  /** null: no folder could be made. */
+  /** Its name, for people. null: no folder could be made. */
   readonly folder: string | null;
+  /** What the recorder itself uses in place of the name, which may come to stand for another folder. null: as `folder`. */
+  readonly held: string | null;
+  /** What the command is told: the name, unless somebody who is neither root nor this user could change what it stands for. */
+  readonly told: string | null;
   readonly append: (file: IncidentFile, text: string) => void;
   /** Bytes appended so far. */
   readonly size: (file: IncidentFile) => number;
@@ -109,11 +95,13 @@ function makeFolders(path: string): void {
 export function openIncident(parent: string, id: string): IncidentWriter {
   const faults: string[] = [];
   let folder: string | null = null;
+  let holder: HeldFolder | null = null;
   const make = (within: string): string => {
     // Not recursive: an existing folder of this name is not ours.
-    mkdirSync(join(within, id), { mode: 0o700 });
+    const made = makeHeldFolder(join(within, id));
+    holder = made;
     for (const name of ['python', 'looks', 'agent'])
-      mkdirSync(join(within, id, name), { mode: 0o700 });
+      mkdirSync(join(made.path, name), { mode: 0o700 });
     return join(within, id);
   };
   try {
@@ -128,14 +116,15 @@ export function openIncident(parent: string, id: string): IncidentWriter {
       faults.push(`cannot write to ${tmpdir()}: ${codeOf(other)}`);
     }
   }
+  const held = folder === null ? null : (holder as HeldFolder | null);
   const files = new Map<IncidentFile, { fd: number | null; memory: string; size: number }>();
   const open = (name: IncidentFile) => {
     let file = files.get(name);
     if (file !== undefined) return file;
     let fd: number | null = null;
-    if (folder !== null) {
+    if (held !== null) {
       try {
-        fd = openSync(join(folder, name), createFlags, 0o600);
+        fd = createFile(held.path, name);
       } catch (error) {
         faults.push(`cannot create ${name}: ${codeOf(error)}`);
       }
@@ -147,6 +136,8 @@ export function openIncident(parent: string, id: string): IncidentWriter {
   return {
     id,
     folder,
+    held: held?.path ?? null,
+    told: folder !== null && held !== null && isNameUnsafe(folder) ? held.pathForOthers : folder,
     append: (name, text) => {
       const file = open(name);
       if (file.fd !== null && file.memory === '') {
@@ -176,9 +167,14 @@ export function openIncident(parent: string, id: string): IncidentWriter {
           // The folder may be on a file system that is gone.
         }
       }
+      held?.close();
     },
   };
 }
+
+/** Root's command would write wherever the name leads to by then. An ordinary user's own rights go no further than the one who renames has. */
+const isNameUnsafe = (folder: string): boolean =>
+  process.geteuid?.() === 0 && othersMayRename(folder);
 
 function readDescriptor(fd: number): string {
   try {
@@ -214,28 +210,29 @@ export interface Unread {
   readonly why: string;
 }
 
-class NotPlain extends Error {}
-
 /**
- * The text of a plain file. Follows no link, waits for no writer of a FIFO, and reads no more than what the file held when it was opened:
- * whatever lies in an incident folder may have been put there by others.
+ * Whom the files of an incident folder must belong to where root reads somebody else's: by a hard link it could hold a file that its
+ * owner may not read. Any where the reader is the owner, or not root.
  */
-export function readPlainFile(path: string): string {
-  // Only a hint for its words: what counts is what was opened.
-  if (!lstatSync(path).isFile()) throw new NotPlain('not a plain file');
-  const fd = openSync(
-    path,
-    constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
-  );
+function limitsIn(folder: string): { readonly mostBytes: number; readonly owners?: number[] } {
+  const limits = { mostBytes: readLimitBytes };
+  if (process.geteuid?.() !== 0) return limits;
   try {
-    const status = fstatSync(fd);
-    if (!status.isFile()) throw new NotPlain('not a plain file');
-    if (status.size > readLimitBytes) throw new NotPlain('too large');
-    return readWhole(fd, status.size);
-  } finally {
-    closeSync(fd);
+    const { uid } = statSync(folder);
+    return uid === 0 ? limits : { ...limits, owners: [uid] };
+  } catch {
+    return limits;
   }
 }
+
+/** The text of a file of an incident folder. Whatever lies there may have been put there by others. */
+export function readIncidentFile(folder: string, name: string): string | FileRefusal {
+  const bytes = readBelow(folder, name, limitsIn(folder));
+  return isFileRefusal(bytes) ? bytes : bytes.toString('utf8');
+}
+
+const textOrNull = (text: string | FileRefusal): string | null =>
+  typeof text === 'string' ? text : null;
 
 /** Reads an incident folder; what cannot be read is left out and named in `unread`. Links are not followed. */
 export function readIncidentFolder(folder: string): {
@@ -244,12 +241,11 @@ export function readIncidentFolder(folder: string): {
 } {
   const texts = new Map<string, string>();
   const unread: Unread[] = [];
+  const limits = limitsIn(folder);
   const take = (name: string) => {
-    try {
-      texts.set(name, readPlainFile(join(folder, name)));
-    } catch (error) {
-      unread.push({ name, why: error instanceof NotPlain ? error.message : codeOf(error) });
-    }
+    const bytes = readBelow(folder, name, limits);
+    if (isFileRefusal(bytes)) unread.push({ name, why: whyOf(bytes) });
+    else texts.set(name, bytes.toString('utf8'));
   };
   for (const entry of list(folder)) if (isText(entry)) take(entry);
   for (const sub of ['python', 'looks', 'agent'])
@@ -257,6 +253,23 @@ export function readIncidentFolder(folder: string): {
       if (isText(entry)) take(`${sub}/${entry}`);
       else if (entry.endsWith('.mem')) texts.set(`${sub}/${entry}`, '');
   return { texts, unread };
+}
+
+function whyOf({ code, message }: FileRefusal): string {
+  switch (code) {
+    case 'link':
+    case 'not-a-file':
+      return 'not a plain file';
+    case 'too-big':
+      return 'too large';
+    case 'denied':
+      return 'EACCES';
+    case 'absent':
+      return 'ENOENT';
+    case 'owner':
+    case 'failed':
+      return message;
+  }
 }
 
 function list(folder: string): readonly string[] {
@@ -273,29 +286,19 @@ export function isIncidentFolder(folder: string): boolean {
 }
 
 export function readStart(folder: string): IncidentStart | null {
-  try {
-    return parseStart(readPlainFile(join(folder, 'incident.json')))?.start ?? null;
-  } catch {
-    return null;
-  }
+  return (
+    parseStart(textOrNull(readIncidentFile(folder, 'incident.json')) ?? undefined)?.start ?? null
+  );
 }
 
 /** null: there is none, it was cut off, or it says nothing. */
 export function readEnd(folder: string): IncidentEnd | null {
-  try {
-    return parseEnd(readPlainFile(join(folder, 'end.json')))?.end ?? null;
-  } catch {
-    return null;
-  }
+  return parseEnd(textOrNull(readIncidentFile(folder, 'end.json')) ?? undefined)?.end ?? null;
 }
 
 /** The text of `report.json`, where the run left one. */
 export function readStoredReport(folder: string): string | null {
-  try {
-    return readPlainFile(join(folder, 'report.json'));
-  } catch {
-    return null;
-  }
+  return textOrNull(readIncidentFile(folder, 'report.json'));
 }
 
 /** Incident folders under a store's root, the newest first. */

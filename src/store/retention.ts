@@ -2,18 +2,10 @@
  * How much the store may hold, and how its folders go. What each folder takes on the disk is noted once, in `sizes` beside the folders,
  * so that the end of a run reads one file and a list of names, however many incidents there are.
  */
-import {
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, lstatSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isFileRefusal, readBelow } from '../files/open-safely.ts';
+import { createFile, removeFolder, replaceFile } from '../files/held-folder.ts';
+import { isFileRefusal, openBelow, readBelow } from '../files/open-safely.ts';
 import { parseSize } from '../model/units.ts';
 import { listIncidentFolders, readEnd, readStart } from './incidents.ts';
 
@@ -38,7 +30,7 @@ export function folderBytes(folder: string): number {
 /** Whether it is gone now. */
 export function removeIncident(folder: string): boolean {
   try {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
     return true;
   } catch {
     return false;
@@ -172,9 +164,26 @@ function readSizes(root: string): {
 const linesOf = (sizes: ReadonlyMap<string, number>): string =>
   [...sizes].map(([id, bytes]) => `${id} ${bytes}\n`).join('');
 
+/** What is no plain file of ours stays as it is, and so does a store that cannot be written to: every folder is measured again. */
 function appendSizes(root: string, sizes: ReadonlyMap<string, number>): void {
-  if (sizes.size > 0)
-    writeSizes(join(root, sizesFile), constants.O_APPEND | constants.O_CREAT, linesOf(sizes));
+  if (sizes.size === 0) return;
+  try {
+    const fd = openToAppend(root);
+    if (fd === null) return;
+    try {
+      writeSync(fd, linesOf(sizes));
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Nothing was recorded there either.
+  }
+}
+
+function openToAppend(root: string): number | null {
+  const opened = openBelow(root, sizesFile, { mostBytes: largestSizesBytes, write: 'append' });
+  if (!isFileRefusal(opened)) return opened.fd;
+  return opened.code === 'absent' ? createFile(root, sizesFile) : null;
 }
 
 /** What another run appends in this very moment is lost, and measured again by the next one. */
@@ -184,28 +193,12 @@ function rewriteSizes(
   sizes: ReadonlyMap<string, number>,
 ): void {
   const ids = new Set(folders.map((folder) => basename(folder)));
-  const fresh = join(root, `${sizesFile}.${process.pid}`);
+  const fresh = `${sizesFile}.${process.pid}`;
   const kept = new Map([...sizes].filter(([id]) => ids.has(id)));
-  if (!writeSizes(fresh, constants.O_CREAT | constants.O_EXCL, linesOf(kept))) return;
   try {
-    renameSync(fresh, join(root, sizesFile));
+    replaceFile(root, fresh, linesOf(kept));
+    renameSync(join(root, fresh), join(root, sizesFile));
   } catch {
-    rmSync(fresh, { force: true });
-  }
-}
-
-function writeSizes(path: string, flags: number, text: string): boolean {
-  try {
-    const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-    const fd = openSync(path, flags | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o600);
-    try {
-      writeSync(fd, text);
-    } finally {
-      closeSync(fd);
-    }
-    return true;
-  } catch {
-    // A store that cannot be written to: nothing was recorded there either.
-    return false;
+    rmSync(join(root, fresh), { force: true });
   }
 }

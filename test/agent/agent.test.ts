@@ -30,7 +30,7 @@ describe.skipIf(reason)(`ground truth${reason ? ` (${reason})` : ''}`, () => {
       ]);
       expect(signal).toBe('SIGKILL');
       compare(
-        JSON.parse(stdout) as Expected,
+        expectedOf(version, stdout),
         files,
         'death',
         version.startsWith('2.') ? ['ctypes'] : [],
@@ -98,6 +98,15 @@ describe.skipIf(reason)(`ground truth${reason ? ` (${reason})` : ''}`, () => {
     },
   );
 });
+
+/** 2.7 has no stack while ctypes calls without the GIL: the last line before it is the guess. */
+function expectedOf(version: string, stdout: string): Expected {
+  const expected = JSON.parse(stdout) as Expected;
+  const { blocks, ctypes } = expected;
+  return version.startsWith('2.') && blocks !== undefined && ctypes !== undefined
+    ? { ...expected, blocks: { ...blocks, bytes: blocks.bytes + ctypes.bytes } }
+    : expected;
+}
 
 /** Every known line is there, within 10 % or four standard errors; nothing else holds more than 3 %. */
 function compare(
@@ -228,7 +237,7 @@ describe.skipIf(reason)(`families of processes${reason ? ` (${reason})` : ''}`, 
       [python, new URL('../programs/livelock.py', import.meta.url).pathname],
       {
         enter: ['/bin/sh', '-c', `ulimit -v ${limitKib}; exec "$@"`, 'sh'],
-        timeoutMs: 4000,
+        timeoutMs: 10_000,
       },
     );
     const [file] = files;

@@ -194,12 +194,12 @@ describe.skipIf(reason)(`coroner run with the agent${reason ? ` (${reason})` : '
       { stdio: 'ignore' },
     );
     const incident = await until(() => existsSync(output) && readdirSync(output)[0]);
-    await until(() =>
-      readdirSync(join(output, incident, 'agent')).some((name) => name.endsWith('.mem')),
+    const name = await until(() =>
+      readdirSync(join(output, incident, 'agent')).find((entry) => entry.endsWith('.mem')),
     );
     recorder.kill('SIGKILL');
     // The command goes on to its end by itself: 80 MiB.
-    await sleep(4000);
+    await until(() => !existsSync(`/proc/${Number.parseInt(name, 10)}`), 60_000);
     const { readAgentFiles } = await import('../../src/gather/incident-folder/agent-files.ts');
     const { allocationsOf } = await import('../../src/parsers/formats/agent-allocations.ts');
     const { snapshots } = readAgentFiles(join(output, incident));
@@ -250,8 +250,8 @@ describe.skipIf(reason)(`coroner run with the agent${reason ? ` (${reason})` : '
   );
 });
 
-async function until<T>(look: () => T | false | undefined): Promise<T> {
-  for (let i = 0; i < 200; i += 1) {
+async function until<T>(look: () => T | false | undefined, ms = 10_000): Promise<T> {
+  for (let i = 0; i < ms / 50; i += 1) {
     const seen = look();
     if (seen !== false && seen !== undefined) return seen;
     await sleep(50);

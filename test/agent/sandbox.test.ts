@@ -45,6 +45,22 @@ describe.skipIf(noCompiler)(
   },
 );
 
+describe.skipIf(noCompiler)(
+  `children in its own memory${noCompiler ? ` (${noCompiler})` : ''}`,
+  () => {
+    const program = join(folder, 'in-its-memory');
+    test.for(['vfork', 'clone', 'exec'])('%s: their end is not its own', async (how) => {
+      const { status, stderr } = spawnSync('cc', ['-O1', '-o', program, source('in_its_memory.c')]);
+      expect({ status, stderr: String(stderr) }).toEqual({ status: 0, stderr: '' });
+      const { signal, files } = await underAgent([program, how]);
+      expect(signal).toBe('SIGKILL');
+      expect(files).toHaveLength(1);
+      expect(files[0]).toMatchObject({ state: 'running', exitCode: null });
+      expect(files[0]?.liveBytes).toBeGreaterThanOrEqual(3 << 20);
+    });
+  },
+);
+
 const [, python = ''] =
   [...pythons()].find(([version]) => version.startsWith('3.11.')) ?? [...pythons()].at(-1) ?? [];
 const reason = python === '' ? 'needs CPython 3.6 to 3.13' : noAgent(python);

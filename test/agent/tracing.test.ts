@@ -73,7 +73,7 @@ afterAll(() => {
 describe.skipIf(reason)(`the kernel as witness${reason ? ` (${reason})` : ''}`, () => {
   test('a swallowed refusal and who killed whom are recorded, and the instances are gone afterwards', async () => {
     const start = startTracing([process.pid], [mounted]);
-    if (!('tracing' in start)) throw new Error(start.detail);
+    if (!('tracing' in start)) throw new Error(`${start.detail}`);
     try {
       spawnSync('python3', ['-c', 'try: bytearray(10**13)\nexcept MemoryError: pass']);
       const child = spawn('sleep', ['30']);
@@ -101,7 +101,7 @@ describe.skipIf(reason)(`the kernel as witness${reason ? ` (${reason})` : ''}`, 
     async () => {
       const group = makeCgroup('marked', { limitBytes: 40 * 2 ** 20, swapBytes: 0 });
       const start = startTracing([process.pid], [mounted]);
-      if (!('tracing' in start)) throw new Error(start.detail);
+      if (!('tracing' in start)) throw new Error(`${start.detail}`);
       try {
         const [file = '', ...args] = [
           ...group.enter,

@@ -30,7 +30,7 @@ export async function underAgent(
   mkdirSync(join(folder, 'agent'));
   try {
     const env: NodeJS.ProcessEnv = { ...process.env, ...extra };
-    agentCompanion({ ...options, command }).prepare?.(env, folder);
+    agentCompanion({ ...options, command }).prepare?.(env, folder, folder);
     const [file = '', ...args] = [...enter, ...command];
     const child = spawn(file, args, {
       env,

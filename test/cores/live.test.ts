@@ -236,7 +236,7 @@ describe.skipIf(needs !== null)(`a core that is not whole, or packed${because}`,
     // Without the stack, which lies last (the very last page is the kernel's); then without most.
     truncateSync(core, size - 8192);
     const less = openTarget(core);
-    if (isRefusal(less)) throw new Error(less.detail);
+    if (isRefusal(less)) throw new Error(`${less.detail}`);
     const { notes } = takeSnapshot(less, { budgetMs: 10_000 });
     closeTarget(less);
     expect(notes).toContainEqual(

@@ -83,13 +83,13 @@ function lookAt(
       pause(pid, guard, { mostMs: isLast ? 500 : 5000 }) ?? { refusal: 'it could not be stopped' }
     );
   })();
-  if (paused !== null && isRefusal(paused)) return { refusal: paused.detail };
+  if (paused !== null && isRefusal(paused)) return { refusal: `${paused.detail}` };
   if (paused !== null && 'refusal' in paused) return paused;
   try {
     const before = residentBytes(pid);
     const nativeIds = nativeIdsOf(pid);
     const opened = open();
-    if (isRefusal(opened)) return { refusal: opened.detail };
+    if (isRefusal(opened)) return { refusal: `${opened.detail}` };
     const faults: string[] = [];
     const found = versionText(opened.runtime).split('.').slice(0, 2).join('.');
     if (version !== null && found !== version) faults.push(`CPython ${found} of ${version}`);
@@ -97,7 +97,7 @@ function lookAt(
     let isStill = paused?.isStill === true;
     const heldUntil = paused?.heldUntil ?? 0;
     const few =
-      round % 8 === 1 ? { softNodes: 30_000, maxNodes: 100_000, maxWaiting: 1 << 17 } : {};
+      round % 8 === 1 ? { softNodes: 30_000, maxNodes: 100_000, maxPending: 1 << 17 } : {};
     const picture = takeSnapshot(opened, {
       budgetMs: isLast ? 500 : 2000,
       stacksOnly: how === 'stacks',
@@ -401,7 +401,7 @@ describe('cores that were cut', () => {
           } else {
             seen.pictures += 1;
             const { picture } = looked;
-            if (!(picture.notes ?? []).some((note) => /cut short/.test(note)))
+            if (!(picture.notes ?? []).some((note) => /cut short/.test(`${note}`)))
               say('it is not said that it was cut');
             if (bytesOf(picture) > total * 1.01) say(`more bytes than in the whole`);
             for (const { stack } of picture.threads ?? [])
@@ -441,7 +441,7 @@ describe('cores that were cut', () => {
     path: string,
   ): { readonly refusal: string } | { readonly picture: MemoryPicture } {
     const opened = openTarget(path, 256, smallChunks);
-    if (isRefusal(opened)) return { refusal: opened.detail };
+    if (isRefusal(opened)) return { refusal: `${opened.detail}` };
     const picture = takeSnapshot(opened, { budgetMs: 10_000 });
     closeTarget(opened);
     return { picture };

@@ -11,7 +11,7 @@ afterEach(() => target?.end());
 test.each(triedVersions())('CPython %s: arrays and structs without an end', async (_, python) => {
   target = await stopped(python, 'tiny.py');
   const opened = openTarget(target.pid);
-  if (isRefusal(opened)) throw new Error(opened.detail);
+  if (isRefusal(opened)) throw new Error(`${opened.detail}`);
   const { regions } = opened.memory;
   const { start } = regions.find(({ path }) => path === '[heap]') ?? regions[0]!;
   const words = 1 << 20;

@@ -29,7 +29,7 @@ async function rewritten(more: (words: number[]) => void = () => {}) {
   const source = sourceOf(image);
   const memory = new Memory(source);
   const runtime = findRuntime(memory);
-  if (isRefusal(runtime)) throw new Error(runtime.detail);
+  if (isRefusal(runtime)) throw new Error(`${runtime.detail}`);
   const python = new Interpreter(memory, runtime);
   const threads = threadsOf(python);
   const { layout, runtimeAddress } = runtime;
@@ -91,7 +91,7 @@ describe.skipIf(newest === undefined)('a synthesised 3.14 (needs CPython 3.13)',
   test('its stacks are read, and no more', async () => {
     const { expected, source } = await rewritten();
     const found = lookAt(source);
-    if (isRefusal(found)) throw new Error(found.detail);
+    if (isRefusal(found)) throw new Error(`${found.detail}`);
     expect(found.runtime.version).toEqual({ major: 3, minor: 14, patch: 0 });
     expect(expected[0]!.stack.length).toBeGreaterThan(0);
     expect(found.picture.threads).toEqual(expected);

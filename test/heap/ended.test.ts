@@ -31,7 +31,7 @@ async function until(what: () => boolean): Promise<void> {
 }
 function opened(pid: number): Target {
   const found = openTarget(pid);
-  if (isRefusal(found)) throw new Error(found.detail);
+  if (isRefusal(found)) throw new Error(`${found.detail}`);
   return found;
 }
 

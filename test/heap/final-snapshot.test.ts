@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../src/model/report.ts';
 import { threadStates } from '../../src/python/process/pause.ts';
 import { makeCgroup, type TestCgroup } from '../cgroup.ts';
@@ -18,7 +18,10 @@ vi.setConfig({ testTimeout: 120_000 });
 
 let group: TestCgroup | null = null;
 let target: Stopped | null = null;
-const folder = mkdtempSync(join(tmpdir(), 'coroner-test-look-'));
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'coroner-test-look-'));
+});
 afterEach(async () => {
   target?.end();
   target = null;

@@ -19,7 +19,7 @@ afterEach(() => target?.end());
 
 function open(what: number | string): Target {
   const opened = openTarget(what);
-  if (isRefusal(opened)) throw new Error(opened.detail);
+  if (isRefusal(opened)) throw new Error(`${opened.detail}`);
   return opened;
 }
 

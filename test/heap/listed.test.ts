@@ -18,7 +18,7 @@ afterEach(() => target?.end());
 
 function opened(pid: number, maxChunks?: number): Target {
   const found = openTarget(pid, maxChunks);
-  if (isRefusal(found)) throw new Error(found.detail);
+  if (isRefusal(found)) throw new Error(`${found.detail}`);
   return found;
 }
 

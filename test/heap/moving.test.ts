@@ -19,7 +19,7 @@ afterEach(() => {
 function targetOf(source: MemorySource): Target {
   const memory = new Memory(source, 256, smallChunks);
   const runtime = findRuntime(memory);
-  if (isRefusal(runtime)) throw new Error(runtime.detail);
+  if (isRefusal(runtime)) throw new Error(`${runtime.detail}`);
   return { memory, source, runtime, python: new Interpreter(memory, runtime) };
 }
 

@@ -11,7 +11,7 @@ afterEach(() => target?.end());
 test.each(triedVersions())('CPython %s', { timeout: 120_000 }, async (_, python) => {
   target = await stopped(python, 'shared.py');
   const opened = openTarget(target.pid);
-  if (isRefusal(opened)) throw new Error(opened.detail);
+  if (isRefusal(opened)) throw new Error(`${opened.detail}`);
   const { holders = [] } = takeSnapshot(opened, { budgetMs: 60_000 });
   closeTarget(opened);
   // The nodes of the tree are the index's as well, and not the modules' of the program.

@@ -61,7 +61,7 @@ async function smellsOf(
   }
   if (pid !== target.pid) child = pid;
   const opened = openTarget(pid);
-  if (isRefusal(opened)) throw new Error(opened.detail);
+  if (isRefusal(opened)) throw new Error(`${opened.detail}`);
   const picture = takeSnapshot(opened, { budgetMs: 60_000 });
   opened.source.close();
   return picture.smells ?? [];

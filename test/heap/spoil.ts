@@ -7,6 +7,7 @@ import { findRuntime } from '../../src/python/interpreter/find-runtime.ts';
 import { readHeap } from '../../src/python/heap/heap.ts';
 import { Interpreter } from '../../src/python/interpreter/interpreter.ts';
 import { isRefusal, openProcess } from '../../src/python/process/live-process.ts';
+import { openFile } from '../../src/python/process/symbol-file.ts';
 import { closeTarget, smallChunks } from '../../src/python/target.ts';
 import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
 import { threadsOf } from '../../src/python/interpreter/stacks.ts';
@@ -26,7 +27,7 @@ export interface Image {
 /** A copy of a process's memory. */
 export function imageOf(pid: number): Image {
   const source = openProcess(pid);
-  if (isRefusal(source)) throw new Error(source.detail);
+  if (isRefusal(source)) throw new Error(`${source.detail}`);
   const regions = source.regions.filter(({ start, end }) => end - start < 64 * 2 ** 20);
   const parts = regions.map(({ start, end }) => {
     const copy = new Uint8Array(end - start);
@@ -62,7 +63,7 @@ export function sourceOf(
       return 0;
     },
     threads: () => [],
-    filePath: (path) => path,
+    openFile,
     isCurrent: () => true,
     close: () => {},
   };
@@ -81,7 +82,7 @@ export function randomOf(seed: number): () => number {
 function tellingAddresses(image: Image): readonly number[] {
   const memory = new Memory(sourceOf(image));
   const runtime = findRuntime(memory);
-  if (isRefusal(runtime)) throw new Error(runtime.detail);
+  if (isRefusal(runtime)) throw new Error(`${runtime.detail}`);
   const python = new Interpreter(memory, runtime);
   const threads = threadsOf(python);
   const addresses = new Set<number>();

@@ -17,7 +17,7 @@ afterEach(() => target?.end());
 
 function stacksOf(pidOrCore: number | string): readonly Thread[] {
   const opened = openTarget(pidOrCore);
-  if (isRefusal(opened)) throw new Error(opened.detail);
+  if (isRefusal(opened)) throw new Error(`${opened.detail}`);
   const threads = threadsOf(opened.python).map(toThread);
   opened.source.close();
   return threads;

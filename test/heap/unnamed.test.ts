@@ -24,7 +24,7 @@ describe.each(triedVersions())('CPython %s: values without a name', (_, python) 
   ] as const)('%s', async (how, call, least) => {
     target = await stopped(python, 'unnamed.py', [how]);
     const opened = openTarget(target.pid);
-    if (isRefusal(opened)) throw new Error(opened.detail);
+    if (isRefusal(opened)) throw new Error(`${opened.detail}`);
     const { holders = [], threads = [] } = takeSnapshot(opened, { budgetMs: 60_000 });
     opened.source.close();
     const unnamed = holders.filter(({ scope }) => scope === 'stack');
@@ -42,10 +42,10 @@ test.each(triedVersions())(
   async (_, python) => {
     target = await stopped(python, 'small.py');
     const source = openProcess(target.pid);
-    if (isRefusal(source)) throw new Error(source.detail);
+    if (isRefusal(source)) throw new Error(`${source.detail}`);
     const memory = new Memory(source);
     const runtime = findRuntime(memory);
-    if (isRefusal(runtime)) throw new Error(runtime.detail);
+    if (isRefusal(runtime)) throw new Error(`${runtime.detail}`);
     const interpreter = new Interpreter(memory, runtime);
     const [thread] = threadsOf(interpreter);
     const stackPointer = thread!.native!.stackPointer!;
@@ -90,10 +90,10 @@ describe('what cannot be read is refused, never misread', () => {
   ): Promise<Refusal | object> {
     target = await stopped(newest![1], 'small.py');
     const source = openProcess(target.pid);
-    if (isRefusal(source)) throw new Error(source.detail);
+    if (isRefusal(source)) throw new Error(`${source.detail}`);
     const memory = new Memory(source);
     const found = findRuntime(memory);
-    if (isRefusal(found)) throw new Error(found.detail);
+    if (isRefusal(found)) throw new Error(`${found.detail}`);
     const changes = words(memory, found.runtimeAddress!);
     const spoilt: MemorySource = { ...source, read: changedRead(source, changes) };
     const result = findRuntime(new Memory(spoilt));

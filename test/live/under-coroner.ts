@@ -1,5 +1,6 @@
 /** Runs a command under `coroner run` with an output folder of its own, as a user would. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,6 +63,41 @@ export function underCoroner(command: readonly string[], given: Options = {}): O
         files.set(path.slice(join(folder, id).length + 1), readFileSync(path, 'utf8'));
       }
     return { status, signal, stdout, stderr, report, incident: report?.incidents[0], files };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The same for a command that reads its stdin to the end: that comes when coroner has said what is waited for. What it never says fails the
+ * test by its absence from `stderr`.
+ */
+export async function hangingUntil(
+  said: RegExp,
+  command: readonly string[],
+): Promise<Pick<Outcome, 'stderr' | 'incident'>> {
+  const folder = mkdtempSync(join(tmpdir(), 'coroner-live-'));
+  const json = join(folder, 'report.json');
+  try {
+    const child = spawn(
+      process.execPath,
+      [coroner, 'run', '--output', folder, '--json', json, '--', ...command],
+      {
+        stdio: ['pipe', 'ignore', 'pipe'],
+        timeout: 50_000,
+        killSignal: 'SIGKILL',
+        env: { ...process.env, NO_COLOR: '1' },
+      },
+    );
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+      if (said.test(stderr)) child.stdin.end();
+    });
+    await once(child, 'close');
+    child.stdin.destroy();
+    const report = JSON.parse(readFileSync(json, 'utf8')) as Report;
+    return { stderr, incident: report.incidents[0] };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -10,6 +10,7 @@ import { Bar, Section } from '../parts.tsx';
 import { AddsUp } from './adds-up.tsx';
 import { Smells } from './smells.tsx';
 import { Types } from './types.tsx';
+import { inWords } from '../../../src/model/prose.ts';
 
 const scopeWords: Readonly<Record<Holder['scope'], string>> = {
   local: 'local variable',
@@ -58,7 +59,7 @@ export function Holders({
       {types.length > 0 ? <Types types={types} /> : null}
       {notes.map((note) => (
         <p class="note" key={note}>
-          {capital(note)}
+          {capital(inWords(note))}
         </p>
       ))}
     </Section>

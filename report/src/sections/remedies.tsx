@@ -4,6 +4,7 @@ import { unknownTitle } from '../../../src/model/incident.ts';
 import type { Incident, Remedy, Unknown } from '../../../src/model/report.ts';
 import { capital } from '../../../src/model/words.ts';
 import { Command, Section, Whole } from '../parts.tsx';
+import { isBlank, inWords } from '../../../src/model/prose.ts';
 
 export function Remedies({ incident }: { incident: Incident }): JSX.Element | null {
   const { remedies, unknown } = incident;
@@ -34,9 +35,9 @@ export function Remedies({ incident }: { incident: Incident }): JSX.Element | nu
 const RemedyItem = ({ remedy: { title, detail, command } }: { remedy: Remedy }): JSX.Element => (
   <li>
     <strong>{title}</strong>
-    {detail === '' ? null : (
+    {isBlank(detail) ? null : (
       <p>
-        <Whole text={detail} />
+        <Whole text={inWords(detail)} />
       </p>
     )}
     {command === null ? null : <Command text={command} />}
@@ -47,7 +48,7 @@ const Unknowns = ({ unknown }: { unknown: readonly Unknown[] }): JSX.Element => 
   <ul class="unknowns">
     {unknown.map(({ what, why, command }, index) => (
       <li key={index}>
-        <strong>{capital(what)}</strong>
+        <strong>{capital(inWords(what))}</strong>
         <p>{why}</p>
         {command === null ? null : <Command text={command} />}
       </li>

@@ -5,6 +5,7 @@ import type { Answer } from '../../../src/model/page.ts';
 import type { Incident, SourceReport } from '../../../src/model/report.ts';
 import { count } from '../labels.ts';
 import { toneOf, Whole } from '../parts.tsx';
+import { inWords } from '../../../src/model/prose.ts';
 
 export function Verdict({
   incident,
@@ -21,7 +22,7 @@ export function Verdict({
         <span class="quiet">{whenText(incident)}</span>
       </p>
       <h1 id="headline">
-        <Whole text={incident.headline} />
+        <Whole text={inWords(incident.headline)} />
       </h1>
       <dl class="answers">
         {answers.map(({ question, answer, details, known }) => (

@@ -1,6 +1,7 @@
 /** The files that the agent left in an incident folder, as evidence. */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isFileRefusal, openBelow, readSafely, type FileRefusal } from '../../files/open-safely.ts';
 import type { Evidence } from '../../model/evidence.ts';
 import type { SourceReport } from '../../model/report.ts';
 import { agentEvidence } from '../../parsers/formats/agent-allocations.ts';
@@ -37,9 +38,9 @@ export function readAgentFiles(folder: string): {
   const sources: SourceReport[] = [];
   for (const name of worthReading(folder, names)) {
     const place = `agent/${name}`;
-    const bytes = readBytes(join(folder, place));
-    if (bytes === null) {
-      sources.push({ id: agentFileId, place, status: 'denied' });
+    const bytes = readBytes(folder, place);
+    if (isFileRefusal(bytes)) {
+      sources.push({ id: agentFileId, place, status: 'denied', detail: `it ${bytes.message}` });
       continue;
     }
     const reading = parseAgentFile(bytes);
@@ -56,9 +57,8 @@ export function readAgentFiles(folder: string): {
 function worthReading(folder: string, names: readonly string[]): readonly string[] {
   if (names.length <= mostFiles) return names.toSorted();
   const weight = (name: string) => {
-    const glance = glanceAtAgentFile(
-      readBytes(join(folder, 'agent', name), 4096) ?? new Uint8Array(),
-    );
+    const head = readBytes(folder, `agent/${name}`, 4096);
+    const glance = glanceAtAgentFile(isFileRefusal(head) ? new Uint8Array() : head);
     if (glance === null) return 0;
     return glance.failureCount > 0 ? Number.MAX_VALUE : glance.peakBytes;
   };
@@ -69,19 +69,12 @@ function worthReading(folder: string, names: readonly string[]): readonly string
     .map(({ name }) => name);
 }
 
-function readBytes(path: string, most = largestFileBytes): Uint8Array | null {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const status = fstatSync(fd);
-    if (!status.isFile() || status.size > largestFileBytes) return null;
-    const bytes = Buffer.alloc(Math.min(status.size, most));
-    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
-  } catch {
-    return null;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+function readBytes(
+  folder: string,
+  place: string,
+  most = largestFileBytes,
+): Uint8Array | FileRefusal {
+  return readSafely(openBelow(folder, place, { mostBytes: largestFileBytes }), most);
 }
 
 /** What the agent's files are evidence of, beside what the recorder saw: the end of each process. */

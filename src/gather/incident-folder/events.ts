@@ -30,6 +30,8 @@ export interface Timeline {
 }
 export interface ProcessTimeline {
   seen: Numbered<ProcessSeen>;
+  /** When the first line on this pid was written, in ms since the start of the run; null: only its end was. */
+  firstSeenMs: number | null;
   limits: readonly Limit[];
   gone: Numbered<ProcessGone> | null;
   readonly peaks: {
@@ -71,13 +73,17 @@ export function loadTimeline(
       if (known === undefined)
         processes.set(event.pid, {
           seen: event,
+          firstSeenMs: event.atMs,
           // Its parent's, unless a line of its own says otherwise.
           limits: event.parentPid === null ? [] : (processes.get(event.parentPid)?.limits ?? []),
           gone: null,
           peaks: {},
           cpu: [],
         });
-      else known.seen = event;
+      else {
+        known.seen = event;
+        known.firstSeenMs ??= event.atMs;
+      }
     } else if (event.what === 'limits') {
       const known = processes.get(event.pid);
       if (known !== undefined) known.limits = event.limits;
@@ -98,6 +104,7 @@ export function loadTimeline(
             role: 'command',
             lineNumber: event.lineNumber,
           },
+          firstSeenMs: null,
           limits: [],
           gone: event,
           peaks: {},
@@ -185,6 +192,3 @@ export function whenOf(start: IncidentStart, atMs: number): When {
     ...(start.bootId === null ? {} : { bootId: start.bootId }),
   };
 }
-
-export const firstSeenMs = (events: readonly EventLine[], pid: number) =>
-  events.find((event) => event.what === 'process' && event.pid === pid)?.atMs ?? 0;

@@ -634,24 +634,26 @@ describe('what is drawn', () => {
 
   test('refused requests stand at their moment, those of one moment once', () => {
     const { recording } = verdict({ events: [cgroup(), process()], end: { exitCode: 1 } });
-    const failed = (wall: string): Evidence => ({
+    const failed = (wall: string, bytes = 2 ** 40): Evidence => ({
       kind: 'failed-allocation',
       origin: { source: 'agent', place: 'agent/2400.mem' },
       when: { wall },
       pid: 2400,
       name: 'python3',
       seenBy: 'agent',
-      failure: { bytes: 2 ** 40, errno: 'ENOMEM', stack: [] },
+      failure: { bytes, errno: 'ENOMEM', stack: [] },
     });
     const events = withFailedAllocations(recording, [
       failed('2026-01-31T12:00:00.500Z'),
       failed('2026-01-31T12:00:00.900Z'),
+      failed('2026-01-31T12:00:00.950Z', 2 ** 30),
       failed('2026-01-31T12:00:01.900Z'),
       failed('2026-01-31T11:00:00.000Z'),
     ]).events;
     expect(events.map(({ atMs, what, text }) => `${atMs} ${what}: ${text}`)).toEqual([
       '5 start: python3 (pid 2400) started',
       '500 failed-allocation: python3 (pid 2400): 1 TiB refused (ENOMEM), 2 times',
+      '950 failed-allocation: python3 (pid 2400): 1 GiB refused (ENOMEM)',
       '1900 failed-allocation: python3 (pid 2400): 1 TiB refused (ENOMEM)',
     ]);
   });

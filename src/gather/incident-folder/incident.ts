@@ -79,7 +79,7 @@ export function parseIncident(
   const recorded = part(
     'recording',
     'events.ndjson',
-    () => sampledEvidence(start, timeline, events.lines, killed),
+    () => sampledEvidence(start, timeline, killed),
     [],
   );
   const { snapshots, unread } = snapshotsIn(texts);

@@ -1,5 +1,5 @@
 /** What others say of this run: the kernel, and the memory guards in user space. */
-import { endsInCgroup, isWithinCgroup } from '../../model/cgroup-path.ts';
+import { isWithinCgroup, namesFromInside, plainCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
 import type { Evidence, KernelNotice, KillerRecord } from '../../model/evidence.ts';
 import type { IncidentStart } from '../../model/incident-folder.ts';
@@ -29,7 +29,7 @@ export function kernelEvidence(
   }
   const leaves = new Set<string>();
   for (const { seen } of timeline.processes.values())
-    if (seen.cgroup !== undefined && seen.cgroup !== '/') leaves.add(seen.cgroup);
+    if (seen.cgroup !== undefined && seen.cgroup !== '/') leaves.add(plainCgroup(seen.cgroup));
   const names = new Set([...timeline.processes.values()].map(({ seen }) => seen.name));
   const ours = (pid: number | undefined, name: string | undefined, memcg: string | undefined) => {
     if (
@@ -38,7 +38,7 @@ export function kernelEvidence(
       start.initialPidNamespace !== false
     )
       return true;
-    const inOurs = memcg !== undefined && [...leaves].some((leaf) => endsInCgroup(memcg, leaf));
+    const inOurs = memcg !== undefined && namesFromInside(memcg).some((name) => leaves.has(name));
     // In the initial namespace a pid that was never seen is a stranger, or a child that lived too short to be seen.
     if (!inOurs) return false;
     return start.initialPidNamespace === false
@@ -59,7 +59,8 @@ export function kernelEvidence(
           ...defined({ when: fact.when }),
           what: 'kill-of-unknown',
           ...defined({ pid: fact.victim.pid, name: fact.victim.name }),
-          text: fact.taskMemcg ?? '',
+          ...defined({ cgroup: fact.taskMemcg }),
+          text: fact.origin.quote ?? '',
         });
         return false;
       case 'kernel-oom-without-kill':
@@ -96,11 +97,12 @@ export function oomDaemonEvidence(
   const killed = [...timeline.processes.values()]
     .filter(({ gone }) => gone?.signal === 'SIGKILL' || gone?.signal === 'SIGTERM')
     .toSorted((a, b) => (b.peaks.rss ?? 0) - (a.peaks.rss ?? 0));
+  const killedPids = new Set(killed.map(({ seen }) => seen.pid));
   return parseText('guards.log', text).flatMap((fact): KillerRecord[] => {
     if (fact.kind !== 'killer-record') return [];
     const { victim, subject } = fact;
     if (victim?.pid !== undefined)
-      return killed.some(({ seen }) => seen.pid === victim.pid)
+      return killedPids.has(victim.pid)
         ? [{ ...fact, ...deathOf(start, timeline, victim.pid) }]
         : [];
     // A whole cgroup: of ours in it the one whose death the run is about, else the largest.

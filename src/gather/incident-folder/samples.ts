@@ -10,29 +10,30 @@ import type {
 } from '../../model/evidence.ts';
 import type {
   CgroupSample,
-  EventLine,
   IncidentStart,
   ProcessGone,
   StallSeen,
 } from '../../model/incident-folder.ts';
-import { firstSeenMs, whenOf, type ProcessTimeline, type Timeline } from './events.ts';
 import type { Numbered } from '../../store/recorded-lines.ts';
+import { firstNotBefore } from './moments.ts';
+import { whenOf, type ProcessTimeline, type Timeline } from './events.ts';
 
 export function sampledEvidence(
   start: IncidentStart,
   timeline: Timeline,
-  events: readonly Numbered<EventLine>[],
   killed: ReadonlySet<number>,
 ): readonly Evidence[] {
   const evidence: Evidence[] = [];
-  const killing = [...timeline.cgroups.values()]
-    .filter(({ last }) => (last.localOomKills ?? 0) > 0)
-    .map(({ seen: { path } }) => path);
+  const killing = new Set(
+    [...timeline.cgroups.values()]
+      .filter(({ last }) => (last.localOomKills ?? 0) > 0)
+      .map(({ seen: { path } }) => path),
+  );
   for (const [pid, process] of timeline.processes) {
     const { seen, gone, limits, peaks } = process;
     // A status nobody saw is worth telling only where somebody else tells how it ended, or that something was killed there.
     const saw = gone !== null && (gone.signal !== null || gone.exitCode !== null);
-    const among = seen.cgroup !== undefined && killing.includes(seen.cgroup);
+    const among = seen.cgroup !== undefined && killing.has(seen.cgroup);
     if (gone !== null && (saw || among || killed.has(pid))) {
       const parent = seen.parentPid === null ? undefined : timeline.processes.get(seen.parentPid);
       const { wall: namedAt } = whenOf(start, seen.atMs);
@@ -58,7 +59,7 @@ export function sampledEvidence(
         exitCode: gone.exitCode,
         signal: gone.signal,
         ...defined({ peakRssBytes: peaks.rss }),
-        uptimeMs: gone.atMs - firstSeenMs(events, pid),
+        uptimeMs: gone.atMs - (process.firstSeenMs ?? 0),
         ...defined({ otherPids: seen.otherPids, cgroup: seen.cgroup, dumpingMs: gone.dumpingMs }),
         ...(gone.parentState === undefined
           ? {}
@@ -146,8 +147,8 @@ export function sampledEvidence(
 /** The parent lived on for a second and more after its child's death, and hardly computed. */
 function hung(parent: ProcessTimeline | undefined, childGone: ProcessGone): boolean {
   if (parent === undefined || childGone.parentState !== 'alive') return false;
-  const after = parent.cpu.filter(({ atMs }) => atMs >= childGone.atMs);
-  const [first, last] = [after[0], after.at(-1)];
+  const { cpu } = parent;
+  const [first, last] = [cpu[firstNotBefore(cpu, childGone.atMs)], cpu.at(-1)];
   if (first === undefined || last === undefined) return false;
   const livedMs = (parent.gone?.atMs ?? last.atMs) - childGone.atMs;
   return livedMs >= 1000 && last.cpuMs - first.cpuMs < 0.05 * livedMs;

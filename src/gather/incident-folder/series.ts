@@ -1,9 +1,9 @@
 /** The recording that renderers draw: series, limits and events. */
 import { cgroupColumns, hostColumns, processColumns } from '../../model/recording.ts';
 import { nameWithPid } from '../../model/name-with-pid.ts';
-import { isWithinCgroup } from '../../model/cgroup-path.ts';
+import { plainCgroup, withAncestors } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
-import type { Evidence } from '../../model/evidence.ts';
+import type { Evidence, FailedAllocation } from '../../model/evidence.ts';
 import type {
   CgroupSample,
   EventLine,
@@ -21,9 +21,10 @@ import type {
   Series,
 } from '../../model/recording.ts';
 import type { Limit } from '../../model/report.ts';
-import { formatBytes } from '../../model/units.ts';
+import { formatBytes, type Ms } from '../../model/units.ts';
 import type { Numbered } from '../../store/recorded-lines.ts';
-import { firstSeenMs, type Timeline } from './events.ts';
+import type { ProcessTimeline, Timeline } from './events.ts';
+import { around } from './moments.ts';
 
 export function toRecording(
   start: IncidentStart,
@@ -43,18 +44,21 @@ export function toRecording(
   const recordedUntilMs = endOfSampling(end, samples);
   /** When the memory of each process went; absent: it outlived the recording. */
   const died = new Map<number, number>();
+  const killedMs = new Map<number, number>();
+  for (const event of events)
+    if (event.what === 'kill' && event.pid !== undefined && !killedMs.has(event.pid))
+      killedMs.set(event.pid, event.atMs);
   for (const [pid, { gone }] of timeline.processes) {
-    const killed = events.find((event) => event.what === 'kill' && event.pid === pid);
-    const diedMs = deathOf(ofProcess.get(pid) ?? [], killed?.atMs ?? gone?.atMs ?? null);
+    const diedMs = deathOf(ofProcess.get(pid) ?? [], killedMs.get(pid) ?? gone?.atMs ?? null);
     if (diedMs !== null) died.set(pid, diedMs);
   }
   const processes = [...timeline.processes].map(
-    ([pid, { seen, gone, peaks }]): RecordedProcess => ({
+    ([pid, { seen, firstSeenMs, gone, peaks }]): RecordedProcess => ({
       pid,
       parentPid: seen.parentPid,
       name: seen.name,
       command: seen.command,
-      startedMs: firstSeenMs(events, pid),
+      startedMs: firstSeenMs ?? 0,
       endedMs: gone?.atMs ?? null,
       exitCode: gone?.exitCode ?? null,
       signal: gone?.signal ?? null,
@@ -65,21 +69,15 @@ export function toRecording(
       ),
     }),
   );
+  const membersOf = membersByCgroup(timeline);
   const cgroups = [...timeline.cgroups.values()].map(({ seen }): RecordedCgroup => {
-    const members = [...timeline.processes].filter(
-      ([
-        ,
-        {
-          seen: { cgroup },
-        },
-      ]) => cgroup !== undefined && isWithinCgroup(cgroup, seen.path),
-    );
+    const members = membersOf.get(plainCgroup(seen.path)) ?? [];
     // What is charged after its last process has died is what the kernel has not yet freed: no need of the program's.
     const ends = members.map(([pid]) => died.get(pid));
     const emptyMs =
       ends.length === 0 || ends.includes(undefined)
         ? undefined
-        : Math.max(...ends.map((atMs) => atMs ?? 0));
+        : ends.reduce<number>((latest, atMs) => Math.max(latest, atMs ?? 0), -Infinity);
     return {
       version: seen.version,
       path: seen.path,
@@ -179,8 +177,9 @@ function heldUntil<T>(
   killsMs: readonly number[],
 ): readonly Row<Partial<T>>[] {
   const first = rows[0]?.atMs ?? Infinity;
+  const sampled = new Set(rows.map(({ atMs }) => atMs));
   const held = killsMs
-    .filter((atMs) => atMs > first && !rows.some((row) => row.atMs === atMs))
+    .filter((atMs) => atMs > first && !sampled.has(atMs))
     .map((atMs): Row<Partial<T>> => ({ atMs, values: {} }));
   return [...rows, ...held].sort((a, b) => a.atMs - b.atMs);
 }
@@ -197,6 +196,18 @@ function whileItLived<T>(
   const untilMs = diedMs ?? recordedUntilMs;
   if (lastMs !== undefined && lastMs < untilMs) lived.push({ atMs: untilMs, values: {} });
   return lived;
+}
+
+type Member = readonly [pid: number, process: ProcessTimeline];
+
+/** The processes in each cgroup or anywhere below it. */
+function membersByCgroup({ processes }: Timeline): ReadonlyMap<string, readonly Member[]> {
+  const members = new Map<string, Member[]>();
+  for (const member of processes) {
+    const { cgroup } = member[1].seen;
+    if (cgroup !== undefined) for (const path of withAncestors(cgroup)) push(members, path, member);
+  }
+  return members;
 }
 
 /** A column that was left out at a moment had not changed since: its last value goes on. */
@@ -216,6 +227,8 @@ function series<Name extends string>(rows: readonly Row<object>[], names: readon
 
 /** What the kernel log, a counter and the exit status say of one kill comes within this time. */
 const oneMomentMs = 1000;
+const near = (a: { readonly atMs: Ms }, b: { readonly atMs: Ms }): boolean =>
+  Math.abs(a.atMs - b.atMs) <= oneMomentMs;
 
 function recordedEvents(
   start: IncidentStart,
@@ -226,21 +239,24 @@ function recordedEvents(
 ): readonly RecordedEvent[] {
   const shown: RecordedEvent[] = [];
   const introduced = new Set<number>();
-  const named = (pid: number): string =>
+  const nameOf = (pid: number): string =>
     nameWithPid({ name: timeline.processes.get(pid)?.seen.name, pid });
   const kills = events.filter((event) => event.what === 'kill');
-  const near = (a: { readonly atMs: number }, b: { readonly atMs: number }): boolean =>
-    Math.abs(a.atMs - b.atMs) <= oneMomentMs;
-  const killedByLog = (pid: number): boolean => kills.some((kill) => kill.pid === pid);
-  const ended = events.filter(
-    (event) => event.what === 'process-gone' && event.signal === 'SIGKILL',
+  const killedByLog = new Set(kills.map(({ pid }) => pid));
+  const ended = around(
+    events.filter((event) => event.what === 'process-gone' && event.signal === 'SIGKILL'),
+    oneMomentMs,
+  );
+  const named = around(
+    kills.filter(({ pid }) => pid !== undefined),
+    oneMomentMs,
   );
   /** A counter that moved says nothing more where the log names who was killed. */
   const counters = kills.filter(
-    (kill) =>
-      kill.pid === undefined &&
-      !kills.some((other) => other.pid !== undefined && near(other, kill)),
+    (kill) => kill.pid === undefined && named.first(kill.atMs) === undefined,
   );
+  const counterAround = around(counters, oneMomentMs);
+  const telling = new Set<EventLine>(counters);
   for (const event of events) {
     const { atMs } = event;
     if (event.what === 'process' && !introduced.has(event.pid)) {
@@ -253,26 +269,25 @@ function recordedEvents(
       });
     } else if (event.what === 'process-gone') {
       const killed = event.signal === 'SIGKILL';
-      if (killed && killedByLog(event.pid)) continue;
+      if (killed && killedByLog.has(event.pid)) continue;
       const how =
         event.signal !== null
           ? `was ended by ${event.signal}`
           : event.exitCode !== null
             ? `exited with ${event.exitCode}`
             : 'ended';
-      const counter = counters.find((kill) => near(kill, event));
-      const alone = ended.filter((other) => near(other, event)).length === 1;
+      const counter = counterAround.first(atMs);
+      const alone = ended.isOne(atMs);
       shown.push({
         atMs,
         what: killed ? 'kill' : 'end',
         pid: event.pid,
-        text: `${named(event.pid)} ${how}${killed && alone && counter !== undefined ? `: ${counter.text}` : ''}`,
+        text: `${nameOf(event.pid)} ${how}${killed && alone && counter !== undefined ? `: ${counter.text}` : ''}`,
       });
     } else if (event.what === 'kill') {
       if (event.pid === undefined) {
         // It stands with the one process that was ended then.
-        const withProcess = ended.filter((other) => near(other, event)).length === 1;
-        if (withProcess || !counters.includes(event)) continue;
+        if (ended.isOne(atMs) || !telling.has(event)) continue;
       }
       shown.push({
         atMs,
@@ -291,7 +306,7 @@ function recordedEvents(
       atMs,
       what: 'look',
       pid,
-      text: `${named(pid)}${holder === undefined ? '' : `: ${holder.name} held ${holder.estimate ? 'about ' : ''}${formatBytes(holder.retainedBytes)}`}`,
+      text: `${nameOf(pid)}${holder === undefined ? '' : `: ${holder.name} held ${holder.estimate ? 'about ' : ''}${formatBytes(holder.retainedBytes)}`}`,
     });
   }
   for (const stall of timeline.stalls)
@@ -322,37 +337,54 @@ export function withFailedAllocations(
   recording: Recording,
   evidence: readonly Evidence[],
 ): Recording {
-  const failed: (RecordedEvent & { readonly times: number })[] = [];
+  const failed: FailedTogether[] = [];
+  /** The first of each refusal in each span of time: what follows within a moment is the same, so there is no second. */
+  const firstOf = new Map<string, FailedTogether>();
   for (const fact of evidence) {
     if (fact.kind !== 'failed-allocation' || fact.when?.wall === undefined) continue;
     const atMs = Math.round(Date.parse(fact.when.wall) - Date.parse(recording.startedAt));
     if (!Number.isFinite(atMs) || atMs < 0) continue;
-    const text = `${nameWithPid(fact)}: ${formatBytes(fact.failure.bytes)} refused (${fact.failure.errno})`;
-    const same = failed.findIndex(
-      (event) => event.text === text && Math.abs(event.atMs - atMs) <= oneMomentMs,
-    );
-    const known = failed[same];
-    if (known !== undefined) failed[same] = { ...known, times: known.times + 1 };
-    else
-      failed.push({
-        atMs,
-        what: 'failed-allocation',
-        ...defined({ pid: fact.pid }),
-        text,
-        stack: fact.failure.stack,
-        times: 1,
-      });
+    const refusal = refusalKey(fact);
+    const span = Math.floor(atMs / oneMomentMs);
+    const known = [span - 1, span, span + 1]
+      .flatMap((closeBy) => firstOf.get(`${closeBy} ${refusal}`) ?? [])
+      .find((one) => near(one, { atMs }));
+    if (known !== undefined) known.times += 1;
+    else {
+      const first = { atMs, fact, times: 1 };
+      firstOf.set(`${span} ${refusal}`, first);
+      failed.push(first);
+    }
   }
   return failed.length === 0
     ? recording
     : {
         ...recording,
-        events: [
-          ...recording.events,
-          ...failed.map(({ times, text, ...event }) => ({
-            ...event,
-            text: times === 1 ? text : `${text}, ${times} times`,
-          })),
-        ].toSorted((a, b) => a.atMs - b.atMs),
+        events: [...recording.events, ...failed.map(refusalEvent)].toSorted(
+          (a, b) => a.atMs - b.atMs,
+        ),
       };
+}
+
+/** One request and the same ones right after it. */
+interface FailedTogether {
+  readonly atMs: Ms;
+  readonly fact: FailedAllocation;
+  times: number;
+}
+
+/** The same for refusals of one process and, as it is shown, of one size. */
+const refusalKey = ({ pid, name, failure: { errno, bytes } }: FailedAllocation): string =>
+  JSON.stringify([pid, name, errno, formatBytes(bytes)]);
+
+function refusalEvent({ atMs, fact, times }: FailedTogether): RecordedEvent {
+  const { pid, failure } = fact;
+  const again = times === 1 ? '' : `, ${times} times`;
+  return {
+    atMs,
+    what: 'failed-allocation',
+    ...defined({ pid }),
+    text: `${nameWithPid(fact)}: ${formatBytes(failure.bytes)} refused (${failure.errno})${again}`,
+    stack: failure.stack,
+  };
 }

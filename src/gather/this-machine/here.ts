@@ -24,7 +24,7 @@ export const gatherHere = (wanted: Wanted, onProgress: (what: string) => void): 
   });
 
 async function readFile(path: string, name: string): Promise<Gathered> {
-  const opened = await openInput(path);
+  const opened = await openInput(path, 'found in a folder');
   switch (opened.kind) {
     case 'bytes':
       return gatherChunks(opened.chunks, name);

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isFileRefusal, openNamed, readSafely } from '../../files/open-safely.ts';
 import type { Evidence } from '../../model/evidence.ts';
 import type { SourceReport } from '../../model/report.ts';
 import { entriesOf, fileAbout } from './folders.ts';
@@ -57,17 +57,16 @@ function readRecord(
   path: string,
 ): { readonly text: string; readonly part: number; readonly changedMs: number } | null {
   const about = fileAbout(path);
-  if (about === null || about.bytes > maxRecordBytes) return null;
-  try {
-    const text = readFileSync(path, 'utf8');
-    const header = /^(?:Panic|Oops)#\d+ Gathered(\d+)\n/.exec(text);
-    return {
-      text: header === null ? text : text.slice(header[0].length),
-      part: Number(header?.[1] ?? 0),
-      // Parts of one crash are written within a second or two.
-      changedMs: Math.floor(about.changedMs / 10_000),
-    };
-  } catch {
-    return null;
-  }
+  if (about === null) return null;
+  const limits = { mostBytes: maxRecordBytes };
+  const bytes = readSafely(openNamed(path, limits), limits.mostBytes);
+  if (isFileRefusal(bytes)) return null;
+  const text = bytes.toString('utf8');
+  const header = /^(?:Panic|Oops)#\d+ Gathered(\d+)\n/.exec(text);
+  return {
+    text: header === null ? text : text.slice(header[0].length),
+    part: Number(header?.[1] ?? 0),
+    // Parts of one crash are written within a second or two.
+    changedMs: Math.floor(about.changedMs / 10_000),
+  };
 }

@@ -109,6 +109,8 @@ export interface KernelNotice extends Fact<'kernel-notice'> {
     | 'other';
   readonly pid?: number;
   readonly name?: string;
+  /** Of a kill: the cgroup of the killed; absent where the log does not name it. */
+  readonly cgroup?: string;
   readonly text: string;
   readonly order?: number;
 }

@@ -1,6 +1,7 @@
 import type { StackFrame } from '../report.ts';
 import type { Bytes } from '../units.ts';
 import type { Fact } from './fact.ts';
+import type { Prose } from '../prose.ts';
 
 /** Whose memory (or what else) a program's words speak of. */
 export type Resource =
@@ -45,7 +46,7 @@ export interface ProgramError extends Fact<'program-error'> {
   /** The array that could not be made (numpy). */
   readonly array?: { readonly shape: readonly number[]; readonly dtype: string };
   /** Where the words mislead: what they really mean. */
-  readonly actualMeaning?: string;
+  readonly actualMeaning?: Prose;
   /** With its traceback; false where only the last line or a mention of it is left. */
   readonly headed?: boolean;
 }
@@ -72,8 +73,11 @@ export interface ProgramAbort extends Fact<'program-abort'> {
   /** Nothing says that an allocation failed: what is seen is what such a failure leaves behind. */
   readonly indirect?: boolean;
   /** Where the words mislead: what they really mean. */
-  readonly actualMeaning?: string;
+  readonly actualMeaning?: Prose;
 }
+
+/** What a text may say of memory beside a death: that it ran out, or only its name. */
+export type HintId = 'memory-ran-out' | 'memory-named';
 
 /** Somebody says that a process was killed or ended so: a shell, a pool, a server, an orchestrator. */
 export interface DeathNotice extends Fact<'death-notice'> {
@@ -83,8 +87,10 @@ export interface DeathNotice extends Fact<'death-notice'> {
   readonly name?: string;
   readonly signal?: string;
   readonly exitCode?: number;
-  /** Where the same source gives a reason that is not memory: `timeout`, `liveness-probe`, `walltime`, … */
-  readonly otherReason?: string;
+  /** Where the same source gives a reason that is not memory, in words: `its timeout`, `a time limit`, … */
+  readonly otherReason?: Prose;
+  /** What that reason says was short, where it was anything: `shm`. */
+  readonly resource?: Resource;
   /** The source itself guesses at memory ("Perhaps out of memory?"): a guess, not a witness. */
   readonly guessesMemory?: boolean;
   /** It is gone, and not even its status is told. */
@@ -92,13 +98,17 @@ export interface DeathNotice extends Fact<'death-notice'> {
   /** The container runtime's own flag of an OOM kill, where it says no. */
   readonly flagged?: false;
   /** What else in the same text makes memory likely (`memory limit named nearby`, …), in words. */
-  readonly hints?: readonly string[];
+  readonly hints?: readonly Prose[];
+  /** Which hints these are, one each. */
+  readonly hintIds?: readonly HintId[];
   readonly stack?: readonly StackFrame[];
 }
 
 /** Words that name memory, or sound like it, and mean something else: for the rule-out. */
 export interface MisleadingMessage extends Fact<'misleading-message'> {
-  readonly meaning: string;
+  /** Which words they are, whatever is told of them. */
+  readonly variant: string;
+  readonly meaning: Prose;
   readonly resource: Resource;
   readonly pid?: number;
 }

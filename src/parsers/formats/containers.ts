@@ -256,7 +256,7 @@ function* templated(input: Input): Iterable<KillerRecord | DeathNotice> {
 
 /** The runtime's own "no": misses kills of children (kubernetes#50632) and races on cgroup v2 (moby#38352), so it is no rule-out by itself. */
 const withoutFlag = (notice: DeathNotice): DeathNotice => {
-  const { hints: _ignored, ...rest } = notice;
+  const { hints: _hints, hintIds: _ids, ...rest } = notice;
   return { ...rest, flagged: false };
 };
 

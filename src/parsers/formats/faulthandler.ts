@@ -62,7 +62,7 @@ function* parse(input: Input): Iterable<DeathNotice | ProgramAbort> {
           file ?? '',
         ),
       )
-        ? { otherReason: 'shared memory' }
+        ? { otherReason: 'shared memory', resource: 'shm' as const }
         : {}),
       stack,
     };

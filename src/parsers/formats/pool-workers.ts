@@ -58,6 +58,7 @@ const wordings: readonly NoticeWording[] = [
     literal: 'DataLoader worker',
     signal: 'SIGBUS',
     otherReason: 'shared memory',
+    resource: 'shm',
     pattern:
       /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,9})[\d, ]{0,200}\) is killed by signal: Bus error/,
   },

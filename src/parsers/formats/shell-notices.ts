@@ -3,7 +3,7 @@ import { defined } from '../../model/defined.ts';
 import type { DeathNotice } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { lineAt, wholeText, type Found } from '../text/lines.ts';
-import { deniesMemory, readNotices, type NoticeWording } from '../text/notices.ts';
+import { deniesMemory, hintFields, readNotices, type NoticeWording } from '../text/notices.ts';
 
 const id = 'shell-notices';
 
@@ -333,17 +333,17 @@ function* alone(input: Input): Iterable<DeathNotice> {
       ...defined({ name: match.groups!['name'] }),
       // `df` in the same text shows /dev/shm full
       ...(signal === 'SIGBUS' && /100% +\/dev\/shm|\/dev\/shm .{0,80}\b100%/.test(whole)
-        ? { otherReason: 'shared memory' }
+        ? { otherReason: 'shared memory', resource: 'shm' as const }
         : hintsNear(input)),
     };
   }
 }
 
-const hintsNear = (input: Input): { readonly hints?: readonly string[] } => {
+const hintsNear = (input: Input): Pick<DeathNotice, 'hints' | 'hintIds'> => {
   const whole = wholeText(input);
   return whole.length < 262_144 &&
     !deniesMemory(input) &&
     /\b(?:memory|RAM|OOM|内存|メモリ|메모리)\b/i.test(whole)
-    ? { hints: ['the text speaks of memory'] }
+    ? hintFields([{ id: 'memory-named', says: 'the text speaks of memory' }])
     : {};
 };

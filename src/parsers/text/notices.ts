@@ -1,9 +1,10 @@
 /** A table of wordings for "this process was ended so", and the reader that all parsers of such words share. */
 import { defined } from '../../model/defined.ts';
-import type { DeathNotice } from '../../model/evidence.ts';
+import type { DeathNotice, HintId } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { readPhrases, wholeText, type Found } from './lines.ts';
 import { integer } from './sizes.ts';
+import type { Prose } from '../../model/prose.ts';
 
 export interface NoticeWording {
   readonly reporter: string;
@@ -12,7 +13,8 @@ export interface NoticeWording {
   readonly pattern: RegExp;
   readonly signal?: string;
   readonly exitCode?: number;
-  readonly otherReason?: string;
+  readonly otherReason?: Prose;
+  readonly resource?: DeathNotice['resource'];
   readonly guessesMemory?: boolean;
   readonly vanished?: true;
   /** Nothing where a closer look says that it is not what it seemed. */
@@ -88,20 +90,32 @@ function noticeOf(
     reporter: wording.reporter,
     ...defined({ pid: number }),
     ...(name === undefined || name.trim() === '' ? {} : { name: name.trim().slice(0, 80) }),
-    ...defined({ signal: ended, exitCode, otherReason: wording.otherReason }),
+    ...defined({ signal: ended, exitCode }),
+    ...defined({ otherReason: wording.otherReason, resource: wording.resource }),
     ...(wording.vanished === true && ended === undefined ? { vanished: true } : {}),
     ...(wording.guessesMemory === undefined || deniesMemory(found.input)
       ? {}
       : { guessesMemory: wording.guessesMemory }),
-    ...(hints.length === 0 ? {} : { hints }),
+    ...hintFields(hints),
   };
 }
 
+/** What makes memory likely, and how it is told. */
+interface Hint {
+  readonly id: HintId;
+  readonly says: Prose;
+}
+
+export const hintFields = (hints: readonly Hint[]): Pick<DeathNotice, 'hints' | 'hintIds'> =>
+  hints.length === 0
+    ? {}
+    : { hints: hints.map(({ says }) => says), hintIds: hints.map(({ id }) => id) };
+
 /** A named limit or a figure of memory is no sign that it ran out; only these words are. */
-const memoryWords: readonly (readonly [RegExp, string])[] = [
+const memoryWords: readonly (readonly [RegExp, Hint])[] = [
   [
     /\b(?:ran|runs|running|run|was|is|went) out of (?:memory|RAM)\b|\bOOM\b|\bOOM[- ]?[Kk]ill|out[- ]of[- ]memory|内存不足|内存溢出|爆内存|メモリ不足|메모리 부족|нехватк\w* памяти|sin memoria|memoria insuficiente|mémoire insuffisante|nicht genug Speicher|zu wenig (?:Arbeits)?[Ss]peicher|estouro de memória|falta de memória|(?:n[o']t|no) (?:be |have |has |having )?(?:enough|sufficient) (?:\w{1,12} )?(?:memory|RAM)\b|\binsufficient (?:\w{1,12} )?(?:memory|RAM)\b/i,
-    'the text speaks of memory running out',
+    { id: 'memory-ran-out', says: 'the text speaks of memory running out' },
   ],
 ];
 
@@ -121,10 +135,10 @@ export function deniesMemory(input: Input): boolean {
 }
 const denials = new WeakMap<Input, boolean>();
 
-const hintsOfInputs = new WeakMap<Input, readonly string[]>();
+const hintsOfInputs = new WeakMap<Input, readonly Hint[]>();
 
 /** Words elsewhere in the text that make memory likely; never a proof. Kept: every notice asks for them. */
-function hintsIn(input: Input): readonly string[] {
+function hintsIn(input: Input): readonly Hint[] {
   let hints = hintsOfInputs.get(input);
   if (hints === undefined) {
     hints = findHints(wholeText(input));
@@ -133,7 +147,7 @@ function hintsIn(input: Input): readonly string[] {
   return hints;
 }
 
-function findHints(whole: string): readonly string[] {
+function findHints(whole: string): readonly Hint[] {
   const text =
     whole.length > 262_144
       ? ''
@@ -145,7 +159,7 @@ function findHints(whole: string): readonly string[] {
           )
           .replace(/["']?OOM[- ]?[Kk]illed["']?\s{0,3}[:= ]\s{0,3}["']?(?:false|no)\b/g, '');
   if (denied.test(text)) return [];
-  return memoryWords.flatMap(([pattern, message]) => (pattern.test(text) ? [message] : []));
+  return memoryWords.flatMap(([pattern, hint]) => (pattern.test(text) ? [hint] : []));
 }
 
 export const noticeParser = (

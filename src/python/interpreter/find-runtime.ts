@@ -45,6 +45,7 @@ export function findRuntime(memory: Memory): Runtime | Refusal {
   return (
     refusals[0] ?? {
       status: 'unsupported',
+      code: 'not-cpython',
       detail: 'no CPython was found in it',
       hint: 'coroner inspect looks into CPython 3.6 to 3.14; other programs have no variables that it could name',
     }
@@ -76,6 +77,7 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   if (version === null)
     return {
       status: 'unsupported',
+      code: 'version-not-told',
       detail: `the version of the CPython in ${path} cannot be told`,
     };
   const text = `${version.major}.${version.minor}`;
@@ -127,7 +129,7 @@ function startOf(memory: Memory, image: LoadedImage, path: string): Start | null
   const threadCurrent = writable(image.symbol('_PyThreadState_Current'));
   if (runtimeAddress !== null || threadCurrent !== null) return { runtimeAddress, threadCurrent };
   if (image.symbol('Py_Initialize') === null && !/python/.test(path)) return null;
-  const local = fileSymbols(memory.source.filePath(path), ['_PyRuntime'], '.PyRuntime');
+  const local = fileSymbols(memory.source.openFile(path), ['_PyRuntime'], '.PyRuntime');
   const address = local.get('_PyRuntime') ?? local.get('.PyRuntime');
   return address === undefined
     ? null
@@ -149,6 +151,7 @@ function layoutFor(
   if (layout === undefined)
     return {
       status: 'unsupported',
+      code: 'version-not-known',
       detail: `CPython ${major}.${minor} is not known to this coroner`,
       hint: 'known are CPython 3.6 to 3.13, and the stacks of 2.7 and 3.14',
     };
@@ -170,7 +173,7 @@ function interpreterOf(
       interpreter: memory.word(runtimeAddress + layout.runtime.interpretersHead),
       generations36: null,
     };
-  const local = fileSymbols(memory.source.filePath(path), ['interp_head', 'generations'], null);
+  const local = fileSymbols(memory.source.openFile(path), ['interp_head', 'generations'], null);
   const head = local.get('interp_head');
   const generations = local.get('generations');
   const generations36 = generations === undefined ? null : generations + image.bias;
@@ -183,12 +186,14 @@ function interpreterOf(
 
 const noInterpreter = (version: string, path: string): Refusal => ({
   status: 'unsupported',
+  code: 'no-interpreter',
   detail: `the CPython ${version} in ${path} has no interpreter (not started yet, ended, or stripped of its symbols)`,
   mayPass: true,
 });
 
 const notAsExpected = (version: string): Refusal => ({
   status: 'unsupported',
+  code: 'not-as-expected',
   detail: `this CPython ${version} is not laid out as expected (a debug or free-threaded build, a patched one, or one that is just starting or ending)`,
   hint: 'coroner reads release builds with the GIL; it does not guess',
   mayPass: true,
@@ -234,6 +239,7 @@ function withDebugOffsets(
   if (field(2) !== 0)
     return {
       status: 'unsupported',
+      code: 'free-threaded',
       detail:
         'this is a free-threaded CPython: its objects have another shape, and coroner does not guess',
     };

@@ -14,12 +14,13 @@ export interface CoreSource extends MemorySource {
  */
 export function openCoreProcess(path: string): CoreSource | Refusal {
   const file = openFile(path);
-  if (file === null) return { status: 'absent', detail: `${path} cannot be opened` };
+  if (file === null) return { code: 'gone', status: 'absent', detail: `${path} cannot be opened` };
   const opened = openCore(file.readAt, file.size, { openFile });
   if ('problem' in opened) {
     file.close();
     const { status, why } = opened.problem;
     return {
+      code: 'unreadable',
       status: status === 'unsupported' ? 'unsupported' : 'malformed',
       detail: `${path}: ${why}`,
     };
@@ -46,7 +47,7 @@ export function coreSource(core: CoreFile, close: () => void): CoreSource {
     ...(core.process === null
       ? {}
       : { processName: core.process.name, commandLine: core.process.commandLine }),
-    filePath: (mapped) => mapped,
+    openFile,
     isCurrent: () => true,
     ...(core.truncated === null
       ? {}

@@ -27,7 +27,7 @@ function readAll(place: (link: number) => number) {
       return into.length;
     },
     threads: () => [],
-    filePath: (path) => path,
+    openFile: () => null,
     isCurrent: () => true,
     close: () => {},
   };

@@ -7,19 +7,35 @@ import {
   readlinkSync,
   readSync,
 } from 'node:fs';
+import { openFileOf } from './symbol-file.ts';
 import { addressLimit, type MemorySource, type NativeThread, type Region } from './memory.ts';
+import type { Prose } from '../../model/prose.ts';
+
+/** Why a look is not possible, for programs. */
+export type RefusalCode =
+  | 'gone'
+  | 'denied'
+  | 'unreadable'
+  | 'cut-short'
+  | 'not-cpython'
+  | 'version-not-told'
+  | 'version-not-known'
+  | 'no-interpreter'
+  | 'not-as-expected'
+  | 'free-threaded';
 
 /** Why a process or core cannot be read, in words for the user. */
 export interface Refusal {
+  readonly code: RefusalCode;
   readonly status: 'absent' | 'denied' | 'unsupported' | 'malformed';
-  readonly detail: string;
+  readonly detail: Prose;
   readonly hint?: string;
   /** What was read did not fit together. The process runs, so that another attempt may succeed. */
   readonly mayPass?: true;
 }
 /** Whether opening gave a refusal and not what was to be opened. */
 export const isRefusal = (value: object): value is Refusal =>
-  'status' in value && 'detail' in value;
+  'code' in value && 'status' in value && 'detail' in value;
 
 /** Opens the memory of a living process for reading. Nothing is changed in it, and it is not stopped. */
 export function openProcess(pid: number, procRoot = '/proc'): MemorySource | Refusal {
@@ -53,7 +69,7 @@ export function openProcess(pid: number, procRoot = '/proc'): MemorySource | Ref
     regions,
     read: (address, into) => readFully(descriptor, address, into),
     threads: () => nativeThreads(folder),
-    filePath: (path) => `${folder}/root${path.replace(/ \(deleted\)$/, '')}`,
+    openFile: (path) => openFileOf(`${folder}/root`, path.replace(/ \(deleted\)$/, '')),
     isCurrent: () => programOf(folder) === program,
     close: () => closeSync(descriptor),
   };
@@ -73,6 +89,7 @@ function programOf(folder: string): string | null {
 const sleepCell = new Int32Array(new SharedArrayBuffer(4));
 
 const withoutMemory = (pid: number): Refusal => ({
+  code: 'gone',
   status: 'absent',
   detail: `process ${pid} has no memory of its own: it is ending, it is becoming another program, or it is a thread of the kernel`,
 });
@@ -172,7 +189,7 @@ export function readText(file: string): string | null {
 function refusalOf(error: unknown, pid: number, folder: string): Refusal {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'ESRCH')
-    return { status: 'absent', detail: `there is no process ${pid}` };
+    return { code: 'gone', status: 'absent', detail: `there is no process ${pid}` };
   if (code === 'EACCES' || code === 'EPERM') {
     // The memory of a process that has none any more is refused to all but root.
     const stat = readText(`${folder}/stat`) ?? '';
@@ -184,11 +201,13 @@ function refusalOf(error: unknown, pid: number, folder: string): Refusal {
     const whose = owner === undefined ? '' : ` (it belongs to uid ${owner}, you are uid ${mine})`;
     if (owner !== undefined && Number(owner) !== mine)
       return {
+        code: 'denied',
         status: 'denied',
         detail: `the memory of process ${pid} may not be read${whose}`,
         hint: `it needs the same user or CAP_SYS_PTRACE: sudo coroner inspect ${pid}`,
       };
     return {
+      code: 'denied',
       status: 'denied',
       detail: `the memory of process ${pid} may not be read`,
       hint:
@@ -197,5 +216,9 @@ function refusalOf(error: unknown, pid: number, folder: string): Refusal {
           : `it needs CAP_SYS_PTRACE (the process may have changed its user or be marked as not dumpable): sudo coroner inspect ${pid}`,
     };
   }
-  return { status: 'malformed', detail: `process ${pid} cannot be read: ${code ?? String(error)}` };
+  return {
+    code: 'unreadable',
+    status: 'malformed',
+    detail: `process ${pid} cannot be read: ${code ?? String(error)}`,
+  };
 }

@@ -1,4 +1,6 @@
-import { regionAt } from '../../elf/index.ts';
+// Not by the index: a run, which needs this much alone, would load all of elf/ with it.
+import { regionAt } from '../../elf/memory-reader.ts';
+import type { OpenFile } from './symbol-file.ts';
 
 /** A mapping of the process that is read. */
 export interface Region {
@@ -31,8 +33,8 @@ export interface MemorySource {
   /** Fills `into` from `address` on; what cannot be read is left as it is. Returns the number of bytes read. Never throws. */
   readonly read: (address: number, into: Uint8Array) => number;
   readonly threads: () => readonly NativeThread[];
-  /** The mapped file as seen from here (`/proc/PID/root/...`), to look for symbols that are not in memory. */
-  readonly filePath: (path: string) => string;
+  /** The mapped file, to look for symbols that are not in memory. null: it cannot be opened, or is no plain file. */
+  readonly openFile: (path: string) => OpenFile | null;
   /** Whether the process still runs the program that was opened: it may end, or start another one (exec), at any moment. */
   readonly isCurrent: () => boolean;
   /** What the source lacks from the start, in words. Absent: nothing. */

@@ -1,4 +1,12 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
+import {
+  anySize,
+  isFileRefusal,
+  openInRoot,
+  openNamed,
+  type FileRefusal,
+  type SafeFile,
+} from '../../files/open-safely.ts';
 import { readElf, type ReadAt } from '../../elf/index.ts';
 
 /** A regular file that is open for reading at offsets. */
@@ -8,21 +16,18 @@ export interface OpenFile {
   readonly close: () => void;
 }
 
-/** A regular file for reading at offsets. null: it cannot be opened. */
-export function openFile(path: string): OpenFile | null {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, 'r');
-  } catch {
-    return null;
-  }
-  const status = fstatSync(descriptor);
-  if (!status.isFile()) {
-    closeSync(descriptor);
-    return null;
-  }
+/** A regular file for reading at offsets, by its name on this machine. null: it cannot be opened. */
+export const openFile = (path: string): OpenFile | null => readable(openNamed(path, anySize));
+
+/** As `openFile`, by its name in the root of another process: what links there stand for is that process's to say, and stays in its root. */
+export const openFileOf = (root: string, path: string): OpenFile | null =>
+  readable(openInRoot(root, path, anySize));
+
+function readable(opened: SafeFile | FileRefusal): OpenFile | null {
+  if (isFileRefusal(opened)) return null;
+  const { fd: descriptor, stat } = opened;
   return {
-    size: status.size,
+    size: stat.size,
     readAt: (offset, into) => {
       let done = 0;
       try {
@@ -40,13 +45,12 @@ export function openFile(path: string): OpenFile | null {
   };
 }
 
-/** Values of symbols (static ones too) of a library on disk, and the address of one of its sections under its name. */
+/** Values of symbols (static ones too) of a library on disk, and the address of one of its sections under its name. Closes it. */
 export function fileSymbols(
-  path: string,
+  file: OpenFile | null,
   names: readonly string[],
   section: string | null,
 ): ReadonlyMap<string, number> {
-  const file = openFile(path);
   if (file === null) return new Map();
   try {
     const read = readElf(file.readAt, file.size);

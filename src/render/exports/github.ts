@@ -5,6 +5,7 @@ import { safeText, shortened } from '../safe-text.ts';
 import { mainIncident } from '../../model/incident.ts';
 import { informativeFrame } from '../../model/stack.ts';
 import { renderMarkdownReport } from './markdown.ts';
+import { inWords } from '../../model/prose.ts';
 
 export interface GithubOutput {
   /** For stdout. */
@@ -35,7 +36,7 @@ export function renderGithub(
     outputs:
       worst === undefined
         ? 'out-of-memory=false\n'
-        : `out-of-memory=${worst.outOfMemory ?? 'unknown'}\ncause=${worst.cause}\ndeath=${worst.death}\nconfidence=${worst.confidence}\nheadline=${safeText(shortened(worst.headline, 400))}\n`,
+        : `out-of-memory=${worst.outOfMemory ?? 'unknown'}\ncause=${worst.cause}\ndeath=${worst.death}\nconfidence=${worst.confidence}\nheadline=${safeText(shortened(inWords(worst.headline), 400))}\n`,
   };
 }
 
@@ -52,7 +53,7 @@ function annotation(incident: Incident, directory: string): string {
         ];
   const title = `title=${property(`${outOfMemory === true ? 'Out of memory' : causes[cause].title} (${cause}, ${confidence})`)}`;
   const [remedy] = remedies;
-  const text = [headline, ...(remedy === undefined ? [] : [`What now: ${remedy.title}`])]
+  const text = [inWords(headline), ...(remedy === undefined ? [] : [`What now: ${remedy.title}`])]
     .map((line) => safeText(shortened(line, 800)))
     .join('\n');
   return `::${level} ${[...place, title].join(',')}::${data(text)}\n`;

@@ -1,5 +1,6 @@
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
+import { inWords } from '../../model/prose.ts';
 import { fiveAnswers } from '../answers.ts';
 
 /** One test case a death: an error where it was memory, skipped where it cannot be told, passed where it was not memory. */
@@ -21,7 +22,7 @@ export function renderJunit(report: Report): string {
 
 function testCase(incident: Incident): string {
   const { outOfMemory, cause, headline, because } = incident;
-  const message = attribute(shortened(headline, 500));
+  const message = attribute(shortened(inWords(headline), 500));
   const story = [
     ...fiveAnswers(incident).map(({ question, answer }) => `${question} ${answer}`),
     ...because.map(

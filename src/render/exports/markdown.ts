@@ -2,6 +2,7 @@
 import type { Incident, Report } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
 import { evidenceTitle, unknownTitle, verdictWord } from '../../model/incident.ts';
+import { inWords } from '../../model/prose.ts';
 import { fiveAnswers } from '../answers.ts';
 
 /** Text from outside can neither be markup nor HTML nor mention anybody. */
@@ -41,7 +42,7 @@ function incidentMarkdown(incident: Incident): string {
       `| **${question}** | ${[answer, ...details.slice(0, 2)].map((text) => markdownText(shortened(text, 600))).join('<br>')} |`,
   );
   return [
-    `### ${sign(incident)} ${markdownText(shortened(incident.headline, 400))}`,
+    `### ${sign(incident)} ${markdownText(shortened(inWords(incident.headline), 400))}`,
     '',
     `**${verdictWord(incident).toUpperCase()}**, ${incident.confidence} (\`${incident.cause}\`)`,
     '',
@@ -55,7 +56,7 @@ function incidentMarkdown(incident: Incident): string {
           '**What now?**',
           '',
           ...remedies.flatMap(({ title, detail, command }, index) => [
-            `${index + 1}. **${markdownText(title)}** ${markdownText(detail)}`,
+            `${index + 1}. **${markdownText(inWords(title))}** ${markdownText(inWords(detail))}`,
             ...(command === null ? [] : ['', codeBlock(command, '   ')]),
           ]),
           '',
@@ -66,10 +67,12 @@ function incidentMarkdown(incident: Incident): string {
           `<details><summary>${evidenceTitle(incident)} (${because.length + against.length})</summary>`,
           '',
           ...[...because, ...against].flatMap(({ says, place, quote }) => [
-            `- ${markdownText(says)}${place === '' ? '' : ` (${markdownText(place)})`}`,
+            `- ${markdownText(inWords(says))}${place === '' ? '' : ` (${markdownText(place)})`}`,
             ...(quote === undefined ? [] : ['', codeBlock(shortened(quote, 2000), '  '), '']),
           ]),
-          ...ruledOut.map(({ cause, because: why }) => `- not \`${cause}\`: ${markdownText(why)}`),
+          ...ruledOut.map(
+            ({ cause, because: why }) => `- not \`${cause}\`: ${markdownText(inWords(why))}`,
+          ),
           '',
           '</details>',
           '',
@@ -80,7 +83,7 @@ function incidentMarkdown(incident: Incident): string {
           `**${unknownTitle(unknown)}**`,
           '',
           ...unknown.flatMap(({ what, why, command }) => [
-            `- ${markdownText(what)}: ${markdownText(why)}`,
+            `- ${markdownText(inWords(what))}: ${markdownText(inWords(why))}`,
             ...(command === null ? [] : ['', codeBlock(command, '  ')]),
           ]),
           '',

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { Report, StackFrame } from '../../model/report.ts';
 import { moments, stacksAt } from './stacks.ts';
+import { inWords } from '../../model/prose.ts';
 import { parseTime } from '../../model/units.ts';
 
 /**
@@ -30,7 +31,7 @@ export function renderPprof(report: Report): Uint8Array {
   );
   const ours = strings.number('coroner');
   const last = report.incidents.at(-1);
-  const comment = strings.number(last?.headline ?? '');
+  const comment = strings.number(inWords(last?.headline ?? ''));
   return gzipSync(
     message([
       ...types.map((type): Field => [1, type]),

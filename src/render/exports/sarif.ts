@@ -2,6 +2,7 @@ import { pathToFileURL } from 'node:url';
 import { causes } from '../../model/causes.ts';
 import type { Incident, Report, StackFrame } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
+import { inWords } from '../../model/prose.ts';
 import { informativeFrame } from '../../model/stack.ts';
 
 /** SARIF 2.1.0 (OASIS): one result a death, with the place in the code where there is one. */
@@ -69,7 +70,7 @@ function result(incident: Incident, ruleIndex: number, directory: string): objec
     properties: {
       confidence,
       ...(at === null ? {} : { at }),
-      evidence: because.map(({ says, place }) => `${safeText(says)} (${safeText(place)})`),
+      evidence: because.map(({ says, place }) => `${safeText(inWords(says))} (${safeText(place)})`),
     },
   };
 }

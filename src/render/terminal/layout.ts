@@ -62,7 +62,7 @@ interface Word extends Span {
   readonly spaced: boolean;
 }
 
-function wordsOf(spans: Line): readonly Word[] {
+function inWords(spans: Line): readonly Word[] {
   const words: Word[] = [];
   let spaced = false;
   for (const span of spans) {
@@ -84,7 +84,7 @@ export function wrap(spans: Line, columns: number): readonly Line[] {
   const room = Math.max(8, columns);
   const lines: Span[][] = [[]];
   let used = 0;
-  for (const { spaced, ...word } of wordsOf(spans)) {
+  for (const { spaced, ...word } of inWords(spans)) {
     const width = displayWidth(word.text);
     const gap = spaced && used > 0 ? 1 : 0;
     if (used > 0 && used + gap + width > room && (spaced || width <= room)) {

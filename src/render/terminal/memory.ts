@@ -8,6 +8,7 @@ import { groupedDigits, percent } from '../../model/words.ts';
 import { belowDirectory, exactBytes, processName } from '../names.ts';
 import { hanging, type Line } from './layout.ts';
 import type { Page } from './page.ts';
+import { inWords } from '../../model/prose.ts';
 
 /** Bars of a share, ten columns. */
 const bar = (page: Page, share: number): string => {
@@ -49,7 +50,7 @@ export function memoryPicture(
   failures(page, memory, recording);
   accounted(page, memory);
   for (const note of memory.notes ?? [])
-    page.item({ text: page.signs.unknown, style: ['yellow'] }, [{ text: note }]);
+    page.item({ text: page.signs.unknown, style: ['yellow'] }, [{ text: inWords(note) }]);
 }
 
 function holders(page: Page, memory: MemoryPicture, recording: Recording | undefined): void {
@@ -134,7 +135,7 @@ function smells(page: Page, { smells: all = [] }: MemoryPicture): void {
   page.title('What could be held more cheaply');
   for (const { says, savesBytes } of all)
     page.item({ text: page.signs.bullet }, [
-      { text: says },
+      { text: inWords(says) },
       { text: ` (saves ${formatBytes(savesBytes)})`, style: ['dim'] },
     ]);
 }
@@ -169,7 +170,7 @@ function accounted(page: Page, { accounted: all }: MemoryPicture): void {
     [...(all.parts ?? coarseParts(all)), unexplainedPart(all)].map(({ what, bytes }) => ({
       bytes,
       share: bytes / Math.max(1, all.rssBytes),
-      what: [{ text: what }],
+      what: [{ text: inWords(what) }],
     })),
   );
 }

@@ -5,6 +5,7 @@ import { capital } from '../../model/words.ts';
 import { shortened } from '../safe-text.ts';
 import { clipped, hanging, squeezed, type Span } from './layout.ts';
 import type { Page } from './page.ts';
+import { isBlank, inWords } from '../../model/prose.ts';
 
 export function evidence(
   page: Page,
@@ -25,7 +26,7 @@ export function evidence(
 }
 
 function reasonItem(page: Page, sign: Span, { says, place, quote }: Reason): void {
-  page.item(sign, [{ text: says }]);
+  page.item(sign, [{ text: inWords(says) }]);
   const room = page.width - 4;
   if (quote !== undefined && quote !== '') {
     const lines = quote.split('\n').filter((line) => line.trim() !== '');
@@ -83,7 +84,7 @@ export function unknowns(page: Page, all: readonly Unknown[], most = Infinity): 
   page.title(unknownTitle(shown));
   for (const { what, why, command } of shown) {
     page.item({ text: page.signs.unknown, style: ['yellow'] }, [
-      { text: capital(what) },
+      { text: capital(inWords(what)) },
       { text: `: ${why}`, style: ['dim'] },
     ]);
     if (command !== null) page.command(command, 4);
@@ -95,14 +96,22 @@ export function remedies(page: Page, all: readonly Remedy[], most = Infinity, br
   page.title('What now?');
   all.slice(0, most).forEach(({ title, detail, command }, index) => {
     page.item({ text: `${index + 1}.`, style: ['dim'] }, [
-      { text: /[.:!?]$/.test(title) || detail === '' ? title : `${title}.` },
-      ...(detail === ''
+      { text: isBlank(detail) ? inWords(title) : beforeMore(inWords(title)) },
+      ...(isBlank(detail)
         ? []
-        : [{ text: ` ${brief ? firstSentence(detail) : detail}`, style: ['dim'] as const }]),
+        : [
+            {
+              text: ` ${brief ? firstSentence(inWords(detail)) : detail}`,
+              style: ['dim'] as const,
+            },
+          ]),
     ]);
     if (command !== null) page.command(command, 5);
   });
 }
+
+/** With a full stop, where another sentence follows and nothing ends this one yet. */
+const beforeMore = (text: string): string => (/[.:!?]$/.test(text) ? text : `${text}.`);
 
 const firstSentence = (text: string): string =>
   /^.{20,}?[.;](?=\s|$)/s.exec(text)?.[0].replace(/[.;]$/, '') ?? text;

@@ -1,8 +1,9 @@
 import { subjectWithPid } from '../../model/name-with-pid.ts';
 import type { CoreDump } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
-import { commonParts, ENOMEM, lookWithGdb, place, recordNextTime } from '../shared/core-facts.ts';
+import { commonParts, ENOMEM, lookWithGdb, place } from '../shared/core-facts.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
+import { remedy } from '../shared/remedies.ts';
 
 const refusedTypes = new Set(['std::bad_alloc', 'std::bad_array_new_length']);
 /** Functions that only run when an allocation was refused: libstdc++, Rust's alloc crate, CPython, jemalloc, tcmalloc. */
@@ -75,19 +76,12 @@ export function failedAllocationAbort(core: CoreDump): Finding | null {
     ],
     unknown: [
       {
+        id: 'how-much-was-asked',
         what: 'How much was asked for',
         why: 'the frames of the allocation need debug information to be read',
         command: lookWithGdb(core),
       },
     ],
-    remedies: [
-      {
-        title: 'Ask for less at once',
-        detail:
-          'Native code seldom survives a refused allocation: work in smaller pieces, or raise the limit that refused it.',
-        command: null,
-      },
-      recordNextTime,
-    ],
+    remedies: [remedy('ask-for-less-at-once', null, 'library'), remedy('record-next-time')],
   };
 }

@@ -7,18 +7,17 @@ import {
   access,
   addressSpaceLimit,
   atMapLimit,
-  checkTheReturn,
   commonParts,
   ENOMEM,
   isMemoryFault,
   isNullAccess,
   isOffsetFromNull,
   place,
-  recordNextTime,
   samePid,
   usedMemory,
 } from '../shared/core-facts.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
+import { remedy } from '../shared/remedies.ts';
 
 export const coreAllocFailureSegfault = defineRule({
   id: 'core-alloc-failure-segfault',
@@ -159,6 +158,7 @@ export function failedAllocationSegfault(
       owner === null && refusals.length === 0
         ? [
             {
+              id: 'which-limit',
               what: 'Which limit refused the allocation',
               why: `a core holds no rlimits (it had ${usedMemory(core)})`,
               command:
@@ -169,35 +169,13 @@ export function failedAllocationSegfault(
           ]
         : [],
     remedies: [
-      checkTheReturn,
-      ...(mapLimit
-        ? [
-            {
-              title: 'Allow more mappings',
-              detail:
-                'The number of mappings was used up, not the memory. Look for many small mmaps: malloc with a low MALLOC_MMAP_THRESHOLD_, jemalloc, guard pages.',
-              command: 'sudo sysctl vm.max_map_count=1048576',
-            },
-          ]
+      remedy('check-the-return'),
+      mapLimit
+        ? remedy('allow-more-mappings-of-core')
         : limit !== null
-          ? [
-              {
-                title: 'Raise the limit of the address space',
-                detail: 'RLIMIT_AS counts what is mapped, not what is used.',
-                command: 'ulimit -v unlimited',
-              },
-            ]
-          : [
-              {
-                title: 'Ask for less at once',
-                detail:
-                  request === null
-                    ? 'Work in pieces, or with memory-mapped files.'
-                    : `${formatBytes(request)} in one piece: work in smaller ones, or with memory-mapped files.`,
-                command: null,
-              },
-            ]),
-      recordNextTime,
+          ? remedy('raise-address-space')
+          : remedy('ask-for-less-at-once', request, 'limit'),
+      remedy('record-next-time'),
     ],
   };
 }

@@ -3,8 +3,7 @@ import { defined } from '../../model/defined.ts';
 import type { Confidence } from '../../model/confidence.ts';
 import type { Cause } from '../../model/causes.ts';
 import type { CoreDump } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { Remedy, Unknown } from '../../model/report.ts';
+import type { Question, Advice, Finding } from '../../model/finding.ts';
 import {
   access,
   addressSpaceLimit,
@@ -15,12 +14,12 @@ import {
   isNullAccess,
   lookWithGdb,
   place,
-  recordNextTime,
   samePid,
 } from '../shared/core-facts.ts';
 import { failedAllocationAbort } from './core-alloc-failure-abort.ts';
 import { failedAllocationSegfault } from './core-alloc-failure-segfault.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /** A plain crash, a stack overflow, corruption, somebody's signal and other look-alikes. */
 export const coreNotMemory = defineRule({
@@ -73,8 +72,8 @@ interface Opinion {
   readonly headline: string;
   readonly says: readonly string[];
   readonly against?: readonly string[];
-  readonly unknown?: readonly Unknown[];
-  readonly remedies?: readonly Remedy[];
+  readonly unknown?: readonly Question[];
+  readonly remedies?: readonly Advice[];
 }
 
 function judgeCore(core: CoreDump, named: boolean): Opinion {
@@ -110,14 +109,7 @@ const stackOverflow = (core: CoreDump): Opinion => ({
   says: [
     `${core.signal} on ${access(core)}: it lies at the edge of the stack${core.stackPointer === undefined ? '' : ` (stack pointer ${core.stackPointer})`}`,
   ],
-  remedies: [
-    {
-      title: 'End the recursion earlier, or give the stack more room',
-      detail:
-        "In Python a raised recursion limit lets C code overflow the stack: sys.setrecursionlimit() has to fit the stack's size. Threads have their own: threading.stack_size().",
-      command: 'ulimit -s unlimited',
-    },
-  ],
+  remedies: [remedy('end-the-recursion')],
 });
 
 /** A mapping of /dev/shm whose pages could not be had; otherwise a file that was cut short under its mapping. */
@@ -134,15 +126,14 @@ function busError(core: CoreDump): Opinion {
       ],
       against: ['the file may also have been cut short by another process'],
       unknown: [
-        { what: 'How full it was', why: 'a core does not hold it', command: 'df -h /dev/shm' },
-      ],
-      remedies: [
         {
-          title: 'Make /dev/shm larger, or share less through it',
-          detail: 'Containers get 64 MiB by default.',
-          command: 'docker run --shm-size=1g …',
+          id: 'how-full',
+          what: 'How full it was',
+          why: 'a core does not hold it',
+          command: 'df -h /dev/shm',
         },
       ],
+      remedies: [remedy('larger-shared-memory')],
     };
   return {
     variant: 'bus-error',
@@ -153,6 +144,7 @@ function busError(core: CoreDump): Opinion {
     ],
     unknown: [
       {
+        id: 'what-became-of-file',
         what: 'What became of the file',
         why: 'a core does not hold it',
         command: 'df -h; journalctl -k | grep -i error',
@@ -164,13 +156,15 @@ function busError(core: CoreDump): Opinion {
 function memoryFault(core: CoreDump, named: boolean): Opinion {
   const nullAccess = isNullAccess(core);
   const crash = `${core.signal} on ${access(core)}`;
-  const debug: Unknown = {
+  const debug: Question = {
+    id: 'which-line-crashed',
     what: 'Which line of the program it was',
     why: 'that needs the debug information of the program',
     command: lookWithGdb(core),
   };
   if (core.record !== undefined && core.record !== 'core') return fromRecord(core);
-  const mayBeMemory: Unknown = {
+  const mayBeMemory: Question = {
+    id: 'whether-refused-before',
     what: 'Whether an allocation had been refused before',
     why:
       core.errno === undefined
@@ -218,7 +212,7 @@ function memoryFault(core: CoreDump, named: boolean): Opinion {
         'errno of the thread that crashed was 12 (ENOMEM): an allocation had been refused, just before or long ago',
       ],
       unknown: [mayBeMemory, debug],
-      remedies: [recordNextTime],
+      remedies: [remedy('record-next-time')],
     };
   if (!nullAccess)
     return {
@@ -260,7 +254,7 @@ function memoryFault(core: CoreDump, named: boolean): Opinion {
           ]),
     ],
     unknown: [mayBeMemory, debug],
-    remedies: [recordNextTime],
+    remedies: [remedy('record-next-time')],
   };
 }
 
@@ -285,6 +279,7 @@ function fromRecord(core: CoreDump): Opinion {
     ],
     unknown: [
       {
+        id: 'whether-refusal-behind-crash',
         what: 'Whether a failed allocation was behind the crash',
         why: 'only the core itself has the registers and errno',
         command:
@@ -295,7 +290,7 @@ function fromRecord(core: CoreDump): Opinion {
               : `coredumpctl dump ${core.pid} --output core.${core.pid}; coroner diagnose core.${core.pid}`,
       },
     ],
-    remedies: [recordNextTime],
+    remedies: [remedy('record-next-time')],
   };
 }
 
@@ -319,16 +314,7 @@ function aborted(core: CoreDump): Opinion {
         ? 'aborted because an assertion of its own failed: not memory'
         : `aborted${place(core)}: its heap was corrupted, not full`,
       says: [`glibc had printed before it aborted: ${core.abortMessage}`],
-      remedies: assertion
-        ? []
-        : [
-            {
-              title: 'Find who wrote where it should not',
-              detail:
-                'The abort comes long after the faulty write; a sanitizer or valgrind shows the write itself.',
-              command: 'PYTHONMALLOC=malloc valgrind COMMAND …',
-            },
-          ],
+      remedies: assertion ? [] : [remedy('find-the-faulty-write')],
     };
   }
   if (
@@ -351,6 +337,7 @@ function aborted(core: CoreDump): Opinion {
     ],
     unknown: [
       {
+        id: 'why-it-aborted',
         what: 'Why it ended itself',
         why: 'programs say so on stderr before they abort',
         command: lookWithGdb(core),

@@ -8,8 +8,8 @@ import {
   isStackOverflow,
   refusalsBefore,
   requestOf,
-  sizeRemedy,
 } from '../shared/kernel-crashes.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /**
  * The disguised death proved by the kernel's log alone: the same process was refused
@@ -62,13 +62,8 @@ export const kernelAllocFailureSegfault = defineRule({
           request: { bytes: asked },
           trigger: { pid: crash.pid, name: crash.name },
           remedies: [
-            {
-              title: 'Check what the allocator returns',
-              detail:
-                'malloc and its kin return NULL when memory is refused. The library or extension that crashed has to look at it.',
-              command: null,
-            },
-            sizeRemedy(asked),
+            remedy('check-the-allocator', false),
+            remedy('ask-for-less-at-once', asked, 'kernel'),
           ],
         } satisfies Finding,
       ];

@@ -9,8 +9,8 @@ import type {
   OomReport,
   StatedLimit,
 } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { CulpritRole, Limit, Reason, Remedy, RuledOut, Unknown } from '../../model/report.ts';
+import type { Question, Finding } from '../../model/finding.ts';
+import type { CulpritRole, Limit, Reason, RuledOut } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import {
@@ -21,6 +21,7 @@ import {
   limitOf,
   remediesFor,
 } from '../shared/kernel-facts.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /** A kill by the kernel's OOM killer: the kernel's own line names the process. */
 export const kernelOomKill = defineRule({
@@ -175,7 +176,9 @@ function judge(
     against: against(kill),
     ruledOut: ruledOut(kill),
     unknown: byHand ? askedByWhom(report) : unknown(kill, limit),
-    remedies: byHand ? afterSysrq : remediesFor({ ...kill, constraint }, report, culprit),
+    remedies: byHand
+      ? [remedy('ask-who-called-the-killer')]
+      : remediesFor({ ...kill, constraint }, report, culprit),
     victim,
     trigger: byHand ? null : trigger,
     culprit,
@@ -188,6 +191,7 @@ function judge(
             .map((other) => ({
               pid: other.victim.pid as number,
               ...defined({ name: other.victim.name }),
+              relation: 'killed-with-it',
               how: 'killed with the same cgroup (memory.oom.group)',
             })),
         }
@@ -304,7 +308,7 @@ function enoughFree(report: OomReport | null): boolean {
   return isMachineShort({ leftBytes, totalBytes }) === false;
 }
 
-function askedByWhom(report: OomReport | null): Unknown[] {
+function askedByWhom(report: OomReport | null): Question[] {
   const { free: freeBytes, totalRam: totalBytes } = report?.hostBytes ?? {};
   const figures =
     freeBytes === undefined || totalBytes === undefined
@@ -312,6 +316,7 @@ function askedByWhom(report: OomReport | null): Unknown[] {
       : `; ${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} were free`;
   return [
     {
+      id: 'who-called-the-killer',
       what: enoughFree(report)
         ? 'Who asked for it'
         : 'Who asked for it, and whether memory was short at all',
@@ -320,15 +325,6 @@ function askedByWhom(report: OomReport | null): Unknown[] {
     },
   ];
 }
-
-const afterSysrq: readonly Remedy[] = [
-  {
-    title: 'Ask who called the OOM killer',
-    detail:
-      'It takes the largest process, guilty or not. Alt+SysRq+f on a keyboard or a serial console, or f written to /proc/sysrq-trigger, does it; kernel.sysrq without its bit 64 forbids the keys.',
-    command: 'sysctl kernel.sysrq',
-  },
-];
 
 /**
  * `invoked oom-killer` names a thread by its own id, the table of tasks has processes alone. In a cgroup's table an id that is missing
@@ -436,16 +432,18 @@ function ruledOut(kill: KernelOomKill): RuledOut[] {
   return [];
 }
 
-function unknown(kill: KernelOomKill, limit: Limit): Unknown[] {
-  const unknowns: Unknown[] = [];
+function unknown(kill: KernelOomKill, limit: Limit): Question[] {
+  const unknowns: Question[] = [];
   if (limit.owner === 'cgroup' && limit.bytes === null && limit.path !== undefined)
     unknowns.push({
+      id: 'how-high-the-limit',
       what: 'How high the limit was',
       why: "the report's line with usage and limit is missing",
       command: `cat /sys/fs/cgroup${limit.path}/memory.max /sys/fs/cgroup/memory${limit.path}/memory.limit_in_bytes`,
     });
   if (limit.owner === 'cgroup' && limit.path === undefined)
     unknowns.push({
+      id: 'which-cgroup',
       what: 'Which cgroup it was, and how high its limit',
       why:
         kill.report === null

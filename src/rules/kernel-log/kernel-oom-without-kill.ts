@@ -67,6 +67,7 @@ function judge(record: KernelOomWithoutKill): Finding {
       record.why === 'no-kill-line'
         ? [
             {
+              id: 'which-process-was-killed',
               what: 'Which process was killed',
               why: 'the text ends before the line that names it, or begins behind it',
               command: 'sudo dmesg -T | grep -E "Killed process|oom-kill:"',

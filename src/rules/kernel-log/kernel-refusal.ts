@@ -2,14 +2,10 @@ import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { KernelRefusal } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
+import { ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import {
-  common,
-  isStackOverflow,
-  refusalsBefore,
-  requestOf,
-  sizeRemedy,
-} from '../shared/kernel-crashes.ts';
+import { common, isStackOverflow, refusalsBefore, requestOf } from '../shared/kernel-crashes.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /** Refused allocations without a crash: an exception, an exit, or handled. */
 export const kernelRefusal = defineRule({
@@ -24,14 +20,22 @@ export const kernelRefusal = defineRule({
       ),
     );
     const groups: KernelRefusal[][] = [];
+    const groupsOf = new Map<number, KernelRefusal[][]>();
     for (const refusal of facts['kernel-refusal']) {
       if (crashed.has(refusal)) continue;
       // Where its parent has told how it ended, the rules about recordings know whether it died of it.
-      const exit = facts['process-exit'].find(({ pid }) => pid === refusal.pid);
+      const [exit] = ofPid(refusal.pid, facts['process-exit']);
       if (exit !== undefined && (exit.signal !== null || exit.exitCode === 0)) continue;
-      const group = groups.find(([first]) => first !== undefined && sameProcess(first, refusal));
-      if (group === undefined) groups.push([refusal]);
-      else group.push(refusal);
+      const alike = groupsOf.get(refusal.pid) ?? [];
+      groupsOf.set(refusal.pid, alike);
+      const group = alike.find(([first]) => first !== undefined && sameProcess(first, refusal));
+      if (group !== undefined) {
+        group.push(refusal);
+        continue;
+      }
+      const own = [refusal];
+      groups.push(own);
+      alike.push(own);
     }
     return groups.map((group): Finding => {
       const first = group[0] as KernelRefusal;
@@ -58,6 +62,7 @@ export const kernelRefusal = defineRule({
           ),
         unknown: [
           {
+            id: 'whether-it-died-of-it',
             what: 'Whether the process died of it',
             why: 'a refused allocation can be handled; this log shows no crash of the process',
             command: null,
@@ -68,7 +73,7 @@ export const kernelRefusal = defineRule({
           : { owner: 'overcommit', bytes: null },
         request: { bytes: byRlimit ? null : asked },
         trigger: { pid: first.pid, name: first.name },
-        remedies: [sizeRemedy(asked)],
+        remedies: [remedy('ask-for-less-at-once', asked, 'kernel')],
       };
     });
   },

@@ -1,5 +1,6 @@
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { Finding } from '../../model/finding.ts';
+import { ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { common, isNull, isStackOverflow, refusalsBefore } from '../shared/kernel-crashes.ts';
 
@@ -14,8 +15,7 @@ export const kernelSegfault = defineRule({
       .filter(
         (crash) =>
           // The agent saw what the kernel does not write down: that rule speaks.
-          (isStackOverflow(crash) ||
-            !facts['failed-allocation'].some(({ pid }) => pid === crash.pid)) &&
+          (isStackOverflow(crash) || ofPid(crash.pid, facts['failed-allocation']).length === 0) &&
           (isStackOverflow(crash) || refusalsBefore(crash, facts['kernel-refusal']).length === 0),
       )
       .map((crash): Finding => {
@@ -54,6 +54,7 @@ export const kernelSegfault = defineRule({
           unknown: onNull
             ? [
                 {
+                  id: 'whether-rlimit-refused',
                   what: 'Whether an allocation had been refused before by an rlimit or the map count',
                   why: 'such refusals leave no line in the kernel log (only refusals by overcommit do, on kernels since 6.0)',
                   command: `coredumpctl info ${crash.pid}`,

@@ -1,8 +1,9 @@
+import type { Advice } from '../../model/finding.ts';
 import type { KillerRecord } from '../../model/evidence.ts';
-import type { Remedy } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule } from '../shared/define-rule.ts';
 import { killerFindings } from '../shared/killer-records.ts';
+import { remedy } from '../shared/remedies.ts';
 
 export const jobSchedulerLimit = defineRule({
   id: 'job-scheduler-limit',
@@ -12,7 +13,12 @@ export const jobSchedulerLimit = defineRule({
   judge: ({ 'killer-record': records, 'stated-limit': limits }) =>
     killerFindings(
       records,
-      { cause: 'job-scheduler-limit', remedies, limitOf: ['job'] },
+      {
+        cause: 'job-scheduler-limit',
+        called: (label) => (/^\d[\d._+[\]-]*$/.test(label) ? `job ${label}` : label),
+        remedies,
+        limitOf: ['job'],
+      },
       { limits },
     ),
 });
@@ -35,22 +41,13 @@ const look: Readonly<Record<string, string>> = {
   yarn: 'yarn logs -applicationId APPLICATION',
 };
 
-function remedies({ reporter, limit, usedBytes }: KillerRecord): readonly Remedy[] {
+function remedies({ reporter, limit, usedBytes }: KillerRecord): readonly Advice[] {
   const size =
     limit?.bytes == null
       ? ''
       : ` It had ${formatBytes(limit.bytes)}${usedBytes === undefined ? '' : ` and used ${formatBytes(usedBytes)}`}.`;
   return [
-    {
-      title: 'Ask the scheduler for more memory',
-      detail: `${ask[reporter] ?? 'See the memory option of the scheduler.'}${size} Peaks that the scheduler samples every 30 s are too low: leave a margin.`,
-      command: look[reporter] ?? null,
-    },
-    {
-      title: 'Or use less',
-      detail:
-        'Fewer parallel processes per node (each has its own copy of the data), smaller chunks, a narrower dtype.',
-      command: null,
-    },
+    remedy('raise-job-limit', ask[reporter], size, look[reporter] ?? null),
+    remedy('fewer-processes'),
   ];
 }

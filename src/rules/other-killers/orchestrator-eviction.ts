@@ -1,5 +1,6 @@
 import { defineRule } from '../shared/define-rule.ts';
-import { killerFindings } from '../shared/killer-records.ts';
+import { capital, killerFindings } from '../shared/killer-records.ts';
+import { remedy } from '../shared/remedies.ts';
 
 export const orchestratorEviction = defineRule({
   id: 'orchestrator-eviction',
@@ -8,18 +9,8 @@ export const orchestratorEviction = defineRule({
   judge: ({ 'killer-record': records }) =>
     killerFindings(records, {
       cause: 'orchestrator-eviction',
-      remedies: () => [
-        {
-          title: 'Request what it uses',
-          detail:
-            'Pods that use more than they request are evicted first: set resources.requests.memory to the real working set, and limits equal to it for the Guaranteed class.',
-          command: 'kubectl top pod --containers; kubectl describe node NODE',
-        },
-        {
-          title: 'Find what filled the node',
-          detail: 'The evicted pod need not be the one that grew.',
-          command: 'kubectl top pod -A --sort-by=memory | head',
-        },
-      ],
+      headline: ({ by, who, figures }) =>
+        `${capital(by)} evicted ${who ?? 'the pod'}: the node was low on memory${figures}`,
+      remedies: () => [remedy('request-what-it-uses'), remedy('find-what-filled-node')],
     }),
 });

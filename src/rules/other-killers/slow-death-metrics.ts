@@ -4,6 +4,7 @@ import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { subjectOf } from '../shared/subjects.ts';
+import { remedy } from '../shared/remedies.ts';
 
 export const slowDeathMetrics = defineRule({
   id: 'slow-death-metrics',
@@ -67,25 +68,12 @@ function judge(
     ...defined({ limit }),
     unknown: [
       {
+        id: 'which-process-held',
         what: 'Which process held the memory',
         why: 'the figures are of a whole cgroup or machine',
         command: 'ps -eo pid,rss,maj_flt,stat,comm --sort=-rss | head',
       },
     ],
-    remedies: [
-      throttled
-        ? {
-            title: 'Raise MemoryHigh (memory.high), or use less',
-            detail:
-              'Above memory.high the kernel slows every allocation down and kills nobody: set MemoryMax instead if a kill is better than a standstill.',
-            command: 'systemctl show -p MemoryHigh -p MemoryMax -p MemoryCurrent UNIT',
-          }
-        : {
-            title: 'Use less than fits, or raise the limit',
-            detail:
-              'The working set no longer fits: fewer workers, smaller batches, a larger limit. More swap only makes the wait longer.',
-            command: 'cat /proc/pressure/memory; cat /sys/fs/cgroup/memory.pressure',
-          },
-    ],
+    remedies: [remedy(throttled ? 'raise-unit-memory-high' : 'use-less-than-fits')],
   };
 }

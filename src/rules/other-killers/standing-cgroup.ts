@@ -3,6 +3,7 @@ import type { KernelOomKill, StandingCgroup } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /**
  * Counters of a cgroup that still stands: kills happened in it, when and of whom they do not tell.
@@ -74,17 +75,12 @@ function judgeCgroup(
       : { limit: { owner: 'cgroup' as const, path, bytes: limitBytes } }),
     unknown: [
       {
+        id: 'which-process-and-when',
         what: 'Which process it was, and when',
         why: `counters have no names and no times, and the kernel log ${logUnreadable ? 'could not be read' : 'that is left does not mention it'}`,
         command: 'sudo journalctl _TRANSPORT=kernel | grep -A1 oom-kill',
       },
     ],
-    remedies: [
-      {
-        title: 'Catch the next one',
-        detail: 'The recorder keeps the kill with its name, its memory and its stack.',
-        command: 'coroner run COMMAND …',
-      },
-    ],
+    remedies: [remedy('record-the-next-kill')],
   };
 }

@@ -5,6 +5,7 @@ import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from '../shared/subjects.ts';
+import { remedy } from '../shared/remedies.ts';
 
 export const allocFailureAbort = defineRule({
   id: 'alloc-failure-abort',
@@ -74,6 +75,7 @@ function judge(
       limit === undefined
         ? [
             {
+              id: 'which-limit',
               what: 'Which limit refused the allocation',
               why: 'the program only learns that it was refused',
               command:
@@ -86,41 +88,11 @@ function judge(
 }
 
 function remedies(abort: ProgramAbort, limited: boolean): NonNullable<Finding['remedies']> {
-  const less =
-    abort.requestBytes === undefined
-      ? 'Ask for less at a time'
-      : `Ask for less than ${formatBytes(abort.requestBytes)} at a time`;
+  const size = abort.requestBytes === undefined ? undefined : formatBytes(abort.requestBytes);
   return [
-    ...(limited
-      ? [
-          {
-            title: 'Raise the limit of the process',
-            detail:
-              'The machine may have had memory left: the limit of the shell or unit refused it.',
-            command: 'ulimit -v unlimited; ulimit -d unlimited',
-          },
-        ]
-      : []),
-    ...(abort.reporter === 'jvm'
-      ? [
-          {
-            title: 'Give the JVM less heap than the machine or container has',
-            detail:
-              'The JVM reserves -Xmx plus metaspace, code cache and thread stacks outside of the heap; leave a quarter of the memory for them.',
-            command: 'java -XX:MaxRAMPercentage=70 …',
-          },
-        ]
-      : []),
-    {
-      title: less,
-      detail:
-        'Native code seldom survives a refused allocation: work in smaller pieces, with fewer threads, or free what is no longer used before.',
-      command: null,
-    },
-    {
-      title: 'See what already held the memory',
-      detail: 'The request that fails is often not the one that filled the memory.',
-      command: 'coroner run COMMAND …',
-    },
+    ...(limited ? [remedy('raise-process-limit')] : []),
+    ...(abort.reporter === 'jvm' ? [remedy('lower-jvm-heap')] : []),
+    remedy('ask-for-less', size, 'native'),
+    remedy('record-what-held-it', 'COMMAND'),
   ];
 }

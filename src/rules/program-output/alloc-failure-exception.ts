@@ -1,11 +1,12 @@
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, ProgramError, StatedLimit } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { Limit, Remedy, Unknown } from '../../model/report.ts';
+import type { Question, Advice, Finding } from '../../model/finding.ts';
+import type { Limit } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { limitOf, raiseLockedMemory } from '../recorded-run/refusing-limit.ts';
+import { limitOf } from '../recorded-run/refusing-limit.ts';
 import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from '../shared/subjects.ts';
+import { remedy } from '../shared/remedies.ts';
 
 export const allocFailureException = defineRule({
   id: 'alloc-failure-exception',
@@ -163,13 +164,14 @@ function says(error: ProgramError, again: number): string {
   return `${error.type} ${fate}${size === '' ? '' : `: the request${size}${array} was refused`}${times}`;
 }
 
-function lost(error: ProgramError): readonly Unknown[] {
+function lost(error: ProgramError): readonly Question[] {
   if (!lostTraceback.has(error.class ?? '') && error.stack.length > 0) return [];
   if (error.headed === false && !lostTraceback.has(error.class ?? '')) return [];
   return error.stack.length > 0
     ? []
     : [
         {
+          id: 'which-line-asked',
           what: 'The line that asked for the memory',
           why: 'Python had no memory left to print the traceback',
           command: 'coroner run python3 …',
@@ -177,7 +179,8 @@ function lost(error: ProgramError): readonly Unknown[] {
       ];
 }
 
-const whoseLimit: Unknown = {
+const whoseLimit: Question = {
+  id: 'which-limit',
   what: 'Which limit refused it: address space, data, overcommit or the size of the machine',
   why: 'the program only learns that it was refused',
   command:
@@ -187,35 +190,18 @@ const whoseLimit: Unknown = {
 /** An array of this size is more often a wrong shape than a large need; half of it fits nowhere either. */
 const rarelyMeantBytes = 2 ** 40;
 
-function remedies(error: ProgramError): readonly Remedy[] {
-  if (error.variant === 'rlimit-memlock') return [raiseLockedMemory];
-  const list: Remedy[] = [];
+function remedies(error: ProgramError): readonly Advice[] {
+  if (error.variant === 'rlimit-memlock') return [remedy('raise-locked-memory')];
+  const list: Advice[] = [];
   const text =
     error.stack
       .map(({ file, text: line, function: name }) => `${file} ${name} ${line ?? ''}`)
       .join('\n') + error.message;
   const size = error.requestBytes === undefined ? undefined : formatBytes(error.requestBytes);
-  if (error.variant === 'windows-commit-limit')
-    list.push({
-      title: 'Enlarge the page file or start fewer processes',
-      detail:
-        'Windows promises memory when it is asked for, not when it is touched: RAM plus page file is the most that all processes together may ask for. Each worker that imports a CUDA build of PyTorch commits gigabytes that it never touches.',
-      command: 'wmic pagefile list /format:list',
-    });
-  if (error.variant === 'fork')
-    list.push({
-      title: 'Start helpers before the memory is full, or without copying the parent',
-      detail:
-        'fork() must be able to promise a copy of the whole parent. subprocess without preexec_fn uses vfork (3.10 and later), a forkserver started early is small; vm.overcommit_memory=1 or more swap lifts the refusal.',
-      command: 'sysctl vm.overcommit_memory; free -m',
-    });
+  if (error.variant === 'windows-commit-limit') list.push(remedy('enlarge-page-file'));
+  if (error.variant === 'fork') list.push(remedy('start-helpers-early'));
   const isRarelyMeant = (error.requestBytes ?? 0) >= rarelyMeantBytes;
-  if (error.array !== undefined && isRarelyMeant)
-    list.push({
-      title: 'Check the shape that is asked for',
-      detail: `${size} for one array is rarely meant: a wrong axis, an outer product or a join of everything with everything makes such shapes.`,
-      command: null,
-    });
+  if (error.array !== undefined && isRarelyMeant) list.push(remedy('check-the-shape', size));
   const smaller = /float64|complex128|int64|datetime64|<f8|<i8/.exec(error.array?.dtype ?? '')?.[0];
   if (
     error.array !== undefined &&
@@ -223,50 +209,17 @@ function remedies(error: ProgramError): readonly Remedy[] {
     smaller !== undefined &&
     !isRarelyMeant
   )
-    list.push({
-      title: `Halve it: a 4-byte type instead of ${error.array.dtype}`,
-      detail: `${size} as ${error.array.dtype} is ${formatBytes(error.requestBytes / 2)} in the type half as wide (float32, int32), if that precision does.`,
-      command: null,
-    });
+    list.push(remedy('narrower-type', error.array.dtype, error.requestBytes));
   if (error.array !== undefined && error.array.dtype.startsWith('object'))
-    list.push({
-      title: 'Do not hold Python objects in an array',
-      detail:
-        'Each item costs 8 bytes here and 28 or more beside it: use a numeric, categorical or string (Arrow) type.',
-      command: null,
-    });
+    list.push(remedy('no-objects-in-arrays'));
   if (/OneHotEncoder|get_dummies|toarray|todense|CountVectorizer|TfidfVectorizer|sparse/.test(text))
-    list.push({
-      title: 'Keep it sparse',
-      detail:
-        'A dense matrix stores every zero: sparse_output=True, scipy.sparse, or get_dummies(sparse=True) store only the rest.',
-      command: null,
-    });
+    list.push(remedy('keep-it-sparse'));
   if (/merge|join|pivot|unstack|crosstab/.test(text) && /pandas/.test(text))
-    list.push({
-      title: 'Look at the keys before the join or pivot',
-      detail:
-        'Repeated keys multiply rows, and a pivot makes every row meet every column: drop duplicates, aggregate first, or join in parts.',
-      command: null,
-    });
+    list.push(remedy('look-at-join-keys'));
   if (/read_csv|read_parquet|read_json|read_excel|\.read\(|readlines/.test(text))
-    list.push({
-      title: 'Read in pieces',
-      detail:
-        'usecols, dtype and chunksize (pandas), scan_csv with collect(engine="streaming") (polars), or iterate over the file instead of reading it whole.',
-      command: null,
-    });
+    list.push(remedy('read-in-pieces'));
   if (list.length === 0 || error.array !== undefined)
-    list.push({
-      title: size === undefined ? 'Work in pieces' : `Ask for less than ${size} at a time`,
-      detail:
-        'Split the work into chunks or batches, free what is no longer used before this line, or map the data from disk (numpy.memmap, pyarrow memory_map).',
-      command: null,
-    });
-  list.push({
-    title: 'See what already held the memory',
-    detail: 'The request that fails is often not the one that filled the memory.',
-    command: 'coroner run python3 …',
-  });
+    list.push(remedy('ask-for-less', size, 'python'));
+  list.push(remedy('record-what-held-it', 'python3'));
   return list;
 }

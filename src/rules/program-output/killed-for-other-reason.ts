@@ -3,6 +3,7 @@ import { defined } from '../../model/defined.ts';
 import type { DeathNotice } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
+import { remedy } from '../shared/remedies.ts';
 import { subjectOf } from '../shared/subjects.ts';
 
 export const killedForOtherReason = defineRule({
@@ -50,14 +51,15 @@ function isSameDeath(a: DeathNotice, b: DeathNotice): boolean {
   if (a.reporter === 'systemd' && b.reporter === 'systemd')
     return a.name === undefined || b.name === undefined || a.name === b.name;
   return (
-    a.otherReason === b.otherReason &&
+    a.reporter === b.reporter &&
+    a.resource === b.resource &&
     a.name === b.name &&
     (a.pid === undefined) === (b.pid === undefined)
   );
 }
 
 function otherReason(notice: DeathNotice): Finding {
-  const shm = notice.otherReason === 'shared memory';
+  const shm = notice.resource === 'shm';
   return {
     subject: subjectOf(notice, notice),
     cause: shm ? 'shm-exhausted' : 'not-memory',
@@ -80,31 +82,12 @@ function otherReason(notice: DeathNotice): Finding {
             ...defined({ pid: notice.pid, name: notice.name }),
           },
         }),
-    remedies: shm
-      ? [
-          {
-            title: 'Give the container more shared memory',
-            detail:
-              'docker run --shm-size=8g or --ipc=host; in Kubernetes an emptyDir with medium: Memory on /dev/shm.',
-            command: 'df -h /dev/shm',
-          },
-        ]
-      : notice.reporter === 'multiprocessing'
-        ? [
-            {
-              title: 'Guard the main module',
-              detail:
-                "Put what starts the workers under if __name__ == '__main__': each spawned child imports the script again.",
-              command: null,
-            },
-          ]
-        : [
-            {
-              title: 'Look at what it was doing, not at its memory',
-              detail:
-                'A timeout means that it was slow or stuck. Only if it was swapping at that time is memory behind it.',
-              command: 'cat /proc/pressure/memory',
-            },
-          ],
+    remedies: [
+      shm
+        ? remedy('more-shared-memory', false)
+        : notice.reporter === 'multiprocessing'
+          ? remedy('guard-the-main-module')
+          : remedy('look-at-what-it-did'),
+    ],
   };
 }

@@ -7,7 +7,7 @@ export const misleadingMessages = defineRule({
   title: 'Words that name memory and mean something else',
   needs: ['misleading-message'],
   judge: ({ 'misleading-message': words }) =>
-    [...new Map(words.map((fact) => [fact.meaning, fact])).values()].map(
+    [...new Map(words.map((fact) => [fact.variant, fact])).values()].map(
       (fact: MisleadingMessage) => ({
         subject: subjectOf(fact, fact),
         cause: 'not-memory',

@@ -1,7 +1,7 @@
 import type { ProgramError } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { mistaken, others } from '../shared/mistaken-words.ts';
+import { isMistaken, mistaken } from '../shared/mistaken-words.ts';
 import { atUsersLine, groupRepeated, subjectOf } from '../shared/subjects.ts';
 
 export const notMemoryErrors = defineRule({
@@ -18,11 +18,7 @@ export const notMemoryErrors = defineRule({
   ],
   judge: (facts) => {
     const errors = facts['program-error'];
-    const known = errors.filter(
-      (error) =>
-        error.resource in others &&
-        (error.resource !== 'none' || error.actualMeaning !== undefined),
-    );
+    const known = errors.filter(isMistaken);
     const findings = groupRepeated(known).map(([error, ...again]) => mistaken(error, again.length));
     const nothingElse =
       findings.length === 0 &&
@@ -47,6 +43,7 @@ function ordinary(error: ProgramError): Finding {
     subject: subjectOf(error, error),
     cause: 'not-memory',
     variant: 'other-exception',
+    exception: type,
     confidence: 'likely',
     headline: `It ended with ${type}${atUsersLine(error.stack)}, which does not speak of memory`,
     because: [reason(error, `The last exception is ${error.type}`)],

@@ -1,6 +1,6 @@
 import type { ProgramAbort } from '../../model/evidence.ts';
 import { defineRule } from '../shared/define-rule.ts';
-import { mistaken, others } from '../shared/mistaken-words.ts';
+import { isMistaken, mistaken } from '../shared/mistaken-words.ts';
 import { groupRepeated } from '../shared/subjects.ts';
 
 export const notMemoryMessages = defineRule({
@@ -19,12 +19,7 @@ export const notMemoryMessages = defineRule({
       errors.some(({ resource }) => resource !== 'none') ||
       kills.length + records.length > 0;
     return groupRepeated(
-      aborts.filter(
-        (abort) =>
-          abort.resource in others &&
-          (abort.resource !== 'none' || abort.actualMeaning !== undefined) &&
-          !(isMoreTold && isWarning(abort)),
-      ),
+      aborts.filter((abort) => isMistaken(abort) && !(isMoreTold && isWarning(abort))),
     ).map(([abort, ...again]) => mistaken(abort, again.length));
   },
 });

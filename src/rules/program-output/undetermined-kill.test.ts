@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import type { DeathNotice } from '../../model/evidence.ts';
 import { diagnose } from '../../diagnose/diagnose.ts';
 import { gatherText } from '../../gather/text.ts';
+import { undeterminedKill } from './undetermined-kill.ts';
 
 const kill = (pid: number, cgroup: string): string =>
   [
@@ -31,4 +33,23 @@ test('in a container the shell knows it by another pid: one death', () => {
   expect(said(`${kill(4711, container)}\n${shellSaw(15)}\n`)).toEqual([
     { cause: 'kernel-cgroup-oom', pid: 4711 },
   ]);
+});
+
+test('two hints are two witnesses by their ids, not by their words', () => {
+  const notice = (line: number, hints: Pick<DeathNotice, 'hints' | 'hintIds'>): DeathNotice => ({
+    kind: 'death-notice',
+    origin: { source: 'shell-notices', place: `out:${line}`, line },
+    reporter: 'shell',
+    signal: 'SIGKILL',
+    ...hints,
+  });
+  const confidence = (...notices: readonly DeathNotice[]) =>
+    undeterminedKill.judge(notices, { sources: [] }).map((finding) => finding.confidence);
+  const ranOut = notice(1, { hints: ['it ran out'], hintIds: ['memory-ran-out'] });
+  expect(
+    confidence(ranOut, notice(2, { hints: ['told anew'], hintIds: ['memory-ran-out'] })),
+  ).toEqual(['weak']);
+  expect(
+    confidence(ranOut, notice(2, { hints: ['it ran out'], hintIds: ['memory-named'] })),
+  ).toEqual(['likely']);
 });

@@ -5,6 +5,8 @@ import type { DeathNotice, Evidence } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { positionOf, subjectOf } from '../shared/subjects.ts';
+import { remedy } from '../shared/remedies.ts';
+import { withoutRepeats } from '../../model/prose.ts';
 
 /** Clocks of a killer and of who noticed may differ by this and still mean one death. */
 const sameMomentMs = 5 * 60_000;
@@ -117,8 +119,12 @@ function killed(
     ({ guessesMemory, signal, reporter }) =>
       guessesMemory === true && (signal !== 'SIGTERM' || reporter === 'GitHub Actions'),
   );
-  const hints = [...new Set(all.flatMap(({ hints = [] }) => hints))];
-  const witnesses = explained ? 0 : (guess === undefined ? 0 : 1) + hints.length + (full ? 2 : 0);
+  const hintIds = new Set(all.flatMap(({ hintIds: ids = [] }) => ids));
+  const hints = withoutRepeats(
+    all.flatMap(({ hints: told = [] }) => told),
+    (hint) => hint,
+  );
+  const witnesses = explained ? 0 : (guess === undefined ? 0 : 1) + hintIds.size + (full ? 2 : 0);
   const name = all.find((one) => one.name !== undefined)?.name;
   const who = {
     ...defined({ pid: notice.pid, name }),
@@ -142,25 +148,13 @@ function killed(
     ...(Object.keys(who).length === 0 ? {} : { victim: who }),
     unknown: [
       {
+        id: 'who-sent-it',
         what: 'Who sent the signal',
         why: `the OOM killer, a memory guard, a timeout, a supervisor or a person all look the same from here${hints.length === 0 ? '' : ` (${hints.join('; ')})`}`,
         command: "sudo journalctl -k --since '1 hour ago' | grep -iE 'killed process|oom'",
       },
     ],
-    remedies: [
-      {
-        title: 'Find the witness',
-        detail:
-          'The kernel log of the host (not of the container) names every process that its OOM killer ended; container runtimes and schedulers keep their own record.',
-        command: 'coroner diagnose',
-      },
-      {
-        title: 'Or record the next death',
-        detail:
-          'coroner run keeps the memory curve, the counters of the cgroup and the last stacks, and so can tell.',
-        command: 'coroner run COMMAND …',
-      },
-    ],
+    remedies: [remedy('find-the-witness'), remedy('record-the-next-death')],
     ...defined({ stack: notice.stack }),
   };
 }
@@ -181,19 +175,13 @@ function crashed(notice: DeathNotice, again: readonly DeathNotice[]): Finding {
     ],
     unknown: [
       {
+        id: 'why-it-crashed',
         what: 'Why it crashed',
         why: 'the kernel log and the core would show the address and whether an allocation had been refused before',
         command: "coredumpctl info; sudo journalctl -k | grep -E 'segfault at|__vm_enough_memory'",
       },
     ],
     ...(notice.pid === undefined ? {} : { victim: { pid: notice.pid } }),
-    remedies: [
-      {
-        title: 'Let it leave a stack',
-        detail:
-          'python3 -X faulthandler prints the Python stack of a crash; ulimit -c unlimited leaves a core for coroner diagnose.',
-        command: 'python3 -X faulthandler …',
-      },
-    ],
+    remedies: [remedy('leave-a-stack')],
   };
 }

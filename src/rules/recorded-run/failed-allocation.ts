@@ -1,11 +1,13 @@
 import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { FailedAllocation, ProcessExit, ProgramError } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { Limit, Remedy, Unknown } from '../../model/report.ts';
+import type { Question, Advice, Finding } from '../../model/finding.ts';
+import type { Limit } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
+import { ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { atUsersLine, subjectOf } from '../shared/subjects.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /** Between a refusal and the crash on what it returned lie microseconds; a loaded machine makes it longer, and so does a core dump, which is known. */
 const joinMs = 2000;
@@ -21,8 +23,7 @@ export const failedAllocation = defineRule({
   needs: ['failed-allocation'],
   uses: ['process-exit', 'program-error'],
   judge: (facts) => {
-    const failuresOf = (pid: number | undefined) =>
-      facts['failed-allocation'].filter((failure) => failure.pid === pid);
+    const failuresOf = (pid: number | undefined) => ofPid(pid, facts['failed-allocation']);
     const exits = new Set(facts['process-exit'].map(({ pid }) => pid));
     return [
       ...facts['process-exit'].flatMap((exit) => judge(exit, failuresOf(exit.pid)) ?? []),
@@ -142,7 +143,8 @@ const witness = ({ seenBy }: FailedAllocation) =>
     strace: 'strace',
   })[seenBy];
 
-const whoseLimit: Unknown = {
+const whoseLimit: Question = {
+  id: 'which-limit',
   what: 'Which limit refused it',
   why: 'no limit of the process explains it: overcommit, the number of maps or the size of the machine may',
   command: 'sysctl vm.overcommit_memory vm.max_map_count; free -b',
@@ -151,48 +153,13 @@ const whoseLimit: Unknown = {
 /** Below it a request fails because everything is full, not because it is large. */
 const smallBytes = 2 ** 20;
 
-function remedies(bytes: number, limit: Limit | undefined, crashed: boolean): readonly Remedy[] {
+function remedies(bytes: number, limit: Limit | undefined, crashed: boolean): readonly Advice[] {
   return [
-    ...(limit?.owner === 'rlimit'
-      ? [
-          {
-            title: `Raise ${limit.path ?? 'the limit of the process'}`,
-            detail:
-              'The machine may have had memory left: the limit of the shell or unit refused it.',
-            command: limit.path === 'RLIMIT_DATA' ? 'ulimit -d unlimited' : 'ulimit -v unlimited',
-          },
-        ]
-      : []),
-    ...(limit?.owner === 'budget'
-      ? [
-          {
-            title: 'Raise --memory-limit, or hold less',
-            detail: 'The limit that was asked for refused it, before the kernel would have killed.',
-            command: null,
-          },
-        ]
-      : []),
+    ...(limit?.owner === 'rlimit' ? [remedy('raise-rlimit', limit.path)] : []),
+    ...(limit?.owner === 'budget' ? [remedy('raise-memory-limit-option')] : []),
     bytes < smallBytes
-      ? {
-          title: 'Hold less',
-          detail:
-            'This request was small: memory was full already. What had been allocated before it, and where, is what to look at.',
-          command: null,
-        }
-      : {
-          title: `Ask for less than ${formatBytes(bytes)} at a time`,
-          detail: 'Work in pieces, or free what is no longer used before this line.',
-          command: null,
-        },
-    ...(crashed
-      ? [
-          {
-            title: 'Check what the allocator returns',
-            detail:
-              'malloc and its kin return NULL when memory is refused; the library that crashed has to look at it. Tell its authors.',
-            command: null,
-          },
-        ]
-      : []),
+      ? remedy('hold-less')
+      : remedy('ask-for-less', formatBytes(bytes), 'allocator'),
+    ...(crashed ? [remedy('check-the-allocator', true)] : []),
   ];
 }

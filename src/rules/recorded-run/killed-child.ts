@@ -1,7 +1,8 @@
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { Finding } from '../../model/finding.ts';
+import { killsOf } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { isSame, subjectOf } from '../shared/recorded.ts';
+import { subjectOf } from '../shared/recorded.ts';
 
 /** What became of the parent when the kernel had killed its child: pools wait for ever, and nobody sees why. */
 export const killedChild = defineRule({
@@ -10,7 +11,7 @@ export const killedChild = defineRule({
   needs: ['kernel-oom-kill', 'process-exit'],
   judge: (facts) =>
     facts['process-exit'].flatMap((exit): readonly Finding[] => {
-      const kill = facts['kernel-oom-kill'].find(({ victim }) => isSame(victim.pid, exit));
+      const [kill] = killsOf(exit, facts['kernel-oom-kill']);
       const { parent, parentAfterwards } = exit;
       if (kill === undefined || parent === undefined || parentAfterwards === undefined) return [];
       if (parentAfterwards === 'ended') return [];
@@ -33,6 +34,7 @@ export const killedChild = defineRule({
             {
               pid: parent.pid,
               name: parent.name,
+              relation: 'parent',
               how: hangs ? 'its parent, which went on waiting for it' : 'its parent, which went on',
             },
           ],

@@ -4,10 +4,10 @@ import type { CgroupCounters, ProcessExit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Reason } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
+import { killsOf } from '../shared/by-pid.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
 import {
   duplicateReportedBy,
-  isSame,
   kernelLogRead,
   levelsOf,
   limitOwner,
@@ -29,16 +29,16 @@ export const oomKillCounter = defineRule({
   judge: (facts, context) => {
     const findings: Finding[] = [];
     const killed = facts['process-exit'].filter((exit) => wasKilled(exit, facts['process-exit']));
+    const killedIn = byCgroup(killed);
     for (const exit of killed) {
       // Where the kernel log names it, the counters bear it out, and know the limit that a kill without its report lacks.
-      const named = facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit));
+      const named = killsOf(exit, facts['kernel-oom-kill']).length > 0;
       const levels = levelsOf(exit, facts['cgroup-counters']);
       const own = levels.find((counters) => (localKills(counters) ?? 0) > 0);
       const hostKills = facts['host-counters'][0]?.oomKills;
       if (own === undefined) continue;
       // Kills by others in the same cgroup make it less sure that this one was it.
-      const alone =
-        killed.filter(({ cgroup }) => cgroup === exit.cgroup).length <= (localKills(own) ?? 0);
+      const alone = (killedIn.get(exit.cgroup)?.length ?? 0) <= (localKills(own) ?? 0);
       const owner = limitOwner(levels);
       const host = facts['host-counters'][0];
       // In a container the limit may be that of a cgroup above, which cannot be seen from inside: the machine only where it was short.
@@ -94,6 +94,18 @@ export const oomKillCounter = defineRule({
   },
 });
 
+function byCgroup(
+  exits: readonly ProcessExit[],
+): ReadonlyMap<string | undefined, readonly ProcessExit[]> {
+  const groups = new Map<string | undefined, ProcessExit[]>();
+  for (const exit of exits) {
+    const group = groups.get(exit.cgroup);
+    if (group === undefined) groups.set(exit.cgroup, [exit]);
+    else group.push(exit);
+  }
+  return groups;
+}
+
 /** By somebody else: a wrapper that ends itself with its command's signal was not. */
 const wasKilled = (exit: ProcessExit, exits: readonly ProcessExit[]): boolean =>
   exit.signal === 'SIGKILL' && duplicateReportedBy(exit, exits) === undefined;
@@ -111,8 +123,9 @@ function unseen(
   context: RuleContext,
 ): readonly Finding[] {
   if (kernelLogRead(context) || facts['kernel-oom-kill'].length > 0) return [];
+  const exitsIn = byCgroup(facts['process-exit']);
   return facts['cgroup-counters'].flatMap((own): readonly Finding[] => {
-    const here = facts['process-exit'].filter(({ cgroup }) => cgroup === own.path);
+    const here = exitsIn.get(own.path) ?? [];
     const seen = here.filter((exit) => wasKilled(exit, facts['process-exit'])).length;
     const [exit, next] = here
       .filter(({ signal, exitCode }) => signal === null && exitCode === null)

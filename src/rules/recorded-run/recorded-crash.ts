@@ -1,13 +1,15 @@
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { ProcessExit, ProcessLimits } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { Limit, StackFrame, Unknown } from '../../model/report.ts';
+import type { Question, Finding } from '../../model/finding.ts';
+import type { Limit, StackFrame } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
+import { ofProcess } from '../shared/by-pid.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
-import { kernelLogRead, ofProcess, subjectOf, victimOf } from '../shared/recorded.ts';
+import { kernelLogRead, subjectOf, victimOf } from '../shared/recorded.ts';
 import { requestOf } from '../shared/kernel-crashes.ts';
 import { whichLimit } from './refusing-limit.ts';
 import { atUsersLine } from '../shared/subjects.ts';
+import { remedy } from '../shared/remedies.ts';
 
 const crashes = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGTRAP', 'SIGFPE', 'SIGSYS']);
 /** An allocation that failed this long before the end had to do with it. */
@@ -104,14 +106,7 @@ export const recordedCrash = defineRule({
                 facts['host-counters'][0],
               )?.limit,
             ),
-            remedies: [
-              {
-                title: 'Check what the allocation gave',
-                detail:
-                  'malloc returns NULL when it is refused. The code that asked (an extension, ctypes, C) must look before it writes.',
-                command: null,
-              },
-            ],
+            remedies: [remedy('check-what-it-gave')],
           },
         ];
       }
@@ -160,6 +155,7 @@ export const recordedCrash = defineRule({
             because: [ended],
             unknown: [
               {
+                id: 'what-it-said',
                 what: 'what it said when it aborted',
                 why: 'its stderr was a terminal, or something else that cannot be read again',
                 command: 'coroner run … 2>errors.log',
@@ -193,12 +189,14 @@ export const recordedCrash = defineRule({
 const agentWatched = ({ sources }: RuleContext): boolean =>
   sources.some(({ id, status }) => id === 'agent' && status === 'read');
 
-const failedInside: Unknown = {
+const failedInside: Question = {
+  id: 'which-allocation',
   what: 'which allocation was refused',
   why: 'RLIMIT_AS refuses without a word in the kernel log',
   command: 'strace -f -Z -e trace=mmap,mremap,brk COMMAND',
 };
-const kernelWords: Unknown = {
+const kernelWords: Question = {
+  id: 'kernel-words',
   what: "the kernel's line on the fault and on refused allocations",
   why: 'the kernel log could not be read',
   command: 'sudo dmesg -T | grep -E "segfault|not enough memory"',

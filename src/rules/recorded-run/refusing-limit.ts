@@ -6,13 +6,15 @@ import type {
   ProcessLimits,
   ProgramError,
 } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { Limit, Reason, Remedy } from '../../model/report.ts';
+import type { Advice, Finding } from '../../model/finding.ts';
+import type { Limit, Reason } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
+import { ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { requestOf } from '../shared/kernel-crashes.ts';
 import { kernelLogRead } from '../shared/recorded.ts';
 import { atUsersLine, subjectOf } from '../shared/subjects.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /**
  * Which limit stood behind a MemoryError or ENOMEM of a watched process: the process knows only that it was refused, its
@@ -25,16 +27,17 @@ export const refusingLimit = defineRule({
   uses: ['host-counters', 'kernel-refusal', 'failed-allocation'],
   judge: (facts, context) => {
     const findings: Finding[] = [];
+    const explained = new Set<number | undefined>();
     const errors = facts['program-error'].filter(({ resource }) => resource === 'memory');
     for (const error of errors) {
-      const limits = facts['process-limits'].find(({ pid }) => pid === error.pid);
-      if (limits === undefined || findings.some(({ subject }) => subject.pid === error.pid))
-        continue;
-      const refusals = facts['kernel-refusal'].filter(({ pid }) => pid === error.pid);
+      const [limits] = ofPid(error.pid, facts['process-limits']);
+      if (limits === undefined || explained.has(error.pid)) continue;
+      const refusals = ofPid(error.pid, facts['kernel-refusal']);
       const asked = askedFor(error, facts['failed-allocation']);
       const found =
         limitOf(error, facts) ?? (kernelLogRead(context) ? elimination(limits, asked) : null);
       if (found === null) continue;
+      explained.add(error.pid);
       findings.push({
         subject: subjectOf(error, error),
         // What an rlimit refuses is the rlimit's doing; other refusals are told by the exception.
@@ -73,9 +76,9 @@ export function limitOf(
     readonly 'kernel-refusal': readonly KernelRefusal[];
   },
 ): Found | null {
-  const process = facts['process-limits'].find(({ pid }) => pid === error.pid);
+  const [process] = ofPid(error.pid, facts['process-limits']);
   if (process === undefined) return null;
-  const refusals = facts['kernel-refusal'].filter(({ pid }) => pid === error.pid);
+  const refusals = ofPid(error.pid, facts['kernel-refusal']);
   return whichLimit(error, process, refusals, facts['host-counters'][0]);
 }
 
@@ -84,8 +87,7 @@ const askedFor = (
   { requestBytes, pid }: ProgramError,
   refused: readonly FailedAllocation[],
 ): number =>
-  requestBytes ??
-  Math.max(0, ...refused.filter((one) => one.pid === pid).map(({ failure }) => failure.bytes));
+  requestBytes ?? Math.max(0, ...ofPid(pid, refused).map(({ failure }) => failure.bytes));
 
 /** Less than this was never refused for its size alone: the largest gap of a 47-bit address space is tens of TiB. */
 const hugeBytes = 2 ** 43;
@@ -117,7 +119,7 @@ interface Found {
   readonly variant: string;
   readonly headline: string;
   readonly because: readonly Reason[];
-  readonly remedies: readonly Remedy[];
+  readonly remedies: readonly Advice[];
 }
 
 /** What a full address space leaves free: an arena (1 MiB since 3.10), glibc's heaps, a thread's stack. */
@@ -144,14 +146,7 @@ export function whichLimit(
           `it held ${peakMapCount} mappings; vm.max_map_count is ${maxMapCount}: the next mmap fails however much memory is free`,
         ),
       ],
-      remedies: [
-        {
-          title: 'Allow more mappings, or make fewer',
-          detail:
-            'Many small mappings come from an allocator with a low mmap threshold, from guard pages, or from memory-mapping many files.',
-          command: 'sudo sysctl vm.max_map_count=262144',
-        },
-      ],
+      remedies: [remedy('allow-more-mappings')],
     };
   for (const [name, used, option] of [
     ['RLIMIT_AS', process.peakVmBytes, 'ulimit -v'],
@@ -173,13 +168,7 @@ export function whichLimit(
           `${name} was ${limit.bytes} bytes, and it had used ${used} of them${request > 0 ? ` when it asked for ${request} more` : ''}`,
         ),
       ],
-      remedies: [
-        {
-          title: `Raise the limit of ${what}`,
-          detail: `${name} counts ${name === 'RLIMIT_AS' ? 'everything that is mapped, touched or not' : 'private writable memory'}. It comes from ${option}, a batch system (h_vmem), LimitAS= of a unit or limits.conf.`,
-          command: `${option} unlimited`,
-        },
-      ],
+      remedies: [remedy('raise-full-rlimit', name, option)],
     };
   }
   const refused = refusals.find(({ reporter }) => reporter === 'overcommit');
@@ -211,14 +200,7 @@ export function whichLimit(
               ),
             ]),
       ],
-      remedies: [
-        {
-          title: 'Let the kernel promise more',
-          detail:
-            'With vm.overcommit_memory=2 memory is refused long before it is used up. Mode 0 is the default.',
-          command: 'sudo sysctl vm.overcommit_memory=0',
-        },
-      ],
+      remedies: [remedy('let-the-kernel-promise')],
     };
   const asked = request > 0 ? request : (requestOf(refusals) ?? 0);
   if (asked >= bitsOfAddressSpace)
@@ -275,16 +257,9 @@ function lockedMemory(process: ProcessLimits): Found | null {
         `RLIMIT_MEMLOCK was ${seen.bytes} bytes when it was last looked at: mlock fails beyond it, however much memory is free`,
       ),
     ],
-    remedies: [raiseLockedMemory],
+    remedies: [remedy('raise-locked-memory')],
   };
 }
-
-export const raiseLockedMemory: Remedy = {
-  title: 'Raise the limit of locked memory, or lock less',
-  detail:
-    'It comes from ulimit -l, LimitMEMLOCK= of a unit, limits.conf or docker run --ulimit memlock; a process with CAP_IPC_LOCK has none. Most programs do without the lock.',
-  command: 'ulimit -l; grep -i "locked memory" /proc/PID/limits',
-};
 
 const tight = (host: HostCounters | undefined) =>
   host?.commitLimitBytes !== undefined &&

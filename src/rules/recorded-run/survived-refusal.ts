@@ -1,8 +1,9 @@
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
+import { ofProcess } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { ofProcess, subjectOf, victimOf } from '../shared/recorded.ts';
+import { subjectOf, victimOf } from '../shared/recorded.ts';
 import { requestOf } from '../shared/kernel-crashes.ts';
 import { atUsersLine } from '../shared/subjects.ts';
 

@@ -1,11 +1,13 @@
 import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { KernelOomKill, Stall } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { Reason, Remedy } from '../../model/report.ts';
+import type { Advice, Finding } from '../../model/finding.ts';
+import type { Reason } from '../../model/report.ts';
 import { formatBytes, formatDuration } from '../../model/units.ts';
+import { killsOf, ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { isSame, levelsOf } from '../shared/recorded.ts';
+import { levelsOf } from '../shared/recorded.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /** Slow death as it was recorded: the stall watch has judged the figures, the verdict puts them in words. */
 export const swapThrash = defineRule({
@@ -15,10 +17,8 @@ export const swapThrash = defineRule({
   uses: ['process-exit', 'cgroup-counters', 'kernel-oom-kill'],
   judge: (facts) =>
     longest(facts.stall).map((stall): Finding => {
-      const exit = facts['process-exit'].find(({ pid }) => pid === stall.pid);
-      const killed = facts['kernel-oom-kill'].some(
-        ({ victim }) => exit !== undefined && isSame(victim.pid, exit),
-      );
+      const [exit] = ofPid(stall.pid, facts['process-exit']);
+      const killed = exit !== undefined && killsOf(exit, facts['kernel-oom-kill']).length > 0;
       // The shortage of a cgroup ends with the kill of any of its processes: that death is what it came to.
       const ending = killed
         ? undefined
@@ -131,58 +131,11 @@ function reasons(stall: Stall): readonly Reason[] {
   return facts.map((says) => reason(stall, says));
 }
 
-const remedies = {
-  swap: [
-    {
-      title: 'Give it more memory, or make its working set smaller',
-      detail:
-        'What it touches again and again must fit in RAM. Swap does not replace it, it only hides the shortage: fewer workers, smaller batches or a higher limit do.',
-      command: null,
-    },
-    {
-      title: 'Fail early rather than crawl',
-      detail:
-        'Without swap (memory.swap.max=0, v1 memory.memsw.limit_in_bytes) it would be killed at once, and restarted.',
-      command: null,
-    },
-  ],
-  'file-refaults': [
-    {
-      title: 'Leave room for the files it works on',
-      detail:
-        'The limit counts the page cache too. Raise it, read in order instead of at random, or hold less memory beside the files.',
-      command: null,
-    },
-  ],
-  'memory-high': [
-    {
-      title: 'Raise memory.high, or remove it',
-      detail:
-        'Above memory.high the kernel slows a process down instead of killing it: it may never end.',
-      command: null,
-    },
-  ],
-  reclaim: [
-    {
-      title: 'Give it more memory',
-      detail: 'The kernel was busy freeing memory for it, again and again.',
-      command: null,
-    },
-  ],
-  'oom-disabled': [
-    {
-      title: 'Let the OOM killer act, or watch the cgroup',
-      detail:
-        'With oom_kill_disable a process at the limit waits until somebody raises the limit or ends it.',
-      command: null,
-    },
-  ],
-  livelock: [
-    {
-      title: 'Raise the limit of address space, or use CPython 3.10 or older',
-      detail:
-        'CPython 3.11 to 3.13 unwind for ever when not even an int can be allocated inside `with` or `try … finally` of a long function.',
-      command: 'ulimit -v unlimited',
-    },
-  ],
-} as const satisfies Record<Stall['how'], readonly Remedy[]>;
+const remedies: Readonly<Record<Stall['how'], readonly Advice[]>> = {
+  swap: [remedy('fit-or-smaller-working-set'), remedy('fail-early')],
+  'file-refaults': [remedy('room-for-files')],
+  'memory-high': [remedy('raise-memory-high')],
+  reclaim: [remedy('more-memory-for-reclaim')],
+  'oom-disabled': [remedy('let-the-killer-act')],
+  livelock: [remedy('avoid-livelock')],
+};

@@ -8,21 +8,21 @@ import type {
   ProcessExit,
   Stall,
 } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { Reason, RuledOut, Unknown } from '../../model/report.ts';
+import type { Question, Finding } from '../../model/finding.ts';
+import type { Reason, RuledOut } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
+import { killsOf, ofProcess } from '../shared/by-pid.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
 import {
   duplicateReportedBy,
-  isSame,
   kernelLogRead,
   levelsOf,
   localKills,
-  ofProcess,
   subjectOf,
   unknownKernelLog,
   victimOf,
 } from '../shared/recorded.ts';
+import { remedy } from '../shared/remedies.ts';
 
 /**
  * SIGKILL, or 137 from a shell, with nothing that says memory: somebody else's kill. The counters that stood still and a readable
@@ -46,13 +46,10 @@ export const unattributedSigkill = defineRule({
       const bySignal = exit.signal === 'SIGKILL';
       const byShell = exit.exitCode === 137 && exit.role === 'command';
       if (!bySignal && !byShell) return [];
-      if (facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, exit))) return [];
-      if (facts['killer-record'].some(({ victim }) => isSame(victim?.pid, exit))) return [];
+      if (killsOf(exit, facts['kernel-oom-kill']).length > 0) return [];
+      if (killsOf(exit, facts['killer-record']).length > 0) return [];
       const duplicated = duplicateReportedBy(exit, facts['process-exit']);
-      if (
-        duplicated !== undefined &&
-        facts['kernel-oom-kill'].some(({ victim }) => isSame(victim.pid, duplicated))
-      )
+      if (duplicated !== undefined && killsOf(duplicated, facts['kernel-oom-kill']).length > 0)
         return [];
       // Programs kill their helpers every day: worth a word only where the command itself did not end well.
       const command = facts['process-exit'].find(({ role }) => role === 'command');
@@ -72,10 +69,12 @@ export const unattributedSigkill = defineRule({
       const moved = levels.some((counters) => (localKills(counters) ?? counters.oomKills ?? 0) > 0);
       if (moved) return bySignal ? [] : [shellSaidSo(exit, levels, context)];
       const host = facts['host-counters'][0];
-      const unseen = facts['kernel-notice'].find(
-        ({ what, pid }) => what === 'kill-of-unknown' && (pid === undefined || pid > exit.pid),
-      );
-      if (byShell && unseen !== undefined) return [killOfUnseen(exit, unseen)];
+      const unseen = byShell
+        ? facts['kernel-notice'].find(
+            ({ what, pid }) => what === 'kill-of-unknown' && (pid === undefined || pid > exit.pid),
+          )
+        : undefined;
+      if (unseen !== undefined) return [killOfUnseen(exit, unseen)];
       const counted = levels.some(
         ({ vanished, ...counters }) =>
           vanished !== true && localKills(counters as CgroupCounters) !== undefined,
@@ -164,14 +163,7 @@ export const unattributedSigkill = defineRule({
             ...(pressed(levels, host) ? otherKillers : []),
           ],
           memory: memoryOf(exit),
-          remedies: [
-            {
-              title: 'Look for who sends SIGKILL',
-              detail:
-                "kill -9, timeout -s KILL, a supervisor whose patience ended, a liveness probe, docker stop after its grace, the end of a job's walltime.",
-              command: null,
-            },
-          ],
+          remedies: [remedy('look-for-the-sender')],
         },
       ];
     }),
@@ -199,8 +191,9 @@ function pressed(levels: readonly CgroupCounters[], host: HostCounters | undefin
   );
 }
 
-const otherKillers: readonly Unknown[] = [
+const otherKillers: readonly Question[] = [
   {
+    id: 'whether-guard',
     what: 'whether a memory guard in user space (systemd-oomd, earlyoom, nohang) killed it',
     why: 'they leave nothing in the kernel log and move no counter',
     command: 'journalctl -u systemd-oomd -u earlyoom -u nohang --since -1h',
@@ -212,7 +205,7 @@ function killOfUnseen(exit: ProcessExit, kill: KernelNotice): Finding {
   const victim = nameWithPid(kill);
   return {
     subject: subjectOf(exit),
-    cause: kill.text === '' ? 'kernel-global-oom' : 'kernel-cgroup-oom',
+    cause: kill.cgroup === undefined ? 'kernel-global-oom' : 'kernel-cgroup-oom',
     confidence: 'likely',
     headline: `${nameWithPid(exit)} exited with 137 after the kernel had killed ${victim}, probably its child`,
     because: [
@@ -230,8 +223,7 @@ function killOfUnseen(exit: ProcessExit, kill: KernelNotice): Finding {
       },
     ],
     victim: {
-      ...defined({ pid: kill.pid, name: kill.name }),
-      ...(kill.text === '' ? {} : { cgroup: kill.text }),
+      ...defined({ pid: kill.pid, name: kill.name, cgroup: kill.cgroup }),
     },
     killer: { name: 'kernel' },
     memory: memoryOf(exit),

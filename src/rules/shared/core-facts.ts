@@ -1,8 +1,8 @@
 /** What the rules about core files share: words for a crash, who it was, what to look at next. */
 import { defined } from '../../model/defined.ts';
 import type { CoreDump, Evidence } from '../../model/evidence.ts';
-import type { Finding, Subject } from '../../model/finding.ts';
-import type { Limit, ProcessRole, Remedy, Unknown } from '../../model/report.ts';
+import type { Question, Finding, Subject } from '../../model/finding.ts';
+import type { Limit, ProcessRole } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 
 export const ENOMEM = 12;
@@ -147,7 +147,7 @@ export const samePid = <Fact extends Evidence & { readonly pid?: number }>(
         Math.abs(Date.parse(when.wall) - Date.parse(core.when.wall)) <= sameMomentMs),
   );
 
-export const lookWithGdb = (core: CoreDump): Unknown['command'] =>
+export const lookWithGdb = (core: CoreDump): Question['command'] =>
   core.record === 'systemd-coredump'
     ? `coredumpctl debug ${core.pid ?? ''}`.trim()
     : `gdb ${core.executable ?? 'PROGRAM'} ${core.origin.place}`;
@@ -159,15 +159,3 @@ export function usedMemory(core: CoreDump): string {
   ].filter((part) => part !== null);
   return parts.join(' in ');
 }
-
-export const checkTheReturn: Remedy = {
-  title: 'Check what the allocation returned',
-  detail:
-    'malloc, realloc and calloc return NULL when they are refused; code that goes on with the pointer crashes here, far from the limit that refused it.',
-  command: null,
-};
-export const recordNextTime: Remedy = {
-  title: 'Record the next run',
-  detail: 'The recorder sees the refused request itself, its size and the limit behind it.',
-  command: 'coroner run COMMAND …',
-};

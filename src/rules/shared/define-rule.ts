@@ -1,6 +1,7 @@
 import { defined } from '../../model/defined.ts';
 import type { Evidence, EvidenceKind, EvidenceOf } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
+import type { Prose } from '../../model/prose.ts';
 import type { Reason, SourceReport } from '../../model/report.ts';
 
 /** The evidence a rule asked for, and nothing else. */
@@ -41,6 +42,10 @@ export function defineRule<const Need extends EvidenceKind, const Use extends Ev
     needs,
     uses,
     judge: (evidence, context) => {
+      const missing = needs.find((kind) => !evidence.some((fact) => fact.kind === kind));
+      // diagnose() does not ask a rule then. A test that does would fail somewhere in judge(), on a fact that its type promises.
+      if (missing !== undefined)
+        throw new Error(`rule ${id} needs evidence of the kind ${missing}, and was given none`);
       const facts = Object.fromEntries(
         [...needs, ...uses].map((kind) => [kind, evidence.filter((fact) => fact.kind === kind)]),
       ) as unknown as Facts<Need, Use>;
@@ -50,7 +55,7 @@ export function defineRule<const Need extends EvidenceKind, const Use extends Ev
 }
 
 /** A fact as a reason: what it says, with where it was read and its very words. */
-export function reason(fact: Evidence, says: string): Reason {
+export function reason(fact: Evidence, says: Prose): Reason {
   const { source, place, quote } = fact.origin;
   return { says, source, place, ...defined({ quote }) };
 }

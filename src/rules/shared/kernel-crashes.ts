@@ -2,8 +2,7 @@
 import { defined } from '../../model/defined.ts';
 import type { KernelRefusal, KernelSegfault } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
-import type { Remedy } from '../../model/report.ts';
-import { formatBytes } from '../../model/units.ts';
+import { ofPid } from './by-pid.ts';
 
 /** Never mapped (vm.mmap_min_addr): an address below is NULL plus the offset of a field. */
 const nullPagesBytes = 65_536;
@@ -23,21 +22,11 @@ export const common = (
   victim: { pid: fact.pid, name: fact.name },
 });
 
-export const sizeRemedy = (asked: number | null): Remedy => ({
-  title: 'Ask for less at once',
-  detail:
-    asked === null
-      ? 'Work in pieces, or in smaller types.'
-      : `${formatBytes(asked)} in one piece is more than the kernel would promise. Often a shape or a count is wrong: check the sizes that go into it.`,
-  command: null,
-});
-
 export function refusalsBefore(
   crash: KernelSegfault,
   refusals: readonly KernelRefusal[],
 ): readonly KernelRefusal[] {
-  return refusals.filter((refusal) => {
-    if (refusal.pid !== crash.pid) return false;
+  return ofPid(crash.pid, refusals).filter((refusal) => {
     const refused = refusal.when?.uptimeSeconds;
     const crashed = crash.when?.uptimeSeconds;
     if (refused !== undefined && crashed !== undefined)

@@ -1,11 +1,12 @@
 /** What the rules about the kernel's records share. */
 import { nameWithPid } from '../../model/name-with-pid.ts';
+import type { Advice } from '../../model/finding.ts';
 import { defined } from '../../model/defined.ts';
 import type { Cause } from '../../model/causes.ts';
 import type { KernelOomKill, OomConstraint, OomReport, Origin } from '../../model/evidence.ts';
-import type { CulpritRole, Limit, ProcessRole, Reason, Remedy, Task } from '../../model/report.ts';
-import { formatBytes } from '../../model/units.ts';
+import type { CulpritRole, Limit, ProcessRole, Reason, Task } from '../../model/report.ts';
 import { limitCommand } from './limit-command.ts';
+import { remedy } from './remedies.ts';
 
 export const causeOf = (constraint: OomConstraint | null): Cause => {
   switch (constraint) {
@@ -121,55 +122,25 @@ export const holderWords = (culprit: CulpritRole): string =>
   (culprit.what === 'processes' ? `the processes named ${culprit.name}` : nameWithPid(culprit));
 
 /** Where it was killed at its limit the need is not known: only that it was more. */
-function moreForCgroup(path: string | undefined, report: OomReport | null): Remedy {
+function moreForCgroup(path: string | undefined, report: OomReport | null): Advice {
   const limitBytes = report?.limitBytes ?? report?.usageBytes;
-  if (limitBytes === undefined)
-    return {
-      title: 'Give the cgroup more memory, or the program less to do',
-      detail:
-        'The limit that fired is the one of this cgroup; the machine itself may have plenty left.',
-      command: null,
-    };
+  if (limitBytes === undefined) return remedy('raise-unknown-cgroup-limit');
   const twice = limitBytes * 2;
-  return {
-    title: `Give ${path === undefined || path.length > 40 ? 'its cgroup' : path} more than ${formatBytes(limitBytes)}`,
-    detail: `It died at the limit, so its real need is not known, only that it is more. Try ${formatBytes(twice)} and record it again: the peak of a run that ends well, plus a fifth, is the limit to set. (Containers: --memory or resources.limits.memory; units: MemoryMax=; jobs: --mem.)`,
-    command: path === undefined ? null : limitCommand(path, twice),
-  };
+  const command = path === undefined ? null : limitCommand(path, twice);
+  return remedy('raise-cgroup-limit', path, limitBytes, twice, command);
 }
 
 export function remediesFor(
   kill: Pick<KernelOomKill, 'victim' | 'constraint' | 'oomMemcg'>,
   report: OomReport | null,
   culprit: CulpritRole | null,
-): Remedy[] {
-  const remedies: Remedy[] = [];
-  if (culprit?.what === 'tmpfs')
-    remedies.push({
-      title: 'Free the files on tmpfs first',
-      detail:
-        'They stay charged after the kill, so a restarted process dies sooner. Write big files to a disk, or give the tmpfs a size.',
-      command: 'df -h -t tmpfs; ls -lS /dev/shm /tmp | head',
-    });
+): Advice[] {
+  const remedies: Advice[] = [];
+  if (culprit?.what === 'tmpfs') remedies.push(remedy('free-tmpfs'));
   if (kill.constraint === 'memcg') remedies.push(moreForCgroup(kill.oomMemcg, report));
   else if (kill.constraint === 'cpuset' || kill.constraint === 'memory-policy')
-    remedies.push({
-      title: 'Let it use more NUMA nodes',
-      detail: 'It was bound to nodes that were full while others may have been free.',
-      command: 'numactl --hardware; cat /sys/fs/cgroup/cpuset.mems.effective',
-    });
-  else
-    remedies.push({
-      title: 'Put the memory-hungry part under a limit of its own',
-      detail:
-        'When the whole machine is out of memory the kernel chooses by size, not by fault. A cgroup with MemoryMax lets only the guilty die.',
-      command: 'systemd-run --scope -p MemoryMax=4G -p MemorySwapMax=0 COMMAND',
-    });
-  remedies.push({
-    title: 'See where the memory goes next time',
-    detail:
-      'The kernel knows sizes, not lines of code. A recorded run names the lines and the variables that hold the memory.',
-    command: 'coroner run COMMAND',
-  });
+    remedies.push(remedy('more-numa-nodes'));
+  else remedies.push(remedy('own-limit-for-the-hungry'));
+  remedies.push(remedy('record-where-it-goes'));
   return remedies;
 }

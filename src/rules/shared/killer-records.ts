@@ -9,26 +9,48 @@ import type {
   MetricsWindow,
   StatedLimit,
 } from '../../model/evidence.ts';
-import type { Finding, Subject } from '../../model/finding.ts';
-import type { Limit, Remedy, RuledOut } from '../../model/report.ts';
+import type { Advice, Finding, Question, Subject } from '../../model/finding.ts';
+import type { Limit, RuledOut } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { reason } from './define-rule.ts';
 import { positionOf, subjectOf } from './subjects.ts';
 
 export interface Context {
   readonly limits?: readonly StatedLimit[];
+  /** Figures of the cgroup whose limit it was: they may tell the limit, and are reasons. */
   readonly metrics?: readonly MetricsWindow[];
   readonly kernelKills?: readonly KernelOomKill[];
 }
 
 interface Spec {
   readonly cause: Cause;
-  readonly remedies: (record: KillerRecord) => readonly Remedy[];
+  readonly remedies: (record: KillerRecord) => readonly Advice[];
   readonly ruledOut?: (record: KillerRecord) => readonly RuledOut[];
+  /** Default: `Slurm ended job 42 at its memory limit (limit 4 GiB)`. */
+  readonly headline?: (told: Told) => string;
+  /** How a job, container or unit is called that has no process; default: by its label. */
+  readonly called?: (label: string) => string;
+  /** Default: the reporter. */
+  readonly killer?: string;
+  /** The headline says that the figure is the limit. */
+  readonly bareLimit?: true;
   /** What a stated limit must be `of` to be this killer's. */
   readonly limitOf?:
     | readonly StatedLimit['of'][]
     | ((record: KillerRecord) => readonly StatedLimit['of'][]);
+}
+
+/** What a headline is made of. */
+export interface Told {
+  /** The record that says most. */
+  readonly record: KillerRecord;
+  /** `python3 (pid 4711) of web-1`; null: it is not said. */
+  readonly who: string | null;
+  /** The reporter's proper name. */
+  readonly by: string;
+  readonly limit: Limit | undefined;
+  /** ` (limit 1 GiB, used 1.2 GiB)`, or nothing. */
+  readonly figures: string;
 }
 
 /** One finding a death: the records that speak of one process, container or unit are one. */
@@ -138,7 +160,7 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
   const limit =
     group.find((one) => one.limit?.bytes != null)?.limit ??
     statedLimit(best, spec, context) ??
-    measuredLimit(best, context) ??
+    measuredLimit(context) ??
     group.find((one) => one.limit)?.limit;
   const used = Math.max(
     0,
@@ -154,12 +176,12 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
     death: best.death ?? causes[spec.cause].death,
     ...defined({ variant: best.variant }),
     confidence: confidenceOf(group, best),
-    headline: headline(best, victim, label, limit, used),
+    headline: headline(spec, best, victim, label, limit, used),
     because: [
       ...unique(group).map((one) => reason(one, one.message)),
-      ...metricsReasons(spec, limit, context),
+      ...metricsReasons(limit, context),
     ].slice(0, 8),
-    killer: { name: best.cause.startsWith('kernel-') ? 'kernel' : best.reporter },
+    killer: { name: spec.killer ?? best.reporter },
     ...(Object.keys(victim).length === 0 ? {} : { victim }),
     ...defined({ limit }),
     ...(best.requestBytes === undefined ? {} : { request: { bytes: best.requestBytes } }),
@@ -188,6 +210,7 @@ function confidenceOf(group: Group, best: KillerRecord): Confidence {
 }
 
 function headline(
+  spec: Spec,
   best: KillerRecord,
   victim: { readonly pid?: number; readonly name?: string },
   label: string | undefined,
@@ -202,42 +225,21 @@ function headline(
       ? `${nameWithPid(victim)}${label === undefined ? '' : ` of ${short(label)}`}`
       : label === undefined
         ? null
-        : best.cause === 'job-scheduler-limit' && /^\d[\d._+[\]-]*$/.test(label)
-          ? `job ${label}`
-          : short(label);
+        : short(spec.called?.(label) ?? label);
   const by = properName(best.reporter);
   const figures = [
     ...(limit?.bytes == null
       ? []
-      : [`${best.cause === 'kernel-cgroup-oom' ? '' : 'limit '}${formatBytes(limit.bytes)}`]),
+      : [`${spec.bareLimit === true ? '' : 'limit '}${formatBytes(limit.bytes)}`]),
     ...(used === 0 ? [] : [`used ${formatBytes(used)}`]),
   ].join(', ');
   const tail = figures === '' ? '' : ` (${figures})`;
   if (best.death === 'slow')
     return `${named && victim.name === undefined ? capital(who ?? '') : (who ?? 'The process')} was over its memory quota and waited instead of working${tail}, says ${by}`;
-  switch (best.cause) {
-    case 'kernel-cgroup-oom':
-      // systemd counts kills in the unit: whose limit it was, or the machine's end, it does not say
-      if (best.reporter === 'systemd' && limit?.bytes == null)
-        return `The kernel's OOM killer killed a process${who === null ? '' : ` of ${who}`}${tail}, says systemd`;
-      return `The kernel killed ${who ?? 'a process of the container'} at its memory limit${tail}, says ${by}`;
-    case 'kernel-global-oom':
-    case 'kernel-cpuset-oom':
-      return `The kernel killed ${who ?? 'a process'}: the whole machine was out of memory${tail}, says ${by}`;
-    case 'orchestrator-eviction':
-      return `${capital(by)} evicted ${who ?? 'the pod'}: the node was low on memory${tail}`;
-    case 'userspace-oom-daemon':
-      // Ray's early monitor raised an exception in the task: nobody was killed
-      return `${by} ${best.death === 'obvious' ? 'ended' : 'killed'} ${who ?? 'the process'} to free memory${tail}`;
-    case 'jetsam':
-      return best.variant === 'per-process-limit' ||
-        best.variant === 'highwater' ||
-        limit?.bytes != null
-        ? `The kernel of macOS or iOS killed ${who ?? 'the process'} (jetsam): it was over its own memory limit${tail}`
-        : `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${tail}`;
-    default:
-      return `${by} ended ${who ?? 'the process'} at its memory limit${tail}`;
-  }
+  return (
+    spec.headline?.({ record: best, who, by, limit, figures: tail }) ??
+    `${by} ended ${who ?? 'the process'} at its memory limit${tail}`
+  );
 }
 
 const properNames: Readonly<Record<string, string>> = {
@@ -270,7 +272,7 @@ const properNames: Readonly<Record<string, string>> = {
 };
 const properName = (by: string): string => properNames[by] ?? by;
 
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 const short = (label: string): string => (label.length > 60 ? `…${label.slice(-58)}` : label);
 
 /** A limit named elsewhere in the text, where there is one and not several that contradict each other. */
@@ -285,15 +287,15 @@ function statedLimit(
   return sizes.size === 1 ? fitting[0]!.limit : undefined;
 }
 
-function measuredLimit(best: KillerRecord, { metrics = [] }: Context): Limit | undefined {
+function measuredLimit({ metrics = [] }: Context): Limit | undefined {
   const window = metrics.find(({ limitBytes }) => limitBytes !== undefined);
-  return window?.limitBytes === undefined || best.cause !== 'kernel-cgroup-oom'
+  return window?.limitBytes === undefined
     ? undefined
     : { owner: 'cgroup', bytes: window.limitBytes };
 }
 
-function metricsReasons(spec: Spec, limit: Limit | undefined, { metrics = [] }: Context) {
-  return spec.cause !== 'kernel-cgroup-oom' || limit === undefined
+function metricsReasons(limit: Limit | undefined, { metrics = [] }: Context) {
+  return limit === undefined
     ? []
     : metrics
         .filter(({ reading }) => reading !== 'calm')
@@ -324,11 +326,12 @@ function duplicateSubject(
   };
 }
 
-function unknowns(best: KillerRecord) {
+function unknowns(best: KillerRecord): readonly Question[] {
   if (best.sourceKind === 'direct') return [];
   const whole = best.reporter === 'systemd' ? 'unit' : 'container';
   return [
     {
+      id: 'which-process-of-container',
       what: `Which process of the ${whole} was killed, and when`,
       why: `the flag of ${best.reporter} speaks of the whole ${whole} and stays set until it is started again`,
       command: "sudo journalctl -k | grep -i 'killed process'",

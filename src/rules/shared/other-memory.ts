@@ -2,8 +2,8 @@
 import { defined } from '../../model/defined.ts';
 import type { Cause } from '../../model/causes.ts';
 import type { ProgramAbort, ProgramError, Resource } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { LimitOwner, Remedy } from '../../model/report.ts';
+import type { Advice, Finding } from '../../model/finding.ts';
+import type { LimitOwner } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason, type Rule } from './define-rule.ts';
 import { atUsersLine, groupRepeated, subjectOf } from './subjects.ts';
@@ -18,7 +18,7 @@ export interface OtherMemory {
   readonly owner: LimitOwner;
   readonly headline: (size: string, place: string, words: Words) => string;
   readonly says: string;
-  readonly remedies: (words: Words) => readonly Remedy[];
+  readonly remedies: (words: Words) => readonly Advice[];
 }
 
 /** By exceptions. Either kind of words may be there alone, so each has a rule. */

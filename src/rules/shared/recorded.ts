@@ -1,13 +1,11 @@
 /** What rules about recordings share. */
-import { isWithinCgroup } from '../../model/cgroup-path.ts';
+import { plainCgroup, withAncestors } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
-import type { CgroupCounters, Evidence, ProcessExit } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { ProcessRole, Unknown } from '../../model/report.ts';
+import type { CgroupCounters, ProcessExit } from '../../model/evidence.ts';
+import type { Question, Finding } from '../../model/finding.ts';
+import type { ProcessRole } from '../../model/report.ts';
+import { childrenOf } from './by-pid.ts';
 import type { RuleContext } from './define-rule.ts';
-
-export const isSame = (pid: number | undefined, exit: ProcessExit) =>
-  pid !== undefined && (pid === exit.pid || (exit.otherPids ?? []).includes(pid));
 
 export const subjectOf = (exit: ProcessExit): Finding['subject'] => ({
   pid: exit.pid,
@@ -22,12 +20,35 @@ export function levelsOf(
   exit: ProcessExit,
   counters: readonly CgroupCounters[],
 ): readonly CgroupCounters[] {
+  const { deepestFirst, byPath } = indexed(counters);
   const { cgroup } = exit;
   // Not known (it died at once): every cgroup that the run was seen in.
-  if (cgroup === undefined) return counters.toSorted((a, b) => b.path.length - a.path.length);
-  return counters
-    .filter(({ path }) => isWithinCgroup(cgroup, path))
-    .toSorted((a, b) => b.path.length - a.path.length);
+  if (cgroup === undefined) return deepestFirst;
+  return withAncestors(cgroup).flatMap((path) => byPath.get(path) ?? []);
+}
+
+interface IndexedCounters {
+  readonly deepestFirst: readonly CgroupCounters[];
+  readonly byPath: ReadonlyMap<string, readonly CgroupCounters[]>;
+}
+/** A run may have as many cgroups as processes: to go through all of them for each process would take minutes. */
+const indexes = new WeakMap<readonly CgroupCounters[], IndexedCounters>();
+function indexed(counters: readonly CgroupCounters[]): IndexedCounters {
+  const known = indexes.get(counters);
+  if (known !== undefined) return known;
+  const byPath = new Map<string, CgroupCounters[]>();
+  for (const one of counters) {
+    const path = plainCgroup(one.path);
+    const same = byPath.get(path);
+    if (same === undefined) byPath.set(path, [one]);
+    else same.push(one);
+  }
+  const index = {
+    deepestFirst: counters.toSorted((a, b) => b.path.length - a.path.length),
+    byPath,
+  };
+  indexes.set(counters, index);
+  return index;
 }
 
 /** Kills counted in this very cgroup. v1 counts only there; on v2 the hierarchical counter tells of descendants too. */
@@ -52,11 +73,12 @@ export function limitOwner(levels: readonly CgroupCounters[]): CgroupCounters | 
 }
 
 /** What a readable kernel log would have told, with the command; nothing where it was read. */
-export function unknownKernelLog({ sources }: RuleContext): readonly Unknown[] {
+export function unknownKernelLog({ sources }: RuleContext): readonly Question[] {
   const log = sources.find(({ id }) => id === 'kernel-log');
   if (log?.status === 'read') return [];
   return [
     {
+      id: 'kernel-record',
       what: "the kernel's own record of the kill",
       why:
         log === undefined
@@ -85,9 +107,8 @@ export function duplicateReportedBy(
   exits: readonly ProcessExit[],
 ): ProcessExit | undefined {
   const at = Date.parse(exit.when?.wall ?? '');
-  return exits.find(
+  return childrenOf(exit, exits).find(
     (child) =>
-      child.parent?.pid === exit.pid &&
       child.exitCode === null &&
       (child.signal === null || child.signal === exit.signal) &&
       !(Math.abs(at - Date.parse(child.when?.wall ?? '')) > duplicateReportMs) &&
@@ -98,9 +119,3 @@ export function duplicateReportedBy(
 /** Whether the kernel log was read over the whole run: only then does its silence mean something. */
 export const kernelLogRead = ({ sources }: RuleContext): boolean =>
   sources.some(({ id, status }) => id === 'kernel-log' && status === 'read');
-
-/** Facts of one process, by its pid here or in another namespace. */
-export const ofProcess = <Fact extends Evidence & { readonly pid?: number | null }>(
-  exit: ProcessExit,
-  facts: readonly Fact[],
-): readonly Fact[] => facts.filter(({ pid }) => pid != null && isSame(pid, exit));

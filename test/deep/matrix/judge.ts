@@ -42,7 +42,7 @@ export const judge = (
   const isExpected = ({ cause }: Incident): boolean => expected.cause.includes(cause);
   const incident = incidents.find(isExpected) ?? incidents.at(-1);
   const said: Said = incident
-    ? { cause: incident.cause, confidence: incident.confidence, headline: incident.headline }
+    ? { cause: incident.cause, confidence: incident.confidence, headline: `${incident.headline}` }
     : { cause: 'none', confidence: null, headline: null };
   const faults: string[] = [];
   const right = expected.cause.includes(said.cause);

@@ -47,7 +47,7 @@ def dicts(n):
 def blocks(n, each):
     out = []
     for _ in range(n):
-        out.append(bytes(each))  # blocks
+        out.append(b"x" * each)  # blocks
     expected["blocks"] = {"line": sys._getframe().f_lineno - 1, "bytes": n * each}
     keep.append(out)
 
