@@ -105,6 +105,7 @@ const trusted = [
   'src/record/tree.ts',
   'src/record/stderr-tail.ts',
   'src/record/final-snapshot/limits.ts',
+  'src/record/final-snapshot/thread-cpu.ts',
   'src/gather/this-machine/kernel-ring.ts',
 ];
 const openingCases: readonly Case[] = [

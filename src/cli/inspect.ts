@@ -6,7 +6,15 @@ import { maskSecrets } from '../model/secrets.ts';
 import { isRefusal, readText, type Refusal } from '../python/process/live-process.ts';
 import { takeSnapshot } from '../python/heap-snapshot.ts';
 import { openTarget, smallChunks, versionText, type Target } from '../python/target.ts';
-import { pause, startGuard, type Guard, type Paused } from '../python/process/pause.ts';
+import {
+  isTraced,
+  notStopped,
+  pause,
+  startGuard,
+  type Guard,
+  type Paused,
+  type Traced,
+} from '../python/process/pause.ts';
 import { renderHoldersCollapsed, renderHoldersSpeedscope } from '../render/exports/holders.ts';
 import { renderInspection } from '../render/inspection.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -73,7 +81,9 @@ function inspect(name: string, options: Options): void {
   let paused: Paused | null = null;
   try {
     const started = performance.now();
-    if (pid !== null && guard !== null) paused = stop(pid, guard, options.budget * 1000);
+    const stopped = pid !== null && guard !== null ? stop(pid, guard, options.budget * 1000) : null;
+    const notes = stopped !== null && isTraced(stopped) ? [notStopped(stopped)] : [];
+    paused = stopped === null || isTraced(stopped) ? null : stopped;
     // Small chunks read a tenth for the stacks; the count takes larger ones of its own.
     const opened = openTarget(pid ?? name, 256, smallChunks);
     if (isRefusal(opened)) throw problemOf(opened);
@@ -87,14 +97,15 @@ function inspect(name: string, options: Options): void {
         (paused?.heldUntil ?? Infinity) - performance.now(),
       ),
       stacksOnly: options.stacks === true,
-      moves: pid !== null && paused === null,
+      moves: pid !== null && (paused === null || (paused.wasStopped && !paused.isStill)),
       onRead: () => {
         if (paused !== null && !paused.wasStopped)
           stoppedMs = Math.min(performance.now(), paused.heldUntil) - started;
         paused?.resume();
       },
     });
-    print(inspectionOf(opened, who, name, memory, stoppedMs), options);
+    if (stoppedMs !== null) notes.push(`it was stopped for ${formatDuration(stoppedMs)}`);
+    print(inspectionOf(opened, who, name, memory, notes), options);
   } finally {
     paused?.resume();
     guard?.close();
@@ -115,7 +126,7 @@ const outputsOf = ({ json, collapsed, speedscope }: Options): readonly Output[] 
 ];
 
 /** Asks first: a process that may not be read must not be stopped either. */
-function stop(pid: number, guard: Guard, mostMs: number): Paused | null {
+function stop(pid: number, guard: Guard, mostMs: number): Paused | Traced | null {
   const probe = openTarget(pid, 64, smallChunks);
   if (isRefusal(probe)) throw problemOf(probe);
   probe.source.close();
@@ -137,14 +148,11 @@ function inspectionOf(
   who: Pick<Inspection['process'], 'name' | 'command'>,
   name: string,
   picture: MemoryPicture,
-  stoppedMs: number | null,
+  more: readonly string[],
 ): Inspection {
   const { pid } = source;
   const { threads = [], ...memory } = picture;
-  const notes = [
-    ...(memory.notes ?? []),
-    ...(stoppedMs === null ? [] : [`it was stopped for ${formatDuration(stoppedMs)}`]),
-  ];
+  const notes = [...(memory.notes ?? []), ...more];
   const isLiving = source.kind === 'process' && pid !== null;
   return {
     format: 'coroner/1',

@@ -10,6 +10,7 @@ import { find } from '../record/launch.ts';
 import { record, type RecordResult } from '../record/recorder.ts';
 import { agentCompanion, type AtLimit } from '../record/agent.ts';
 import { availableLimitBytes } from '../record/available.ts';
+import { sharedLimit } from '../record/shared-limit.ts';
 import { isWithinReach } from '../record/headroom.ts';
 import { tracingCompanion } from '../record/tracing.ts';
 import { endLike } from '../record/end.ts';
@@ -255,6 +256,7 @@ function companions(
         ]
       : []),
     ...(live === null ? [] : [live]),
+    sharedLimit(),
     options.lastLook !== false
       ? options.lastLook === true || hasRoomForFinalSnapshot()
         ? finalSnapshot({ forced: !hasRoomForFinalSnapshot() })

@@ -8,6 +8,7 @@ import type { Rule } from '../rules/shared/define-rule.ts';
 import { toIncident } from './incident.ts';
 import { joinOpinions, type Opinion } from './join.ts';
 import { withMemory } from './memory.ts';
+import { withSharedLimit } from './shared-limit.ts';
 import { withFittingRemedies } from './remedies.ts';
 
 export interface DiagnoseInput {
@@ -47,7 +48,12 @@ export function diagnose({
     return contained(
       `the incident of ${ids.join(', ')}`,
       () => [
-        withFittingRemedies(withMemory(toIncident(group, sources), snapshots, group, sources)),
+        withFittingRemedies(
+          withSharedLimit(
+            withMemory(toIncident(group, sources), snapshots, group, sources),
+            sources,
+          ),
+        ),
       ],
       ({ says }) => {
         for (const id of ids) notRun.push({ rule: id, missing: [], fault: says });

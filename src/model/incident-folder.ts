@@ -270,7 +270,10 @@ export interface SnapshotFile {
   /** How far it got: stacks; large values of locals and globals, estimated; all objects by type; who holds them. */
   readonly stage: 'stacks' | 'quick' | 'census' | 'holders';
   readonly rssBytes?: Bytes;
+  /** How long the process was stopped for it. */
   readonly stoppedMs?: Ms;
+  /** All stops of the run so far. */
+  readonly stops?: { readonly count: number; readonly sumMs: Ms; readonly longestMs: Ms };
   /** Of the limit that it was near. */
   readonly limitBytes?: Bytes;
   readonly freeBytes?: Bytes;

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { thinOut } from './agent.ts';
+import { preloading, thinOut } from './agent.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -55,5 +55,27 @@ describe('the agent’s files of a long run', () => {
     expect(left()).toEqual(Array.from({ length: 90 }, (_, index) => index + 1));
 
     expect(readFileSync(join(folder, 'tree')).readUInt32LE(8)).toBe(90);
+  });
+});
+
+describe('LD_PRELOAD', () => {
+  const library = '/here/dist/agent/coroner-agent-linux-x64-gnu.so';
+  test.each([
+    ['nothing else', undefined, library],
+    ['an empty one', '', library],
+    ['another library stays behind', '/lib/libjemalloc.so.2', `${library}:/lib/libjemalloc.so.2`],
+    ['a run within a run', library, library],
+    [
+      'a run of another version around it, with other libraries, however they are told apart',
+      '/a.so /old/coroner-agent-linux-x64-gnu.so:/b.so',
+      `${library}:/a.so:/b.so`,
+    ],
+    [
+      'a name that only looks like it',
+      '/my-coroner-agent-linux-x.so',
+      `${library}:/my-coroner-agent-linux-x.so`,
+    ],
+  ])('%s', (_, before, after) => {
+    expect(preloading(library, before)).toBe(after);
   });
 });

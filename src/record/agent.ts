@@ -80,9 +80,7 @@ export function agentCompanion(options: AgentOptions): Companion {
       ];
       env['CORONER_AGENT_FOLDER'] = join(told, 'agent');
       env['CORONER_AGENT_OPTIONS'] = settings.join(',');
-      // Other preloaded libraries (jemalloc, another tool) stay, behind ours: RTLD_NEXT finds them there.
-      const others = env['LD_PRELOAD'];
-      env['LD_PRELOAD'] = others ? `${found.library}:${others}` : found.library;
+      env['LD_PRELOAD'] = preloading(found.library, env['LD_PRELOAD']);
     },
     started: (pid, { note }) => {
       if (spares !== null) fill(spares, sparesReady);
@@ -105,6 +103,17 @@ export function agentCompanion(options: AgentOptions): Companion {
     },
     notable: () => used !== null && anyRefusal(used),
   };
+}
+
+/**
+ * LD_PRELOAD with the agent. Other libraries (jemalloc, another tool) stay, behind ours: RTLD_NEXT finds them there. The agent of a run around
+ * this one, perhaps of another version, goes: the variables that say where it writes are this run's now.
+ */
+export function preloading(library: string, others = ''): string {
+  const foreign = others
+    .split(/[: ]/)
+    .filter((path) => path !== '' && !/(^|\/)coroner-agent-linux-[^/]*\.so$/.test(path));
+  return [library, ...foreign].join(':');
 }
 
 /** Made before the command starts, which waits for it; and kept ready from then on. */

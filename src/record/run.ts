@@ -16,6 +16,7 @@ import type { Spawner } from './launch.ts';
 import type { StderrTail } from './stderr-tail.ts';
 import { ProcessTree } from './tree.ts';
 import type { Prose } from '../model/prose.ts';
+import { runVariable } from './run-variable.ts';
 
 export interface RecordOptions {
   readonly command: readonly [string, ...string[]];
@@ -68,9 +69,6 @@ export interface Run {
   samples: number;
   keptEvery: number;
 }
-
-/** The environment variable that marks the run's processes and tells the Python hook where to write. */
-export const runVariable = 'CORONER_RUN';
 
 export function openRun({
   command,

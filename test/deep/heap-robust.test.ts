@@ -13,7 +13,13 @@ import { isRefusal } from '../../src/python/process/live-process.ts';
 import { closeTarget, openTarget, smallChunks, versionText } from '../../src/python/target.ts';
 import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
 import { ChunkPool } from '../../src/python/process/memory.ts';
-import { pause, startGuard, threadStates, type Guard } from '../../src/python/process/pause.ts';
+import {
+  isTraced,
+  pause,
+  startGuard,
+  threadStates,
+  type Guard,
+} from '../../src/python/process/pause.ts';
 import { coreOf, coresHere } from '../cores/dump.ts';
 import { systemPython } from '../have.ts';
 import { imageOf, lookAtSpoilt } from '../heap/spoil.ts';
@@ -85,6 +91,7 @@ function lookAt(
   })();
   if (paused !== null && isRefusal(paused)) return { refusal: `${paused.detail}` };
   if (paused !== null && 'refusal' in paused) return paused;
+  if (paused !== null && isTraced(paused)) return { refusal: 'it is being traced' };
   try {
     const before = residentBytes(pid);
     const nativeIds = nativeIdsOf(pid);

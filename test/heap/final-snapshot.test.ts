@@ -1,11 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { SnapshotFile } from '../../src/model/incident-folder.ts';
 import type { Report } from '../../src/model/report.ts';
+import { stopBudget } from '../../src/record/final-snapshot/stop-budget.ts';
 import { threadStates } from '../../src/python/process/pause.ts';
 import { makeCgroup, type TestCgroup } from '../cgroup.ts';
 import * as have from '../have.ts';
@@ -53,6 +55,20 @@ function lastReport(python: string, args: readonly string[], limitBytes: number)
   return JSON.parse(readFileSync(json, 'utf8')) as Report;
 }
 
+/** What the looks of the run tell of their stops, each of which has its end whatever the machine is busy with. */
+function expectWithinBudget(): void {
+  const looks = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /looks\/.*\.json$/.test(name))
+    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as SnapshotFile);
+  expect(looks.length).toBeGreaterThan(0);
+  for (const { atMs, stops } of looks) {
+    expect(stops!.longestMs).toBeLessThanOrEqual(stopBudget.mostMs);
+    const mostMs = Math.max(stopBudget.mostMs, stopBudget.share * (atMs + stopBudget.mostMs));
+    // Each is rounded.
+    expect(stops!.sumMs).toBeLessThanOrEqual(mostMs + stops!.count);
+  }
+}
+
 describe('a kill at a cgroup limit names the line and the variable', () => {
   const why = have.cgroup();
   const numpy = why ?? have.pythonModule('numpy');
@@ -76,6 +92,7 @@ describe('a kill at a cgroup limit names the line and the variable', () => {
       expect(incident!.memory.holders![0]!.retainedBytes).toBeGreaterThan(60 * mib);
       expect(incident!.stack.some(({ file }) => file?.endsWith('grow.py'))).toBe(true);
       expect(incident!.memory.ageAtDeathMs).toBeGreaterThanOrEqual(0);
+      expectWithinBudget();
     });
 
   test.skipIf(why !== null)(

@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
-import { pause, startGuard, threadStates } from '../../src/python/process/pause.ts';
+import {
+  isTraced,
+  pause,
+  startGuard,
+  threadStates,
+  type Guard,
+  type Paused,
+} from '../../src/python/process/pause.ts';
 import { makeCgroup, type TestCgroup } from '../cgroup.ts';
 import * as have from '../have.ts';
 import { programs, start, versions, type Stopped } from './target.ts';
@@ -36,12 +43,19 @@ afterEach(async () => {
   group = null;
 });
 
+/** A process that nobody traces. */
+function stop(pid: number, guard: Guard, mostMs: number): Paused {
+  const paused = pause(pid, guard, { mostMs });
+  if (paused === null || isTraced(paused)) throw new Error(`${pid} could not be stopped`);
+  return paused;
+}
+
 describe('the guard', () => {
   test('lets a process go on at its deadline while the reader is busy', async () => {
     target = start(python, 'busy.py');
     await sleep(500);
     const guard = startGuard();
-    const paused = pause(target.pid, guard, { mostMs: 300 });
+    const paused = stop(target.pid, guard, 300);
     expect(isStopped(target.pid)).toBe(true);
     let wasFreed = false;
     for (let i = 0; i < 100 && !wasFreed; i++) {
@@ -49,7 +63,7 @@ describe('the guard', () => {
       wasFreed = !isStopped(target.pid);
     }
     expect(wasFreed).toBe(true);
-    paused!.resume();
+    paused.resume();
     guard.close();
   });
 
@@ -57,7 +71,7 @@ describe('the guard', () => {
     target = start(python, 'busy.py');
     await sleep(500);
     const guard = startGuard();
-    pause(target.pid, guard, { mostMs: 2000 })!.resume();
+    stop(target.pid, guard, 2000).resume();
     expect(await eventually(() => !isStopped(target!.pid))).toBe(true);
     // The guard reads its order; then somebody else stops the process: not ours to let go.
     await sleep(500);

@@ -60,12 +60,40 @@ export function startGuard(): Guard {
 export interface Paused {
   /** Makes the process go on. A second call does nothing. */
   readonly resume: () => void;
-  /** The process was stopped before (a debugger, job control): `resume` leaves it so. */
+  /** A thread of it was stopped before (job control): nothing was done, and `resume` leaves it so. */
   readonly wasStopped: boolean;
   /** Every thread stands still. */
   readonly isStill: boolean;
   /** `performance.now()` at which the guard makes the process go on; Infinity where it was stopped before. */
   readonly heldUntil: Ms;
+}
+
+/** Who traces a process: a debugger, strace. */
+export interface Tracer {
+  readonly pid: number;
+  /** null: it is gone, or may not be read. */
+  readonly name: string | null;
+}
+
+/** A process that was not stopped: its tracer would be told of the stop, and decide whether it ever goes on. */
+export interface Traced {
+  readonly tracer: Tracer;
+}
+export const isTraced = (value: object): value is Traced => 'tracer' in value;
+
+/** In words for the user. */
+export const notStopped = ({ tracer: { pid, name } }: Traced): string =>
+  `it was being traced by ${name === null ? `process ${pid}` : `${name} (pid ${pid})`}: not stopped`;
+
+/** null: nobody traces any thread of the process, or it is gone. */
+function tracerOf(pid: number): Tracer | null {
+  for (const id of threadIds(pid)) {
+    const text = readText(`/proc/${pid}/task/${id}/status`) ?? '';
+    const tracer = Number(/^TracerPid:\t(\d+)$/m.exec(text)?.[1] ?? 0);
+    if (tracer !== 0)
+      return { pid: tracer, name: readText(`/proc/${tracer}/comm`)?.trimEnd() ?? null };
+  }
+  return null;
 }
 
 /** Bounds of a stop. */
@@ -76,15 +104,20 @@ export interface PauseOptions {
   readonly waitMs?: Ms;
 }
 
-/** Stops a process and waits until it stands still. null: it cannot be stopped, as it has ended or belongs to another user. */
+/**
+ * Stops a process and waits until it stands still. A process that is traced is never stopped, nor one of which a thread is stopped already: who
+ * stopped it decides when it goes on. null: it cannot be stopped, as it has ended or belongs to another user.
+ */
 export function pause(
   pid: number,
   guard: Guard,
   { mostMs, waitMs = 200 }: PauseOptions,
-): Paused | null {
+): Paused | Traced | null {
   const heldUntil = performance.now() + mostMs;
   const before = threadStates(pid);
-  const wasStopped = before.length > 0 && before.every((state) => state === 'T' || state === 't');
+  const wasStopped = before.some(isStopped);
+  const tracer = tracerOf(pid);
+  if (tracer !== null) return { tracer };
   if (!wasStopped) {
     guard.holds(pid, mostMs);
     try {
@@ -94,14 +127,9 @@ export function pause(
       return null;
     }
   }
-  const end = Math.min(heldUntil, performance.now() + waitMs);
-  let isStill = wasStopped;
-  while (!isStill) {
-    // D: in the kernel, e.g. parked at its limit; it does not run Python either. X, Z: exiting.
-    isStill = threadStates(pid).every((state) => 'TtDXZ'.includes(state));
-    if (performance.now() > end) break;
-    if (!isStill) Atomics.wait(sleepCell, 0, 0, 0.2);
-  }
+  const isStill = wasStopped
+    ? before.every(isStopped)
+    : waitUntilStill(pid, Math.min(heldUntil, performance.now() + waitMs));
   let resumed = wasStopped;
   return {
     wasStopped,
@@ -120,19 +148,33 @@ export function pause(
   };
 }
 
+const isStopped = (state: string): boolean => state === 'T' || state === 't';
+
+/** Whether each thread stood still by then. */
+function waitUntilStill(pid: number, until: Ms): boolean {
+  for (;;) {
+    // D: in the kernel, e.g. parked at its limit; it does not run Python either. X, Z: exiting.
+    if (threadStates(pid).every((state) => 'TtDXZ'.includes(state))) return true;
+    if (performance.now() > until) return false;
+    Atomics.wait(sleepCell, 0, 0, 0.2);
+  }
+}
+
 const sleepCell = new Int32Array(new SharedArrayBuffer(4));
 
 /** One letter a thread (`R`, `S`, `D`, `T`, …); empty where the process is gone. */
 export function threadStates(pid: number): readonly string[] {
-  let ids: readonly string[];
-  try {
-    ids = readdirSync(`/proc/${pid}/task`);
-  } catch {
-    return [];
-  }
-  return ids.flatMap((id) => {
+  return threadIds(pid).flatMap((id) => {
     const text = readText(`/proc/${pid}/task/${id}/stat`);
     const state = text === null ? undefined : text[text.lastIndexOf(')') + 2];
     return state === undefined ? [] : [state];
   });
+}
+
+function threadIds(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
 }

@@ -2,9 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { headroomOf, type LimitKind } from '../headroom.ts';
 import { hostGauge, residentBytes, rlimitGauge, type Gauge } from './limits.ts';
 import { isPressing, readLimit, safeMs, schedule, snapshotTaken } from './schedule.ts';
+import { stopBudget } from './stop-budget.ts';
 
 const mib = 2 ** 20;
 const limitBytes = 1000 * mib;
+const rested = { closer: 0, dying: 0, old: 0 };
 
 /** A gauge whose use is set by the test. */
 function gaugeOf(kind: LimitKind = 'cgroup') {
@@ -26,15 +28,15 @@ describe('a snapshot is due', () => {
     const { state, limit } = gaugeOf();
     const due = (usedMib: number) => {
       state.usedBytes = usedMib * mib;
-      return readLimit(limit, 0)?.isDue;
+      return readLimit(limit, rested)?.due;
     };
     expect([due(600), due(700), due(700), due(750), due(800), due(999)]).toEqual([
-      false,
-      true,
-      false,
-      false,
-      true,
-      true,
+      null,
+      'closer',
+      null,
+      null,
+      'closer',
+      'dying',
     ]);
     expect(limit.level).toBe(11);
   });
@@ -42,32 +44,76 @@ describe('a snapshot is due', () => {
     const { state, limit } = gaugeOf();
     const due = (usedMib: number) => {
       state.usedBytes = usedMib * mib;
-      return readLimit(limit, 0)?.isDue;
+      return readLimit(limit, rested)?.due;
     };
-    expect([due(720), due(300), due(720)]).toEqual([true, false, true]);
+    expect([due(720), due(300), due(720)]).toEqual(['closer', null, 'closer']);
   });
   test('of a machine only from the third level on', () => {
     const { state, limit } = gaugeOf('host');
     state.usedBytes = 800 * mib;
-    expect(readLimit(limit, 0)).toMatchObject({ isDue: false });
+    expect(readLimit(limit, rested)).toMatchObject({ due: null });
     state.usedBytes = 880 * mib;
-    expect(readLimit(limit, 0)).toMatchObject({ isDue: true });
+    expect(readLimit(limit, rested)).toMatchObject({ due: 'closer' });
+    // Nobody knows what the kernel still finds: the machine does not die of its last bytes as a cgroup does.
+    state.usedBytes = 999 * mib;
+    expect(readLimit(limit, rested)).toMatchObject({ due: 'closer' });
   });
   test('not where page cache fills the limit, nor while the process must rest', () => {
     const { state, limit } = gaugeOf();
     Object.assign(state, { usedBytes: 900 * mib, cacheBytes: 600 * mib });
-    expect(readLimit(limit, Infinity)).toEqual({ freeBytes: 100 * mib, isDue: false });
-    expect(readLimit(limit, 0)).toEqual({ freeBytes: 700 * mib, isDue: false });
+    const resting = { ...rested, closer: Infinity };
+    expect(readLimit(limit, resting)).toMatchObject({ freeBytes: 100 * mib, due: null });
+    expect(readLimit(limit, rested)).toMatchObject({ freeBytes: 700 * mib, due: null });
     expect(limit.level).toBe(0);
+  });
+  test('page cache that stays is asked after seldomer and seldomer', () => {
+    const { state, limit } = gaugeOf();
+    Object.assign(state, { usedBytes: 990 * mib, cacheBytes: 900 * mib });
+    const quiet = Array.from({ length: 12 }, () => {
+      limit.quietUntil = 0;
+      return readLimit(limit, rested)!.notBefore - performance.now();
+    });
+    expect(quiet[0]).toBeLessThan(20);
+    // No longer than the fastest program takes to the next level.
+    expect(quiet.at(-1)).toBeGreaterThan(80);
+    expect(quiet.at(-1)).toBeLessThanOrEqual((610 * mib) / 6e6);
+  });
+  test('not while the process must rest; where it may die first, it is read again before', () => {
+    const { state, limit } = gaugeOf();
+    state.usedBytes = 960 * mib;
+    const now = performance.now();
+    const resting = { closer: now + 60_000, dying: 0, old: 0 };
+    const reading = readLimit(limit, resting)!;
+    expect(reading.due).toBeNull();
+    expect(reading.notBefore).toBeLessThan(now + 1000);
+    state.usedBytes = 990 * mib;
+    expect(readLimit(limit, resting)).toMatchObject({ due: 'dying' });
+  });
+  test('where it stays near the limit, when the picture is old', () => {
+    const { state, limit } = gaugeOf();
+    state.usedBytes = 980 * mib;
+    expect(readLimit(limit, rested)).toMatchObject({ due: 'closer' });
+    snapshotTaken(limit);
+    expect(limit.oldAt - performance.now()).toBeCloseTo(stopBudget.oldMs, -2);
+    expect(readLimit(limit, rested)).toMatchObject({ due: null });
+    limit.oldAt = 0;
+    expect(readLimit(limit, { ...rested, old: Infinity })).toMatchObject({ due: null });
+    expect(readLimit(limit, rested)).toMatchObject({ due: 'old' });
+    snapshotTaken(limit);
+    expect(readLimit(limit, rested)).toMatchObject({ due: null });
+    // Far from the limit nothing is stopped, however old the picture is.
+    limit.oldAt = 0;
+    state.usedBytes = 600 * mib;
+    expect(readLimit(limit, rested)).toMatchObject({ due: null });
   });
   test('past the last level again after some time, while the process lives on in reclaim', () => {
     const { state, limit } = gaugeOf();
     state.usedBytes = limitBytes;
-    expect(readLimit(limit, 0)?.isDue).toBe(true);
+    expect(readLimit(limit, rested)?.due).toBe('dying');
     snapshotTaken(limit);
-    expect(readLimit(limit, 0)?.isDue).toBe(false);
+    expect(readLimit(limit, rested)?.due).toBeNull();
     limit.repeat = { at: 0, afterMs: limit.repeat!.afterMs };
-    expect(readLimit(limit, 0)?.isDue).toBe(true);
+    expect(readLimit(limit, rested)?.due).toBe('dying');
     expect(limit.repeat.afterMs).toBe(1050);
   });
 });
@@ -79,6 +125,11 @@ test('a limit is read again before the fastest program could reach the next leve
   expect(safeMs(limit, 360 * mib)).toBeCloseTo((60 * mib) / 6e6);
   state.usedBytes = 700 * mib;
   expect(isPressing(limit)).toBe(true);
+  // At rest, seldomer.
+  limit.movedAt -= 1000;
+  expect(safeMs(limit, 300 * mib)).toBeCloseTo(10, 0);
+  limit.movedAt -= 1e6;
+  expect(safeMs(limit, 300 * mib)).toBe(20);
 });
 
 describe('gauges', () => {

@@ -3,9 +3,15 @@ import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { MemoryPicture } from '../../model/report.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
 import { takeSnapshot, type SnapshotStep } from '../../python/heap-snapshot.ts';
-import { isRefusal, mayBePython } from '../../python/process/live-process.ts';
+import { isRefusal, mayBePython, readText } from '../../python/process/live-process.ts';
 import { ChunkPool } from '../../python/process/memory.ts';
-import { pause, type Guard, type Paused } from '../../python/process/pause.ts';
+import {
+  isTraced,
+  notStopped,
+  pause,
+  type Guard,
+  type Paused,
+} from '../../python/process/pause.ts';
 import {
   closeTarget,
   openTarget,
@@ -24,17 +30,21 @@ import {
   tightNodes,
   wideNodes,
 } from './budget.ts';
+import { runVariable } from '../run-variable.ts';
 import { collectGarbage } from './garbage.ts';
 import { isInside } from './limits.ts';
 import type { Setup, SnapshotReply, WatchedProcess } from './messages.ts';
-import { isPressing, msLeft, type ScheduledLimit } from './schedule.ts';
+import { isPressing, msLeft, type Rest, type ScheduledLimit } from './schedule.ts';
 import { dropOldSnapshots, snapshotPath, writeSnapshot } from './snapshot-file.ts';
 import type { Prose } from '../../model/prose.ts';
+import { StopAccount, type StopReason } from './stop-budget.ts';
+import { threadCpuMs } from './thread-cpu.ts';
 
 const mib = 2 ** 20;
-/** Below this share of a cgroup's limit the process is all but dead: it may be held longer. */
-const lostShare = 0.02;
-const lostStopMs: Ms = 3000;
+/** A snapshot takes CPU beside the stop, which the command may lack: a tenth of one CPU until it is about to die. */
+const restPerCpu: Readonly<Record<StopReason, number>> = { closer: 10, dying: 2, old: 10 };
+/** A process that is not stopped is read for so long at most. */
+const movingMs: Ms = 200;
 /** Free bytes that a snapshot needs where coroner lives within the same limit: with and without memory taken before. */
 const neededAtFirstBytes = 64 * mib;
 const neededAgainBytes = 8 * mib;
@@ -56,8 +66,9 @@ export interface Taker {
   /** What a whole snapshot takes here, measured. */
   wholeMs: Ms;
   neededFreeBytes: Bytes;
-  /** No stop before this time: snapshots must not eat more than a share of the run. */
-  restUntil: Ms;
+  readonly stops: StopAccount;
+  /** No snapshot before: the stops would be too long, or the reader would take too much CPU. On `performance.now()`'s clock. */
+  rest: Rest;
 }
 
 export function newTaker(setup: Setup, guard: Guard, reply: Taker['reply']): Taker {
@@ -77,7 +88,8 @@ export function newTaker(setup: Setup, guard: Guard, reply: Taker['reply']): Tak
     count: 0,
     wholeMs: 300,
     neededFreeBytes: setup.forced ? neededAgainBytes : neededAtFirstBytes,
-    restUntil: 0,
+    stops: new StopAccount(),
+    rest: { closer: 0, dying: 0, old: 0 },
   };
 }
 
@@ -86,6 +98,7 @@ export interface Subject {
   readonly process: WatchedProcess;
   readonly rssBytes: Bytes;
   readonly limit: ScheduledLimit;
+  readonly due: StopReason;
   /** Share of the limit that is free, with what the kernel can take back. */
   readonly freeShare: number;
 }
@@ -103,37 +116,58 @@ function sayMissed(taker: Taker, pid: number, why: Prose, forHeadroom = false): 
 
 /** Takes a snapshot of a process where it is a Python. Never throws. */
 export function lookInto(taker: Taker, subject: Subject): void {
-  const { process, limit, freeShare } = subject;
+  const { process, limit, due } = subject;
   const { pid } = process;
+  const { stops, setup, guard } = taker;
   if (isTooTight(limit.gauge, taker.neededFreeBytes)) {
     const why =
       'coroner is within the same limit as the command, and less was free there than a look takes';
     if (mayBePython(pid)) sayMissed(taker, pid, why, !taker.setup.forced);
     return;
   }
-  const begun = performance.now();
-  if (!isReadable(taker, pid, begun)) return;
-  const isLost = freeShare < lostShare && limit.gauge.kind === 'cgroup';
-  const stopMs = isLost ? Math.max(lostStopMs, taker.setup.stopMs) : taker.setup.stopMs;
-  taker.reply({ what: 'held', pid, mostMs: stopMs });
-  const paused = pause(pid, taker.guard, { mostMs: stopMs });
-  if (paused === null) {
-    taker.reply({ what: 'held', pid, mostMs: null });
+  const inner = runWithin(setup.folder, pid);
+  if (inner !== null) {
+    sayMissed(taker, pid, `it belongs to another coroner run: ${inner}`);
     return;
   }
+  const cpuBefore = threadCpuMs();
+  if (!isReadable(taker, pid, performance.now())) return;
+  const stopMs = Math.min(setup.stopMs, stops.allowedMs(sinceStart(taker), due));
+  if (stopMs === 0) return;
+  const begun = performance.now();
+  taker.reply({ what: 'held', pid, mostMs: stopMs });
+  const stopped = pause(pid, guard, { mostMs: stopMs, waitMs: stopMs / 2 });
+  if (stopped === null || isTraced(stopped) || stopped.wasStopped)
+    taker.reply({ what: 'held', pid, mostMs: null });
+  if (stopped === null) return;
+  const traced = isTraced(stopped) ? notStopped(stopped) : null;
+  if (traced !== null) sayMissed(taker, pid, traced);
   taker.count += 1;
   hold(taker, {
     ...subject,
-    isLost,
+    paused: isTraced(stopped) ? null : stopped,
+    notes: traced === null ? [] : [traced],
     stopMs,
     begun,
-    paused,
-    path: snapshotPath(taker.setup.folder, taker.count, pid),
-    atMs: Math.round(Date.now() - taker.setup.startedAt),
+    cpuBefore,
+    path: snapshotPath(setup.folder, taker.count, pid),
+    atMs: Math.round(sinceStart(taker)),
     stoppedMs: null,
+    step: null,
     last: null,
   });
 }
+
+/** The incident folder of the run within this one that started the process: who looks into it is decided there. null: there is none. */
+function runWithin(folder: string, pid: number): string | null {
+  const marks = (readText(`/proc/${pid}/environ`) ?? '')
+    .split('\0')
+    .filter((variable) => variable.startsWith(`${runVariable}=`));
+  const other = marks.at(-1)?.slice(runVariable.length + 1) ?? folder;
+  return other === folder ? null : other;
+}
+
+const sinceStart = ({ setup }: Taker): Ms => Date.now() - setup.startedAt;
 
 /** Whether the process is a Python that can be read, found out before it is stopped. */
 function isReadable(taker: Taker, pid: number, begun: Ms): boolean {
@@ -152,16 +186,21 @@ function isReadable(taker: Taker, pid: number, begun: Ms): boolean {
 
 /** A snapshot that is being taken. */
 interface Taking extends Subject {
-  readonly isLost: boolean;
+  /** null: the process must not be stopped, and is read while it runs. */
+  readonly paused: Paused | null;
+  readonly notes: readonly string[];
   readonly stopMs: Ms;
   /** On `performance.now()`'s clock. */
   readonly begun: Ms;
-  readonly paused: Paused;
+  /** CPU time of this thread before it began. */
+  readonly cpuBefore: Ms;
   readonly path: string;
   /** Since the start of the run. */
   readonly atMs: Ms;
   /** How long the process was stopped; null: it still is. */
   stoppedMs: Ms | null;
+  /** How far it got. */
+  step: SnapshotStep | null;
   /** The last step, written while it was stopped: it does not say yet for how long. */
   last: { readonly stage: SnapshotStep; readonly picture: MemoryPicture } | null;
 }
@@ -193,14 +232,17 @@ function hold(taker: Taker, taking: Taking): void {
 }
 
 function readTarget(taker: Taker, taking: Taking, target: Target): void {
-  const { rssBytes, limit, paused, begun, stopMs, isLost } = taking;
+  const { rssBytes, limit, paused, begun, stopMs, due } = taking;
   const censusChunks = chunksFor(limit.gauge);
-  const isHeld = () => taking.stoppedMs === null && performance.now() < paused.heldUntil;
+  const until = paused?.heldUntil ?? performance.now() + movingMs;
+  const isHeld = () => taking.stoppedMs === null && performance.now() < until;
   takeSnapshot(target, {
-    budgetMs: Math.max(0, Math.min(stopMs, paused.heldUntil - performance.now())),
+    budgetMs: Math.max(0, Math.min(stopMs, until - performance.now())),
     quick: true,
+    moves: paused?.isStill !== true,
     // What is done after it was let go leaves the limit unwatched: not where it would be reached meanwhile.
-    mayCount: isLost || msLeft(limit, taking.freeShare) > 3 * taker.wholeMs,
+    mayCount:
+      paused !== null && (due === 'dying' || msLeft(limit, taking.freeShare) > 3 * taker.wholeMs),
     goOn: () => isHeld() || !isPressing(limit),
     pool: taker.pool,
     censusChunks,
@@ -209,24 +251,35 @@ function readTarget(taker: Taker, taking: Taking, target: Target): void {
     onStep: (step, picture) => {
       const tookMs = performance.now() - begun;
       // Who holds it is best read while it stands still, if there is time left.
+      taking.step = step;
       if (step === 'census' && tookMs > stopMs * 0.7) resume(taker, taking);
-      writeStep(taking, step, picture);
+      writeStep(taker, taking, step, picture);
       if (step === 'holders') taker.wholeMs = (taker.wholeMs + performance.now() - begun) / 2;
     },
     onRead: () => resume(taker, taking),
   });
 }
 
-function resume({ reply }: Taker, taking: Taking): void {
-  taking.paused.resume();
+function resume(taker: Taker, taking: Taking): void {
+  const { paused, begun, process } = taking;
+  paused?.resume();
   if (taking.stoppedMs !== null) return;
-  reply({ what: 'held', pid: taking.process.pid, mostMs: null });
-  const until = Math.min(performance.now(), taking.paused.heldUntil);
-  taking.stoppedMs = Math.round(until - taking.begun);
+  if (paused === null || paused.wasStopped) {
+    taking.stoppedMs = 0;
+    return;
+  }
+  taker.reply({ what: 'held', pid: process.pid, mostMs: null });
+  taking.stoppedMs = Math.round(Math.min(performance.now(), paused.heldUntil) - begun);
+  taker.stops.add(sinceStart(taker), taking.stoppedMs);
 }
 
-function writeStep(taking: Taking, stage: SnapshotStep, picture: MemoryPicture): void {
-  const { process, atMs, rssBytes, stoppedMs, limit, freeShare } = taking;
+function writeStep(
+  { stops }: Taker,
+  taking: Taking,
+  stage: SnapshotStep,
+  picture: MemoryPicture,
+): void {
+  const { process, atMs, rssBytes, stoppedMs, limit, freeShare, notes } = taking;
   taking.last = stoppedMs === null ? { stage, picture } : null;
   const content: SnapshotFile = {
     format: 'coroner-look/1',
@@ -236,9 +289,15 @@ function writeStep(taking: Taking, stage: SnapshotStep, picture: MemoryPicture):
     stage,
     rssBytes,
     ...(stoppedMs === null ? {} : { stoppedMs }),
+    stops: {
+      count: stops.count,
+      sumMs: Math.round(stops.sumMs),
+      longestMs: Math.round(stops.longestMs),
+    },
     limitBytes: limit.gauge.limitBytes,
     freeBytes: Math.round(freeShare * limit.gauge.limitBytes),
-    picture,
+    picture:
+      notes.length === 0 ? picture : { ...picture, notes: [...notes, ...(picture.notes ?? [])] },
   };
   writeSnapshot(taking.path, content);
 }
@@ -246,17 +305,27 @@ function writeStep(taking: Taking, stage: SnapshotStep, picture: MemoryPicture):
 /** The process runs again. */
 function tidyUp(taker: Taker, taking: Taking): void {
   const { setup, pool } = taker;
-  const { limit, last, process } = taking;
+  const { limit, last, process, step, cpuBefore } = taking;
   // How long it was stopped is known only now: the age of the snapshot counts from there.
-  if (last !== null) writeStep(taking, last.stage, last.picture);
-  // It runs twice as long as it was stopped, but there should be more snapshots before it is dead.
-  const restMs = Math.min(2000, 2 * (taking.stoppedMs ?? 0), msLeft(limit, taking.freeShare) / 4);
-  taker.restUntil = performance.now() + restMs;
+  if (last !== null) writeStep(taker, taking, last.stage, last.picture);
   limit.earlier = null;
   dropOldSnapshots(setup.folder, process.pid);
-  // Within the limit, what coroner has once is not taken from the command again.
-  if (!setup.forced && !isInside(limit.gauge)) pool.clear();
-  collectGarbage();
+  // To collect garbage costs as much as a whole look at stacks and estimates, which leave little of it.
+  if (step === 'census' || step === 'holders') {
+    // Within the limit, what coroner has once is not taken from the command again.
+    if (!setup.forced && !isInside(limit.gauge)) pool.clear();
+    collectGarbage();
+  }
+  rest(taker, threadCpuMs() - cpuBefore);
+}
+
+/** From when on the next snapshot may be taken, by what this one and all before it took. */
+function rest(taker: Taker, cpuMs: Ms): void {
+  const { stops } = taker;
+  const [now, atMs] = [performance.now(), sinceStart(taker)];
+  const until = (reason: StopReason): Ms =>
+    now + Math.max(restPerCpu[reason] * cpuMs, stops.nextMs(atMs, reason) - atMs);
+  taker.rest = { closer: until('closer'), dying: until('dying'), old: until('old') };
 }
 
 /** Compiles the reader by a small snapshot of a process that goes on running. False: the process is no Python, or not yet. */

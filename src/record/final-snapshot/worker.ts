@@ -28,7 +28,7 @@ import {
   snapshotTaken,
   type ScheduledLimit,
 } from './schedule.ts';
-import { isNoPython, lookInto, newTaker, warmUpOn, type Taker } from './snapshot.ts';
+import { isNoPython, lookInto, newTaker, warmUpOn, type Subject, type Taker } from './snapshot.ts';
 
 /** Processes below this share of the limit are not what fills it. */
 const leastShare = 0.1;
@@ -129,19 +129,25 @@ function followLimits(worker: Worker, cgroups: readonly CgroupLimit[]): void {
 function poll(worker: Worker): Ms {
   let waitMs = longestWaitMs;
   for (const limit of worker.limits.values()) {
-    const reading = readLimit(limit, worker.taker.restUntil);
+    const reading = readLimit(limit, worker.taker.rest);
     if (reading === null) continue;
-    if (reading.isDue) {
-      takeSnapshots(worker, limit, reading.freeBytes / limit.gauge.limitBytes);
+    const { freeBytes, due, notBefore } = reading;
+    if (due !== null) {
+      takeSnapshots(worker, limit, { due, freeShare: freeBytes / limit.gauge.limitBytes });
       snapshotTaken(limit);
     }
-    waitMs = Math.min(waitMs, safeMs(limit, reading.freeBytes));
+    const restMs = notBefore - performance.now();
+    waitMs = Math.min(waitMs, Math.max(restMs, safeMs(limit, freeBytes)));
   }
   return waitMs;
 }
 
 /** Of the process that the limit limits, or of the largest ones below it. */
-function takeSnapshots(worker: Worker, limit: ScheduledLimit, freeShare: number): void {
+function takeSnapshots(
+  worker: Worker,
+  limit: ScheduledLimit,
+  why: Pick<Subject, 'due' | 'freeShare'>,
+): void {
   const { taker, processes } = worker;
   const { pid: ofPid, limitBytes } = limit.gauge;
   const leastBytes = ofPid === null ? leastShare * Math.min(limitBytes, totalmem()) : 0;
@@ -154,7 +160,7 @@ function takeSnapshots(worker: Worker, limit: ScheduledLimit, freeShare: number)
     .filter(({ process }) => !isNoPython(taker, process.pid))
     .sort((a, b) => b.rssBytes - a.rssBytes)
     .slice(0, mostAtOnce);
-  for (const candidate of candidates) lookInto(taker, { ...candidate, limit, freeShare });
+  for (const candidate of candidates) lookInto(taker, { ...candidate, ...why, limit });
 }
 
 /** The first snapshot pays for compiling the reader: better now, without stopping anything, than at the limit. */
