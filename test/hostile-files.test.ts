@@ -216,37 +216,48 @@ describe.skipIf(why !== null)(named('an incident folder of others', why), () => 
     },
   );
 
-  test.each(traps)('%s as a module that an agent file names: show ends', (name, put) => {
-    const store = mkdtempSync(join(work, 'module-'));
-    const folder = copyOfIncident(store);
-    const path = join(store, 'libhostile.so');
-    put(path);
-    writeFileSync(
-      join(folder, 'agent/7.mem'),
-      syntheticAgentFile({
-        pid: 7,
-        modules: [{ start: 0x10_000, end: 0x20_000, offset: 0, path }],
-        paths: [
-          {
-            stack: [{ function: 'f', file: path, line: 3 }],
-            live: [64 << 20, 0, 1],
-            native: [0x10_100, 0x10_200],
-          },
-        ],
-        failures: [
-          {
-            sequence: 1,
-            at: new Date('2026-01-31T12:00:01Z'),
-            bytes: 1_000_000n,
-            stack: [{ function: 'f', file: path, line: 3 }],
-          },
-        ],
-      }),
-    );
-    const { signal, status } = coroner('show', folder);
-    expect({ name, signal }).toEqual({ name, signal: null });
-    expect(status).not.toBe(70);
-  });
+  test.each(traps)(
+    '%s as a module or source that an agent file names: show and run end',
+    (name, put) => {
+      const store = mkdtempSync(join(work, 'module-'));
+      const folder = copyOfIncident(store);
+      const path = join(store, 'libhostile.so');
+      const source = join(store, 'hostile.py');
+      put(path);
+      put(source);
+      const file = join(store, 'agent-file');
+      writeFileSync(
+        file,
+        syntheticAgentFile({
+          pid: 7,
+          modules: [{ start: 0x10_000, end: 0x20_000, offset: 0, path }],
+          paths: [
+            {
+              stack: [{ function: 'f', file: source, line: 3 }],
+              live: [64 << 20, 0, 1],
+              native: [0x10_100, 0x10_200],
+            },
+          ],
+          failures: [
+            {
+              sequence: 1,
+              at: new Date('2026-01-31T12:00:01Z'),
+              bytes: 1_000_000n,
+              stack: [{ function: 'f', file: source, line: 3 }],
+            },
+          ],
+        }),
+      );
+      cpSync(file, join(folder, 'agent/7.mem'));
+      const { signal, status } = coroner('show', folder);
+      expect({ name, signal }).toEqual({ name, signal: null });
+      expect(status).not.toBe(70);
+      // Only a run opens them, at its end.
+      const script = `cp '${file}' "$CORONER_RUN/agent/7.mem"; exit 3`;
+      const run = coroner('run', '--output', join(store, 'runs'), 'sh', '-c', script);
+      expect({ name, ...run }).toMatchObject(ended(3));
+    },
+  );
 });
 
 describe('files in a folder that is diagnosed', () => {

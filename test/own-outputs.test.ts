@@ -63,7 +63,7 @@ const outputs = async (report: Report): Promise<Readonly<Record<string, string>>
         ascii: renderTerminal(report, { ...terminal, color: false, unicode: false }),
       }),
   ...(pageIsBuilt()
-    ? { html: await renderHtml(report, { recording: undefined, version: '1', embedSource: false }) }
+    ? { html: await renderHtml(report, { recording: undefined, version: '1' }) }
     : {}),
 });
 

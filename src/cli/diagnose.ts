@@ -12,8 +12,16 @@ import { checkOutputs, isStdout, withDefault, writeOutput } from './output-path.
 import { pointInTime } from './point-in-time.ts';
 import { Problem } from './problem.ts';
 import { progressLine } from './progress-line.ts';
+import { checkSourceFolder } from './source-folder.ts';
+import { sourceHelp, withSourceBelow } from './source-option.ts';
 import { standardInput } from './standard-input.ts';
-import { addFileOptions, outputsOf, writeReportFiles, type FileOptions } from './report-files.ts';
+import {
+  addFileOptions,
+  outputsOf,
+  redactHelp,
+  writeReportFiles,
+  type FileOptions,
+} from './report-files.ts';
 
 interface Options extends FileOptions {
   readonly json?: string | true;
@@ -45,6 +53,8 @@ export function configure(command: Command): void {
     .option('--pid <pid>', 'only deaths of this process')
     .option('--name <name>', 'only deaths of processes of this name')
     .option('--cgroup <path>', 'only deaths in this cgroup or below it')
+    .option('--source <dir>', sourceHelp)
+    .option('--redact', redactHelp)
     .option('--boot <boot>', "this machine's boot: 0 is the current one, -1 the one before")
     .action((files: readonly string[], options: Options) => run(files, options));
   addFileOptions(command);
@@ -52,6 +62,7 @@ export function configure(command: Command): void {
 
 async function run(files: readonly string[], options: Options): Promise<void> {
   const { boot, ...wanted } = wantedOf(options);
+  if (options.source !== undefined) checkSourceFolder(options.source);
   checkOutputs(outputsOf(options), {
     force: options.force === true,
     inputs: files,
@@ -64,8 +75,18 @@ async function run(files: readonly string[], options: Options): Promise<void> {
     files.length > 0
       ? mergeGathered(await gatherAll(files))
       : await gatherUnnamed({ ...wanted, ...defined({ boot }) });
-  const report = narrow(diagnose(gathered), wanted);
-  await show(report, options, gathered.recording);
+  const { report, sourceText } = withSourceBelow(
+    narrow(diagnose(gathered), wanted),
+    gathered.sourceText,
+    options.source,
+    gathered.recording,
+  );
+  const whole = { report, recording: gathered.recording };
+  if (options.redact === true) {
+    const { redact } = await import('../render/redact.ts');
+    const { report: told, recording } = redact(whole);
+    await show(told, options, recording);
+  } else await show(report, { ...options, sourceText }, gathered.recording);
   if (options.check === true && report.incidents.some(({ outOfMemory }) => outOfMemory === true))
     process.exitCode = exitCodes.memoryDeathFound;
 }

@@ -8,6 +8,7 @@ import type { Recording } from '../model/recording.ts';
 import { repaired } from '../model/repair.ts';
 import { nothingKnown, type Report } from '../model/report.ts';
 import { reportSchema } from '../model/report-schema.ts';
+import type { SourceText } from '../model/source-text.ts';
 import { gatherIncidentFolder } from '../gather/incident-folder/gather-incident.ts';
 import { isUnreadable } from '../gather/gather.ts';
 import {
@@ -24,6 +25,7 @@ export interface LoadedIncident {
   readonly folder: string | null;
   readonly report: Report;
   readonly recording: Recording | undefined;
+  readonly sourceText?: SourceText | undefined;
 }
 
 export const rootOf = (store: string | undefined): string =>
@@ -82,6 +84,7 @@ function loadFolder(folder: string): LoadedIncident {
     name: basename(folder),
     folder,
     recording: gathered.recording,
+    sourceText: gathered.sourceText,
     report: diagnose(gathered),
   };
 }

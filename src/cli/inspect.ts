@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Inspection, MemoryPicture } from '../model/report.ts';
 import { formatDuration } from '../model/units.ts';
+import { maskSecrets } from '../model/secrets.ts';
 import { isRefusal, readText, type Refusal } from '../python/process/live-process.ts';
 import { takeSnapshot } from '../python/heap-snapshot.ts';
 import { openTarget, smallChunks, versionText, type Target } from '../python/target.ts';
@@ -194,7 +195,7 @@ function print(inspection: Inspection, options: Options): void {
 function commandOf(pid: number): string | null {
   try {
     const text = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '');
-    return text === '' ? null : text.replaceAll('\0', ' ');
+    return text === '' ? null : maskSecrets(text.split('\0')).join(' ');
   } catch {
     return null;
   }

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { containedLater } from '../model/faults.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
+import type { SourceText } from '../model/source-text.ts';
 import { addForce, writeOutput, type Output } from './output-path.ts';
 import type { OutputKind } from '../model/own-outputs.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -12,8 +13,10 @@ import { version } from './version.ts';
 
 export interface FileOptions {
   readonly html?: string;
-  /** Whether the page shows lines of source files of this machine; default true. */
-  readonly embedSource?: boolean;
+  /** Lines of source for the page. */
+  readonly sourceText?: SourceText | undefined;
+  /** A folder below which source files may be read. */
+  readonly source?: string;
   readonly speedscope?: string;
   readonly pprof?: string;
   readonly collapsed?: string;
@@ -22,6 +25,7 @@ export interface FileOptions {
   readonly terminationLog?: string | true;
   readonly github?: true;
   readonly force?: true;
+  readonly redact?: true;
 }
 
 const kubernetesLog = '/dev/termination-log';
@@ -51,6 +55,9 @@ export function outputsOf(
   );
 }
 
+export const redactHelp =
+  'without messages and log lines, arguments, directories, hosts, users and source (names of functions and variables stay)';
+
 export function addFileOptions(command: Command): Command {
   return addForce(command)
     .option('--html <file>', 'the report as one HTML page')
@@ -73,7 +80,7 @@ export async function writeReportFiles(
   options: FileOptions,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<string> {
-  await writeFile(options.html, () => htmlOf(report, recording, options.embedSource));
+  await writeFile(options.html, () => htmlOf(report, recording, options.sourceText));
   await writeFile(options.speedscope, async () => {
     const { renderSpeedscope } = await import('../render/exports/speedscope.ts');
     return renderSpeedscope(report, { version });
@@ -133,11 +140,11 @@ async function writeFile(
 export async function htmlOf(
   report: Report,
   recording: Recording | undefined,
-  embedSource = true,
+  sourceText?: SourceText,
 ): Promise<string> {
   const { pageIsBuilt, renderHtml } = await import('../render/html.ts');
   if (!pageIsBuilt()) throw new Problem('the page is not built', 'npm run build makes it');
-  return renderHtml(report, { recording, version, embedSource });
+  return renderHtml(report, { recording, version, sourceText });
 }
 
 async function github(

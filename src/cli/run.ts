@@ -16,19 +16,13 @@ import { tracingCompanion } from '../record/tracing.ts';
 import { endLike } from '../record/end.ts';
 import { lostWithoutHelper, takeHelper, type Helper } from '../record/helper.ts';
 import { keepStderrTail } from '../record/stderr-tail.ts';
-import {
-  listIncidentFolders,
-  newIncidentId,
-  openIncident,
-  pruneIncidents,
-  readStart,
-  storeRoot,
-} from '../store/incidents.ts';
-import { beyondSize, removeIncident } from '../store/retention.ts';
+import { newIncidentId, openIncident, storeRoot } from '../store/incidents.ts';
+import { defaultStoreLimits, keepWithin, parseStoreLimits } from '../store/retention.ts';
 import { liveCompanion } from './live.ts';
 import { Problem } from './problem.ts';
 import { checkOutputs } from './output-path.ts';
-import { addFileOptions, outputsOf, type FileOptions } from './report-files.ts';
+import { checkSourceFolder } from './source-folder.ts';
+import { addFileOptions, outputsOf, redactHelp, type FileOptions } from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
 
@@ -46,11 +40,6 @@ export interface RunOptions extends FileOptions {
   readonly sampleEvery?: SampleEvery;
 }
 
-/** Incident folders kept in the default store. */
-const keptIncidents = 200;
-/** And how much they may hold together. */
-const keptBytes = 2 * 2 ** 30;
-
 export function configure(command: Command): void {
   command
     .argument('<command...>', 'the command to run, with its arguments')
@@ -64,6 +53,11 @@ export function configure(command: Command): void {
     .option('--live', 'a line of status while it runs, on a terminal')
     .option('--no-color', 'no colours')
     .option('-o, --output <dir>', 'folder in which the incident folder is made')
+    .option(
+      '--source <dir>',
+      'keep lines of source files below DIR only (default: of every file that the report names)',
+    )
+    .option('--redact', `the files that are asked for ${redactHelp}`)
     .option('--no-python-hook', 'do not inject the Python start-up hook')
     .option('--no-agent', 'do not preload the allocation agent')
     .option(
@@ -129,6 +123,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   const helper = takeHelper(process.env);
   const [file, ...args] = words;
   if (file === undefined) throw new Problem('run: no command given');
+  if (options.source !== undefined) checkSourceFolder(options.source);
   checkOutputs(outputsOf(options), {
     force: options.force === true,
     // `run --json python3 app.py`: the option took the command's name.
@@ -167,14 +162,14 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   const end = () => (helper?.hasLaunched() === true ? process.exit(0) : endLike(ending));
   if (!result.notable && !wantsFile(options)) {
     if (process.stderr.isTTY && options.quiet !== true) write(2, goodEnd(result, options));
-    if (options.output === undefined) prune(root);
+    if (options.output === undefined) prune(root, writer.folder, say);
     writer.close();
     end();
   }
   // A fault in the verdict must not change the exit status.
   try {
     const { judge, show } = await import('./verdict.ts');
-    const judged = judge(writer);
+    const judged = judge(writer, options.source);
     if (judged !== null) {
       writer.append('report.json', `${JSON.stringify(judged.report, null, 1)}\n`);
       await show(judged, { ...options, folder: writer.folder });
@@ -187,7 +182,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
       write(2, `coroner: cannot give a verdict: ${stack}\n`);
     }
   }
-  if (options.output === undefined) prune(root);
+  if (options.output === undefined) prune(root, writer.folder, say);
   writer.close();
   end();
 }
@@ -298,24 +293,12 @@ function verdictAtHand(): Companion {
 
 /** A snapshot takes tens of MiB. In a small container the command would die earlier for want of them, and perhaps coroner with it. */
 const leastForFinalSnapshotBytes = 512 * 2 ** 20;
-/** Removes the oldest incident folders, never one whose recorder still runs. One run in ten does so, as it reads every folder of the store. */
-function prune(root: string): void {
-  if (Math.random() > 0.1) return;
-  const isRunning = ({ recorderPid }: { readonly recorderPid?: number }): boolean => {
-    // Whoever cannot tell keeps the folder.
-    if (recorderPid === undefined) return true;
-    try {
-      process.kill(recorderPid, 0);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  pruneIncidents(root, keptIncidents, isRunning);
-  for (const folder of beyondSize(listIncidentFolders(root), keptBytes)) {
-    const start = readStart(folder);
-    if (start !== null && !isRunning(start)) removeIncident(folder);
-  }
+/** Removes the oldest incidents beyond the limits. Only in the default store: what lies below `--output` is the user's to keep. */
+function prune(root: string, own: string | null, say: (line: string) => void): void {
+  const limits = parseStoreLimits(process.env['CORONER_STORE_MAX']);
+  if (limits === null)
+    say('CORONER_STORE_MAX says neither a size (2G), nor a size and a number (2G,1000), nor none');
+  keepWithin(root, limits ?? defaultStoreLimits, own);
 }
 
 const oneLine = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');

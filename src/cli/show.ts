@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { renderJson } from '../render/json.ts';
-import { redactRecording, redactReport } from '../render/redact.ts';
+import { redact as redacted } from '../render/redact.ts';
 import { renderTerminal } from '../render/terminal.ts';
 import { isIncidentName, rootOf, loadIncident } from './incident-store.ts';
 import { checkOutputs, isStdout, withDefault, writeOutput } from './output-path.ts';
@@ -13,15 +13,16 @@ import {
   addFileOptions,
   htmlOf,
   outputsOf,
+  redactHelp,
   writeReportFiles,
   type FileOptions,
 } from './report-files.ts';
+import { sourceHelp, withSourceBelow } from './source-option.ts';
 import { terminalOptions } from './terminal-options.ts';
 
 interface Options extends FileOptions {
   readonly json?: string | true;
   readonly open?: true;
-  readonly redact?: true;
   readonly verbose?: true;
   readonly quiet?: true;
   readonly color: boolean;
@@ -39,9 +40,10 @@ export function configure(command: Command): void {
     .option('--verbose', 'everything there is, instead of the short story')
     .option('-q, --quiet', 'one line for each death')
     .option('--open', 'open the page in the browser')
-    .option('--redact', 'without arguments of commands, directories and lines of source');
+    .option('--redact', redactHelp);
   addFileOptions(command)
     .option('--no-color', 'no colours')
+    .option('--source <dir>', sourceHelp)
     .option('--store <dir>', 'where the incident folders are, if not in the default place')
     .action((which: string, options: Options) => show(which, options));
 }
@@ -58,14 +60,20 @@ async function show(which: string, options: Options): Promise<void> {
   const loaded = loadIncident(which, root);
   const { name } = loaded;
   const redact = options.redact === true;
-  const report = redact ? redactReport(loaded.report) : loaded.report;
-  const recording =
-    redact && loaded.recording !== undefined ? redactRecording(loaded.recording) : loaded.recording;
+  const { report: told, sourceText } = withSourceBelow(
+    loaded.report,
+    loaded.sourceText,
+    redact ? undefined : options.source,
+    loaded.recording,
+  );
+  const whole = { report: told, recording: loaded.recording };
+  const { report, recording } = redact ? redacted(whole) : whole;
   const annotations = await writeReportFiles(report, recording, {
     ...options,
-    embedSource: !redact,
+    sourceText: redact ? undefined : sourceText,
   });
-  if (options.open === true) open(await htmlOf(report, recording, !redact), name);
+  if (options.open === true)
+    open(await htmlOf(report, recording, redact ? undefined : sourceText), name);
   if (options.json !== undefined) {
     const path = withDefault(options.json);
     writeOutput(path, renderJson(report));

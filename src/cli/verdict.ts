@@ -4,6 +4,15 @@ import { hearFaults } from '../model/faults.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report } from '../model/report.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
+import { wantedLines, withSourceText, type SourceText } from '../model/source-text.ts';
+import { functionNames } from '../python/process/function-names.ts';
+import {
+  copyLines,
+  rememberSymbols,
+  sourcesBelow,
+  sourcesJson,
+  sourcesOfRun,
+} from '../store/source-lines.ts';
 import { gatherIncident } from '../gather/incident-folder/gather-incident.ts';
 import { renderJson } from '../render/json.ts';
 import { isStdout, withDefault, writeOutput } from './output-path.ts';
@@ -19,10 +28,14 @@ import { terminalOptions } from './terminal-options.ts';
 export interface Judged {
   readonly report: Report;
   readonly recording: Recording;
+  readonly sourceText: SourceText;
 }
 
-/** The verdict on a run that has just ended. What the disk lost is taken from memory. */
-export function judge(writer: IncidentWriter): Judged | null {
+/**
+ * The verdict on a run that has just ended. What the disk lost is taken from memory. The lines of source that it needs are copied into the
+ * folder: now they are those that ran, and their reader is whoever started the run. `source`: only files below this folder.
+ */
+export function judge(writer: IncidentWriter, source?: string): Judged | null {
   const onDisk = writer.held === null ? { texts: [], unread: [] } : readIncidentFolder(writer.held);
   const texts = new Map(onDisk.texts);
   // What this very run wrote is known, whatever became of the file.
@@ -37,9 +50,23 @@ export function judge(writer: IncidentWriter): Judged | null {
     writer.append('faults.log', `${where}: ${stack}\n`),
   );
   try {
-    const gathered = gatherIncident(texts, writer.held, unread);
+    const { symbol, symbols } = rememberSymbols(functionNames());
+    const gathered = gatherIncident(texts, writer.held, unread, symbol);
     if (gathered === null) return null;
-    return { report: diagnose(gathered), recording: gathered.recording };
+    const report = diagnose(gathered);
+    const { cwd } = gathered.recording;
+    const open =
+      source === undefined
+        ? sourcesOfRun(cwd, gathered.recording.command)
+        : sourcesBelow(source, cwd);
+    const sourceText = { files: copyLines(wantedLines(report), open), symbols };
+    const json = sourcesJson(sourceText);
+    if (json !== null) writer.append('sources.json', json);
+    return {
+      report: withSourceText(report, sourceText),
+      recording: gathered.recording,
+      sourceText,
+    };
   } finally {
     hearFaults(before);
   }
@@ -55,7 +82,10 @@ export interface ShowOptions extends FileOptions {
 }
 
 /** Prints the verdict to stderr, and the report where it was asked for. */
-export async function show({ report, recording }: Judged, options: ShowOptions): Promise<void> {
+export async function show(
+  { report, recording, sourceText }: Judged,
+  options: ShowOptions,
+): Promise<void> {
   if (report.incidents.length > 0 && !report.incidents.every(isInterrupt)) {
     const { renderTerminal } = await import('../render/terminal.ts');
     const terminal = terminalOptions(process.stderr, process.env, {
@@ -74,11 +104,18 @@ export async function show({ report, recording }: Judged, options: ShowOptions):
     );
   } else if (report.incidents.length === 0 && process.stderr.isTTY && options.quiet !== true)
     writeAll(2, `${nothingFound(recording)}\n`);
-  const annotations = await writeReportFiles(report, recording, options);
+  // What is said here is the user's own; files are passed on.
+  const whole = { report, recording };
+  const files =
+    options.redact === true ? (await import('../render/redact.ts')).redact(whole) : whole;
+  const annotations = await writeReportFiles(files.report, files.recording, {
+    ...options,
+    sourceText: options.redact === true ? undefined : sourceText,
+  });
   // stdout is the command's own.
   if (annotations !== '') writeAll(2, annotations);
   if (options.json === undefined) return;
-  const json = renderJson(report);
+  const json = renderJson(files.report);
   const path = withDefault(options.json);
   if (isStdout(path)) writeAll(1, json);
   else writeOutput(path, json);

@@ -1,6 +1,8 @@
 import type { Evidence } from '../model/evidence.ts';
 import { contained } from '../model/faults.ts';
 import type { Incident, Report, RuleNotRun, SourceReport } from '../model/report.ts';
+import { noSourceText, withSourceText, type SourceText } from '../model/source-text.ts';
+import { maskEvery } from '../model/secrets.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/shared/define-rule.ts';
 import { toIncident } from './incident.ts';
@@ -12,11 +14,17 @@ import { withFittingRemedies } from './remedies.ts';
 export interface DiagnoseInput {
   readonly evidence: readonly Evidence[];
   readonly sources: readonly SourceReport[];
+  readonly sourceText?: SourceText;
   readonly rules?: readonly Rule[];
 }
 
 /** Evidence in, verdict out. Pure. */
-export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput): Report {
+export function diagnose({
+  evidence,
+  sources,
+  sourceText = noSourceText,
+  rules = allRules,
+}: DiagnoseInput): Report {
   const kinds = new Set(evidence.map(({ kind }) => kind));
   const opinions: Opinion[] = [];
   const notRun: RuleNotRun[] = [];
@@ -53,5 +61,7 @@ export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput)
       },
     );
   });
-  return { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
+  const report: Report = { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
+  // The one place where the words of programs become a report: from here on there is no secret in it.
+  return maskEvery(withSourceText(report, sourceText));
 }

@@ -7,6 +7,7 @@ import {
   rmSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,6 +88,20 @@ describe('below a folder', () => {
     const uid = process.getuid?.() ?? 0;
     expect(code(openBelow(folder, 'plain', { ...most, owners: [uid] }))).toBe('opened');
     expect(code(openBelow(folder, 'plain', { ...most, owners: [uid + 1] }))).toBe('owner');
+  });
+
+  test('for writing: in place, or only at its end', () => {
+    for (const [write, text] of [
+      [true, 'next'],
+      ['append', 'nextnext'],
+    ] as const) {
+      const file = openBelow(folder, 'plain', { ...most, write });
+      if (isFileRefusal(file)) throw new Error(file.message);
+      writeSync(file.fd, 'next');
+      closeSync(file.fd);
+      expect([write, readBelow(folder, 'plain', most).toString()]).toEqual([write, text]);
+    }
+    expect(code(openBelow(folder, 'link', { ...most, write: 'append' }))).toBe('link');
   });
 });
 

@@ -42,8 +42,8 @@ export interface OpenLimits {
   readonly mostBytes: number;
   /** User ids one of which the file must belong to; absent: any. */
   readonly owners?: readonly number[];
-  /** For reading and writing. */
-  readonly write?: true;
+  /** For reading and writing; `append`: every write goes to its end. */
+  readonly write?: true | 'append';
 }
 
 /** Of files that are read at offsets, never as a whole. */
@@ -60,7 +60,7 @@ export const isFileRefusal = (result: object): result is FileRefusal =>
 
 /** Linux, asm-generic/fcntl.h; the same on x86, arm, riscv, s390 and powerpc. Node has no name for it. */
 const O_PATH = 0o10000000;
-const { O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants;
+const { O_APPEND, O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants;
 /** path_resolution(7): more links than these are taken for a circle. */
 const mostLinks = 40;
 
@@ -254,7 +254,8 @@ function openWithoutDescriptors(
   }
 }
 
-const accessOf = ({ write }: OpenLimits): number => (write === true ? O_RDWR : O_RDONLY);
+const accessOf = ({ write }: OpenLimits): number =>
+  write === undefined ? O_RDONLY : write === 'append' ? O_RDWR | O_APPEND : O_RDWR;
 
 /** null: it may be opened. */
 function refusalFor(stat: Stats, { mostBytes, owners }: OpenLimits): FileRefusal | null {

@@ -2,6 +2,7 @@ import { defined } from './defined.ts';
 import type { Evidence } from './evidence.ts';
 import type { Recording } from './recording.ts';
 import type { SourceReport } from './report.ts';
+import { mergeSourceText, type SourceText } from './source-text.ts';
 
 /** What was read from one or several sources: facts, and what became of each source. */
 export interface Gathered {
@@ -9,6 +10,8 @@ export interface Gathered {
   readonly sources: readonly SourceReport[];
   /** The recording, where an incident folder was among the sources. */
   readonly recording?: Recording;
+  /** Lines of source that lay beside the evidence. */
+  readonly sourceText?: SourceText;
 }
 
 export const nothingGathered: Gathered = { evidence: [], sources: [] };
@@ -19,7 +22,13 @@ export function mergeGathered(parts: readonly Gathered[]): Gathered {
   return {
     evidence: parts.flatMap(({ evidence }) => evidence),
     sources: parts.flatMap(({ sources }) => sources),
-    ...defined({ recording }),
+    ...defined({
+      recording,
+      sourceText: parts.reduce<SourceText | undefined>(
+        (all, part) => mergeSourceText(all, part.sourceText),
+        undefined,
+      ),
+    }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { maskSecrets, maskText } from './secrets.ts';
+import { maskEvery, maskSecrets, maskText } from './secrets.ts';
 
 /** In each form `S3cretValue9` is the secret: it must be gone, and what tells people which option it was must stay. */
 const secret = 'S3cretValue9';
@@ -187,6 +187,9 @@ const innocentTexts: readonly string[] = [
   'sk-learn is not sk-abc',
   'connect to redis://cache:6379/0',
   "{'password': None, 'token': ''}",
+  '#0  __GI_raise (sig=sig@entry=6) at ../sysdeps/unix/sysv/linux/raise.c:50',
+  '#4  lookdict (mp=0x7ffff6f1c2c0, key=0x7ffff6ed8e70, hash=-4812) at Objects/dictobject.c:745',
+  '#7  dict_lookup (key=key@entry=0x7ffff6ed8e70) at Objects/dictobject.c:1041',
 ];
 
 test('at least a hundred forms', () => {
@@ -265,3 +268,24 @@ test('a megabyte of anything is done in time', () => {
   ])
     expect(maskText(part.repeat(Math.ceil(2 ** 20 / part.length))).length).toBeGreaterThan(0);
 }, 20_000);
+
+describe('every text of a value', () => {
+  const said = `password=${secret}`;
+  test('wherever it stands; what has no secret is the very same', () => {
+    const innocent = { a: [1, null, 2], b: { c: 'rows', d: null }, command: ['python3', 'app.py'] };
+    const value = { innocent, list: ['x', said], deep: { quote: `a\n${said}\nb`, n: 5 } };
+    const masked = maskEvery(value);
+    expect(JSON.stringify(masked)).not.toContain(secret);
+    expect(masked.innocent).toBe(innocent);
+    expect(masked).toMatchObject({ list: ['x', 'password=***'], deep: { n: 5 } });
+    expect(maskEvery(innocent)).toBe(innocent);
+  });
+  test('a command as a command', () => {
+    expect(maskEvery({ command: `app --token ${secret} --fast` })).toEqual({
+      command: 'app --token *** --fast',
+    });
+    expect(maskEvery({ command: ['app', '--token', secret] })).toEqual({
+      command: ['app', '--token', '***'],
+    });
+  });
+});

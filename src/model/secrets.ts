@@ -27,9 +27,9 @@ const innocentBefore = new Set(
     'high low band all by render type method function call'
   ).split(' '),
 );
-/** Values that say that there is no secret, or where it is, instead of being one. */
+/** Values that say that there is no secret, or where it is, instead of being one; arguments as a debugger shows them. */
 const innocentValue =
-  /^(?:true|false|null|none|nil|undefined|yes|no|on|off|required|optional|basic|digest|bearer|\*+|\$.*|%.*|<.*>|\{.*\}|\[redacted\]|.{0,200}\.(?:pem|key|crt|pub|json|ya?ml|txt|env))$/i;
+  /^(?:true|false|null|none|nil|undefined|yes|no|on|off|required|optional|basic|digest|bearer|\*+|\$.*|%.*|<.*>|\{.*\}|\[redacted\]|\w+@entry=.*|0x[\da-f]{1,16}|.{0,200}\.(?:pem|key|crt|pub|json|ya?ml|txt|env))$/i;
 
 /** `clientSecret`, `X-Api-Key`, `DJANGO_SECRET_KEY` as lower-case words. */
 const wordsOf = (name: string): readonly string[] =>
@@ -65,9 +65,6 @@ const isSecretValue = (name: string, value: string): boolean => {
   return !(/^\d{1,6}$/.test(value) && /(?:token|key|pass|sig|signature)$/i.test(name));
 };
 
-/** The shortest of the formats below (`xoxb-` and ten characters), and of `bearer` with a value. */
-const shortestUnnamed = 15;
-
 /** Formats that are secrets whatever they are called. */
 const knownFormats: readonly RegExp[] = [
   /\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{20,255}|glpat-[\w-]{16,64}|xox[abeoprs]-[\w-]{10,255})/g,
@@ -98,10 +95,13 @@ const looksRandom = (value: string): boolean =>
   value.length >= 6 &&
   (/\d/.test(value) || /[A-Z].*[a-z]|[a-z].*[A-Z]/.test(value.slice(1)) || value.length >= 20);
 
+/** What every secret known here has in or before it: most texts have none of it, and need no second look. */
+const hint =
+  /pass|pwd|pw\b|secret|token|key|credential|cookie|auth|jwt|bearer|sig\b|signature|sas\b|connectionstring|:\/\/|gh[pousr]_|_pat_|glpat-|xox|[spr]k[-_]|AKIA|ASIA|AIza|hf_|npm_|pypi-|SG\.|dop_v1|eyJ/i;
+
 /** Any text: a script, a log line, an exception's message. What is not a secret stays as it is. */
 export function maskText(text: string): string {
-  // No secret is told apart in less, and compiling the patterns takes a millisecond, for which a command would wait.
-  if (text.length < shortestUnnamed && !/[:=]/.test(text)) return text;
+  if (!hint.test(text)) return text;
   let result = text;
   for (const format of knownFormats) result = result.replaceAll(format, mask);
   result = result
@@ -140,6 +140,37 @@ function maskAssignments(text: string): string {
   return result + text.slice(done);
 }
 
+/**
+ * Masks every text of a value, wherever it stands: a field that is added later is not forgotten. What holds no secret is not copied but is the
+ * very same afterwards. A `command` is masked as the command line that it is.
+ */
+export function maskEvery<T>(value: T): T {
+  const text = (whole: string, key: string): string => {
+    if (key === 'command') return maskSecrets(whole.split(' ')).join(' ');
+    return maskText(whole);
+  };
+  const inner = (part: unknown, key: string): unknown => {
+    if (typeof part === 'string') return text(part, key);
+    if (typeof part !== 'object' || part === null) return part;
+    if (Array.isArray(part)) {
+      // Series of figures are long, and hold no words.
+      if (typeof part[0] === 'number' && typeof part.at(-1) !== 'string') return part;
+      const copy =
+        key === 'command' && part.every((word) => typeof word === 'string')
+          ? maskSecrets(part)
+          : part.map((each) => inner(each, ''));
+      return copy.every((each, index) => each === part[index]) ? part : copy;
+    }
+    let changed: Record<string, unknown> | undefined;
+    for (const name in part) {
+      const own = (part as Record<string, unknown>)[name];
+      const masked = inner(own, name);
+      if (masked !== own) changed = { ...(changed ?? part), [name]: masked };
+    }
+    return changed ?? part;
+  };
+  return inner(value, '') as T;
+}
 /** Programs whose short options are known to hold a secret: in the next word, or in the rest of the same one. */
 const shortOptions: readonly {
   /** Matched against the program, its first word and a space. */

@@ -20,6 +20,7 @@ import { join } from 'node:path';
 import { createFile } from '../files/held-folder.ts';
 import { isFileRefusal, openBelow } from '../files/open-safely.ts';
 import { textOf } from '../machine/read.ts';
+import { compacted } from './compact-agent-file.ts';
 
 /** sizeof(struct coroner_file) in agent/layout.h */
 export const agentFileBytes = 3_704_832;
@@ -100,7 +101,10 @@ function makeSparse(folder: string, name: string): void {
 const pageBytes = 4096;
 const emptyPage = Buffer.alloc(pageBytes);
 
-/** Gives the disk back the room that a file's process reserved and did not use. The file is what it was, and as long. */
+/**
+ * Gives the disk back the room that a file's process reserved and did not use. What its reader finds in it is the same; a file that
+ * is not understood keeps its length and every byte.
+ */
 export function trimAgentFile(folder: string, name: string): void {
   const opened = openBelow(folder, name, { mostBytes: agentFileBytes });
   if (isFileRefusal(opened)) return;
@@ -108,13 +112,15 @@ export function trimAgentFile(folder: string, name: string): void {
   let made = false;
   try {
     const { size, blocks } = fstatSync(opened.fd);
-    if (size !== agentFileBytes || blocks * 512 < size) return;
-    const bytes = Buffer.alloc(size);
-    if (readSync(opened.fd, bytes, 0, size, 0) !== size) return;
+    if (size !== agentFileBytes) return;
+    const used = compacted(opened.fd, size);
+    const bytes = used ?? Buffer.alloc(size);
+    if (used === null && (blocks * 512 < size || readSync(opened.fd, bytes, 0, size, 0) !== size))
+      return;
     const to = createFile(folder, trimmed, 'anywhere');
     made = true;
     try {
-      ftruncateSync(to, size);
+      ftruncateSync(to, bytes.length);
       for (const [start, end] of writtenRanges(bytes))
         writeSync(to, bytes, start, end - start, start);
     } finally {

@@ -4,6 +4,7 @@ import type { KernelLogFollower } from '../machine/kernel-log.ts';
 import { askOomDaemons, runningOomDaemons } from '../machine/oom-daemons.ts';
 import { recorderRoots } from '../machine/roots.ts';
 import type { IncidentEnd } from '../model/incident-folder.ts';
+import { maskText } from '../model/secrets.ts';
 import { isoTime } from '../model/units.ts';
 import { finishKernelLog } from './kernel-log-tap.ts';
 import type { Ending } from './launch.ts';
@@ -27,7 +28,7 @@ export async function finishRun(
     finishCompanions(run),
     parts.stderr.finish().catch(() => null),
   ]);
-  if (words !== null) run.writer.append('stderr.tail', words);
+  if (words !== null) run.writer.append('stderr.tail', maskText(words));
   run.isNotable ||= ending.exitCode !== 0 || (words !== null && tellingWords.test(words));
   for (const companion of run.companions)
     guarded(run, 'notable', () => {

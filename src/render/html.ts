@@ -1,10 +1,11 @@
 /** The page: one HTML file with everything in it, for a browser without a network. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import { causes } from '../model/causes.ts';
 import type { PageData, SourceExcerpt } from '../model/page.ts';
 import type { Recording } from '../model/recording.ts';
-import type { Report, StackFrame } from '../model/report.ts';
+import type { Report } from '../model/report.ts';
+import { excerptAround, noSourceText, wantedLines, type SourceText } from '../model/source-text.ts';
 import { commandLine } from './command-line.ts';
 import { packRecording } from './page/pack.ts';
 import { safeCopy } from './safe-text.ts';
@@ -18,8 +19,8 @@ const placeholder = '"coroner-data"';
 export interface HtmlOptions {
   readonly recording?: Recording | undefined;
   readonly version: string;
-  /** Embeds lines of the source files that the stacks name. Default true; files of this machine, as they are now. */
-  readonly embedSource?: boolean;
+  /** Lines of source to show beside the stacks; no file is opened for them. */
+  readonly sourceText?: SourceText | undefined;
 }
 
 /** Whether the page was built: `npm run build` does. */
@@ -27,7 +28,7 @@ export const pageIsBuilt = (): boolean => existsSync(template);
 
 export function renderHtml(
   report: Report,
-  { recording, version, embedSource = true }: HtmlOptions,
+  { recording, version, sourceText = noSourceText }: HtmlOptions,
 ): string {
   // What reorders or hides text does so in a browser too.
   const safe = safeCopy(report, false);
@@ -47,7 +48,7 @@ export function renderHtml(
         : { ...safeCopy({ ...packed, packed: '' }, false), packed: packed.packed },
     commandLine: recording === undefined ? '' : safeCopy(commandLine(recording.command), false),
     documents: documentsFor(report),
-    sources: embedSource ? sourcesFor(report, recording) : {},
+    sources: sourcesFor(report, sourceText),
     version,
   };
   // A function as replacement: in a string `$&` and the like would be expanded.
@@ -92,61 +93,19 @@ function documentsFor(report: Report): Record<string, string> {
   return found;
 }
 
-const mostSourceFiles = 40;
-const mostSourceBytes = 2 * 2 ** 20;
-/** Lines before and after the one that a frame names. */
-const around = 4;
-
-/** Lines around each frame of the last look and of the failure. Only files that end like source code. */
+/** Lines around each frame of the last look and of the failure, as far as they came along with the report. */
 function sourcesFor(
   report: Report,
-  recording: Recording | undefined,
+  sourceText: SourceText,
 ): Record<string, readonly SourceExcerpt[]> {
-  const wanted = new Map<string, Set<number>>();
-  const want = (frames: readonly StackFrame[]): void => {
-    for (const { file, line } of frames.slice(0, 30)) {
-      if (file === null || line === null || !/\.(?:py|pyx|c|cc|cpp|rs|ipynb)$/.test(file)) continue;
-      const lines = wanted.get(file) ?? new Set();
-      if (wanted.size < mostSourceFiles || wanted.has(file)) wanted.set(file, lines.add(line));
-    }
-  };
-  for (const { stack, memory } of report.incidents) {
-    want(stack);
-    for (const thread of memory.threads ?? []) want(thread.stack);
-    for (const allocation of (memory.allocations ?? []).slice(0, 20))
-      want([{ function: '', file: allocation.file, line: allocation.line }]);
-  }
-  const excerpts: Record<string, readonly SourceExcerpt[]> = {};
-  for (const [file, lines] of wanted) {
-    const text = readSource(file, recording?.cwd);
-    if (text === undefined) continue;
-    const all = text.split(/\r?\n/);
+  const excerpts = new Map<string, SourceExcerpt[]>();
+  for (const wanted of wantedLines(report)) {
+    const excerpt = excerptAround(sourceText, wanted);
+    if (excerpt === null) continue;
     // By the name that the page's stacks have.
-    excerpts[safeCopy(file, false)] = [...lines]
-      .filter((line) => line >= 1 && line <= all.length)
-      .map((line) => {
-        const firstLine = Math.max(1, line - around);
-        return {
-          firstLine,
-          lines: all
-            .slice(firstLine - 1, line + around)
-            .map((each) => safeCopy(each.replaceAll('\t', '    ').slice(0, 300), false)),
-        };
-      });
+    const name = safeCopy(wanted.file, false);
+    const own = excerpts.get(name) ?? [];
+    excerpts.set(name, [...own, safeCopy(excerpt, false)]);
   }
-  return excerpts;
-}
-
-function readSource(file: string, cwd: string | undefined): string | undefined {
-  const path = file.startsWith('/') ? file : cwd === undefined ? undefined : `${cwd}/${file}`;
-  if (path === undefined) return undefined;
-  try {
-    const { size } = statSync(path);
-    return size > mostSourceBytes || !statSync(path).isFile()
-      ? undefined
-      : readFileSync(path, 'utf8');
-  } catch {
-    // Gone, or not ours to read: the frame's own text, where there is one, must do.
-    return undefined;
-  }
+  return Object.fromEntries(excerpts);
 }

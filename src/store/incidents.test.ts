@@ -1,5 +1,4 @@
 import {
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -13,10 +12,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   isIncidentId,
-  listIncidentFolders,
   newIncidentId,
   openIncident,
-  pruneIncidents,
   readIncidentFolder,
   storeRoot,
 } from './incidents.ts';
@@ -82,21 +79,4 @@ test('links in a folder are not followed when it is read', () => {
   const { texts, unread } = readIncidentFolder(join(root, id));
   expect([...texts.keys()]).toEqual(['incident.json']);
   expect(unread).toEqual([{ name: 'kernel.log', why: 'not a plain file' }]);
-});
-
-test('pruning keeps the newest and whatever still runs', () => {
-  for (const hour of ['10', '11', '12', '13']) {
-    const folder = join(root, `20260131-${hour}0000-abcdef`);
-    mkdirSync(folder);
-    writeFileSync(
-      join(folder, 'incident.json'),
-      JSON.stringify({ format: 'coroner-incident/1', recorderPid: Number(hour) }),
-    );
-  }
-  mkdirSync(join(root, 'not-ours'));
-  pruneIncidents(root, 2, ({ recorderPid }) => recorderPid === 10);
-  expect(
-    listIncidentFolders(root).map((folder) => folder.slice(root.length + 1, root.length + 12)),
-  ).toEqual(['20260131-13', '20260131-12', '20260131-10']);
-  expect(existsSync(join(root, 'not-ours'))).toBe(true);
 });

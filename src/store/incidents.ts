@@ -15,7 +15,6 @@ import {
   createFile,
   makeHeldFolder,
   othersMayRename,
-  removeFolder,
   type HeldFolder,
 } from '../files/held-folder.ts';
 import { isFileRefusal, readBelow, type FileRefusal } from '../files/open-safely.ts';
@@ -75,6 +74,7 @@ export const incidentFiles = [
   'guards.log',
   'stderr.tail',
   'end.json',
+  'sources.json',
   'report.json',
   'faults.log',
 ] as const;
@@ -307,21 +307,4 @@ export function listIncidentFolders(root: string): readonly string[] {
     .filter(isIncidentId)
     .toReversed()
     .map((id) => join(root, id));
-}
-
-/** Keeps a store from growing for ever: removes the oldest folders beyond `most`, never one whose recorder still runs. */
-export function pruneIncidents(
-  root: string,
-  most: number,
-  isRunning: (start: IncidentStart) => boolean,
-): void {
-  for (const folder of listIncidentFolders(root).slice(most)) {
-    const start = readStart(folder);
-    if (start === null || isRunning(start)) continue;
-    try {
-      removeFolder(folder);
-    } catch {
-      // Somebody else's, or gone already.
-    }
-  }
 }

@@ -1,13 +1,7 @@
 /** The files that the agent left in an incident folder, as evidence. */
 import { readdirSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
-import {
-  isFileRefusal,
-  openBelow,
-  openNamed,
-  readSafely,
-  type FileRefusal,
-} from '../../files/open-safely.ts';
+import { join } from 'node:path';
+import { isFileRefusal, openBelow, readSafely, type FileRefusal } from '../../files/open-safely.ts';
 import type { Evidence } from '../../model/evidence.ts';
 import type { SourceReport } from '../../model/report.ts';
 import { agentEvidence } from '../../parsers/formats/agent-allocations.ts';
@@ -17,8 +11,7 @@ import {
   parseAgentFile,
   type AgentFile,
 } from '../../parsers/formats/agent-file.ts';
-import { readStart } from '../../store/incidents.ts';
-import { functionNames } from '../../python/process/function-names.ts';
+import type { SymbolReader } from '../../store/source-lines.ts';
 
 export interface AgentReading {
   readonly file: AgentFile;
@@ -88,6 +81,7 @@ function readBytes(
 export function agentEvidenceOf(
   folder: string,
   recorded: readonly Evidence[],
+  symbol: SymbolReader,
 ): {
   readonly evidence: readonly Evidence[];
   readonly sources: readonly SourceReport[];
@@ -95,8 +89,6 @@ export function agentEvidenceOf(
   readonly names: ReadonlyMap<number, string>;
 } {
   const { snapshots, sources } = readAgentFiles(folder);
-  const sourceLine = sourceReader(readStart(folder)?.cwd);
-  const symbol = functionNames();
   const exits = recorded.filter((fact) => fact.kind === 'process-exit');
   /** In a pid namespace of its own a process knows itself by another pid than its recorder. */
   const exitOf = (pid: number) =>
@@ -106,7 +98,7 @@ export function agentEvidenceOf(
     evidence: snapshots.flatMap(({ file, place }) =>
       agentEvidence(
         { ...file, pid: exitOf(file.pid)?.pid ?? file.pid },
-        { place, endedAt: exitOf(file.pid)?.when?.wall, sourceLine, symbol },
+        { place, endedAt: exitOf(file.pid)?.when?.wall, symbol },
       ),
     ),
     sources,
@@ -120,33 +112,5 @@ export function agentEvidenceOf(
           : [];
       }),
     ),
-  };
-}
-
-const largestSourceBytes = 4 * 2 ** 20;
-const longestLine = 200;
-
-/** Source lines by file and number; the machine's files, so only plain ones of a bounded size. */
-export function sourceReader(
-  cwd: string | undefined,
-): (file: string, line: number) => string | null {
-  const files = new Map<string, readonly string[]>();
-  return (named, line) => {
-    // `python3 app.py` calls it just so; `<stdin>` and the like are no files.
-    const file = isAbsolute(named) || cwd === undefined ? named : join(cwd, named);
-    if (!isAbsolute(file) || named.startsWith('<')) return null;
-    let lines = files.get(file);
-    if (lines === undefined) {
-      lines = [];
-      if (files.size < 200) {
-        const limits = { mostBytes: largestSourceBytes };
-        const text = readSafely(openNamed(file, limits), limits.mostBytes);
-        // Else gone, or another container's.
-        if (!isFileRefusal(text)) lines = text.toString('utf8').split('\n');
-      }
-      files.set(file, lines);
-    }
-    const text = lines[line - 1]?.trim();
-    return text === undefined || text === '' ? null : text.slice(0, longestLine);
   };
 }

@@ -3,6 +3,9 @@ import type { Gathered } from '../../model/gathered.ts';
 import { contained } from '../../model/faults.ts';
 import type { Recording } from '../../model/recording.ts';
 import { readIncidentFolder, type IncidentTexts, type Unread } from '../../store/incidents.ts';
+import { maskEvery } from '../../model/secrets.ts';
+import { noSourceText } from '../../model/source-text.ts';
+import { parseSources, symbolsIn, type SymbolReader } from '../../store/source-lines.ts';
 import type { SourceReport } from '../../model/report.ts';
 import type { Unreadable } from '../input.ts';
 import { parseIncident } from './incident.ts';
@@ -16,21 +19,25 @@ export interface GatheredIncident extends Gathered {
 
 /**
  * What the texts of an incident folder, and the binary files beside them, are evidence of.
- * `folder`: null where nothing could be written to disk. Result null: there is no `incident.json` of ours.
+ * `folder`: null where nothing could be written to disk. `symbol`: only where a run has just ended; else the folder has the names.
+ * Result null: there is no `incident.json` of ours.
  */
 export function gatherIncident(
   texts: IncidentTexts,
   folder: string | null,
   unread: readonly Unread[] = [],
+  symbol?: SymbolReader,
 ): GatheredIncident | null {
   const parsed = parseIncident(withLaterKernelLog(texts));
   if (parsed === null) return null;
+  const sourceText = parseSources(texts.get('sources.json')) ?? noSourceText;
+  const symbols = symbol ?? symbolsIn(sourceText);
   const inProcess =
     folder === null
       ? { evidence: parsed.evidence, sources: [] }
       : contained(
           'the witnesses inside the processes',
-          () => withInProcessEvidence(folder, parsed.evidence),
+          () => withInProcessEvidence(folder, parsed.evidence, symbols),
           ({ says }) => ({
             evidence: parsed.evidence,
             sources: [
@@ -46,7 +53,9 @@ export function gatherIncident(
   return {
     evidence: inProcess.evidence,
     sources: [...parsed.sources, ...unread.map(unreadSource), ...inProcess.sources],
-    recording: withFailedAllocations(parsed.recording, inProcess.evidence),
+    // It is shown as it is: no rule and no report stands between.
+    recording: maskEvery(withFailedAllocations(parsed.recording, inProcess.evidence)),
+    sourceText,
   };
 }
 

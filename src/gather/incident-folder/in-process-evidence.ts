@@ -1,5 +1,6 @@
 import type { Evidence } from '../../model/evidence.ts';
 import type { SourceReport } from '../../model/report.ts';
+import type { SymbolReader } from '../../store/source-lines.ts';
 import { agentEvidenceOf } from './agent-files.ts';
 import { withTrace } from './trace.ts';
 
@@ -7,8 +8,9 @@ import { withTrace } from './trace.ts';
 export function withInProcessEvidence(
   folder: string,
   recorded: readonly Evidence[],
+  symbol: SymbolReader,
 ): { readonly evidence: readonly Evidence[]; readonly sources: readonly SourceReport[] } {
-  const inProcess = agentEvidenceOf(folder, recorded);
+  const inProcess = agentEvidenceOf(folder, recorded, symbol);
   const seenInProcess = new Set(
     inProcess.evidence.flatMap((fact) => (fact.kind === 'failed-allocation' ? [fact.pid] : [])),
   );

@@ -282,22 +282,15 @@ export interface AgentEvidenceOptions extends AllocationOptions {
   readonly place: string;
   /** ISO 8601; when the process ended. */
   readonly endedAt?: string | undefined;
-  /** Text of a source line, where it can be read. */
-  readonly sourceLine?: (file: string, line: number) => string | null;
 }
 
 /** Everything the file is evidence of. */
 export function agentEvidence(
   file: AgentFile,
-  { place, endedAt, sourceLine = () => null, ...options }: AgentEvidenceOptions,
+  { place, endedAt, ...options }: AgentEvidenceOptions,
 ): (FailedAllocation | HeapSnapshot)[] {
   const evidence: (FailedAllocation | HeapSnapshot)[] = [];
   const endMs = endedAt === undefined ? Number.NaN : Date.parse(endedAt);
-  const withText = <Frame extends StackFrame | Allocation>(frame: Frame): Frame => {
-    const text =
-      frame.file !== null && frame.line !== null ? sourceLine(frame.file, frame.line) : null;
-    return text === null ? frame : { ...frame, text };
-  };
   for (const [index, failure] of file.failures.entries()) {
     const beforeEndMs = endMs - Date.parse(failure.at);
     const limit = limitOfFailure(failure, file);
@@ -313,7 +306,7 @@ export function agentEvidence(
       when: { wall: failure.at },
       pid: file.pid,
       name: file.name,
-      failure: { ...told, stack: told.stack.map(withText) },
+      failure: told,
       seenBy: 'agent',
       ...(Number.isFinite(beforeEndMs) && beforeEndMs >= 0 ? { beforeEndMs } : {}),
       ...defined({ limit }),
@@ -326,8 +319,7 @@ export function agentEvidence(
     // Exit handlers and the end of the interpreter free what was live: at a regular end only the peak tells.
     ...(file.state === 'exiting' ? [] : allocationsOf(file, 'death', options)),
   ].map((allocation) => ({
-    ...withText(allocation),
-    stack: allocation.stack.map(withText),
+    ...allocation,
     ...(growing.has(keyOf(frameOf(allocation))) ? { growing: true as const } : {}),
   }));
   if (allocations.length > 0 || file.failures.length > 0 || file.notes.length > 0)

@@ -37,12 +37,12 @@ import type { Setup, SnapshotReply, WatchedProcess } from './messages.ts';
 import { isPressing, msLeft, type Rest, type ScheduledLimit } from './schedule.ts';
 import { dropOldSnapshots, snapshotPath, writeSnapshot } from './snapshot-file.ts';
 import type { Prose } from '../../model/prose.ts';
-import { StopAccount, type StopReason } from './stop-budget.ts';
+import { StopAccount, stopBudget, type StopReason } from './stop-budget.ts';
 import { threadCpuMs } from './thread-cpu.ts';
 
 const mib = 2 ** 20;
-/** A snapshot takes CPU beside the stop, which the command may lack: a tenth of one CPU until it is about to die. */
-const restPerCpu: Readonly<Record<StopReason, number>> = { closer: 10, dying: 2, old: 10 };
+/** A snapshot takes CPU beside the stop, which the command may lack: at most a tenth of one CPU, and two thirds of one where the command is dying. */
+const restPerCpu: Readonly<Record<StopReason, number>> = { closer: 10, dying: 0.5, old: 10 };
 /** A process that is not stopped is read for so long at most. */
 const movingMs: Ms = 200;
 /** Free bytes that a snapshot needs where coroner lives within the same limit: with and without memory taken before. */
@@ -241,8 +241,11 @@ function readTarget(taker: Taker, taking: Taking, target: Target): void {
     quick: true,
     moves: paused?.isStill !== true,
     // What is done after it was let go leaves the limit unwatched: not where it would be reached meanwhile.
+    // While the run is short, a count would take the time of the stop at which it dies.
     mayCount:
-      paused !== null && (due === 'dying' || msLeft(limit, taking.freeShare) > 3 * taker.wholeMs),
+      paused !== null &&
+      (due === 'dying' ||
+        (stopMs > stopBudget.mostMs / 2 && msLeft(limit, taking.freeShare) > 3 * taker.wholeMs)),
     goOn: () => isHeld() || !isPressing(limit),
     pool: taker.pool,
     censusChunks,
