@@ -26,6 +26,8 @@ export interface Companion {
 export interface CompanionContext {
   /** The incident folder; null: none could be made. */
   readonly folder: string | null;
+  /** What every process of the run has in its environment as CORONER_RUN. */
+  readonly mark: string;
   /** Milliseconds since the start of the run. */
   readonly clock: () => Ms;
   /** Of this machine. */

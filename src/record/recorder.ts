@@ -157,6 +157,7 @@ function attend(
   const unprotect = protectItself(proc.path(process.pid, 'oom_score_adj'), cgroups.all);
   const context: CompanionContext = {
     folder: run.writer.held,
+    mark: run.mark,
     clock: () => clockOf(run),
     pageSizeBytes: run.pageSizeBytes,
     note: (text, of) => writeNote(run, text, of),

@@ -46,6 +46,8 @@ export interface Run {
   readonly host: HostReader;
   readonly cgroups: CgroupWatch;
   readonly tree: ProcessTree;
+  /** CORONER_RUN of the run's processes. */
+  readonly mark: string;
   /** What the command is started with. */
   readonly env: NodeJS.ProcessEnv;
   /** The first file of the incident folder. */
@@ -111,6 +113,7 @@ export function openRun({
     host: hostReader(roots.proc),
     cgroups: cgroupWatch(findMounts(roots.proc, roots.cgroup)),
     tree: new ProcessTree(proc, `${runVariable}=${mark}`),
+    mark,
     env: { ...env, [runVariable]: mark },
     start,
     pageSizeBytes: machine.pageSizeBytes ?? 4096,

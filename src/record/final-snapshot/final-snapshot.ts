@@ -83,6 +83,7 @@ function startWorker(state: State): void {
   state.wasStarted = true;
   const setup: Setup = {
     folder: run.folder,
+    mark: run.mark,
     ...state.options,
     startedAt: Date.now() - run.clock(),
     pageSizeBytes: run.pageSizeBytes,

@@ -49,6 +49,8 @@ export type SnapshotReply =
 export interface Setup {
   /** The incident folder. */
   readonly folder: string;
+  /** CORONER_RUN of this run's processes. */
+  readonly mark: string;
   /** Longest stop of a process that may live on. */
   readonly stopMs: Ms;
   /** The user asked for snapshots although coroner lives within the command's own small limit. */

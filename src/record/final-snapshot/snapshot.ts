@@ -125,7 +125,7 @@ export function lookInto(taker: Taker, subject: Subject): void {
     if (mayBePython(pid)) sayMissed(taker, pid, why, !taker.setup.forced);
     return;
   }
-  const inner = runWithin(setup.folder, pid);
+  const inner = runWithin(setup.mark, pid);
   if (inner !== null) {
     sayMissed(taker, pid, `it belongs to another coroner run: ${inner}`);
     return;
@@ -158,13 +158,13 @@ export function lookInto(taker: Taker, subject: Subject): void {
   });
 }
 
-/** The incident folder of the run within this one that started the process: who looks into it is decided there. null: there is none. */
-function runWithin(folder: string, pid: number): string | null {
+/** The mark (its incident folder) of the run within this one that started the process: who looks into it is decided there. null: there is none. */
+function runWithin(own: string, pid: number): string | null {
   const marks = (readText(`/proc/${pid}/environ`) ?? '')
     .split('\0')
     .filter((variable) => variable.startsWith(`${runVariable}=`));
-  const other = marks.at(-1)?.slice(runVariable.length + 1) ?? folder;
-  return other === folder ? null : other;
+  const other = marks.at(-1)?.slice(runVariable.length + 1) ?? own;
+  return other === own ? null : other;
 }
 
 const sinceStart = ({ setup }: Taker): Ms => Date.now() - setup.startedAt;
