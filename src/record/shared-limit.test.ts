@@ -25,6 +25,7 @@ function said(membership: string, heldMib: number, cgroups: readonly WatchedCgro
   const companion = sharedLimit(self);
   companion.started!(1, {
     folder: null,
+    mark: '',
     clock: () => 0,
     pageSizeBytes: 4096,
     note: () => {},
