@@ -1,7 +1,10 @@
-"""Grows one block in a function, by little: KIND [STEPS]. Without STEPS until something ends it; else it prints its seconds."""
+"""Grows one block in a function, by little: KIND [STEPS]. Without STEPS until something ends it; else it prints its seconds.
+
+GROW_PAUSE: seconds to rest after every 65,536 steps, for whoever watches; default 0."""
 
 import array
 import io
+import os
 import sys
 import time
 
@@ -37,8 +40,12 @@ def stream(steps):
 
 
 def forever():
+    pause = float(os.environ.get("GROW_PAUSE", "0"))
     while True:
-        yield 0
+        for i in range(65536):
+            yield i
+        if pause:
+            time.sleep(pause)
 
 
 kinds = {"str": string, "bytearray": byte_string, "array": numbers, "list": rows, "BytesIO": stream}
