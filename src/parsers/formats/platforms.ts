@@ -439,7 +439,7 @@ const endings: readonly NoticeWording[] = [
   {
     reporter: 'GitHub Actions',
     literal: 'lost communication with the server',
-    signal: 'SIGKILL',
+    vanished: true,
     guessesMemory: true,
     pattern:
       /(?:The (?:hosted|self-hosted) runner:? .{0,80})?lost communication with the server.{0,240}/,

@@ -118,9 +118,11 @@ function withSurroundings(
       ...duplicates.map((duplicate) =>
         reason(
           duplicate,
-          duplicate.pid === undefined || duplicate.pid === kill.victim.pid
-            ? `${duplicate.reporter} saw it end by SIGKILL`
-            : `${duplicate.reporter} saw it end by SIGKILL; inside the container its pid is ${duplicate.pid}`,
+          duplicate.signal === undefined
+            ? `${duplicate.reporter} lost it without a status`
+            : duplicate.pid === undefined || duplicate.pid === kill.victim.pid
+              ? `${duplicate.reporter} saw it end by SIGKILL`
+              : `${duplicate.reporter} saw it end by SIGKILL; inside the container its pid is ${duplicate.pid}`,
         ),
       ),
       ...(missing ? [stated.reason] : []),

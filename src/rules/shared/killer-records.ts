@@ -14,6 +14,7 @@ import type { Limit, RuledOut } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { reason } from './define-rule.ts';
 import { positionOf, subjectOf } from './subjects.ts';
+import { witnessCommand } from './witness-command.ts';
 
 export interface Context {
   readonly limits?: readonly StatedLimit[];
@@ -326,6 +327,17 @@ function duplicateSubject(
 
 function unknowns(best: KillerRecord): readonly Question[] {
   if (best.sourceKind === 'direct') return [];
+  // A platform runs one program, and its host is nobody's to look into.
+  if (best.cause === 'platform-limit') return [];
+  if (best.cause === 'jetsam')
+    return [
+      {
+        id: 'which-process-was-killed',
+        what: 'Which process was killed, and why',
+        why: 'the process with its reason is not in this text',
+        command: witnessCommand(best),
+      },
+    ];
   const whole = best.reporter === 'systemd' ? 'unit' : 'container';
   return [
     {
