@@ -18,6 +18,8 @@ import {
   causeOf,
   culpritOf,
   holderWords,
+  isLimitOpen,
+  limitNotTold,
   limitOf,
   remediesFor,
 } from '../shared/kernel-facts.ts';
@@ -168,7 +170,9 @@ function judge(
     cause: causeOf(constraint),
     // Nobody's allocation had failed. People do this to a machine that hangs for want of memory, and to one that does not.
     ...(byHand ? { outOfMemory: enoughFree(report) ? false : null } : {}),
-    ...defined({ variant: kill.variant }),
+    ...defined({
+      variant: kill.variant ?? (isLimitOpen(constraint, report) ? limitNotTold : undefined),
+    }),
     confidence:
       kill.sourceKind === 'choice' || kill.sourceKind === 'reaped' || victim.pid === undefined
         ? 'strong'
@@ -214,6 +218,8 @@ function headline(kill: KernelOomKill, limit: Limit, culprit: CulpritRole | null
     return `${subject}: asked for by SysRq (f), by hand; no limit had been reached`;
   if (kill.sourceKind === 'reaped')
     return `${subject}; whose limit was reached is not in this text`;
+  if (limit.owner === 'unknown')
+    return `${subject} for want of memory; whether a cgroup's limit or the whole machine was short is not in this text`;
   if (limit.owner === 'cgroup') {
     const size = limit.bytes === null ? 'memory limit' : `${formatBytes(limit.bytes)} limit`;
     const { cgroup } = kill.victim;
@@ -436,6 +442,14 @@ function ruledOut(kill: KernelOomKill): RuledOut[] {
 
 function unknown(kill: KernelOomKill, limit: Limit): Question[] {
   const unknowns: Question[] = [];
+  if (limit.owner === 'unknown')
+    unknowns.push({
+      id: 'which-limit',
+      what: 'Whose limit it was: a cgroup or the machine',
+      why: 'the line of the kill is the same for both on kernels before 5.0, and the report around it is not in this text',
+      command:
+        'sudo journalctl -k | grep -E "oom-kill:|memory: usage|limit of|Mem-Info|Killed process"',
+    });
   if (limit.owner === 'cgroup' && limit.bytes === null && limit.path !== undefined)
     unknowns.push({
       id: 'how-high-the-limit',

@@ -166,7 +166,7 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
     ...(best.requestBytes === undefined ? {} : { request: { bytes: best.requestBytes } }),
     ...(spec.ruledOut === undefined ? {} : { ruledOut: spec.ruledOut(best) }),
     unknown: unknowns(best),
-    remedies: spec.remedies(best),
+    remedies: spec.remedies({ ...best, ...defined({ limit }) }),
   };
 }
 
@@ -338,8 +338,19 @@ function unknowns(best: KillerRecord): readonly Question[] {
         command: witnessCommand(best),
       },
     ];
-  const whole = best.reporter === 'systemd' ? 'unit' : 'container';
+  const isUnit = best.reporter === 'systemd';
+  const whole = isUnit ? 'unit' : 'container';
   return [
+    ...(isUnit && best.cause === 'kernel-cgroup-oom'
+      ? [
+          {
+            id: 'which-limit' as const,
+            what: 'Whose limit it was: that of the unit, of a slice above it, or the machine',
+            why: 'systemd counts the kills in the unit, whatever brought the killer',
+            command: 'sudo journalctl -k | grep -E "oom-kill:|memory: usage|Killed process"',
+          },
+        ]
+      : []),
     {
       id: 'which-process-of-container',
       what: `Which process of the ${whole} was killed, and when`,

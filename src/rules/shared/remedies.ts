@@ -98,6 +98,13 @@ const advice = {
       'When the whole machine is out of memory the kernel chooses by size, not by fault. A cgroup with MemoryMax lets only the guilty die.',
     command: 'systemd-run --scope -p MemoryMax=4G -p MemorySwapMax=0 COMMAND',
   }),
+  'find-whose-limit': () => ({
+    title: 'Find out whose limit it was',
+    detail:
+      'The same line is written for a cgroup at its limit and for a machine without memory. The report above it tells: "memory: usage" and "as a result of limit of" stand in a report of a cgroup, "Mem-Info:" in one of the machine.',
+    command:
+      'sudo journalctl -k | grep -E "oom-kill:|memory: usage|limit of|Mem-Info|Killed process"',
+  }),
   'more-numa-nodes': () => ({
     title: 'Let it use more NUMA nodes',
     detail: 'It was bound to nodes that were full while others may have been free.',
