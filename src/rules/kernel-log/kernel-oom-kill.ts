@@ -18,8 +18,6 @@ import {
   causeOf,
   culpritOf,
   holderWords,
-  isLimitOpen,
-  limitNotTold,
   limitOf,
   remediesFor,
 } from '../shared/kernel-facts.ts';
@@ -170,9 +168,7 @@ function judge(
     cause: causeOf(constraint),
     // Nobody's allocation had failed. People do this to a machine that hangs for want of memory, and to one that does not.
     ...(byHand ? { outOfMemory: enoughFree(report) ? false : null } : {}),
-    ...defined({
-      variant: kill.variant ?? (isLimitOpen(constraint, report) ? limitNotTold : undefined),
-    }),
+    ...defined({ variant: kill.variant }),
     confidence:
       kill.sourceKind === 'choice' || kill.sourceKind === 'reaped' || victim.pid === undefined
         ? 'strong'

@@ -5,15 +5,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { Reason } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import {
-  at,
-  causeOf,
-  culpritOf,
-  isLimitOpen,
-  limitNotTold,
-  limitOf,
-  remediesFor,
-} from '../shared/kernel-facts.ts';
+import { at, causeOf, culpritOf, limitOf, remediesFor } from '../shared/kernel-facts.ts';
 
 /** The OOM killer ran and the text does not tell whom it killed, or it killed nobody (a panic, nobody left to kill, cut reports). */
 export const kernelOomWithoutKill = defineRule({
@@ -64,14 +56,7 @@ function judge(record: KernelOomWithoutKill): Finding {
       position: record.origin.line ?? 0,
     },
     cause: causeOf(record.constraint),
-    ...defined({
-      variant:
-        record.why !== 'no-kill-line'
-          ? record.why
-          : isLimitOpen(record.constraint, report)
-            ? limitNotTold
-            : undefined,
-    }),
+    ...(record.why === 'no-kill-line' ? {} : { variant: record.why }),
     confidence:
       record.why === 'no-kill-line' && lines.limitOf === undefined && lines.usage === undefined
         ? 'likely'

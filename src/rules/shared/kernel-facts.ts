@@ -35,9 +35,6 @@ export const at = (origin: Origin, says: string): Reason => ({
 export const isLimitOpen = (constraint: OomConstraint | null, report: OomReport | null): boolean =>
   constraint === null && report?.hostBytes === undefined;
 
-/** `kernel-global-oom` is what a kill is filed under where the limit is not told: then this stands beside it. */
-export const limitNotTold = 'limit-not-told';
-
 export function limitOf(
   constraint: OomConstraint | null,
   report: OomReport | null,
