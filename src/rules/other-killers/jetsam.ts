@@ -12,7 +12,9 @@ export const jetsam = defineRule({
       remedies: ({ usedBytes, variant, limit }) => [
         variant === 'per-process-limit' || variant === 'highwater' || limit?.bytes != null
           ? remedy('stay-below-jetsam-limit')
-          : remedy('free-disk-for-swap'),
+          : variant === undefined
+            ? remedy('find-the-jetsam-reason')
+            : remedy('free-disk-for-swap'),
         remedy('watch-the-footprint', usedBytes),
       ],
     }),

@@ -2,6 +2,7 @@ import type { Advice } from '../../model/finding.ts';
 import type { KillerRecord } from '../../model/evidence.ts';
 import { defineRule } from '../shared/define-rule.ts';
 import { killerFindings } from '../shared/killer-records.ts';
+import { supervisorSetting } from '../shared/supervisors.ts';
 import { remedy } from '../shared/remedies.ts';
 
 export const userspaceOomDaemon = defineRule({
@@ -27,7 +28,7 @@ export const userspaceOomDaemon = defineRule({
     ),
 });
 
-function remedies({ reporter, variant }: KillerRecord): readonly Advice[] {
+function remedies({ reporter, variant, limit }: KillerRecord): readonly Advice[] {
   const watch = remedy('find-what-filled-memory');
   switch (reporter) {
     case 'earlyoom':
@@ -39,6 +40,11 @@ function remedies({ reporter, variant }: KillerRecord): readonly Advice[] {
     case 'ray':
       return [remedy('reserve-ray-memory')];
     default:
-      return [watch];
+      return supervisorSetting[reporter] === undefined
+        ? [watch]
+        : [
+            remedy('raise-supervisor-limit', supervisorSetting[reporter], limit?.bytes),
+            remedy('record-leak-or-peak'),
+          ];
   }
 }

@@ -14,6 +14,7 @@ import type { Limit, RuledOut } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { reason } from './define-rule.ts';
 import { positionOf, subjectOf } from './subjects.ts';
+import { supervisorSetting } from './supervisors.ts';
 import { witnessCommand } from './witness-command.ts';
 
 export interface Context {
@@ -101,9 +102,23 @@ function sameVictim(a: KillerRecord, b: KillerRecord): boolean {
   )
     return false;
   if (a.subject !== undefined && b.subject !== undefined) return sameLabel(a.subject, b.subject);
+  if (areTwoInstances(a, b)) return false;
   // One of them does not say whom it means: the same incident, unless both were killers of different processes.
   return a.victim?.pid === undefined || b.victim?.pid === undefined;
 }
+
+/** A platform tells of each instance by itself; within this time it may tell twice of one. */
+const oneInstanceMs = 60_000;
+const areTwoInstances = (a: KillerRecord, b: KillerRecord): boolean =>
+  a.cause === 'platform-limit' &&
+  a.death !== 'slow' &&
+  b.death !== 'slow' &&
+  a.reporter === b.reporter &&
+  a.sourceKind === 'direct' &&
+  b.sourceKind === 'direct' &&
+  a.when?.wall !== undefined &&
+  b.when?.wall !== undefined &&
+  Math.abs(Date.parse(a.when.wall) - Date.parse(b.when.wall)) > oneInstanceMs;
 
 /** A unit, pod or cgroup by its whole path or by its last part, also where the middle was cut with `…`. */
 function sameLabel(a: string, b: string): boolean {
@@ -228,6 +243,8 @@ function headline(
     case 'orchestrator-eviction':
       return `${capital(by)} evicted ${who ?? 'the pod'}: the node was low on memory${tail}`;
     case 'userspace-oom-daemon':
+      if (supervisorSetting[best.reporter] !== undefined)
+        return `${by} ended ${who ?? 'the process'} at the memory limit that it watches${tail}`;
       // Ray's early monitor raised an exception in the task: nobody was killed
       return `${by} ${best.death === 'obvious' ? 'ended' : 'killed'} ${who ?? 'the process'} to free memory${tail}`;
     case 'jetsam':
@@ -235,9 +252,11 @@ function headline(
         best.variant === 'highwater' ||
         limit?.bytes != null
         ? `The kernel of macOS or iOS killed ${who ?? 'the process'} (jetsam): it was over its own memory limit${tail}`
-        : `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${tail}`;
+        : best.variant === undefined
+          ? `macOS or iOS killed ${who ?? 'a process'} for want of memory (jetsam); why just then is not in this text${tail}`
+          : `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${tail}`;
     default:
-      return `${by} ended ${who ?? 'the process'} at its memory limit${tail}`;
+      return `${by} ended ${who ?? 'the process'} at its ${best.variant === 'virtual-memory' ? 'limit of virtual memory' : 'memory limit'}${tail}`;
   }
 }
 
@@ -268,6 +287,9 @@ const properNames: Readonly<Record<string, string>> = {
   yarn: 'YARN',
   'cgroup counter': "the cgroup's counter",
   'dask nanny': "Dask's nanny",
+  monit: 'Monit',
+  odoo: 'Odoo',
+  pm2: 'PM2',
 };
 const properName = (by: string): string => properNames[by] ?? by;
 

@@ -7,6 +7,8 @@ const reportsFromMac: ReadonlySet<string> = new Set([
   'launchd',
   'crash report',
   'the kernel of macOS',
+  'vm_stat',
+  'memory_pressure',
 ]);
 
 /** Their hosts are nobody's to look into: the platform's own log is all there is. */
@@ -20,6 +22,15 @@ const withoutHost: ReadonlySet<string> = new Set([
   'Windows',
 ]);
 
-/** A command that finds the kernel's record of a kill; null where the reporter's system has none that one could ask. */
-export const witnessCommand = ({ reporter }: { readonly reporter: string }): string | null =>
-  withoutHost.has(reporter) ? null : reportsFromMac.has(reporter) ? mac : linux;
+/**
+ * A command that finds the kernel's record of a kill; null where the system that is reported from has none that one could ask. A
+ * parent tells of a kill whatever runs it: figures of the platform beside it tell which one that is.
+ */
+export function witnessCommand(
+  { reporter }: { readonly reporter: string },
+  metrics: readonly { readonly tool: string }[] = [],
+): string | null {
+  const reporters = [reporter, ...metrics.map(({ tool }) => tool)];
+  if (reporters.some((one) => withoutHost.has(one))) return null;
+  return reporters.some((one) => reportsFromMac.has(one)) ? mac : linux;
+}
