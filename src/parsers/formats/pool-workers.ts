@@ -131,6 +131,15 @@ const wordings: readonly NoticeWording[] = [
       mentions(input, /CuDNN|cudnn|Segmentation|GLIBC|DLL load failed|libiomp5/),
   },
   {
+    // The nanny itself ends a worker above its budget so, and says it.
+    reporter: 'dask nanny',
+    literal: 'was killed by signal 15',
+    signal: 'SIGTERM',
+    otherReason: 'it was asked to end (SIGTERM), which no OOM killer does',
+    pattern: /Worker process (?<pid>\d{1,9}) was killed by signal 15\b/,
+    unless: ({ input }) => mentions(input, /memory budget/),
+  },
+  {
     reporter: 'dask nanny',
     literal: 'was killed by signal',
     pattern:

@@ -143,7 +143,7 @@ function killed(
     ],
     against: against.slice(0, 2).map((window) => reason(window, window.message)),
     ...(Object.keys(who).length === 0 ? {} : { victim: who }),
-    unknown: [whoSentIt(notice, all)],
+    unknown: [whoSentIt(notice, all, witnessCommand(notice, metrics))],
     remedies: [remedy('find-the-witness'), remedy('record-the-next-death')],
     ...defined({ stack: notice.stack }),
   };
@@ -159,7 +159,11 @@ function saying(notice: DeathNotice): Prose {
   return `${notice.reporter} ${notice.signal === undefined ? 'lost it without a status' : `saw it end by ${notice.signal}`}${guess}`;
 }
 
-function whoSentIt(notice: DeathNotice, all: readonly DeathNotice[]): Question {
+function whoSentIt(
+  notice: DeathNotice,
+  all: readonly DeathNotice[],
+  command: string | null,
+): Question {
   const hints = withoutRepeats(
     all.flatMap(({ hints: told = [] }) => told),
     (hint) => hint,
@@ -172,13 +176,13 @@ function whoSentIt(notice: DeathNotice, all: readonly DeathNotice[]): Question {
         id: 'who-sent-it',
         what: 'How it ended, and who ended it',
         why: `no signal and no status is told: a crash, an exit of its own, or a SIGKILL, of which ${suspects}${near}`,
-        command: witnessCommand(notice),
+        command,
       }
     : {
         id: 'who-sent-it',
         what: 'Who sent the signal',
         why: `${suspects}${near}`,
-        command: witnessCommand(notice),
+        command,
       };
 }
 
