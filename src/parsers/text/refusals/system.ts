@@ -1,8 +1,24 @@
 /** The system itself, of whatever program: fork, loader, limits, errno in words. The vaguest words stand last. */
 import { fileWatches, fullDisk, lockedMemory, staticTls } from '../known-words.ts';
+import { mentions } from '../lines.ts';
 import type { Refusal } from './refusal.ts';
 
+/** `unshare --pid` without `--fork`: the first child is process 1 of the new namespace, and when it ends nothing can be started there. */
+const leavesDeadNamespace =
+  /\bunshare (?=[^\n]{0,200}?(?:--pid\b|-[a-zA-Z]{0,8}p))(?![^\n]{0,200}?(?:--fork\b|(?:^|\s)-[a-zA-Z]{0,8}f))/;
+
 export const system: readonly Refusal[] = [
+  {
+    reporter: 'fork',
+    literal: 'ork: Cannot allocate memory',
+    resource: 'none',
+    raises: true,
+    variant: 'dead-pid-namespace',
+    actualMeaning:
+      'process 1 of its pid namespace had ended, so nothing can be started in it (unshare --pid needs --fork)',
+    pattern: /[Ff]ork: Cannot allocate memory/,
+    unless: ({ input }) => !mentions(input, leavesDeadNamespace),
+  },
   {
     reporter: 'fork',
     literal: 'ork: Cannot allocate memory',
