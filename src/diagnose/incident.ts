@@ -85,9 +85,11 @@ function mergeVictims(findings: readonly Finding[]): ProcessRole | null {
   return victims.length === 0 ? null : Object.assign({}, ...victims.toReversed());
 }
 
-/** The first that names a size; where none does, the first. */
+/** The first that names a size; where none does, the first that says whose it was. */
 function bestLimit(findings: readonly Finding[]): Limit | null {
-  const limits = findings.flatMap(({ limit }) => (limit == null ? [] : [limit]));
+  const all = findings.flatMap(({ limit }) => (limit == null ? [] : [limit]));
+  const told = all.filter(({ owner, bytes }) => owner !== 'unknown' || bytes !== null);
+  const limits = told.length > 0 ? told : all;
   const [first] = limits;
   if (first === undefined) return null;
   if (first.bytes !== null) return first;

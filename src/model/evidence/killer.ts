@@ -48,6 +48,8 @@ export interface MetricsWindow extends Fact<'metrics'> {
   readonly psiMemorySomeAvg10?: number;
   readonly ioWaitPercent?: number;
   readonly samples: number;
+  /** What a counter of the OOM killer's kills shows: 0 speaks against one. Absent where no counter was read. */
+  readonly oomKills?: number;
   /** What the tool's figures say on their own. */
   readonly reading: 'thrashing' | 'full' | 'high' | 'calm';
   readonly message: string;

@@ -1,4 +1,5 @@
 /** What servers and workflow engines say of a worker or task that died: gunicorn, uWSGI, celery, Airflow, Dagster, Prefect, … */
+import { defined } from '../../model/defined.ts';
 import type { DeathNotice } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { mentions, wholeText } from '../text/lines.ts';
@@ -22,8 +23,15 @@ const wordings: readonly NoticeWording[] = [
   },
   {
     reporter: 'gunicorn',
+    literal: 'was sent SIGTERM',
+    signal: 'SIGTERM',
+    otherReason: 'it was asked to end (SIGTERM), which no OOM killer does',
+    pattern: /Worker \(pid:(?<pid>\d{1,9})\) was sent SIGTERM!/,
+  },
+  {
+    reporter: 'gunicorn',
     literal: 'was sent SIG',
-    pattern: /Worker \(pid:(?<pid>\d{1,9})\) was sent (?<signal>SIG(?!KILL)[A-Z]+)!/,
+    pattern: /Worker \(pid:(?<pid>\d{1,9})\) was sent (?<signal>SIG(?!KILL|TERM)[A-Z]+)!/,
   },
   {
     reporter: 'gunicorn',
@@ -53,6 +61,21 @@ const wordings: readonly NoticeWording[] = [
     otherReason:
       'recycled by worker_max_memory_per_child or worker_max_tasks_per_child: not a kill',
     pattern: /Process '(?<name>[\w-]{1,60})' pid:(?<pid>\d{1,9}) exited with 'exitcode 155'/,
+  },
+  {
+    reporter: 'celery',
+    literal: "exited with 'exitcode 0'",
+    exitCode: 0,
+    otherReason: 'it ended by itself (exit status 0)',
+    pattern: /Process '(?<name>[\w-]{1,60})' pid:(?<pid>\d{1,9}) exited with 'exitcode 0'/,
+  },
+  {
+    reporter: 'celery',
+    literal: 'Timed out waiting for UP message',
+    signal: 'SIGKILL',
+    otherReason: 'celery gave up waiting for it to start (worker_proc_alive_timeout)',
+    pattern:
+      /Timed out waiting for UP message from <\w{1,40}Process\((?<name>[\w-]{1,60}), .{1,60}?\)>/,
   },
   {
     reporter: 'celery',
@@ -223,7 +246,7 @@ export const appServers: Parser = {
 };
 
 function* parse(input: Input): Iterable<DeathNotice> {
-  const facts = [...readNotices(input, id, wordings)];
+  const facts = pairedWithTimeLimits([...readNotices(input, id, wordings)]);
   const timedOut = new Map(
     facts.flatMap((fact) =>
       fact.otherReason !== undefined && fact.pid !== undefined ? [[fact.pid, fact] as const] : [],
@@ -241,4 +264,35 @@ function* parse(input: Input): Iterable<DeathNotice> {
       yield { ...fact, otherReason: 'kill -9, named in the same text' };
     else yield fact;
   }
+}
+
+/** So many lines lie between celery's word on a time limit and its word on the child that it killed for it. */
+const limitLines = 40;
+
+/** celery names the task whose time was over, and a moment later the child that it killed for that: one death. */
+function pairedWithTimeLimits(facts: readonly DeathNotice[]): readonly DeathNotice[] {
+  const line = ({ origin }: DeathNotice): number => origin.line ?? 0;
+  const paired = new Map<DeathNotice, DeathNotice>();
+  for (const [at, kill] of facts.entries()) {
+    if (kill.reporter !== 'celery' || kill.signal !== 'SIGKILL' || kill.otherReason !== undefined)
+      continue;
+    const limit = facts
+      .slice(Math.max(0, at - limitLines), at)
+      .find(
+        (fact) =>
+          fact.reporter === 'celery' &&
+          fact.otherReason !== undefined &&
+          fact.signal === 'SIGKILL' &&
+          !paired.has(fact) &&
+          (fact.name === undefined || fact.name === kill.name) &&
+          fact.pid === undefined &&
+          line(kill) >= line(fact) &&
+          line(kill) - line(fact) <= limitLines,
+      );
+    if (limit !== undefined) paired.set(limit, kill);
+  }
+  return facts.map((fact) => {
+    const { pid, name } = paired.get(fact) ?? fact;
+    return { ...fact, ...defined({ pid, name }) };
+  });
 }

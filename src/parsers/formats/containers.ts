@@ -147,6 +147,15 @@ function withState({ input, index }: Found, record: KillerRecord): KillerRecord 
   };
 }
 
+const stoppedThroughDocker = 'somebody sent it a signal through Docker (docker kill or stop)';
+
+/** Docker's event carries the name of the container behind the rest: `(exitCode=137, image=shop, name=web)`, `"name":"web"`. */
+function eventName({ input, index }: Found, notice: DeathNotice): DeathNotice {
+  const name =
+    /[(, ]name=([\w.-]{1,100})|"name": ?"([\w.-]{1,100})"/.exec(lineAt(input, index)) ?? undefined;
+  return { ...notice, ...defined({ name: name?.[1] ?? name?.[2] ?? notice.name }) };
+}
+
 const endings: readonly NoticeWording[] = [
   {
     reporter: 'docker',
@@ -165,9 +174,30 @@ const endings: readonly NoticeWording[] = [
   {
     reporter: 'docker',
     literal: 'container kill',
-    signal: 'SIGKILL',
-    otherReason: 'somebody sent it a signal through Docker (docker kill or stop)',
-    pattern: /\bcontainer kill (?<name>[0-9a-f]{12,64}) \(.{0,400}signal=(?:9|SIGKILL|KILL)\b/,
+    otherReason: stoppedThroughDocker,
+    pattern:
+      /\bcontainer kill (?<name>[0-9a-f]{12,64}) \(.{0,400}signal=(?<signal>9|15|SIGKILL|SIGTERM|KILL|TERM)\b/,
+    refine: eventName,
+  },
+  {
+    reporter: 'docker',
+    literal: 'container die',
+    pattern: /\bcontainer die (?<name>[0-9a-f]{12,64}) \(.{0,400}exitCode=(?<code>137|139|134)\b/,
+    refine: eventName,
+  },
+  {
+    reporter: 'docker',
+    literal: '"kill"',
+    otherReason: stoppedThroughDocker,
+    pattern:
+      /"(?:status|Action)": ?"kill".{0,900}?"signal": ?"(?<signal>9|15|SIGKILL|SIGTERM|KILL|TERM)"/,
+    refine: eventName,
+  },
+  {
+    reporter: 'docker',
+    literal: '"die"',
+    pattern: /"(?:status|Action)": ?"die".{0,900}?"exitCode": ?"(?<code>137|139|134)"/,
+    refine: eventName,
   },
   {
     reporter: 'docker',
@@ -212,7 +242,14 @@ function* parse(input: Input): Iterable<Evidence> {
   }
   if (inspected.length === 0) yield* templated(input);
   const flag = oomFlag(input);
-  for (const notice of readNotices(input, id, endings)) {
+  const stopped = new Set<string | undefined>();
+  for (const told of readNotices(input, id, endings)) {
+    if (told.otherReason !== undefined) stopped.add(told.name);
+    // docker stop: TERM, KILL after its grace, and then the end that both brought about
+    const notice =
+      told.otherReason === undefined && told.name !== undefined && stopped.has(told.name)
+        ? { ...told, otherReason: stoppedThroughDocker }
+        : told;
     // "OOMKilled": false with 137: the runtime saw no kill at the limit
     yield flag === false && notice.otherReason === undefined && notice.exitCode === 137
       ? withoutFlag(notice)

@@ -216,6 +216,7 @@ const kills: readonly KillerWording[] = [
     pattern:
       /Container killed by YARN for exceeding (?:physical |virtual )?memory limits\.? ?(?:(?<used>[\d.]{1,12} ?[KMGT]?B) of (?<limit>[\d.]{1,12} ?[KMGT]?B) (?:physical|virtual) memory used)?/,
     message: 'YARN killed the container because it was over its memory limit',
+    refine: yarnLimit,
   },
   {
     ...job,
@@ -225,6 +226,7 @@ const kills: readonly KillerWording[] = [
     pattern:
       /[Cc]ontainer (?:(?<subject>container_\w{1,60})|\[pid=(?<pid>\d{1,9})[^\]]{0,120}\]) is running (?:\d{1,16}B )?beyond (?:the )?'?(?:physical|virtual|PHYSICAL|VIRTUAL)'? memory limits?/,
     message: 'YARN killed the container because it was over its memory limit',
+    refine: yarnLimit,
   },
   // Others
   {
@@ -320,15 +322,21 @@ function lsfLimit({ input }: Found, record: KillerRecord): KillerRecord {
   return withFigures(record, isReserved ? undefined : stated, used);
 }
 
-/** Killed for virtual memory (`yarn.nodemanager.vmem-check-enabled`): then that is the limit. */
+/** Killed for virtual memory (`yarn.nodemanager.vmem-check-enabled`): then that is the limit, and that is what was used of it. */
 function yarnLimit(
   { groups, match }: Found,
   { signal: _ignored, exitCode: __, ...record }: KillerRecord,
 ): KillerRecord {
-  const virtual = groups['code'] === undefined ? undefined : sizeBytes(groups['code']);
-  return /virtual'? memory limit/i.test(match[0].slice(0, 200)) && virtual !== undefined
-    ? { ...record, variant: 'virtual-memory', limit: { owner: 'scheduler', bytes: virtual } }
-    : record;
+  if (!/virtual'? memory limit/i.test(match[0].slice(0, 200))) return record;
+  const [used, limit] = [groups['signal'], groups['code']].map((figure) =>
+    figure === undefined ? undefined : sizeBytes(figure),
+  );
+  return {
+    ...record,
+    variant: 'virtual-memory',
+    ...(limit === undefined ? {} : { limit: { owner: 'scheduler', bytes: limit } }),
+    ...defined({ usedBytes: used ?? record.usedBytes }),
+  };
 }
 
 const endings: readonly NoticeWording[] = [
@@ -394,6 +402,30 @@ const endings: readonly NoticeWording[] = [
     otherReason: 'its owner killed it',
     pattern: /TERM_OWNER: job killed by owner/,
   },
+  {
+    reporter: 'pbs',
+    literal: 'deleted at request of',
+    signal: 'SIGKILL',
+    otherReason: 'it was deleted (qdel)',
+    pattern:
+      /(?:(?<name>\d{1,12}(?:\[\d{0,9}\])?\.[\w.-]{1,60});)?[Jj]ob deleted at request of \S{1,80}/,
+    refine: (found, notice) => ({
+      ...notice,
+      ...defined({
+        name:
+          notice.name ??
+          elsewhere(found.input, /PBS Job I[dD]: {1,4}(\d{1,12}[\w.[\]-]{0,60})/)?.[1],
+      }),
+    }),
+  },
+  {
+    reporter: 'pbs',
+    literal: 'deleted by',
+    signal: 'SIGKILL',
+    otherReason: 'it was deleted (qdel)',
+    pattern:
+      /(?:(?<name>\d{1,12}(?:\[\d{0,9}\])?\.[\w.-]{1,60});)?\bJob (?:to be )?deleted by \S{1,80}/,
+  },
   // PBS and Torque add the signal to 256
   {
     reporter: 'pbs',
@@ -412,7 +444,7 @@ const endings: readonly NoticeWording[] = [
 ];
 
 function pbsSaysWhy({ input }: Found): boolean {
-  return /exceeded|deleted at request|walltime \d+ /i.test(wholeText(input));
+  return /exceeded|deleted (?:at request|by)|walltime \d+ /i.test(wholeText(input));
 }
 
 /** What `qacct -j` prints of a job that SGE ended: sge_status(5), accounting(5). */

@@ -1,10 +1,11 @@
 /** Pods, events and lists as `kubectl get -o json|yaml` prints them: container states with OOMKilled, limits, evictions. */
 import { defined } from '../../model/defined.ts';
 import { parseAllDocuments } from 'yaml';
-import type { Evidence, KillerRecord } from '../../model/evidence.ts';
+import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { originOf, wholeText } from '../text/lines.ts';
 import { jsonValues } from '../text/json.ts';
+import { otherEviction } from '../text/evictions.ts';
 import { quantityBytes } from '../text/sizes.ts';
 import { isoTimeIn } from '../../model/units.ts';
 
@@ -22,6 +23,10 @@ export const kubernetesObjects: Parser = {
     'initContainerStatuses',
     '"Evicted"',
     'reason: Evicted',
+    '"Preempted"',
+    'reason: Preempt',
+    '"Preempting"',
+    'imminent node shutdown',
     '"SystemOOM"',
     'reason: SystemOOM',
   ],
@@ -30,7 +35,7 @@ export const kubernetesObjects: Parser = {
 
 function* parse(input: Input): Iterable<Evidence> {
   const whole = wholeText(input);
-  if (!/containerStatuses|Evicted|SystemOOM/i.test(whole)) return;
+  if (!/containerStatuses|Evicted|SystemOOM|Preempt|node shutdown/i.test(whole)) return;
   let any = false;
   for (const { value, from, to } of jsonValues(input)) {
     for (const object of objectsIn(value)) {
@@ -94,7 +99,12 @@ function* objectsIn(value: unknown): Iterable<Json> {
   else if (Array.isArray(value['containerStatuses'])) yield { status: value };
 }
 
-function* factsOf(object: Json, input: Input, from: number, to: number): Iterable<KillerRecord> {
+function* factsOf(
+  object: Json,
+  input: Input,
+  from: number,
+  to: number,
+): Iterable<KillerRecord | DeathNotice> {
   const name = text(at(object, 'metadata', 'name'));
   if (
     object['kind'] === 'Event' ||
@@ -103,6 +113,7 @@ function* factsOf(object: Json, input: Input, from: number, to: number): Iterabl
     yield* event(object, input, from, to);
     return;
   }
+  yield* endedOtherwise(text(at(object, 'status', 'message')), name, {}, input, from, to);
   if (text(at(object, 'status', 'reason')) === 'Evicted') {
     const message = text(at(object, 'status', 'message')) ?? '';
     if (/\bmemory\b/i.test(message) && !/low on resource: (?!\[?memory)/.test(message))
@@ -156,12 +167,39 @@ const whenIn = (stamp = '') => {
   return wall === undefined ? {} : { when: { wall } };
 };
 
-function* event(object: Json, input: Input, from: number, to: number): Iterable<KillerRecord> {
+/** Evicted, preempted or shut down for something that is not memory. */
+function* endedOtherwise(
+  message: string | undefined,
+  name: string | undefined,
+  when: Pick<DeathNotice, 'when'>,
+  input: Input,
+  from: number,
+  to: number,
+): Iterable<DeathNotice> {
+  const eviction = message === undefined ? undefined : otherEviction(message);
+  if (eviction === undefined) return;
+  yield {
+    kind: 'death-notice',
+    origin: near(input, from, to, eviction.literal.trim(), 'Evicted', 'Preempt'),
+    ...when,
+    reporter: 'kubelet',
+    signal: 'SIGKILL',
+    ...defined({ name, otherReason: eviction.otherReason, resource: eviction.resource }),
+  };
+}
+
+function* event(
+  object: Json,
+  input: Input,
+  from: number,
+  to: number,
+): Iterable<KillerRecord | DeathNotice> {
   const reason = text(object['reason']);
   const message = text(object['message']) ?? text(object['note']) ?? '';
   const victim = /victim process: (.{0,64}?), pid: (\d{1,9})/.exec(message);
   const stamp = text(object['lastTimestamp']) ?? text(object['eventTime']) ?? '';
   const when = whenIn(stamp);
+  yield* endedOtherwise(message, text(at(object, 'involvedObject', 'name')), when, input, from, to);
   if (reason === 'SystemOOM' && victim !== null)
     yield {
       kind: 'killer-record',

@@ -8,6 +8,7 @@ import type { Input, Parser } from '../parser.ts';
 import { elsewhere, lineAt, mentions, wholeText, type Found } from '../text/lines.ts';
 import { readKillers, type KillerWording } from '../text/killers.ts';
 import { readNotices, type NoticeWording } from '../text/notices.ts';
+import { otherEvictions } from '../text/evictions.ts';
 import { quantityBytes, sizeBytes } from '../text/sizes.ts';
 
 const id = 'kubernetes-text';
@@ -62,6 +63,9 @@ const kills: readonly KillerWording[] = [
     pattern:
       /[Ee]viction manager: (?:pods? (?<subject>\S{1,200}) evicted|must evict pod\(s\) to reclaim memory|must evict pod\(s\) to reclaim" resourceName="memory"|attempting to reclaim memory)/,
     message: "the kubelet's eviction manager reclaimed memory",
+    // `pod … evicted` alone gives no reason: what it had to reclaim stands above.
+    refine: ({ input, groups }, record) =>
+      groups['subject'] !== undefined && reclaimsOther(input) ? undefined : record,
   },
   {
     ...kubelet,
@@ -132,6 +136,10 @@ const kills: readonly KillerWording[] = [
     message: 'an event says that the previous container was OOM killed',
   },
 ];
+
+const reclaimsOther = (input: Input): boolean =>
+  mentions(input, /to reclaim(?: |" resourceName=")(?:ephemeral-storage|nodefs|imagefs|inodes)/) &&
+  !mentions(input, /to reclaim(?: |" resourceName=")memory/);
 
 function eviction(found: Found, record: KillerRecord): KillerRecord | undefined {
   const { signal, limit, used, subject, code, uid, cgroup } = found.groups;
@@ -219,6 +227,18 @@ function limitInDescribe(input: Input): number | undefined {
   return block === null ? undefined : (quantityBytes(block[1]!) ?? sizeBytes(block[1]!));
 }
 
+/** `Name:` above it in `describe`, `pod/name` in front of it in a row of events, `pod="ns/name"` behind it. */
+function ofPod({ input, index }: Found, notice: DeathNotice): DeathNotice {
+  const row = /\b[Pp]od\/(\S{1,200}) /.exec(lineAt(input, index))?.[1];
+  const described = Array.from({ length: 40 }, (_, back) => lineAt(input, index - back))
+    .map((line) => /^Name:\s+(\S{1,200})/.exec(line)?.[1])
+    .find((name) => name !== undefined);
+  const successor = Array.from({ length: 6 }, (_, step) => lineAt(input, index + step))
+    .map((line) => /\bpod="(?:[^"/]{1,100}\/)?([^"/]{1,200})"/.exec(line)?.[1])
+    .find((name) => name !== undefined);
+  return { ...notice, ...defined({ name: row ?? described ?? successor }) };
+}
+
 const endings: readonly NoticeWording[] = [
   // The column tells no reason: memory, disk, inodes and pids all read so.
   {
@@ -252,13 +272,13 @@ const endings: readonly NoticeWording[] = [
     pattern:
       /(?:Job was active longer than specified deadline|Pod was active on the node longer than the specified deadline)/,
   },
-  {
+  ...otherEvictions.map(({ resource, ...eviction }): NoticeWording => ({
+    ...eviction,
+    ...defined({ resource }),
     reporter: 'kubelet',
-    literal: 'preempt',
-    signal: 'SIGTERM',
-    otherReason: 'it was preempted by a pod of higher priority',
-    pattern: /Preempted (?:by|in order to admit) .{1,120}/,
-  },
+    signal: 'SIGKILL',
+    refine: ofPod,
+  })),
 ];
 
 export const kubernetesText: Parser = {
@@ -272,8 +292,8 @@ function* parse(input: Input): Iterable<Evidence> {
   const whole = wholeText(input);
   // Objects as JSON or YAML have a parser of their own.
   if (
-    /"kind": ?"(?:Pod|PodList|List|Event|EventList)"|^kind: (?:Pod|List)/m.test(whole) &&
-    /containerStatuses|reason"?: "?Evicted/.test(whole)
+    /"kind": ?"(?:Pod|PodList|List|Event|EventList)"|^kind: (?:Pod|List|Event)/m.test(whole) &&
+    /containerStatuses|reason"?: ?"?(?:Evicted|Preempt)/.test(whole)
   )
     return;
   const seen = new Set<string>();

@@ -416,7 +416,7 @@ function* sentByKernel(input: Input): Iterable<DeathNotice> {
   for (const { at, match } of matchingLines(
     input,
     'sent by',
-    /(?:\[?([\w.-]{1,80}) ?\[(\d{1,9})\].{0,40}?)?exited due to SIGKILL \| sent by (\w{1,40})(?:\[(\d{1,9})\])?/,
+    /(?:(?<![\w.-])(?!launchd ?\[1\])([\w.-]{1,80}) ?\[(\d{1,9})\].{0,40}?)?exited due to SIGKILL \| sent by (\w{1,40})(?:\[(\d{1,9})\])?/,
   ))
     yield {
       kind: 'death-notice',

@@ -1,6 +1,7 @@
 /**
  * Guards in user space that end processes before the kernel must: earlyoom (five generations of its line), nohang,
- * oomd, dask's nanny, ray's monitor, Android's lmkd, Talos. systemd-oomd has a file of its own.
+ * oomd, dask's nanny, ray's monitor, Android's lmkd, Talos; supervisors with a memory limit for their workers. systemd-oomd has a
+ * file of its own.
  */
 import { defined } from '../../model/defined.ts';
 import type { KillerRecord } from '../../model/evidence.ts';
@@ -123,9 +124,11 @@ const wordings: readonly KillerWording[] = [
       /Worker is at (?<code>\d{1,3})% memory usage\. Pausing worker\.? {0,3}Process memory: (?<used>[\d.]{1,12} ?[KMGT]?i?B) -- Worker memory limit: (?<limit>[\d.]{1,12} ?[KMGT]?i?B)/,
     span: 3,
     message: 'dask paused the worker because it was near its memory limit',
-    // What the nanny did next says more, and says of which worker.
+    // What the nanny did next says more, and says of which worker. A pause that passed is no death.
     refine: ({ input }, { exitCode: _ignored, ...record }) =>
-      mentions(input, /memory budget|was killed by|all those workers died/) ? undefined : record,
+      mentions(input, /memory budget|was killed by|all those workers died/) || resumes(input)
+        ? undefined
+        : record,
   },
   {
     // Until Ray 1.13 the monitor raised it in the task, before the kernel would have killed.
@@ -202,6 +205,106 @@ const wordings: readonly KillerWording[] = [
     pattern: /Sending SIGKILL to cgroup .{0,40}?(?<subject>\/?[\w./-]{1,300})/,
     message: "Talos' OOM controller killed the cgroup",
   },
+  // Supervisors with a memory limit of their own for a worker
+  {
+    ...guard,
+    reporter: 'pm2',
+    literal: '--max-memory-restart',
+    pattern:
+      /Process (?<subject>[\w.@-]{1,80}) restarted because it exceeds --max-memory-restart value(?: \(current_memory=(?<used>\d{1,16}) max_memory_limit=(?<limit>\d{1,16}) \[octets\]\))?/,
+    message: 'PM2 restarted the process because it was over its max_memory_restart',
+    // PM2's own number of the process, or its name.
+    refine: (found, record) => ({
+      ...inUnits(1)(found, record),
+      ...defined({ subject: found.groups['subject']?.replace(/^(?=\d)/, 'PM2 process ') }),
+    }),
+  },
+  {
+    ...guard,
+    reporter: 'celery',
+    literal: 'after exceeding memory limit',
+    pattern:
+      /(?:\/(?<name>[\w-]{1,60})\] )?child process exiting after exceeding memory limit \((?<used>\d{1,12})KiB \/ (?<limit>\d{1,12})KiB\)/,
+    message: 'the worker was over its max_memory_per_child, ended after its task and was replaced',
+    refine: inUnits(1024),
+  },
+  {
+    ...guard,
+    reporter: 'puma_worker_killer',
+    literal: 'PumaWorkerKiller: Out of memory',
+    pattern:
+      /PumaWorkerKiller: Out of memory\. \d{1,4} workers consuming total: [\d.]{1,16} mb out of max: (?<limit>[\d.]{1,16}) mb\. Sending TERM to (?:#<.{1,200}?> |pid (?<pid>\d{1,9}) )?consuming (?<used>[\d.]{1,16}) mb/i,
+    message:
+      'puma_worker_killer ended the largest worker because all workers together were over its limit',
+    refine: inUnits(1024 ** 2),
+  },
+  {
+    ...guard,
+    reporter: 'unicorn-worker-killer',
+    literal: 'exceeds memory limit (',
+    pattern:
+      /worker \(pid: (?<pid>\d{1,9})\) exceeds memory limit \((?<used>\d{1,16}) bytes > (?<limit>\d{1,16}) bytes\)/,
+    message: 'unicorn-worker-killer ended the worker because it was over its memory limit',
+    refine: inUnits(1),
+  },
+  {
+    ...guard,
+    reporter: 'memmon',
+    literal: 'consuming too much memory (',
+    pattern:
+      /restarted the process named (?<subject>\S{1,120}) at .{1,40}? because it was consuming too much memory \((?<used>\d{1,16}) bytes RSS\)/,
+    message: 'memmon of supervisord restarted the process because it was over its limit',
+    refine: inUnits(1),
+  },
+  {
+    ...guard,
+    reporter: 'monit',
+    literal: 'matches resource limit [',
+    span: 2,
+    pattern:
+      /'(?<subject>[^'\n]{1,80})' (?:total )?mem (?:amount|usage) of (?<used>[\d.]{1,12} ?[kMG]?B)(?: \[[^\]]{1,80}\])? matches resource limit \[(?:total )?mem (?:amount|usage) ?> ?(?<limit>[\d.]{1,12} ?[kMG]?B)\](?<code>.{0,200}?' (?:trying to )?(?:restart|stop)\b)?/,
+    message:
+      'monit restarted the service because it was over the memory limit in its configuration',
+    // An alert alone ends nobody.
+    refine: ({ groups }, { exitCode: _words, ...record }) =>
+      groups['code'] === undefined ? undefined : record,
+  },
+  {
+    ...guard,
+    reporter: 'odoo',
+    literal: 'memory limit (',
+    pattern:
+      /[Ww]orker \((?<pid>\d{1,9})\) (?:virtual )?memory limit \((?:VMS: ?)?(?<used>\d{1,16})\) reached/,
+    message:
+      'Odoo replaced the worker because it was over limit_memory_soft; the figure is what it had mapped',
+    refine: inUnits(1),
+  },
+  {
+    ...guard,
+    reporter: 'odoo',
+    literal: 'erver memory limit (',
+    pattern: /[Ss]erver (?:virtual )?memory limit \((?<used>\d{1,16})\) reached/,
+    message: 'Odoo restarted its server because it was over limit_memory_soft',
+    refine: inUnits(1),
+  },
+  {
+    ...guard,
+    reporter: 'IIS',
+    literal: 'memory limit',
+    span: 3,
+    pattern:
+      /worker process with (?:process id|pid) (?:of )?'(?<pid>\d{1,9})'(?: that serves| serving) application pool '(?<subject>[^'\n]{1,120})' has requested a recycle because it reached its (?:private bytes|virtual) memory limit/,
+    message: "IIS recycled the worker because it reached its application pool's memory limit",
+  },
+  {
+    ...guard,
+    reporter: 'uWSGI',
+    literal: 'EVIL RELOAD ON WORKER',
+    pattern:
+      /EVIL RELOAD ON WORKER \d{1,4} (?:ADDRESS SPACE|RSS): (?<used>\d{1,16}) \(pid: (?<pid>\d{1,9})\)/,
+    message: 'uWSGI ended the worker because it was over evil-reload-on-rss or evil-reload-on-as',
+    refine: inUnits(1),
+  },
   {
     ...guard,
     reporter: 'LXD/Proxmox watchdog',
@@ -210,6 +313,20 @@ const wordings: readonly KillerWording[] = [
     message: 'a memory watchdog names its victim',
   },
 ];
+
+/** Figures without a unit of their own. */
+function inUnits(unit: number): (found: Found, record: KillerRecord) => KillerRecord {
+  return ({ groups }, { limit: _unscaled, usedBytes: __, exitCode: ___, ...record }) => {
+    const bytes = (figure: string | undefined): number | undefined =>
+      figure === undefined ? undefined : Math.round(Number(figure) * unit);
+    const limit = bytes(groups['limit']);
+    return {
+      ...record,
+      ...(limit === undefined ? {} : { limit: { owner: 'daemon', bytes: limit } }),
+      ...defined({ usedBytes: bytes(groups['used']) }),
+    };
+  };
+}
 
 /** The block that follows `Implementing a corrective action:`. */
 function nohangVictim(
@@ -261,6 +378,20 @@ function messages(
   }
   return found;
 }
+
+/** Whether the last word on workers that were paused is that one went on. */
+function resumes(input: Found['input']): boolean {
+  let answer = resumed.get(input);
+  if (answer === undefined) {
+    const last = (words: string): number =>
+      input.lines.findLastIndex(({ text }) => text.includes(words));
+    answer = last('Resuming worker') > last('Pausing worker');
+    resumed.set(input, answer);
+  }
+  return answer;
+}
+/** Kept: each pause of a storm asks. */
+const resumed = new WeakMap<Found['input'], boolean>();
 
 /** ActorDiedError lists its actor above the reason: `class_name: Loader`, `actor_id: …`, `pid: 40213`, `ip: …`. */
 function actorPid({ input, index }: Found): RegExpExecArray | null {

@@ -1,7 +1,7 @@
 /** Platforms with a memory size of their own: Heroku, Lambda, Cloud Run and Functions, App Engine, ECS, Cloud Foundry, Azure, Render, Fly, notebooks, CI. */
-import type { Evidence, KillerRecord } from '../../model/evidence.ts';
+import type { Evidence, KillerRecord, MetricsWindow } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
-import { elsewhere, lineAt, mentions, type Found } from '../text/lines.ts';
+import { elsewhere, lineAt, mentions, originOf, type Found } from '../text/lines.ts';
 import { readKillers, type KillerWording } from '../text/killers.ts';
 import { readNotices, type NoticeWording } from '../text/notices.ts';
 import { sizeBytes } from '../text/sizes.ts';
@@ -439,7 +439,7 @@ const endings: readonly NoticeWording[] = [
   {
     reporter: 'GitHub Actions',
     literal: 'lost communication with the server',
-    signal: 'SIGKILL',
+    vanished: true,
     guessesMemory: true,
     pattern:
       /(?:The (?:hosted|self-hosted) runner:? .{0,80})?lost communication with the server.{0,240}/,
@@ -495,5 +495,29 @@ export const platforms: Parser = {
 function* parse(input: Input): Iterable<Evidence> {
   const records = [...readKillers(input, id, kills)];
   yield* records;
-  if (records.length === 0) yield* readNotices(input, id, endings);
+  if (records.length > 0) return;
+  yield* readNotices(input, id, endings);
+  yield* lambdaFigures(input);
+}
+
+/** Beside a kill that nobody explains, what Lambda's report says of the memory, where that was far from full. */
+function* lambdaFigures(input: Input): Iterable<MetricsWindow> {
+  const report = /Memory\s+Size:\s+(\d{1,6})\s?MB\s+Max\s+Memory\s+Used:\s+(\d{1,6})\s?MB/;
+  if (!mentions(input, /signal: killed|\b137\b|SIGKILL|(?:code|status)[ :=]{1,3}-9\b/)) return;
+  for (const at of input.lines.keys()) {
+    const match = report.exec(lineAt(input, at));
+    if (match === null) continue;
+    const [limitBytes, usedBytes] = [Number(match[1]) * 1024 ** 2, Number(match[2]) * 1024 ** 2];
+    if (usedBytes > limitBytes * 0.7) continue;
+    yield {
+      kind: 'metrics',
+      origin: originOf(input, id, at),
+      tool: 'aws-lambda',
+      usedBytes,
+      limitBytes,
+      samples: 1,
+      reading: 'calm',
+      message: `Lambda's report: the function never used more than ${match[2]} of its ${match[1]} MB`,
+    };
+  }
 }

@@ -20,7 +20,7 @@ const wordings: readonly NoticeWording[] = [
   {
     reporter: 'concurrent.futures',
     literal: 'BrokenProcessPool',
-    signal: 'SIGKILL',
+    vanished: true,
     guessesMemory: true,
     pattern:
       /BrokenProcessPool(?:: (?:A (?:child )?process (?:in the process pool )?(?:was )?terminated abruptly.{0,100}|A task has failed to un-serialize.{0,40}|\(?['"]?A (?:child )?process.{0,100}))/,
@@ -29,7 +29,7 @@ const wordings: readonly NoticeWording[] = [
   {
     reporter: 'concurrent.futures',
     literal: 'terminated abruptly',
-    signal: 'SIGKILL',
+    vanished: true,
     guessesMemory: true,
     pattern:
       /(?<!Pool: |Pool\(['"]?)A (?:child )?process (?:in the process pool )?(?:was )?terminated abruptly/,
@@ -46,7 +46,7 @@ const wordings: readonly NoticeWording[] = [
   {
     reporter: 'joblib (loky)',
     literal: 'unexpectedly terminated',
-    signal: 'SIGKILL',
+    vanished: true,
     guessesMemory: true,
     pattern:
       /A worker process managed by the executor was unexpectedly terminated\.(?!.{0,400}The exit codes of the workers are)/,
@@ -107,7 +107,7 @@ const wordings: readonly NoticeWording[] = [
   {
     reporter: 'pytest-xdist',
     literal: 'node down: Not properly terminated',
-    signal: 'SIGKILL',
+    vanished: true,
     pattern: /\[(?<name>gw\d{1,4})\] node down: Not properly terminated/,
   },
   {
@@ -131,6 +131,15 @@ const wordings: readonly NoticeWording[] = [
       mentions(input, /CuDNN|cudnn|Segmentation|GLIBC|DLL load failed|libiomp5/),
   },
   {
+    // The nanny itself ends a worker above its budget so, and says it.
+    reporter: 'dask nanny',
+    literal: 'was killed by signal 15',
+    signal: 'SIGTERM',
+    otherReason: 'it was asked to end (SIGTERM), which no OOM killer does',
+    pattern: /Worker process (?<pid>\d{1,9}) was killed by signal 15\b/,
+    unless: ({ input }) => mentions(input, /memory budget/),
+  },
+  {
     reporter: 'dask nanny',
     literal: 'was killed by signal',
     pattern:
@@ -139,7 +148,7 @@ const wordings: readonly NoticeWording[] = [
   {
     reporter: 'dask',
     literal: 'all those workers died',
-    signal: 'SIGKILL',
+    vanished: true,
     guessesMemory: true,
     pattern:
       /Attempted to run task .{1,300}? on \d{1,4} different workers, but all those workers died while running it/,
@@ -147,7 +156,7 @@ const wordings: readonly NoticeWording[] = [
   {
     reporter: 'ray',
     literal: 'Worker exit type: SYSTEM_ERROR',
-    signal: 'SIGKILL',
+    vanished: true,
     guessesMemory: true,
     unless: ({ input }) => mentions(input, /node running low on memory/),
     pattern:
@@ -156,14 +165,14 @@ const wordings: readonly NoticeWording[] = [
   {
     reporter: 'ray',
     literal: 'WorkerCrashedError',
-    signal: 'SIGKILL',
+    vanished: true,
     pattern: /WorkerCrashedError.{0,20}The worker died unexpectedly while executing this task/,
     unless: ({ input }) => mentions(input, /Worker exit type: SYSTEM_ERROR|OutOfMemoryError/),
   },
   {
     reporter: 'Jupyter',
     literal: 'kernel appears to have died',
-    signal: 'SIGKILL',
+    vanished: true,
     pattern: /The kernel appears to have died\. It will restart automatically/,
     unless: ({ input }) =>
       mentions(input, /CuDNN|cudnn|Segmentation|GLIBC|DLL load failed|libiomp5/),
@@ -171,7 +180,7 @@ const wordings: readonly NoticeWording[] = [
   {
     reporter: 'Jupyter',
     literal: 'KernelRestarter: restarting kernel',
-    signal: 'SIGKILL',
+    vanished: true,
     pattern: /KernelRestarter: restarting kernel \(\d\/\d\).{0,40}/,
   },
   {
@@ -190,7 +199,7 @@ const wordings: readonly NoticeWording[] = [
   {
     reporter: 'Jupyter',
     literal: 'Kernel died',
-    signal: 'SIGKILL',
+    vanished: true,
     pattern: /(?:DeadKernelError: )?Kernel died(?: before replying to kernel_info)?/,
   },
   {

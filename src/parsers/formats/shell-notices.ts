@@ -13,6 +13,30 @@ const senderInCommand = ({ passage, match }: Found): boolean =>
     passage.slice(match.index, match.index + match[0].length + 300),
   );
 
+/** Lines of one JSON object around its exit code. */
+const objectLines = 20;
+
+/** `"name": "api"` of the very JSON object that the exit code stands in: a container of a task, a step of a job. */
+function nameInObject({ input, index, match }: Found, notice: DeathNotice): DeathNotice {
+  if (notice.name !== undefined || !/^exit_?code["']|^exitCode/i.test(match[0])) return notice;
+  const before = Array.from({ length: objectLines }, (_, back) =>
+    lineAt(input, index - objectLines + back),
+  ).join('\n');
+  const after = Array.from({ length: objectLines }, (_, step) => lineAt(input, index + step)).join(
+    '\n',
+  );
+  const text = `${before}\n${after}`;
+  const at = text.indexOf(match[0], before.length);
+  if (at === -1) return notice;
+  let [from, to] = [at, at];
+  for (let depth = 0; from > 0 && depth <= 0; from -= 1)
+    depth += { '{': 1, '}': -1 }[text[from]!] ?? 0;
+  for (let depth = 0; to < text.length && depth <= 0; to += 1)
+    depth += { '}': 1, '{': -1 }[text[to]!] ?? 0;
+  const own = text.slice(from + 1, to).replace(/(?!^)\{[^{}]{0,4000}\}/g, '');
+  return { ...notice, ...defined({ name: /"name"\s?:\s?"([^"]{1,80})"/.exec(own)?.[1] }) };
+}
+
 const wordings: readonly NoticeWording[] = [
   {
     reporter: 'shell',
@@ -178,21 +202,21 @@ const wordings: readonly NoticeWording[] = [
   {
     reporter: 'react-scripts',
     literal: 'exited too early',
-    signal: 'SIGKILL',
+    vanished: true,
     guessesMemory: true,
     pattern: /The build failed because the process exited too early\..{0,160}/,
   },
   {
     reporter: 'Gradle',
     literal: 'daemon disappeared unexpectedly',
-    signal: 'SIGKILL',
+    vanished: true,
     guessesMemory: true,
     pattern: /Gradle build daemon disappeared unexpectedly.{0,80}/,
   },
   {
     reporter: 'Bazel',
     literal: 'Server terminated abruptly',
-    signal: 'SIGKILL',
+    vanished: true,
     guessesMemory: true,
     pattern: /Server terminated abruptly \(error code: 14.{0,120}/,
   },
@@ -233,10 +257,14 @@ const wordings: readonly NoticeWording[] = [
     exitCode: 137,
     pattern:
       /(?:[Ee]xit(?:ed)?(?: with)?(?: an?)?(?: non-zero)?(?: \(?(?:[Ss]tatus|[Cc]ode)\)?)? ?[:=(]? ?\(?|[eE]xitCode["']?[=:] ?|exit_code[=:] ?|returned a non-zero code: |returned (?:error )?(?:exit )?code ?|rc ?= ?|status:? |code:? |Exit(?:ed)? ?\(|ELIFECYCLE.{0,40}errno )137\b/,
-    unless: ({ passage, match }) =>
-      /OOMKilled|Exceeded|oom/.test(
+    // Docker's own events are told with their containers.
+    unless: ({ passage, match, input, index }) =>
+      /\bcontainer die |"(?:status|Action)": ?"die"/.test(lineAt(input, index)) ||
+      (/OOMKilled|Exceeded|oom/.test(
         passage.slice(Math.max(0, match.index - 200), match.index + 200),
-      ) && /"OOMKilled": ?true/.test(passage),
+      ) &&
+        /"OOMKilled": ?true/.test(passage)),
+    refine: nameInObject,
   },
   {
     reporter: 'wait status',

@@ -1,7 +1,9 @@
 /** systemd-oomd: its own journal and what systemd says of the units that it killed, v247 to v258, also retyped and shortened with `…`. */
-import type { KillerRecord } from '../../model/evidence.ts';
-import { lineAt, type Found } from '../text/lines.ts';
-import { killerParser, type KillerWording } from '../text/killers.ts';
+import { defined } from '../../model/defined.ts';
+import type { KillerRecord, MetricsWindow } from '../../model/evidence.ts';
+import type { Parser } from '../parser.ts';
+import { lineAt, readPhrases, type Found, type Phrase } from '../text/lines.ts';
+import { readKillers, type KillerWording } from '../text/killers.ts';
 import { integer } from '../text/sizes.ts';
 
 const oomd = { cause: 'userspace-oom-daemon', reporter: 'systemd-oomd', owner: 'daemon' } as const;
@@ -63,25 +65,52 @@ const wordings: readonly KillerWording[] = [
     message: 'systemd-oomd tells which process it kills',
     refine: ofUnit,
   },
+  // The line ends before the reason.
   {
     ...oomd,
-    literal: 'emory pressure for ',
-    variant: 'pressure',
-    pattern:
-      /Memory pressure for (?<subject>\S{1,500}) is (?:greater than|[\d.]{1,20}% > )\s?[\d.]{1,8}%? for (?:more than|>) .{1,20}?(?:and there was|with) reclaim activity/,
-    message: 'systemd-oomd saw tasks do little but wait for memory and killed below the cgroup',
-  },
-  {
-    ...oomd,
-    literal: 'wap used ',
-    variant: 'swap',
-    pattern: /Swap used \(\d{1,18}\) \/ total \(\d{1,18}\) is more than [\d.]{1,8}%/,
-    message: 'systemd-oomd saw swap nearly full and killed',
+    literal: 'systemd-oomd',
+    pattern: /systemd-oomd(?:\[\d{1,9}\])?: (?:Killed|Marked) (?<subject>\/[\w@\\.:/-]{1,500})/,
+    message: 'systemd-oomd killed the cgroup; the reason is cut off',
+    refine: ({ match, passage }, record) =>
+      /^ (?:for killing )?due to/.test(passage.slice(match.index + match[0].length))
+        ? undefined
+        : record,
   },
 ];
 
 /** So many processes of one unit may be told one after the other. */
 const mostTold = 60;
+
+/** Why it acts, or would: what it measured is no kill, and it may find nothing that it may kill. */
+const measurements: readonly Phrase<MetricsWindow>[] = [
+  {
+    literal: 'emory pressure for ',
+    pattern:
+      /Memory pressure for (?<subject>\S{1,500}) is (?:greater than |(?<percent>[\d.]{1,20})% > )\s?[\d.]{1,8}%? for (?:more than|>) .{1,20}?(?:and there was|with) reclaim activity/,
+    make: ({ origin, groups }) => ({
+      kind: 'metrics',
+      origin,
+      tool: 'systemd-oomd',
+      ...defined({ subject: groups['subject'] }),
+      samples: 1,
+      // Above 100 % is impossible: seen with a kernel bug in 6.0-rc (PSI averages overflow).
+      reading: Number(groups['percent'] ?? 0) > 100 ? 'calm' : 'thrashing',
+      message: `systemd-oomd saw the tasks below ${groups['subject']} do little but wait for memory`,
+    }),
+  },
+  {
+    literal: 'wap used ',
+    pattern: /Swap used \(\d{1,18}\) \/ total \(\d{1,18}\) is more than [\d.]{1,8}%/,
+    make: ({ origin }) => ({
+      kind: 'metrics',
+      origin,
+      tool: 'systemd-oomd',
+      samples: 1,
+      reading: 'full',
+      message: 'systemd-oomd saw swap nearly full',
+    }),
+  },
+];
 
 /** The unit that a process was killed with is named after them all, or before them. */
 function ofUnit({ input, index }: Found, record: KillerRecord): KillerRecord {
@@ -91,6 +120,13 @@ function ofUnit({ input, index }: Found, record: KillerRecord): KillerRecord {
       if (!text.includes('oomd')) break;
       const unit = /(?:Killed|Marked) (\S{1,500}) (?:for killing )?due to/.exec(text);
       if (unit !== null) return { ...record, subject: unit[1]! };
+      if (step === 1 && text.includes('Failed to kill any'))
+        return {
+          ...record,
+          message:
+            'systemd-oomd tried to kill it, and says that it could not kill all of its cgroup',
+          sourceKind: 'indirect',
+        };
     }
   return record;
 }
@@ -102,8 +138,16 @@ function unitOf(_: unknown, { exitCode, ...record }: KillerRecord): KillerRecord
   };
 }
 
-export const systemdOomd = killerParser(
-  'systemd-oomd',
-  'systemd-oomd: cgroups killed for swap or memory pressure',
-  wordings,
-);
+const id = 'systemd-oomd';
+
+export const systemdOomd: Parser = {
+  id,
+  title: 'systemd-oomd: cgroups killed for swap or memory pressure',
+  literals: [...new Set([...wordings, ...measurements].map(({ literal }) => literal))],
+  *parse(input) {
+    const kills = [...readKillers(input, id, wordings)];
+    yield* kills;
+    // Beside a kill it is the reason that the kill itself tells.
+    if (kills.length === 0) yield* readPhrases(input, id, measurements);
+  },
+};

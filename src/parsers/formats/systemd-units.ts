@@ -152,8 +152,13 @@ function* parse(input: Input): Iterable<Evidence> {
   // Since v253 the slices above count it too (memory.events is hierarchical): the unit inside tells more.
   const isSlice = ({ subject }: KillerRecord): boolean => subject?.endsWith('.slice') === true;
   const inside = records.some(({ subject }) => /\.(?:service|scope)$/.test(subject ?? ''));
+  const slices: KillerRecord[] = [];
   for (const record of records) {
     if (inside && isSlice(record)) continue;
+    if (isSlice(record)) {
+      if (slices.some((slice) => isSameKill(slice, record))) continue;
+      slices.push(record);
+    }
     // `kernel: oom-kill:constraint=` is the kernel's own line
     if (/oom-kill:constraint/.test(record.origin.quote ?? '')) continue;
     const fact = byOomd ? daemons(record) : record;
@@ -169,6 +174,15 @@ function* parse(input: Input): Iterable<Evidence> {
     yield because !== undefined && notice.otherReason === undefined
       ? { ...notice, otherReason: because }
       : notice;
+}
+
+/** Slices count the same kill at the same moment. */
+const sameKillMs = 5_000;
+function isSameKill(a: KillerRecord, b: KillerRecord): boolean {
+  const [left, right] = [a.when?.wall, b.when?.wall];
+  return left === undefined || right === undefined
+    ? a.when?.printed === b.when?.printed
+    : Math.abs(Date.parse(left) - Date.parse(right)) <= sameKillMs;
 }
 
 const daemons = (record: KillerRecord): KillerRecord => ({

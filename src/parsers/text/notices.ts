@@ -19,6 +19,8 @@ export interface NoticeWording {
   readonly vanished?: true;
   /** Nothing where a closer look says that it is not what it seemed. */
   readonly unless?: (found: Found) => boolean;
+  /** More than the groups tell. */
+  readonly refine?: (found: Found, notice: DeathNotice) => DeathNotice;
   readonly span?: number;
 }
 
@@ -84,7 +86,7 @@ function noticeOf(
   if (ended === undefined && exitCode === undefined && wording.vanished !== true) return undefined;
   const number = integer(pid);
   const hints = hintsIn(found.input);
-  return {
+  const notice: DeathNotice = {
     kind: 'death-notice',
     origin: found.origin,
     reporter: wording.reporter,
@@ -98,6 +100,7 @@ function noticeOf(
       : { guessesMemory: wording.guessesMemory }),
     ...hintFields(hints),
   };
+  return wording.refine === undefined ? notice : wording.refine(found, notice);
 }
 
 /** What makes memory likely, and how it is told. */

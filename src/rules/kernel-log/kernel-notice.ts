@@ -55,14 +55,21 @@ export const kernelNotice = defineRule({
   id: 'kernel-notice',
   title: 'A line of the kernel that is mistaken for a memory death',
   needs: ['kernel-notice'],
-  uses: ['kernel-oom-kill', 'kernel-oom-without-kill'],
+  uses: ['kernel-oom-kill', 'kernel-oom-without-kill', 'metrics'],
   judge: (facts) => {
     // Beside a real kill these lines are its surroundings, not deaths of their own.
     if (facts['kernel-oom-kill'].length + facts['kernel-oom-without-kill'].length > 0) return [];
     const seen = new Map<string, Finding>();
+    // What stands on its stack says that it was memory after all that a task hung for.
+    const starved = new Set(
+      facts.metrics.flatMap(({ reading, pid }) =>
+        reading === 'thrashing' && pid !== undefined ? [pid] : [],
+      ),
+    );
     for (const notice of facts['kernel-notice']) {
       const reading = readings[notice.what];
       if (reading === undefined) continue;
+      if (notice.what === 'hung-task' && starved.has(notice.pid ?? -1)) continue;
       const key = `${notice.what}|${notice.name ?? ''}|${notice.pid ?? ''}`;
       if (seen.has(key)) continue;
       const name = nameWithPid(notice);

@@ -118,9 +118,11 @@ function withSurroundings(
       ...duplicates.map((duplicate) =>
         reason(
           duplicate,
-          duplicate.pid === undefined || duplicate.pid === kill.victim.pid
-            ? `${duplicate.reporter} saw it end by SIGKILL`
-            : `${duplicate.reporter} saw it end by SIGKILL; inside the container its pid is ${duplicate.pid}`,
+          duplicate.signal === undefined
+            ? `${duplicate.reporter} lost it without a status`
+            : duplicate.pid === undefined || duplicate.pid === kill.victim.pid
+              ? `${duplicate.reporter} saw it end by SIGKILL`
+              : `${duplicate.reporter} saw it end by SIGKILL; inside the container its pid is ${duplicate.pid}`,
         ),
       ),
       ...(missing ? [stated.reason] : []),
@@ -212,6 +214,8 @@ function headline(kill: KernelOomKill, limit: Limit, culprit: CulpritRole | null
     return `${subject}: asked for by SysRq (f), by hand; no limit had been reached`;
   if (kill.sourceKind === 'reaped')
     return `${subject}; whose limit was reached is not in this text`;
+  if (limit.owner === 'unknown')
+    return `${subject} for want of memory; whether a cgroup's limit or the whole machine was short is not in this text`;
   if (limit.owner === 'cgroup') {
     const size = limit.bytes === null ? 'memory limit' : `${formatBytes(limit.bytes)} limit`;
     const { cgroup } = kill.victim;
@@ -434,6 +438,14 @@ function ruledOut(kill: KernelOomKill): RuledOut[] {
 
 function unknown(kill: KernelOomKill, limit: Limit): Question[] {
   const unknowns: Question[] = [];
+  if (limit.owner === 'unknown')
+    unknowns.push({
+      id: 'which-limit',
+      what: 'Whose limit it was: a cgroup or the machine',
+      why: 'the line of the kill is the same for both on kernels before 5.0, and the report around it is not in this text',
+      command:
+        'sudo journalctl -k | grep -E "oom-kill:|memory: usage|limit of|Mem-Info|Killed process"',
+    });
   if (limit.owner === 'cgroup' && limit.bytes === null && limit.path !== undefined)
     unknowns.push({
       id: 'how-high-the-limit',

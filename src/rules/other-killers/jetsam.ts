@@ -12,11 +12,15 @@ export const jetsam = defineRule({
       headline: ({ record: { variant }, who, limit, figures }) =>
         variant === 'per-process-limit' || variant === 'highwater' || limit?.bytes != null
           ? `The kernel of macOS or iOS killed ${who ?? 'the process'} (jetsam): it was over its own memory limit${figures}`
-          : `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${figures}`,
+          : variant === undefined
+            ? `macOS or iOS killed ${who ?? 'a process'} for want of memory (jetsam); why just then is not in this text${figures}`
+            : `macOS killed ${who ?? 'the process'} (jetsam): swap and compressor were full${figures}`,
       remedies: ({ usedBytes, variant, limit }) => [
         variant === 'per-process-limit' || variant === 'highwater' || limit?.bytes != null
           ? remedy('stay-below-jetsam-limit')
-          : remedy('free-disk-for-swap'),
+          : variant === undefined
+            ? remedy('find-the-jetsam-reason')
+            : remedy('free-disk-for-swap'),
         remedy('watch-the-footprint', usedBytes),
       ],
     }),

@@ -41,7 +41,9 @@ const look: Readonly<Record<string, string>> = {
   yarn: 'yarn logs -applicationId APPLICATION',
 };
 
-function remedies({ reporter, limit, usedBytes }: KillerRecord): readonly Advice[] {
+function remedies({ reporter, variant, limit, usedBytes }: KillerRecord): readonly Advice[] {
+  if (variant === 'virtual-memory')
+    return [remedy('allow-virtual-memory'), remedy('fewer-workers')];
   const size =
     limit?.bytes == null
       ? ''

@@ -65,5 +65,8 @@ function remedies({ limit, reporter, cause }: KillerRecord): readonly Advice[] {
     const isBsd = reporter === 'FreeBSD' || reporter === 'NetBSD';
     return [remedy('find-what-filled-machine', isBsd ? 'bsd' : 'node')];
   }
+  // systemd counts kills in the unit, by whatever limit.
+  if (reporter === 'systemd' && limit?.bytes == null)
+    return [remedy('find-whose-limit'), remedy('record-leak-or-peak')];
   return [remedy('raise-container-limit', reporter, limit?.bytes), remedy('record-leak-or-peak')];
 }

@@ -2,6 +2,7 @@ import type { Advice } from '../../model/finding.ts';
 import type { KillerRecord } from '../../model/evidence.ts';
 import { defineRule } from '../shared/define-rule.ts';
 import { killerFindings } from '../shared/killer-records.ts';
+import { supervisorSetting } from '../shared/supervisors.ts';
 import { remedy } from '../shared/remedies.ts';
 
 export const userspaceOomDaemon = defineRule({
@@ -15,8 +16,10 @@ export const userspaceOomDaemon = defineRule({
       {
         cause: 'userspace-oom-daemon',
         headline: ({ record, who, by, figures }) =>
-          // Ray's early monitor raised an exception in the task: nobody was killed
-          `${by} ${record.death === 'obvious' ? 'ended' : 'killed'} ${who ?? 'the process'} to free memory${figures}`,
+          supervisorSetting[record.reporter] !== undefined
+            ? `${by} ended ${who ?? 'the process'} at the memory limit that it watches${figures}`
+            : // Ray's early monitor raised an exception in the task: nobody was killed
+              `${by} ${record.death === 'obvious' ? 'ended' : 'killed'} ${who ?? 'the process'} to free memory${figures}`,
         remedies,
         ruledOut: ({ reporter }) => [
           {
@@ -30,7 +33,7 @@ export const userspaceOomDaemon = defineRule({
     ),
 });
 
-function remedies({ reporter, variant }: KillerRecord): readonly Advice[] {
+function remedies({ reporter, variant, limit }: KillerRecord): readonly Advice[] {
   const watch = remedy('find-what-filled-memory');
   switch (reporter) {
     case 'earlyoom':
@@ -42,6 +45,11 @@ function remedies({ reporter, variant }: KillerRecord): readonly Advice[] {
     case 'ray':
       return [remedy('reserve-ray-memory')];
     default:
-      return [watch];
+      return supervisorSetting[reporter] === undefined
+        ? [watch]
+        : [
+            remedy('raise-supervisor-limit', supervisorSetting[reporter], limit?.bytes),
+            remedy('record-leak-or-peak'),
+          ];
   }
 }

@@ -85,9 +85,11 @@ function otherReason(notice: DeathNotice): Finding {
     remedies: [
       shm
         ? remedy('more-shared-memory', false)
-        : notice.reporter === 'multiprocessing'
-          ? remedy('guard-the-main-module')
-          : remedy('look-at-what-it-did'),
+        : notice.resource === 'disk' || notice.resource === 'threads'
+          ? remedy('what-helps', notice.resource)
+          : notice.reporter === 'multiprocessing'
+            ? remedy('guard-the-main-module')
+            : remedy('look-at-what-it-did'),
     ],
   };
 }

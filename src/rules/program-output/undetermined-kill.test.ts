@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { DeathNotice } from '../../model/evidence.ts';
+import type { DeathNotice, MetricsWindow } from '../../model/evidence.ts';
 import { diagnose } from '../../diagnose/diagnose.ts';
 import { gatherText } from '../../gather/text.ts';
 import { undeterminedKill } from './undetermined-kill.ts';
@@ -35,21 +35,55 @@ test('in a container the shell knows it by another pid: one death', () => {
   ]);
 });
 
-test('two hints are two witnesses by their ids, not by their words', () => {
-  const notice = (line: number, hints: Pick<DeathNotice, 'hints' | 'hintIds'>): DeathNotice => ({
-    kind: 'death-notice',
-    origin: { source: 'shell-notices', place: `out:${line}`, line },
-    reporter: 'shell',
-    signal: 'SIGKILL',
-    ...hints,
+const notice = (line: number, more: Partial<DeathNotice> = {}): DeathNotice => ({
+  kind: 'death-notice',
+  origin: { source: 'shell-notices', place: `out:${line}`, line },
+  reporter: 'shell',
+  signal: 'SIGKILL',
+  ...more,
+});
+const metrics = (more: Partial<MetricsWindow>): MetricsWindow => ({
+  kind: 'metrics',
+  origin: { source: 'metrics', place: 'out:9', line: 9 },
+  tool: 'cgroup files',
+  samples: 1,
+  reading: 'full',
+  message: 'figures',
+  ...more,
+});
+const judged = (...facts: readonly (DeathNotice | MetricsWindow)[]) =>
+  undeterminedKill.judge(facts, { sources: [] })[0];
+
+test.each([
+  ['a word on memory', { hints: ['it ran out'], hintIds: ['memory-ran-out'] }],
+  ['two of them', { hints: ['a', 'b'], hintIds: ['memory-ran-out', 'memory-named'] }],
+  ["the reporter's guess", { guessesMemory: true }],
+] as const)('%s near a SIGKILL proves nothing', (_, more) => {
+  expect(judged(notice(1, more))).toMatchObject({ outOfMemory: null, confidence: 'weak' });
+});
+
+test('memory that was measured full makes it likely, unless the counter of kills stands at 0', () => {
+  expect(judged(notice(1), metrics({}))).toMatchObject({ outOfMemory: true, confidence: 'likely' });
+  expect(judged(notice(1), metrics({}), metrics({ oomKills: 0, reading: 'calm' }))).toMatchObject({
+    outOfMemory: null,
+    against: [{ says: 'figures' }],
   });
-  const confidence = (...notices: readonly DeathNotice[]) =>
-    undeterminedKill.judge(notices, { sources: [] }).map((finding) => finding.confidence);
-  const ranOut = notice(1, { hints: ['it ran out'], hintIds: ['memory-ran-out'] });
-  expect(
-    confidence(ranOut, notice(2, { hints: ['told anew'], hintIds: ['memory-ran-out'] })),
-  ).toEqual(['weak']);
-  expect(
-    confidence(ranOut, notice(2, { hints: ['it ran out'], hintIds: ['memory-named'] })),
-  ).toEqual(['likely']);
+});
+
+test('figures far below the limit speak against memory', () => {
+  const far = metrics({ reading: 'calm', usedBytes: 31, limitBytes: 512 });
+  expect(judged(notice(1), far)?.against).toHaveLength(1);
+});
+
+test('where no signal is told, none is invented', () => {
+  const lost = judged(notice(1, { signal: undefined as never, vanished: true }));
+  expect(`${lost?.headline}`).not.toContain('SIG');
+});
+
+test.each([
+  ['aws-lambda', null],
+  ['launchd', expect.stringContaining('log show')],
+  ['shell', expect.stringContaining('journalctl')],
+])('%s: the command that finds the witness', (reporter, command) => {
+  expect(judged(notice(1, { reporter }))?.unknown?.[0]?.command).toEqual(command);
 });

@@ -1,12 +1,13 @@
 import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { isContainerCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
-import type { DeathNotice, Evidence } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
+import type { DeathNotice, Evidence, MetricsWindow } from '../../model/evidence.ts';
+import type { Finding, Question } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { positionOf, subjectOf } from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
-import { withoutRepeats } from '../../model/prose.ts';
+import { witnessCommand } from '../shared/witness-command.ts';
+import { withoutRepeats, type Prose } from '../../model/prose.ts';
 
 /** Clocks of a killer and of who noticed may differ by this and still mean one death. */
 const sameMomentMs = 5 * 60_000;
@@ -64,9 +65,8 @@ export const undeterminedKill = defineRule({
         notice.signal !== 'SIGTERM' &&
         !isExplained(notice),
     );
-    const full = facts.metrics.some(({ reading }) => reading === 'thrashing' || reading === 'full');
     return [
-      ...deaths(kills).map((death) => killed(death, full, explained)),
+      ...deaths(kills).map((death) => killed(death, facts.metrics, explained)),
       ...deaths(crashes).map(([notice, ...again]) => crashed(notice, again)),
     ];
   },
@@ -108,55 +108,82 @@ function deaths(
   return [...groups.values()].sort((a, b) => positionOf(a[0]) - positionOf(b[0]));
 }
 
+/** Figures that speak against memory: the counter of kills stands at 0, or half of what it might use was free at the worst. */
+const speaksAgainst = ({ oomKills, usedBytes, limitBytes }: MetricsWindow): boolean =>
+  oomKills === 0 ||
+  (usedBytes !== undefined && limitBytes !== undefined && usedBytes < limitBytes / 2);
+
+/**
+ * Whoever tells it, and whatever they guess, a SIGKILL that nobody explains stays unexplained: words about memory near it are no
+ * witness. Figures are: memory that was measured full makes it likely.
+ */
 function killed(
   [notice, ...again]: readonly [DeathNotice, ...DeathNotice[]],
-  full: boolean,
+  metrics: readonly MetricsWindow[],
   explained: boolean,
 ): Finding {
   const all = [notice, ...again];
-  // Who guesses thinks of the OOM killer, which asks nobody to end.
-  const guess = all.find(
-    ({ guessesMemory, signal, reporter }) =>
-      guessesMemory === true && (signal !== 'SIGTERM' || reporter === 'GitHub Actions'),
-  );
-  const hintIds = new Set(all.flatMap(({ hintIds: ids = [] }) => ids));
-  const hints = withoutRepeats(
-    all.flatMap(({ hints: told = [] }) => told),
-    (hint) => hint,
-  );
-  const witnesses = explained ? 0 : (guess === undefined ? 0 : 1) + hintIds.size + (full ? 2 : 0);
   const name = all.find((one) => one.name !== undefined)?.name;
   const who = {
     ...defined({ pid: notice.pid, name }),
   };
+  const against = metrics.filter(speaksAgainst);
+  const full = metrics.filter(({ reading }) => reading === 'thrashing' || reading === 'full');
+  const isLikely = !explained && against.length === 0 && full.length > 0;
   return {
     subject: subjectOf(notice, who),
     cause: 'undetermined',
     death: 'assassination',
-    outOfMemory: witnesses > 0 ? true : null,
-    confidence: witnesses > 1 ? 'likely' : 'weak',
-    headline: `${subjectWithPid(who)} ${notice.vanished === true ? 'vanished without a word' : `was killed by a signal (${notice.signal})`}: ${witnesses > 0 ? 'memory is the likely reason, but nothing here proves it' : 'nothing here says by whom or why'}`,
-    because: all
-      .slice(0, 3)
-      .map((one) =>
-        reason(
-          one,
-          `${one.reporter} ${one.vanished === true ? 'lost it without a status' : `saw it end by ${one.signal}`}${one.guessesMemory === true ? ', for which running out of memory is the usual suspect: a guess, no witness' : ''}`,
-        ),
-      ),
-    against: [],
-    ...(Object.keys(who).length === 0 ? {} : { victim: who }),
-    unknown: [
-      {
-        id: 'who-sent-it',
-        what: 'Who sent the signal',
-        why: `the OOM killer, a memory guard, a timeout, a supervisor or a person all look the same from here${hints.length === 0 ? '' : ` (${hints.join('; ')})`}`,
-        command: "sudo journalctl -k --since '1 hour ago' | grep -iE 'killed process|oom'",
-      },
+    outOfMemory: isLikely ? true : null,
+    confidence: isLikely ? 'likely' : 'weak',
+    headline: `${subjectWithPid(who)} ${notice.signal === undefined ? 'vanished without a word' : `was killed by a signal (${notice.signal})`}: ${isLikely ? 'memory is the likely reason, but nothing here proves it' : 'nothing here says by whom or why'}`,
+    because: [
+      ...all.slice(0, 3).map((one) => reason(one, saying(one))),
+      ...(isLikely ? full.slice(0, 2).map((window) => reason(window, window.message)) : []),
     ],
+    against: against.slice(0, 2).map((window) => reason(window, window.message)),
+    ...(Object.keys(who).length === 0 ? {} : { victim: who }),
+    unknown: [whoSentIt(notice, all, witnessCommand(notice, metrics))],
     remedies: [remedy('find-the-witness'), remedy('record-the-next-death')],
     ...defined({ stack: notice.stack }),
   };
+}
+
+function saying(notice: DeathNotice): Prose {
+  // Who guesses thinks of the OOM killer, which asks nobody to end.
+  const guess =
+    notice.guessesMemory === true &&
+    (notice.signal !== 'SIGTERM' || notice.reporter === 'GitHub Actions')
+      ? ', for which running out of memory is the usual suspect: a guess, no witness'
+      : '';
+  return `${notice.reporter} ${notice.signal === undefined ? 'lost it without a status' : `saw it end by ${notice.signal}`}${guess}`;
+}
+
+function whoSentIt(
+  notice: DeathNotice,
+  all: readonly DeathNotice[],
+  command: string | null,
+): Question {
+  const hints = withoutRepeats(
+    all.flatMap(({ hints: told = [] }) => told),
+    (hint) => hint,
+  );
+  const suspects =
+    'the OOM killer, a memory guard, a timeout, a supervisor or a person all look the same from here';
+  const near = hints.length === 0 ? '' : ` (${hints.join('; ')})`;
+  return notice.signal === undefined
+    ? {
+        id: 'who-sent-it',
+        what: 'How it ended, and who ended it',
+        why: `no signal and no status is told: a crash, an exit of its own, or a SIGKILL, of which ${suspects}${near}`,
+        command,
+      }
+    : {
+        id: 'who-sent-it',
+        what: 'Who sent the signal',
+        why: `${suspects}${near}`,
+        command,
+      };
 }
 
 function crashed(notice: DeathNotice, again: readonly DeathNotice[]): Finding {

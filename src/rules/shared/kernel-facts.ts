@@ -28,6 +28,13 @@ export const at = (origin: Origin, says: string): Reason => ({
   ...defined({ quote: origin.quote }),
 });
 
+/**
+ * Whether the text leaves open whose limit it was. Up to 5.0 or so the line of the kill is the same for the whole machine and for a
+ * cgroup; the figures of the machine are printed in a report of the whole machine alone.
+ */
+export const isLimitOpen = (constraint: OomConstraint | null, report: OomReport | null): boolean =>
+  constraint === null && report?.hostBytes === undefined;
+
 export function limitOf(
   constraint: OomConstraint | null,
   report: OomReport | null,
@@ -41,6 +48,7 @@ export function limitOf(
     };
   if (constraint === 'cpuset' || constraint === 'memory-policy')
     return { owner: 'numa-node', bytes: null };
+  if (isLimitOpen(constraint, report)) return { owner: 'unknown', bytes: null };
   return { owner: 'host', bytes: report?.hostBytes?.['totalRam'] ?? null };
 }
 
@@ -140,6 +148,7 @@ export function remediesFor(
   if (kill.constraint === 'memcg') remedies.push(moreForCgroup(kill.oomMemcg, report));
   else if (kill.constraint === 'cpuset' || kill.constraint === 'memory-policy')
     remedies.push(remedy('more-numa-nodes'));
+  else if (isLimitOpen(kill.constraint, report)) remedies.push(remedy('find-whose-limit'));
   else remedies.push(remedy('own-limit-for-the-hungry'));
   remedies.push(remedy('record-where-it-goes'));
   return remedies;

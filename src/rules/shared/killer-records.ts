@@ -14,6 +14,7 @@ import type { Limit, RuledOut } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { reason } from './define-rule.ts';
 import { positionOf, subjectOf } from './subjects.ts';
+import { witnessCommand } from './witness-command.ts';
 
 export interface Context {
   readonly limits?: readonly StatedLimit[];
@@ -122,9 +123,23 @@ function sameVictim(a: KillerRecord, b: KillerRecord): boolean {
   )
     return false;
   if (a.subject !== undefined && b.subject !== undefined) return sameLabel(a.subject, b.subject);
+  if (areTwoInstances(a, b)) return false;
   // One of them does not say whom it means: the same incident, unless both were killers of different processes.
   return a.victim?.pid === undefined || b.victim?.pid === undefined;
 }
+
+/** A platform tells of each instance by itself; within this time it may tell twice of one. */
+const oneInstanceMs = 60_000;
+const areTwoInstances = (a: KillerRecord, b: KillerRecord): boolean =>
+  a.cause === 'platform-limit' &&
+  a.death !== 'slow' &&
+  b.death !== 'slow' &&
+  a.reporter === b.reporter &&
+  a.sourceKind === 'direct' &&
+  b.sourceKind === 'direct' &&
+  a.when?.wall !== undefined &&
+  b.when?.wall !== undefined &&
+  Math.abs(Date.parse(a.when.wall) - Date.parse(b.when.wall)) > oneInstanceMs;
 
 /** A unit, pod or cgroup by its whole path or by its last part, also where the middle was cut with `…`. */
 function sameLabel(a: string, b: string): boolean {
@@ -187,7 +202,7 @@ function findingOf(group: Group, spec: Spec, context: Context): Finding {
     ...(best.requestBytes === undefined ? {} : { request: { bytes: best.requestBytes } }),
     ...(spec.ruledOut === undefined ? {} : { ruledOut: spec.ruledOut(best) }),
     unknown: unknowns(best),
-    remedies: spec.remedies(best),
+    remedies: spec.remedies({ ...best, ...defined({ limit }) }),
   };
 }
 
@@ -238,7 +253,7 @@ function headline(
     return `${named && victim.name === undefined ? capital(who ?? '') : (who ?? 'The process')} was over its memory quota and waited instead of working${tail}, says ${by}`;
   return (
     spec.headline?.({ record: best, who, by, limit, figures: tail }) ??
-    `${by} ended ${who ?? 'the process'} at its memory limit${tail}`
+    `${by} ended ${who ?? 'the process'} at its ${best.variant === 'virtual-memory' ? 'limit of virtual memory' : 'memory limit'}${tail}`
   );
 }
 
@@ -269,6 +284,9 @@ const properNames: Readonly<Record<string, string>> = {
   yarn: 'YARN',
   'cgroup counter': "the cgroup's counter",
   'dask nanny': "Dask's nanny",
+  monit: 'Monit',
+  odoo: 'Odoo',
+  pm2: 'PM2',
 };
 const properName = (by: string): string => properNames[by] ?? by;
 
@@ -328,8 +346,30 @@ function duplicateSubject(
 
 function unknowns(best: KillerRecord): readonly Question[] {
   if (best.sourceKind === 'direct') return [];
-  const whole = best.reporter === 'systemd' ? 'unit' : 'container';
+  // A platform runs one program, and its host is nobody's to look into.
+  if (best.cause === 'platform-limit') return [];
+  if (best.cause === 'jetsam')
+    return [
+      {
+        id: 'which-process-was-killed',
+        what: 'Which process was killed, and why',
+        why: 'the process with its reason is not in this text',
+        command: witnessCommand(best),
+      },
+    ];
+  const isUnit = best.reporter === 'systemd';
+  const whole = isUnit ? 'unit' : 'container';
   return [
+    ...(isUnit && best.cause === 'kernel-cgroup-oom'
+      ? [
+          {
+            id: 'which-limit' as const,
+            what: 'Whose limit it was: that of the unit, of a slice above it, or the machine',
+            why: 'systemd counts the kills in the unit, whatever brought the killer',
+            command: 'sudo journalctl -k | grep -E "oom-kill:|memory: usage|Killed process"',
+          },
+        ]
+      : []),
     {
       id: 'which-process-of-container',
       what: `Which process of the ${whole} was killed, and when`,

@@ -98,6 +98,13 @@ const advice = {
       'When the whole machine is out of memory the kernel chooses by size, not by fault. A cgroup with MemoryMax lets only the guilty die.',
     command: 'systemd-run --scope -p MemoryMax=4G -p MemorySwapMax=0 COMMAND',
   }),
+  'find-whose-limit': () => ({
+    title: 'Find out whose limit it was',
+    detail:
+      'The same line is written for a cgroup at its limit and for a machine without memory. The report above it tells: "memory: usage" and "as a result of limit of" stand in a report of a cgroup, "Mem-Info:" in one of the machine.',
+    command:
+      'sudo journalctl -k | grep -E "oom-kill:|memory: usage|limit of|Mem-Info|Killed process"',
+  }),
   'more-numa-nodes': () => ({
     title: 'Let it use more NUMA nodes',
     detail: 'It was bound to nodes that were full while others may have been free.',
@@ -179,6 +186,12 @@ const advice = {
       'The system sets it by kind: an extension may use far less than an app. os_proc_available_memory() tells what is left; read and write in pieces, and free caches at a memory warning.',
     command: null,
   }),
+  'find-the-jetsam-reason': () => ({
+    title: 'Look for the process that has a reason',
+    detail:
+      'In a JetsamEvent report the process with a "reason" was killed: per-process-limit and highwater are its own limits, vm-compressor-space-shortage and low-swap are the machine. largestProcess need not be it.',
+    command: 'grep -B12 -A3 \'"reason"\' /Library/Logs/DiagnosticReports/JetsamEvent-*.ips',
+  }),
   'free-disk-for-swap': () => ({
     title: 'Free space on the disk',
     detail: 'macOS pages to files on the system volume: it runs out of swap when the disk is full.',
@@ -188,6 +201,18 @@ const advice = {
     title: 'Watch the footprint, not the resident size',
     detail: `${usedBytes === undefined ? '' : 'The size in the kernel’s line is the uncompressed size of what was compressed: it may be many times the RAM. '}RSS leaves out compressed memory.`,
     command: 'footprint PID; top -stats pid,command,mem,cmprs',
+  }),
+
+  'raise-supervisor-limit': (setting: string, limitBytes: number | null | undefined) => ({
+    title: `Raise the supervisor's limit${limitBytes == null ? '' : ` above ${formatBytes(limitBytes)}`}, or find what the worker keeps`,
+    detail: `It is ${setting}. Neither the kernel nor a cgroup had anything to do with it.`,
+    command: null,
+  }),
+  'allow-virtual-memory': () => ({
+    title: "Lift YARN's limit of virtual memory",
+    detail:
+      'Virtual memory is what is mapped, not what is used: threads and JVMs map much of it. Set yarn.nodemanager.vmem-check-enabled=false, or raise yarn.nodemanager.vmem-pmem-ratio (2.1). More executor memory helps only because the limit is a multiple of it.',
+    command: null,
   }),
 
   // Slow deaths.

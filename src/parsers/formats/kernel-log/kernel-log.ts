@@ -4,7 +4,7 @@ import type { Input, Parser } from '../../parser.ts';
 import { killLine } from './kill-lines.ts';
 import { KernelLog } from './log.ts';
 import { kernelNotice } from './notices.ts';
-import { reportLine } from './report-lines.ts';
+import { killersFrame, reportLine } from './report-lines.ts';
 import { evidence } from './reports.ts';
 
 const id = 'kernel-log';
@@ -56,6 +56,7 @@ export const kernelLog: Parser = {
     'NVRM: Xid',
     'is already exiting. Skip killing',
     'Manual OOM execution',
+    killersFrame,
   ],
   parse: (input) => read(input),
 };

@@ -26,7 +26,7 @@ export function reportLine(log: KernelLog, text: string): boolean {
     log.touch(report);
     return true;
   }
-  const current = log.current();
+  const current = log.current() ?? killerInTrace(log, text);
   if (text.startsWith('[') && current !== undefined) {
     if (readTaskRow(current.table, text)) {
       log.touch(current);
@@ -38,6 +38,17 @@ export function reportLine(log: KernelLog, text: string): boolean {
     outcomeLine(log, text) ||
     (current !== undefined && detail(log, current, text))
   );
+}
+
+/** A report whose head is cut off: nothing but the killer at work calls this function. */
+export const killersFrame = 'oom_kill_process';
+function killerInTrace(log: KernelLog, text: string): Open | undefined {
+  return text.includes(killersFrame) &&
+    new RegExp(
+      String.raw`^(?:\[<[0-9a-f]+>\] )?${killersFrame}(?:\.\w{1,20}){0,3}\+0x[0-9a-f]`,
+    ).test(text)
+    ? log.start()
+    : undefined;
 }
 
 function header(log: KernelLog, before: string, after: string): boolean {
@@ -189,6 +200,13 @@ function frameLine(report: Open, text: string): boolean {
     )
   )
     report.constraint ??= 'memcg';
+  // The page allocator asked, not a cgroup's charge.
+  if (
+    doubtful === undefined &&
+    name.startsWith('__alloc_pages') &&
+    report.trace.some((one) => one.startsWith(killersFrame))
+  )
+    report.constraint ??= 'none';
   return true;
 }
 

@@ -9,6 +9,7 @@ import type {
 } from '../../../model/evidence.ts';
 import type { ProcessRole, Task } from '../../../model/report.ts';
 import type { KernelLog, MutableKill, Open } from './log.ts';
+import { killersFrame } from './report-lines.ts';
 import { tasksOf } from './tasks.ts';
 
 export function evidence(log: KernelLog): Evidence[] {
@@ -149,6 +150,7 @@ const isReport = (open: Open): boolean =>
   open.lines.usage !== undefined ||
   open.lines.constraint !== undefined ||
   open.tableHead ||
+  open.trace.some((name) => name.startsWith(killersFrame)) ||
   open.table.rows.size > 2;
 
 /** Sizes of pages that Linux runs with. */

@@ -62,7 +62,16 @@ export function* events(input: Input): Iterable<KillerRecord | MetricsWindow> {
     if (match === null || /oom_kill_disable \d+$/.test(text.trim())) continue;
     const count = Number(match[1]);
     // /proc/vmstat has the same word for the whole host
-    if (/vmstat/.test(`${text} ${lineAt(input, at - 1)}`) || count === 0) continue;
+    const isHost = /vmstat/.test(`${text} ${lineAt(input, at - 1)}`);
+    if (count === 0)
+      yield window(input, at, at, {
+        tool: isHost ? '/proc/vmstat' : 'cgroup counter',
+        samples: 1,
+        oomKills: 0,
+        reading: 'calm',
+        message: `the counter of the ${isHost ? 'machine' : 'cgroup'} shows no kill by the OOM killer`,
+      });
+    if (isHost || count === 0) continue;
     yield {
       kind: 'killer-record',
       origin: originOf(input, metricsId, at),

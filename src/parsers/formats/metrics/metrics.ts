@@ -13,6 +13,7 @@ import { memoryPressure, vmStat } from './macos.ts';
 import { average, pressure } from './pressure.ts';
 import { sampledProcess } from './sampled-process.ts';
 import { sar, sarMemory, sarSwap } from './sar.ts';
+import { allocationStalls, hungForMemory } from './stalls.ts';
 import { timeVerbose } from './time.ts';
 import { kswapd, topHead } from './top.ts';
 import { vmstat } from './vmstat.ts';
@@ -21,7 +22,7 @@ import { metricsId } from './window.ts';
 export const metrics: Parser = {
   id: metricsId,
   title:
-    'Figures over time: PSI, cgroup counters, vmstat, sar, free, top, time -v, docker stats, vm_stat',
+    'Figures over time: PSI, cgroup counters, vmstat, sar, free, top, time -v, docker stats, vm_stat; waits that the kernel logs',
   literals: [
     'avg10=',
     'avg10:',
@@ -46,6 +47,8 @@ export const metrics: Parser = {
     'avail Mem',
     'iB / ',
     'under_oom 1',
+    'page allocation stalls',
+    'blocked for more than',
   ],
   parse,
 };
@@ -67,6 +70,8 @@ function* parse(input: Input): Iterable<Evidence> {
   if (/^\s*Mem:/m.test(whole)) yield* free(input);
   if (whole.includes('avail Mem')) yield* topHead(input);
   if (whole.includes('kswapd')) yield* kswapd(input);
+  if (whole.includes('page allocation stalls')) yield* allocationStalls(input);
+  if (whole.includes('blocked for more than')) yield* hungForMemory(input);
   if (whole.includes('Maximum resident set size')) yield* timeVerbose(input);
   if (/\d[KMG]i?B \/ \d/.test(whole)) yield* dockerStats(input);
 }

@@ -43,11 +43,15 @@ export function* kswapd(input: Input): Iterable<MetricsWindow> {
   for (const [at, { text }] of input.lines.entries()) {
     if (!text.includes('kswapd')) continue;
     const row =
-      /(?:^|\s)\d{1,9}\s+\S{1,32}\s+.{0,60}?\s([\d.]{2,6})\s+[\d.]{1,5}\s+[\d:.]{4,12}\s+\[?kswapd\d/.exec(
+      /(?:^|\s)\d{1,9}\s+\S{1,32}\s+.{0,60}?\s([\d.,]{2,6})\s+[\d.,]{1,5}\s+[\d:.,]{4,12}\s+\[?kswapd\d/.exec(
+        clean(text.slice(0, 400)),
+      ) ??
+      // `ps aux`: root 98 95.0 0.0 0 0 ? R 10:11 21:10 [kswapd0]
+      /(?:^|\s)\S{1,32}\s+\d{1,9}\s+([\d.,]{2,6})\s+[\d.,]{1,5}\s+0\s+0\s+\?\s+\S{1,6}\s+\S{1,8}\s+[\d:]{4,12}\s+\[kswapd\d/.exec(
         clean(text.slice(0, 400)),
       );
     const words = /kswapd\d?.{0,40}?(\d{2,3}(?:\.\d)?) ?%/.exec(text.slice(0, 400));
-    const percent = Number(row?.[1] ?? words?.[1]);
+    const percent = Number((row?.[1] ?? words?.[1])?.replace(',', '.'));
     if (!(percent >= 40)) continue;
     yield window(input, at, at, {
       tool: 'top',

@@ -1,8 +1,30 @@
 /** The system itself, of whatever program: fork, loader, limits, errno in words. The vaguest words stand last. */
 import { fileWatches, fullDisk, lockedMemory, staticTls } from '../known-words.ts';
+import { mentions } from '../lines.ts';
 import type { Refusal } from './refusal.ts';
 
+/** `unshare --pid` without `--fork`: the first child is process 1 of the new namespace, and when it ends nothing can be started there. */
+const leavesDeadNamespace =
+  /\bunshare (?=[^\n]{0,200}?(?:--pid\b|-[a-zA-Z]{0,8}p))(?![^\n]{0,200}?(?:--fork\b|(?:^|\s)-[a-zA-Z]{0,8}f))/;
+
+/** People name an error that they thought of, and that it was not. */
+const isSupposed = (before: string, after: string): boolean =>
+  /\b(?:thought|suspect(?:ed)?|assum(?:ed?|ing)|guess(?:ed)?|expect(?:ed)?|not|never|isn't|wasn't|without|kein|pas)\b[^.:;]{0,60}$/i.test(
+    before,
+  ) || /^[^.:;]{10,80}\b(?:but|however|yet|aber|mais)\b/i.test(after);
+
 export const system: readonly Refusal[] = [
+  {
+    reporter: 'fork',
+    literal: 'ork: Cannot allocate memory',
+    resource: 'none',
+    raises: true,
+    variant: 'dead-pid-namespace',
+    actualMeaning:
+      'process 1 of its pid namespace had ended, so nothing can be started in it (unshare --pid needs --fork)',
+    pattern: /[Ff]ork: Cannot allocate memory/,
+    unless: ({ input }) => !mentions(input, leavesDeadNamespace),
+  },
   {
     reporter: 'fork',
     literal: 'ork: Cannot allocate memory',
@@ -60,6 +82,11 @@ export const system: readonly Refusal[] = [
     ...fullDisk,
     raises: true,
     pattern: /(?<!Errno 28\] )(?<!segment .{0,120})[Nn]o space left on device/,
+    unless: ({ passage, match }) =>
+      isSupposed(
+        passage.slice(Math.max(0, match.index - 120), match.index),
+        passage.slice(match.index, match.index + 160),
+      ),
   },
   {
     reporter: 'mlock',
