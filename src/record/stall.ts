@@ -246,7 +246,7 @@ function judge(then: Moment, now: Moment, event: SampleEvent, seconds: number): 
     : null;
 }
 
-/** S8: CPython 3.11 to 3.13 unwind for ever when not even an int can be allocated: system time about three times user time. */
+/** CPython 3.11 to 3.13 unwind for ever where not even an int can be allocated: system time about three times user time. */
 function isLivelocked(process: SampledProcess, earlier: SampledProcess, seconds: number): boolean {
   const addressSpace = rlimitBytes(process, 'RLIMIT_AS');
   if (addressSpace === null || process.state !== 'R') return false;
