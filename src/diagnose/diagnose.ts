@@ -3,6 +3,7 @@ import { contained } from '../model/faults.ts';
 import type { Incident, Report, RuleNotRun, SourceReport } from '../model/report.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/shared/define-rule.ts';
+import { doubted } from './doubt.ts';
 import { toIncident } from './incident.ts';
 import { joinOpinions, type Opinion } from './join.ts';
 import { withMemory } from './memory.ts';
@@ -31,7 +32,7 @@ export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput)
           return [];
         },
       ))
-        opinions.push({ rule: rule.id, finding });
+        opinions.push({ rule: rule.id, finding: doubted(finding) });
   }
   const snapshots = evidence.filter(({ kind }) => kind === 'heap-snapshot');
   const incidents = joinOpinions(opinions).flatMap((group): readonly Incident[] => {

@@ -60,6 +60,12 @@ const reason = v.object({
   source: described(text, 'id of the parser or reader: kernel-log, python-traceback, cgroup, …'),
   place: described(text, 'where it was read: kern.log:120-171, /sys/fs/cgroup/…'),
   quote: optional(described(text, 'the very text')),
+  doubt: optional(
+    described(
+      v.picklist(['shared', 'quoted', 'folder']),
+      'why the place may not mean what it seems to: others write to it too, somebody quotes it, its recorder did not write it',
+    ),
+  ),
 });
 const cause = v.picklist(Object.keys(causes) as Cause[]);
 

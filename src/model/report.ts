@@ -4,6 +4,7 @@
  */
 import type { Cause, Death } from './causes.ts';
 import type { Confidence } from './confidence.ts';
+import type { Doubt } from './doubt.ts';
 import type { Bytes, Ms } from './units.ts';
 
 export interface Report {
@@ -148,6 +149,8 @@ export interface Reason {
   readonly place: string;
   /** The very text, where there is one. */
   readonly quote?: string;
+  /** Why the place may not mean what it seems to. */
+  readonly doubt?: Doubt;
 }
 export interface RuledOut {
   readonly cause: Cause;

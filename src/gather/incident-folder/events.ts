@@ -48,6 +48,13 @@ interface CgroupTimeline {
   readonly seen: Numbered<CgroupSeen>;
   last: CgroupSample;
   peakBytes: number | undefined;
+  /** When the kills in this very cgroup were counted; `fromMs` is null where there is no reading before. */
+  readonly kills: {
+    readonly fromMs: number | null;
+    readonly untilMs: number;
+    readonly count: number;
+  }[];
+  lastMs: number | null;
   underOom: boolean;
   gone: boolean;
 }
@@ -116,6 +123,8 @@ export function loadTimeline(
         seen: event,
         last: { id: event.id },
         peakBytes: undefined,
+        kills: [],
+        lastMs: null,
         underOom: false,
         gone: false,
       });
@@ -142,6 +151,10 @@ export function loadTimeline(
     for (const cgroup of sample.cgroups ?? []) {
       const known = cgroups.get(cgroup.id);
       if (known === undefined) continue;
+      const { version } = known.seen;
+      const more = ownKills(cgroup, version) - ownKills(known.last, version);
+      if (more > 0) known.kills.push({ fromMs: known.lastMs, untilMs: sample.atMs, count: more });
+      known.lastMs = sample.atMs;
       known.last = { ...known.last, ...cgroup };
       known.peakBytes = most(most(known.peakBytes, cgroup.currentBytes), cgroup.peakBytes);
       known.underOom ||= cgroup.underOom === true;
@@ -155,6 +168,11 @@ export function loadTimeline(
   }
   return { processes, cgroups, commandPid, host, stalls: [...stalls.values()] };
 }
+
+const ownKills = (
+  { localOomKills, oomKills }: Pick<CgroupSample, 'localOomKills' | 'oomKills'>,
+  version: 1 | 2,
+): number => localOomKills ?? (version === 1 ? oomKills : undefined) ?? 0;
 
 /** What the hook read of a process at the moment of its MemoryError: no sample is as near. */
 export function addMomentsOfFailure(texts: ReadonlyMap<string, string>, timeline: Timeline): void {
