@@ -87,7 +87,7 @@ function noticeOf(
     origin: found.origin,
     reporter: wording.reporter,
     ...defined({ pid: number }),
-    ...(name === undefined || name.trim() === '' ? {} : { name: name.trim().slice(0, 80) }),
+    ...defined({ name: nameOf(name) }),
     ...defined({ signal: ended, exitCode, otherReason: wording.otherReason }),
     ...(wording.vanished === true && ended === undefined ? { vanished: true } : {}),
     ...(wording.guessesMemory === undefined || deniesMemory(found.input)
@@ -95,6 +95,15 @@ function noticeOf(
       : { guessesMemory: wording.guessesMemory }),
     ...(hints.length === 0 ? {} : { hints }),
   };
+}
+
+/** What a sentence says of the process where a name could stand: `worker process has terminated: signal: killed`. */
+const predicates =
+  /^(?:process|command|terminated|killed|died|dead|exited|exit|failed|failure|error|crashed|ended|stopped|aborted|finished|unexpectedly|abnormally|abruptly|status|reason|because|with)$/i;
+
+function nameOf(given: string | undefined): string | undefined {
+  const name = given?.trim().slice(0, 80);
+  return name === undefined || name === '' || predicates.test(name) ? undefined : name;
 }
 
 /** A named limit or a figure of memory is no sign that it ran out; only these words are. */
