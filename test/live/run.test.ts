@@ -216,6 +216,38 @@ describe.skipIf(cgroup() !== null)(`cgroups (${cgroup() ?? 'there are'})`, () =>
     },
   );
 
+  const outlivesItsChild = (how: string): string =>
+    `import os, subprocess, time
+child = os.fork()
+if child == 0:
+    held = []
+    while True:
+        held.append(b'x' * 2**20)
+${how === 'reaped' ? 'os.waitpid(child, 0)' : 'os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)'}
+subprocess.Popen(['sh', '-c', 'sleep 2; kill -9 %d' % os.getpid()])
+time.sleep(40)`;
+
+  test.each(['reaped', 'not reaped'])(
+    'a child that died of its limit (%s), and later a SIGKILL by hand to its parent: one kill, one death of memory',
+    async (how) => {
+      try {
+        const { enter } = group(100 * 2 ** 20);
+        const { report, signal } = underCoroner([...enter, python, '-c', outlivesItsChild(how)], {
+          options: ['--no-last-look'],
+        });
+        expect(signal).toBe('SIGKILL');
+        const deaths = report?.incidents.filter(({ outOfMemory }) => outOfMemory === true) ?? [];
+        expect(deaths).toHaveLength(1);
+        expect(deaths[0]?.victim?.pid).not.toBe(
+          report?.incidents.find(({ outOfMemory }) => outOfMemory === false)?.victim?.pid,
+        );
+        expect(JSON.stringify(deaths)).not.toContain('waiting for it');
+      } finally {
+        await clear();
+      }
+    },
+  );
+
   test("the limit is the parent's", async () => {
     try {
       const parent = group(100 * 2 ** 20);
