@@ -3,6 +3,7 @@ import { contained } from '../model/faults.ts';
 import type { Incident, Report, RuleNotRun, SourceReport } from '../model/report.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/shared/define-rule.ts';
+import { endOfCommand } from './command-end.ts';
 import { doubted } from './doubt.ts';
 import { toIncident } from './incident.ts';
 import { joinOpinions, type Opinion } from './join.ts';
@@ -35,12 +36,16 @@ export function diagnose({ evidence, sources, rules = allRules }: DiagnoseInput)
         opinions.push({ rule: rule.id, finding: doubted(finding) });
   }
   const snapshots = evidence.filter(({ kind }) => kind === 'heap-snapshot');
+  const withCommandsEnd = endOfCommand(evidence);
   const incidents = joinOpinions(opinions).flatMap((group): readonly Incident[] => {
     const ids = [...new Set(group.map(({ rule }) => rule))];
     return contained(
       `the incident of ${ids.join(', ')}`,
       () => [
-        withFittingRemedies(withMemory(toIncident(group, sources), snapshots, group, sources)),
+        withCommandsEnd(
+          withFittingRemedies(withMemory(toIncident(group, sources), snapshots, group, sources)),
+          group,
+        ),
       ],
       ({ says }) => {
         for (const id of ids) notRun.push({ rule: id, missing: [], fault: says });

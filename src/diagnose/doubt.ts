@@ -1,5 +1,5 @@
 import { atMost, compareConfidence } from '../model/confidence.ts';
-import { doubtInWords, surestUnder } from '../model/doubt.ts';
+import { doubtInHeadline, doubtInWords, surestUnder } from '../model/doubt.ts';
 import type { Finding } from '../model/finding.ts';
 
 /** A finding that rests on doubtful words is no surer than they are, and says why. */
@@ -10,6 +10,7 @@ export function doubted(finding: Finding): Finding {
   if (doubts.length === 0) return finding;
   return {
     ...finding,
+    headline: `${finding.headline}${doubts.map((doubt) => doubtInHeadline[doubt]).join('')}`,
     confidence: doubts.reduce(
       (sure, doubt) => atMost(sure, surestUnder[doubt]),
       finding.confidence,

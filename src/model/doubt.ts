@@ -21,3 +21,10 @@ export const doubtInWords: Readonly<Record<Doubt, string>> = {
   quoted: 'somebody quotes it here: the event itself may be another one',
   folder: 'as this folder tells: its recorder did not write this file, or it was changed since',
 };
+
+/** Behind a headline that rests on it. */
+export const doubtInHeadline: Readonly<Record<Doubt, string>> = {
+  shared: "; it may be another process's, which writes to the same file",
+  quoted: ', as it is quoted here',
+  folder: ', as this folder tells',
+};

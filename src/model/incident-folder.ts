@@ -217,6 +217,8 @@ export interface SourceSeen {
   readonly status: 'read' | 'absent' | 'denied' | 'malformed' | 'truncated';
   readonly detail?: string;
   readonly command?: string;
+  /** Other processes may write to it as well. */
+  readonly shared?: true;
 }
 export interface NoteLine {
   readonly what: 'note';

@@ -190,6 +190,9 @@ const incident = v.object({
   variant: optional(text),
   confidence: v.picklist(['certain', 'strong', 'likely', 'weak']),
   headline: described(text, 'one sentence, without a full stop'),
+  commandEndedWell: optional(
+    described(v.literal(true), 'the command of the recorded run exited with status 0'),
+  ),
   at: described(v.nullable(text), 'ISO 8601; null where unknown'),
   atUptimeSeconds: optional(v.number()),
   victim: v.nullable(v.object(processRole)),

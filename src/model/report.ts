@@ -32,6 +32,8 @@ export interface Incident {
   readonly confidence: Confidence;
   /** One sentence, without a full stop. */
   readonly headline: string;
+  /** The command of the recorded run exited with status 0, whatever this incident says of one of its processes or threads. */
+  readonly commandEndedWell?: true;
   /** ISO 8601, null where unknown. */
   readonly at: string | null;
   /** Where only the time since boot is known. */

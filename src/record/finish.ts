@@ -27,7 +27,18 @@ export async function finishRun(
     finishCompanions(run),
     parts.stderr.finish().catch(() => null),
   ]);
-  if (words !== null) run.writer.append('stderr.tail', words);
+  if (words !== null) {
+    run.writer.append('stderr.tail', words);
+    if (parts.stderr.shared && words !== '')
+      writeEvent(run, {
+        what: 'source',
+        atMs: clockOf(run),
+        id: 'stderr',
+        place: 'stderr.tail',
+        status: 'read',
+        shared: true,
+      });
+  }
   run.isNotable ||= ending.exitCode !== 0 || (words !== null && tellingWords.test(words));
   for (const companion of run.companions)
     guarded(run, 'notable', () => {

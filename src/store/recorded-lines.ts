@@ -207,6 +207,7 @@ const eventShapes: Readonly<Record<EventLine['what'], Shape>> = {
     required('status', oneOf('read', 'absent', 'denied', 'malformed', 'truncated')),
     optional('detail', isText),
     optional('command', isText),
+    optional('shared', isBoolean),
   ],
   note: [atMs, required('text', isText), optional('pid', isPid)],
 };

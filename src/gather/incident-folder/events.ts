@@ -20,6 +20,8 @@ export interface Timeline {
   readonly processes: ReadonlyMap<number, ProcessTimeline>;
   readonly cgroups: ReadonlyMap<number, CgroupTimeline>;
   readonly commandPid: number | null;
+  /** stderr was a file, in which others may write too. */
+  readonly sharesStderr: boolean;
   readonly host: {
     minAvailableBytes?: number;
     minSwapFreeBytes?: number;
@@ -73,6 +75,7 @@ export function loadTimeline(
   const cgroups = new Map<number, CgroupTimeline>();
   const stalls = new Map<number, Numbered<StallSeen>>();
   let commandPid: number | null = null;
+  let sharesStderr = false;
   for (const event of events) {
     if (event.what === 'process') {
       if (event.role === 'command') commandPid = event.pid;
@@ -131,7 +134,9 @@ export function loadTimeline(
     } else if (event.what === 'cgroup-gone') {
       const known = cgroups.get(event.id);
       if (known !== undefined) known.gone = true;
-    } else if (event.what === 'stall') stalls.set(event.begunMs, event);
+    } else if (event.what === 'source' && event.id === 'stderr')
+      sharesStderr = event.shared === true;
+    else if (event.what === 'stall') stalls.set(event.begunMs, event);
   }
   const host: Timeline['host'] = {};
   for (const sample of samples) {
@@ -166,7 +171,7 @@ export function loadTimeline(
       assign(host, 'oomKills', most(host.oomKills, sample.host.oomKills));
     }
   }
-  return { processes, cgroups, commandPid, host, stalls: [...stalls.values()] };
+  return { processes, cgroups, commandPid, sharesStderr, host, stalls: [...stalls.values()] };
 }
 
 const ownKills = (

@@ -5,6 +5,7 @@ import type { Recording } from '../../model/recording.ts';
 import { readIncidentFolder, type IncidentTexts, type Unread } from '../../store/incidents.ts';
 import type { SourceReport } from '../../model/report.ts';
 import type { Unreadable } from '../input.ts';
+import { attributed } from './attribution.ts';
 import { parseIncident } from './incident.ts';
 import { withInProcessEvidence } from './in-process-evidence.ts';
 import { withLaterKernelLog } from './later-kernel-log.ts';
@@ -43,10 +44,11 @@ export function gatherIncident(
             ],
           }),
         );
+  const evidence = attributed(inProcess.evidence, parsed.recording);
   return {
-    evidence: inProcess.evidence,
+    evidence,
     sources: [...parsed.sources, ...unread.map(unreadSource), ...inProcess.sources],
-    recording: withFailedAllocations(parsed.recording, inProcess.evidence),
+    recording: withFailedAllocations(parsed.recording, evidence),
   };
 }
 

@@ -12,6 +12,8 @@ export interface Origin {
   readonly quote?: string;
   /** Why the place may not mean what it seems to; absent: nothing speaks against it. */
   readonly doubt?: Doubt;
+  /** In the stderr of a recorded command. */
+  readonly ofRun?: true;
 }
 
 /** When something happened, as far as its source tells. */

@@ -4,6 +4,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { Limit, Remedy, Unknown } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
+import { endedWell, withUnknownFate } from '../shared/ended-well.ts';
 import { limitOf, raiseLockedMemory } from '../recorded-run/refusing-limit.ts';
 import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from '../shared/subjects.ts';
 
@@ -11,15 +12,29 @@ export const allocFailureException = defineRule({
   id: 'alloc-failure-exception',
   title: 'An allocation failed and the program raised an exception',
   needs: ['program-error'],
-  uses: ['stated-limit', 'death-notice', 'process-limits', 'host-counters', 'kernel-refusal'],
+  uses: [
+    'stated-limit',
+    'death-notice',
+    'process-limits',
+    'host-counters',
+    'kernel-refusal',
+    'process-exit',
+  ],
   judge: ({
     'program-error': errors,
     'stated-limit': limits,
     'death-notice': notices,
+    'process-exit': exits,
     ...watched
   }) =>
-    groupRepeated(errors.filter(({ resource }) => resource === 'memory')).map((group) => {
-      const finding = judge(group, limits, crashAfter(group.at(-1)!, notices));
+    groupRepeated(
+      errors.filter(({ resource, pid }) => resource === 'memory' && !endedWell(pid, exits)),
+    ).map((group) => {
+      const finding = withUnknownFate(
+        judge(group, limits, crashAfter(group.at(-1)!, notices)),
+        group[0],
+        exits,
+      );
       // A watched process has told its limits: the rule about them knows which it was.
       const found = limitOf(group[0], watched);
       if (found === null) return finding;
