@@ -60,8 +60,11 @@ export function joinOpinions(opinions: readonly Opinion[]): readonly DeathGroup[
   return inOrder(merged);
 }
 
-const pidsOf = ({ pid, otherPids = [] }: Subject): readonly number[] =>
-  pid === undefined ? otherPids : [pid, ...otherPids];
+const pidsOf = ({ pid, otherPids = [], broughtDown = [] }: Subject): readonly number[] => [
+  ...(pid === undefined ? [] : [pid]),
+  ...otherPids,
+  ...broughtDown,
+];
 
 /** A pid comes again: in the next boot, or in a storm. One rule gives one opinion a death, so two of them are two deaths. */
 function samePidIsSameDeath(a: Opinion, b: Opinion): boolean {

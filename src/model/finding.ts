@@ -8,6 +8,8 @@ export interface Subject {
   readonly pid?: number;
   /** pids of the same process in other namespaces. */
   readonly otherPids?: readonly number[];
+  /** Processes that ended of this death: what they say of their end belongs to it. */
+  readonly broughtDown?: readonly number[];
   readonly name?: string;
   readonly cgroup?: string;
   /** Container, pod, unit, job where there is no process. */

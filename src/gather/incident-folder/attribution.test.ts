@@ -82,3 +82,11 @@ test('an abort is of the run where a process of it was ended so', () => {
   expect(first([abort, processExit({ signal: 'SIGABRT' })])).toMatchObject(own);
   expect(first([abort, processExit({ signal: null, exitCode: 3 })])).toMatchObject(doubtful);
 });
+
+test('workers that were refused at one line: the first of them', () => {
+  const [later, earlier] = [
+    failedAllocation('2026-01-31T12:00:02Z', 1e9, { pid: 44 }),
+    failedAllocation('2026-01-31T12:00:01Z', 1e9, { pid: 43 }),
+  ];
+  expect(first([error(), later, earlier])).toMatchObject({ pid: 43 });
+});

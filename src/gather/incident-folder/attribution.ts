@@ -48,11 +48,11 @@ function attribute(fact: Evidence, run: Run): Evidence {
       ? withoutDoubt(fact)
       : fact;
   }
-  const pids = new Set(
-    run.said.flatMap((witness) =>
-      witness.pid !== undefined && isSamePlace(stackOf(witness), fact.stack) ? [witness.pid] : [],
-    ),
-  );
+  // Workers of a pool are refused at one line, one after the other: the first one's exception is what its parent tells.
+  const witness = run.said
+    .filter((one) => one.pid !== undefined && isSamePlace(stackOf(one), fact.stack))
+    .toSorted((a, b) => momentOf(a) - momentOf(b))[0];
+  const pids = new Set(witness?.pid === undefined ? [] : [witness.pid]);
   if (pids.size === 0)
     for (const { pid, command } of run.processes)
       if (fact.stack.some((frame) => isProgramOf(frame, command, run.cwd))) pids.add(pid);
@@ -71,20 +71,18 @@ function withoutDoubt<Fact extends Evidence>(fact: Fact): Fact {
   return { ...fact, origin };
 }
 
+const momentOf = ({ when }: Witness): number => Date.parse(when?.wall ?? '') || Infinity;
 const stackOf = (witness: Witness): readonly StackFrame[] =>
   witness.kind === 'failed-allocation' ? witness.failure.stack : witness.stack;
 
-/** The innermost lines of both, a bare `MemoryError` without any has none. `<string>` is in many programs: then its function counts too. */
+/** The innermost lines that both have; a traceback begins where the exception is caught, a stack at the thread's start. */
 function isSamePlace(a: readonly StackFrame[], b: readonly StackFrame[]): boolean {
-  const [left] = a;
-  const [right] = b;
+  const depth = Math.min(a.length, b.length, 3);
   return (
-    left !== undefined &&
-    right !== undefined &&
-    left.file === right.file &&
-    left.line === right.line &&
-    left.line !== null &&
-    a.length === b.length
+    depth > 0 &&
+    a
+      .slice(0, depth)
+      .every(({ file, line }, at) => line !== null && file === b[at]?.file && line === b[at].line)
   );
 }
 
