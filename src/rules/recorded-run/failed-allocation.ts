@@ -59,10 +59,10 @@ function passOn(
   if (error.resource !== 'memory' || ofPid(pid, all).length > 0) return null;
   if (!error.stack.some(({ file }) => file !== null && handedOver.test(file))) return null;
   const raisedMs = Date.parse(when?.wall ?? '');
-  const before = all.filter(
-    (failed) => failed.seenBy === 'agent' && !(Date.parse(failed.when?.wall ?? '') > raisedMs),
-  );
-  const refused = before[0];
+  const momentOf = (failed: FailedAllocation) => Date.parse(failed.when?.wall ?? '') || 0;
+  const [refused] = all
+    .filter((failed) => failed.seenBy === 'agent' && !(momentOf(failed) > raisedMs))
+    .toSorted((a, b) => momentOf(a) - momentOf(b));
   if (refused === undefined) return null;
   const parent = nameWithPid(exit);
   const told = finding({ ...error, pid: refused.pid, name: refused.name }, refused, [refused], {
