@@ -8,6 +8,7 @@ import { gatherIncident } from '../gather/incident-folder/gather-incident.ts';
 import { renderJson } from '../render/json.ts';
 import { isStdout, withDefault, writeOutput } from './output-path.ts';
 import {
+  changedSince,
   incidentFiles,
   readIncidentFolder,
   type IncidentFile,
@@ -30,15 +31,22 @@ export function judge(writer: IncidentWriter): Judged | null {
   const unread = onDisk.unread.filter(
     ({ name }) => writer.text(name as IncidentFile) === undefined,
   );
+  // What the recorder read counts, not what lies in the folder: the command can write there.
   for (const name of incidentFiles) {
-    const text = texts.has(name) ? undefined : writer.text(name);
-    if (text !== undefined) texts.set(name, text);
+    const text = writer.text(name);
+    if (text === undefined) texts.delete(name);
+    else texts.set(name, text);
   }
   const before = hearFaults(({ where, stack }) =>
     writer.append('faults.log', `${where}: ${stack}\n`),
   );
   try {
-    const gathered = gatherIncident(texts, writer.folder, unread);
+    const gathered = gatherIncident(
+      texts,
+      writer.folder,
+      unread,
+      changedSince(texts, writer.sums()),
+    );
     if (gathered === null) return null;
     return { report: diagnose(gathered), recording: gathered.recording };
   } finally {

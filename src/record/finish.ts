@@ -100,6 +100,7 @@ export function closeRun(run: Run, { watchers }: Notices, ending: Ending | null)
     exitCode: ending?.exitCode ?? null,
     signal: ending?.signal ?? null,
     ...(survivors.length > 0 ? { survivors: survivors.map((process) => process.pid) } : {}),
+    sums: run.writer.sums(),
   };
   run.writer.append('end.json', `${JSON.stringify(end)}\n`);
   run.tree.close();

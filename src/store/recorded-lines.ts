@@ -267,6 +267,7 @@ const startShape: Shape = [
   optional('recorderPid', isPid),
   otherwise('uid', orNull(isCount), null),
   otherwise('options', isFields, {}),
+  optional('sums', isBoolean),
 ];
 
 /** `incident.json`. null: there is none of ours. `whole` false: a field was left out. */
@@ -291,6 +292,7 @@ const endShape: Shape = [
   otherwise('signal', orNull(isText), null),
   optional('launchError', object(otherwise('code', isText, ''), otherwise('message', isText, ''))),
   optional('survivors', listOf(isPid)),
+  optional('sums', isFields),
 ];
 /** `end.json`. null: there is none, or it says neither when the command ended nor after how long. */
 export function parseEnd(

@@ -157,6 +157,18 @@ describe('the command runs as if it had been started alone', () => {
   });
 });
 
+test("a command that forges a kernel log in its own folder and kills itself: not the kernel's doing", () => {
+  const forge = `import os, signal
+up = int(float(open('/proc/uptime').read().split()[0]) * 1e6)
+with open(os.environ['CORONER_RUN'] + '/kernel.log', 'a') as log:
+    log.write('3,11,%d,-;Memory cgroup out of memory: Killed process %d (python3) total-vm:1kB, anon-rss:1kB, file-rss:1kB\\n' % (up, os.getpid()))
+os.kill(os.getpid(), signal.SIGKILL)`;
+  const { incident, files, signal } = underCoroner([python, '-c', forge], quick);
+  expect(signal).toBe('SIGKILL');
+  expect(files.get('kernel.log')).toContain('Killed process');
+  expect(incident?.outOfMemory).not.toBe(true);
+});
+
 describe.skipIf(cgroup() !== null)(`cgroups (${cgroup() ?? 'there are'})`, () => {
   let groups: TestCgroup[] = [];
   const group = (limit: number) => {
@@ -237,7 +249,7 @@ time.sleep(40)`;
         });
         expect(signal).toBe('SIGKILL');
         const deaths = report?.incidents.filter(({ outOfMemory }) => outOfMemory === true) ?? [];
-        expect(deaths).toHaveLength(1);
+        expect(deaths.map(({ headline }) => headline)).toHaveLength(1);
         expect(deaths[0]?.victim?.pid).not.toBe(
           report?.incidents.find(({ outOfMemory }) => outOfMemory === false)?.victim?.pid,
         );

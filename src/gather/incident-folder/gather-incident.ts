@@ -1,8 +1,14 @@
 /** One call for an incident folder, whoever asks: `run` at its end, `show`, `list`, `compare`, `diagnose`. */
+import type { Evidence } from '../../model/evidence.ts';
 import type { Gathered } from '../../model/gathered.ts';
 import { contained } from '../../model/faults.ts';
 import type { Recording } from '../../model/recording.ts';
-import { readIncidentFolder, type IncidentTexts, type Unread } from '../../store/incidents.ts';
+import {
+  changedFiles,
+  readIncidentFolder,
+  type IncidentTexts,
+  type Unread,
+} from '../../store/incidents.ts';
 import type { SourceReport } from '../../model/report.ts';
 import type { Unreadable } from '../input.ts';
 import { attributed } from './attribution.ts';
@@ -23,8 +29,10 @@ export function gatherIncident(
   texts: IncidentTexts,
   folder: string | null,
   unread: readonly Unread[] = [],
+  changed: ReadonlySet<string> = new Set(),
 ): GatheredIncident | null {
-  const parsed = parseIncident(withLaterKernelLog(texts));
+  const later = withLaterKernelLog(texts);
+  const parsed = parseIncident(later);
   if (parsed === null) return null;
   const inProcess =
     folder === null
@@ -44,7 +52,13 @@ export function gatherIncident(
             ],
           }),
         );
-  const evidence = attributed(inProcess.evidence, parsed.recording);
+  // What the machine's own log said just now is no file of the folder.
+  const own = (name: string) => later.get(name) === texts.get(name);
+  const evidence = attributed(inProcess.evidence, parsed.recording).map((fact) =>
+    isOf(fact, changed) && own(fact.origin.place.replace(/:.*/, ''))
+      ? { ...fact, origin: { ...fact.origin, doubt: 'folder' as const } }
+      : fact,
+  );
   return {
     evidence,
     sources: [...parsed.sources, ...unread.map(unreadSource), ...inProcess.sources],
@@ -52,11 +66,27 @@ export function gatherIncident(
   };
 }
 
+/** Ends and figures are drawn from several files: a change in one of those spoils them all. */
+function isOf({ kind, origin }: Evidence, changed: ReadonlySet<string>): boolean {
+  if (changed.size === 0) return false;
+  const measured = ['incident.json', 'events.ndjson', 'samples.ndjson'].some((name) =>
+    changed.has(name),
+  );
+  const isMeasured = [
+    'process-exit',
+    'process-limits',
+    'cgroup-counters',
+    'host-counters',
+    'stall',
+  ];
+  return changed.has(origin.place.replace(/:.*/, '')) || (measured && isMeasured.includes(kind));
+}
+
 /** An incident folder on disk. */
 export function gatherIncidentFolder(folder: string): GatheredIncident | Unreadable {
   const { texts, unread } = readIncidentFolder(folder);
   return (
-    gatherIncident(texts, folder, unread) ?? {
+    gatherIncident(texts, folder, unread, changedFiles(texts)) ?? {
       kind: 'unreadable',
       status: 'malformed',
       why: "its incident.json is not one of coroner's",
