@@ -249,7 +249,7 @@ time.sleep(40)`;
         });
         expect(signal).toBe('SIGKILL');
         const deaths = report?.incidents.filter(({ outOfMemory }) => outOfMemory === true) ?? [];
-        expect(deaths.map(({ headline }) => headline)).toHaveLength(1);
+        expect(deaths.map(({ headline }) => headline)).toEqual([expect.any(String)]);
         expect(deaths[0]?.victim?.pid).not.toBe(
           report?.incidents.find(({ outOfMemory }) => outOfMemory === false)?.victim?.pid,
         );
