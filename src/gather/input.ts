@@ -6,7 +6,13 @@ import { CannotDecompress, compressionOf, decompress } from '../machine/decompre
 
 /** What stands behind a name that a user gave. */
 export type OpenedInput =
-  | { readonly kind: 'bytes'; readonly chunks: AsyncIterable<Uint8Array>; readonly bytes?: number }
+  | {
+      readonly kind: 'bytes';
+      readonly chunks: AsyncIterable<Uint8Array>;
+      readonly bytes?: number;
+      /** When the file was last written, ms since 1970. */
+      readonly writtenMs?: number;
+    }
   | { readonly kind: 'core'; readonly path: string; readonly compressed: boolean }
   /** A core that comes through a pipe (`coredumpctl dump | coroner diagnose -`). */
   | { readonly kind: 'core-stream'; readonly chunks: AsyncIterable<Uint8Array> }
@@ -32,7 +38,10 @@ export async function openInput(path: string): Promise<OpenedInput> {
     const about = await stat(path);
     if (about.isDirectory()) return await openFolder(path);
     if (about.isFIFO()) return await openPipe(path);
-    if (about.isFile()) return await openFile(path, about.size);
+    if (about.isFile()) {
+      const opened = await openFile(path, about.size);
+      return opened.kind === 'bytes' ? { ...opened, writtenMs: about.mtimeMs } : opened;
+    }
     if (path === '/dev/null') return { kind: 'bytes', chunks: emptyChunks() };
     return {
       kind: 'unreadable',
