@@ -5,7 +5,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { Reason } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { killsOf } from '../shared/by-pid.ts';
-import { hasUnseenEnd, oomBudget, wentWith, type OomBudget } from '../shared/oom-budget.ts';
+import { killsLeft, oomBudget, wentWith, type OomBudget } from '../shared/oom-budget.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
 import {
   kernelLogRead,
@@ -111,18 +111,17 @@ function unseen(
     readonly 'cgroup-counters': readonly CgroupCounters[];
     readonly 'kernel-oom-kill': readonly unknown[];
   },
-  { left }: OomBudget,
+  budget: OomBudget,
   context: RuleContext,
 ): readonly Finding[] {
   if (kernelLogRead(context) || facts['kernel-oom-kill'].length > 0) return [];
   const exitsIn = byCgroup(facts['process-exit']);
   return facts['cgroup-counters'].flatMap((own): readonly Finding[] => {
-    const kills = left.get(own) ?? [];
-    const [exit, next] = wentWith(
-      (exitsIn.get(own.path) ?? []).filter(hasUnseenEnd),
-      kills,
-    ).toSorted((a, b) => (b.peakRssBytes ?? 0) - (a.peakRssBytes ?? 0));
-    if (kills.length === 0 || exit === undefined) return [];
+    if (killsLeft(budget, own) === 0) return [];
+    const [exit, next] = wentWith(exitsIn.get(own.path) ?? [], budget, own).toSorted(
+      (a, b) => (b.peakRssBytes ?? 0) - (a.peakRssBytes ?? 0),
+    );
+    if (exit === undefined) return [];
     const owner = limitOwner(levelsOf(exit, facts['cgroup-counters']));
     if (owner === null) return [];
     const clear = (exit.peakRssBytes ?? 0) >= 2 * (next?.peakRssBytes ?? 0);

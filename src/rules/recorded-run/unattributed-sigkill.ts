@@ -12,7 +12,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { Reason, RuledOut, Unknown } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { killsOf, ofProcess } from '../shared/by-pid.ts';
-import { mayBeKillOf, oomBudget } from '../shared/oom-budget.ts';
+import { killsLeft, mayBeKillOf, oomBudget } from '../shared/oom-budget.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
 import {
   duplicateReportedBy,
@@ -73,7 +73,7 @@ export const unattributedSigkill = defineRule({
         (counters) => localKills(counters) === undefined && (counters.oomKills ?? 0) > 0,
       );
       if (below && bySignal) return [];
-      const unspent = levels.filter((counters) => (budget.left.get(counters)?.length ?? 0) > 0);
+      const unspent = levels.filter((counters) => killsLeft(budget, counters) > 0);
       if (byShell && (below || unspent.length > 0)) return [shellSaidSo(exit, levels, context)];
       const host = facts['host-counters'][0];
       const unseen = byShell

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { CgroupCounters, ProcessExit } from '../../model/evidence.ts';
+import type { CgroupCounters, KernelOomKill, ProcessExit } from '../../model/evidence.ts';
 import { cgroupCounters, hostCounters, processExit } from '../../../test/evidence.ts';
 import { oomKillCounter } from '../recorded-run/oom-kill-counter.ts';
 import { unattributedSigkill } from '../recorded-run/unattributed-sigkill.ts';
@@ -83,4 +83,28 @@ test('two kills explain two deaths', () => {
 test('readings without times: as many deaths as kills', () => {
   const { killTimes: _, ...untimed } = counters();
   expect(explained([death(42, 2), death(41, 7)], untimed)).toHaveLength(1);
+});
+
+const named = (pid: number, seconds: number): KernelOomKill => ({
+  kind: 'kernel-oom-kill',
+  origin: { source: 'kernel-log', place: 'kernel.log:1' },
+  when: { wall: at(seconds) },
+  victim: { pid, name: 'python3' },
+  constraint: 'memcg',
+  report: null,
+  taskMemcg: '/job',
+});
+const withLog = (kill: KernelOomKill, exit: ProcessExit) =>
+  oomBudget({
+    'process-exit': [exit],
+    'cgroup-counters': [counters()],
+    'kernel-oom-kill': [kill],
+  }).deaths.size;
+
+test('the log names a victim that nobody saw: its kill explains no later death', () => {
+  expect(withLog(named(99, 2), death(41, 4))).toBe(0);
+});
+
+test('the log names a pid of another namespace in the moment of the death: it may be the same', () => {
+  expect(withLog(named(99, 2), death(41, 2))).toBe(1);
 });

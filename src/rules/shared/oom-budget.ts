@@ -2,7 +2,9 @@
  * An OOM counter is a budget: each kill that it counted explains one death, and only a death of that moment. A SIGKILL by hand,
  * seconds after a child was killed for memory, is not explained by the child's kill.
  */
+import { plainCgroup } from '../../model/cgroup-path.ts';
 import type { CgroupCounters, KernelOomKill, ProcessExit } from '../../model/evidence.ts';
+import { firstIndexWhere } from '../../model/binary-search.ts';
 import { killsOf } from './by-pid.ts';
 import { duplicateReportedBy, levelsOf, localKills } from './recorded.ts';
 
@@ -18,10 +20,12 @@ export interface OomBudget {
   /** What no death by SIGKILL has used, by cgroup. */
   readonly left: ReadonlyMap<CgroupCounters, readonly Kill[]>;
 }
-/** One kill, counted between two readings; infinite where the readings have no times. */
+/** Kills that were counted between two readings; infinite where the readings have no times. */
 interface Kill {
   readonly fromMs: number;
   readonly untilMs: number;
+  /** How many of them no death has used. */
+  count: number;
 }
 
 interface Facts {
@@ -36,82 +40,133 @@ const teardownMs = (exit: ProcessExit) => 500 + ((exit.peakRssBytes ?? 0) / 2 **
 const slowestTeardownMs = 10_000;
 /** Readings of clocks and files of one sample lie closer together than this. */
 const roundingMs = 250;
-const mostKills = 10_000;
 
 export function oomBudget(facts: Facts): OomBudget {
   const exits = facts['process-exit'];
-  const deaths = new Map<ProcessExit, CountedDeath>();
   const left = new Map<CgroupCounters, Kill[]>();
   for (const own of facts['cgroup-counters'])
     if ((localKills(own) ?? 0) > 0) left.set(own, killsCounted(own));
-  const candidates = exits.flatMap((exit) => {
+  if (left.size === 0) return { deaths: new Map(), left };
+  const candidates = exits.flatMap((exit): Candidate[] => {
     if (exit.signal !== 'SIGKILL' || duplicateReportedBy(exit, exits) !== undefined) return [];
     const own = levelsOf(exit, facts['cgroup-counters']).find((level) => left.has(level));
     return own === undefined ? [] : [{ exit, own }];
   });
-  const isNamed = (exit: ProcessExit) => killsOf(exit, facts['kernel-oom-kill']).length > 0;
+  spendOnUnseen(facts, candidates, left);
+  const isNamed = ({ exit }: Candidate) => killsOf(exit, facts['kernel-oom-kill']).length > 0;
   // Whom the kernel log names takes its kill first; then who died nearest to one.
   const order = candidates
     .map((one) => ({
       ...one,
-      named: isNamed(one.exit),
-      late: nearest(one.exit, left.get(one.own)!),
+      isNamed: isNamed(one),
+      late: lateness(one.exit, bestFit(one.exit, left.get(one.own)!)),
     }))
-    .sort((a, b) => Number(b.named) - Number(a.named) || a.late - b.late);
-  for (const { exit, own } of order) {
-    const kills = left.get(own)!;
-    const index = bestFit(exit, kills);
-    if (index === -1) continue;
-    const sure = lateness(exit, kills[index]!) <= teardownMs(exit);
-    // Somebody else went in that very moment, and this one much later: the kill was the other's.
-    const others = exits.filter(
-      (other) => hasUnseenEnd(other) && levelsOf(other, facts['cgroup-counters']).includes(own),
-    );
-    if (!sure && wentWith(others, [kills[index]!]).length > 0) continue;
-    kills.splice(index, 1);
-    deaths.set(exit, { own, sure });
+    .sort((a, b) => Number(b.isNamed) - Number(a.isNamed) || a.late - b.late);
+  const unseen = exits.filter(hasUnseenEnd);
+  const explained = new Map<Candidate, Kill>();
+  const unexplained: Candidate[] = [];
+  for (const one of order) {
+    const kill = bestFit(one.exit, left.get(one.own)!);
+    if (kill === undefined || isOfUnseen(one, kill, unseen, facts['cgroup-counters']))
+      unexplained.push(one);
+    else {
+      kill.count -= 1;
+      explained.set(one, kill);
+    }
   }
-  return { deaths: withRivals(deaths, order), left };
+  return {
+    deaths: weighed(explained, unexplained, new Set(order.filter((one) => one.isNamed))),
+    left,
+  };
+}
+
+interface Candidate {
+  readonly exit: ProcessExit;
+  readonly own: CgroupCounters;
+}
+
+/** Somebody else went in that very moment, and this one much later: the kill was the other's. */
+function isOfUnseen(
+  { exit, own }: Candidate,
+  kill: Kill,
+  unseen: readonly ProcessExit[],
+  counters: readonly CgroupCounters[],
+): boolean {
+  return (
+    lateness(exit, kill) > teardownMs(exit) &&
+    unseen.some((other) => wentIn(other, kill) && levelsOf(other, counters).includes(own))
+  );
 }
 
 /** Of two deaths in one moment and one kill nobody can tell which it was. */
-function withRivals(
-  deaths: ReadonlyMap<ProcessExit, CountedDeath>,
-  order: readonly {
-    readonly exit: ProcessExit;
-    readonly own: CgroupCounters;
-    readonly named: boolean;
-  }[],
+function weighed(
+  explained: ReadonlyMap<Candidate, Kill>,
+  unexplained: readonly Candidate[],
+  named: ReadonlySet<Candidate>,
 ): ReadonlyMap<ProcessExit, CountedDeath> {
-  const unexplained = order.filter(({ exit }) => !deaths.has(exit));
-  if (unexplained.length === 0) return deaths;
-  const named = new Set(order.flatMap((one) => (one.named ? [one.exit] : [])));
+  const rivals = new Map<Kill, boolean>();
+  const hasRival = (kill: Kill, own: CgroupCounters): boolean => {
+    const known =
+      rivals.get(kill) ??
+      unexplained.some((other) => other.own === own && wentIn(other.exit, kill));
+    rivals.set(kill, known);
+    return known;
+  };
   return new Map(
-    [...deaths].map(([exit, death]) => {
-      const kills = killsCounted(death.own);
-      const rival = unexplained.some(
-        (other) =>
-          other.own === death.own &&
-          kills.some(
-            (kill) => fits(exit, kill) && lateness(other.exit, kill) <= teardownMs(other.exit),
-          ),
-      );
-      return [exit, rival && !named.has(exit) ? { ...death, sure: false } : death];
-    }),
+    [...explained].map(([one, kill]) => [
+      one.exit,
+      {
+        own: one.own,
+        sure:
+          lateness(one.exit, kill) <= teardownMs(one.exit) &&
+          (named.has(one) || !hasRival(kill, one.own)),
+      },
+    ]),
   );
 }
 
-function killsCounted(own: CgroupCounters): Kill[] {
-  const kills = (own.killTimes ?? []).flatMap(({ from, until, kills: count }) =>
-    Array.from({ length: Math.min(count, mostKills) }, () => ({
-      fromMs: timeOf(from, -Infinity),
-      untilMs: timeOf(until, Infinity),
-    })),
+/**
+ * The kernel log names a victim that no sample had seen: its kill is spent. Not where a death by SIGKILL fits that moment: it may be
+ * the same process, which the log knows by the pid of another namespace.
+ */
+function spendOnUnseen(
+  facts: Facts,
+  candidates: readonly Candidate[],
+  left: ReadonlyMap<CgroupCounters, readonly Kill[]>,
+): void {
+  const seen = new Set(
+    facts['process-exit'].flatMap(({ pid, otherPids = [] }) => [pid, ...otherPids]),
   );
-  const missing = Math.min(mostKills, localKills(own) ?? 0) - kills.length;
-  for (let index = 0; index < missing; index += 1)
-    kills.push({ fromMs: -Infinity, untilMs: Infinity });
-  return kills;
+  for (const { victim, when, taskMemcg } of facts['kernel-oom-kill']) {
+    const atMs = Date.parse(when?.wall ?? '');
+    if (seen.has(victim.pid ?? 0) || !Number.isFinite(atMs)) continue;
+    const moment = { fromMs: atMs, untilMs: atMs, count: 1 };
+    if (candidates.some(({ exit }) => wentIn(exit, moment))) continue;
+    for (const [{ path }, kills] of left) {
+      if (taskMemcg !== undefined && !isSamePath(path, taskMemcg)) continue;
+      const kill = kills.find(
+        ({ fromMs, untilMs, count }) =>
+          count > 0 && atMs >= fromMs - roundingMs && atMs <= untilMs + roundingMs,
+      );
+      if (kill === undefined) continue;
+      kill.count -= 1;
+      break;
+    }
+  }
+}
+const isSamePath = (a: string, b: string): boolean => plainCgroup(a) === plainCgroup(b);
+
+/** In the order of time. */
+function killsCounted(own: CgroupCounters): Kill[] {
+  const kills = (own.killTimes ?? []).map(({ from, until, kills: count }): Kill => ({
+    fromMs: timeOf(from, -Infinity),
+    untilMs: timeOf(until, Infinity),
+    count,
+  }));
+  const timed = kills.reduce((sum, { count }) => sum + count, 0);
+  const untimed = (localKills(own) ?? 0) - timed;
+  if (untimed > 0) kills.push({ fromMs: -Infinity, untilMs: Infinity, count: untimed });
+  return kills.sort((a, b) => (a.untilMs === b.untilMs ? 0 : a.untilMs - b.untilMs));
 }
 
 function timeOf(wall: string | undefined, otherwise: number): number {
@@ -120,25 +175,36 @@ function timeOf(wall: string | undefined, otherwise: number): number {
 }
 
 /** How long after the kill was counted the process was gone, in ms; Infinity: it was gone before, or far too late. */
-function lateness(exit: ProcessExit, { fromMs, untilMs }: Kill): number {
+function lateness(exit: ProcessExit, kill: Kill | undefined): number {
+  if (kill === undefined) return Infinity;
   const atMs = Date.parse(exit.when?.wall ?? '');
   if (!Number.isFinite(atMs)) return 0;
-  if (atMs < fromMs - roundingMs || atMs > untilMs + slowestTeardownMs) return Infinity;
-  return Math.max(0, atMs - untilMs);
+  if (atMs < kill.fromMs - roundingMs || atMs > kill.untilMs + slowestTeardownMs) return Infinity;
+  return Math.max(0, atMs - kill.untilMs);
 }
-const fits = (exit: ProcessExit, kill: Kill): boolean => Number.isFinite(lateness(exit, kill));
-const nearest = (exit: ProcessExit, kills: readonly Kill[]): number =>
-  Math.min(Infinity, ...kills.slice(0, 100).map((kill) => lateness(exit, kill)));
+const wentIn = (exit: ProcessExit, kill: Kill): boolean => lateness(exit, kill) <= teardownMs(exit);
 
-/** The index of the kill that the death fits best; -1: none. */
-function bestFit(exit: ProcessExit, kills: readonly Kill[]): number {
-  let best = -1;
-  let least = Infinity;
-  for (const [index, kill] of kills.entries()) {
-    const late = lateness(exit, kill);
-    if (late < least) [best, least] = [index, late];
+/** The kill that the death fits best, of those that are left; undefined: none. */
+function bestFit(exit: ProcessExit, kills: readonly Kill[]): Kill | undefined {
+  const atMs = Date.parse(exit.when?.wall ?? '');
+  const first = Number.isFinite(atMs)
+    ? firstIndexWhere(kills.length, (index) => kills[index]!.untilMs >= atMs - slowestTeardownMs)
+    : 0;
+  let best: Kill | undefined;
+  for (let index = first; index < kills.length; index += 1) {
+    const kill = kills[index]!;
+    // Each begins where the one before it ended.
+    if (kill.fromMs > atMs + roundingMs) break;
+    if (kill.count > 0 && lateness(exit, kill) < lateness(exit, best)) best = kill;
   }
-  return best;
+  // Without times: it fits any moment, and stands last.
+  const last = kills.at(-1);
+  return (
+    best ??
+    (last !== undefined && last.count > 0 && Number.isFinite(lateness(exit, last))
+      ? last
+      : undefined)
+  );
 }
 
 /** Whether a kill that no death has used may be this one's: nobody else went in its moment. */
@@ -146,20 +212,30 @@ export const mayBeKillOf = (
   exit: ProcessExit,
   { left }: OomBudget,
   exits: readonly ProcessExit[],
-): boolean => {
-  const unseen = exits.filter(hasUnseenEnd);
-  return [...left.values()].some((kills) =>
-    kills.some((kill) => fits(exit, kill) && wentWith(unseen, [kill]).length === 0),
+): boolean =>
+  [...left.values()].some((kills) =>
+    kills.some(
+      (kill) =>
+        kill.count > 0 &&
+        Number.isFinite(lateness(exit, kill)) &&
+        !exits.some((other) => hasUnseenEnd(other) && wentIn(other, kill)),
+    ),
   );
-};
+
+/** Kills in this cgroup that no death has used. */
+export const killsLeft = ({ left }: OomBudget, own: CgroupCounters): number =>
+  (left.get(own) ?? []).reduce((sum, { count }) => sum + count, 0);
 
 /** Its parent had reaped it before anybody could look. */
 export const hasUnseenEnd = ({ signal, exitCode }: ProcessExit): boolean =>
   signal === null && exitCode === null;
 
-/** Of the processes whose end nobody saw: those that went in the moment of a kill. */
+/** Of the processes whose end nobody saw: those that went in the moment of a kill that no death has used. */
 export const wentWith = (
   exits: readonly ProcessExit[],
-  kills: readonly Kill[],
-): readonly ProcessExit[] =>
-  exits.filter((exit) => kills.some((kill) => lateness(exit, kill) <= teardownMs(exit)));
+  { left }: OomBudget,
+  own: CgroupCounters,
+): readonly ProcessExit[] => {
+  const kills = (left.get(own) ?? []).filter(({ count }) => count > 0);
+  return exits.filter((exit) => hasUnseenEnd(exit) && kills.some((kill) => wentIn(exit, kill)));
+};
