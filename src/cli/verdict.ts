@@ -17,6 +17,7 @@ import { gatherIncident } from '../gather/incident-folder/gather-incident.ts';
 import { renderJson } from '../render/json.ts';
 import { isStdout, withDefault, writeOutput } from './output-path.ts';
 import {
+  changedSince,
   incidentFiles,
   readIncidentFolder,
   type IncidentFile,
@@ -42,16 +43,21 @@ export function judge(writer: IncidentWriter, source?: string): Judged | null {
   const unread = onDisk.unread.filter(
     ({ name }) => writer.text(name as IncidentFile) === undefined,
   );
+  // What the recorder read counts, not what lies in the folder: the command can write there.
   for (const name of incidentFiles) {
-    const text = texts.has(name) ? undefined : writer.text(name);
-    if (text !== undefined) texts.set(name, text);
+    const text = writer.text(name);
+    if (text === undefined) texts.delete(name);
+    else texts.set(name, text);
   }
   const before = hearFaults(({ where, stack }) =>
     writer.append('faults.log', `${where}: ${stack}\n`),
   );
   try {
     const { symbol, symbols } = rememberSymbols(functionNames());
-    const gathered = gatherIncident(texts, writer.held, unread, symbol);
+    const gathered = gatherIncident(texts, writer.held, unread, {
+      symbol,
+      changed: changedSince(texts, writer.sums()),
+    });
     if (gathered === null) return null;
     const report = diagnose(gathered);
     const { cwd } = gathered.recording;

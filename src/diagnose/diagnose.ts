@@ -5,6 +5,8 @@ import { noSourceText, withSourceText, type SourceText } from '../model/source-t
 import { maskEvery } from '../model/secrets.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/shared/define-rule.ts';
+import { endOfCommand } from './command-end.ts';
+import { doubted } from './doubt.ts';
 import { toIncident } from './incident.ts';
 import { joinOpinions, type Opinion } from './join.ts';
 import { withMemory } from './memory.ts';
@@ -40,19 +42,23 @@ export function diagnose({
           return [];
         },
       ))
-        opinions.push({ rule: rule.id, finding });
+        opinions.push({ rule: rule.id, finding: doubted(finding) });
   }
   const snapshots = evidence.filter(({ kind }) => kind === 'heap-snapshot');
+  const withCommandsEnd = endOfCommand(evidence);
   const incidents = joinOpinions(opinions).flatMap((group): readonly Incident[] => {
     const ids = [...new Set(group.map(({ rule }) => rule))];
     return contained(
       `the incident of ${ids.join(', ')}`,
       () => [
-        withFittingRemedies(
-          withSharedLimit(
-            withMemory(toIncident(group, sources), snapshots, group, sources),
-            sources,
+        withCommandsEnd(
+          withFittingRemedies(
+            withSharedLimit(
+              withMemory(toIncident(group, sources), snapshots, group, sources),
+              sources,
+            ),
           ),
+          group,
         ),
       ],
       ({ says }) => {

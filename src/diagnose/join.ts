@@ -60,8 +60,11 @@ export function joinOpinions(opinions: readonly Opinion[]): readonly DeathGroup[
   return inOrder(merged);
 }
 
-const pidsOf = ({ pid, otherPids = [] }: Subject): readonly number[] =>
-  pid === undefined ? otherPids : [pid, ...otherPids];
+const pidsOf = ({ pid, otherPids = [], broughtDown = [] }: Subject): readonly number[] => [
+  ...(pid === undefined ? [] : [pid]),
+  ...otherPids,
+  ...broughtDown,
+];
 
 /** A pid comes again: in the next boot, or in a storm. One rule gives one opinion a death, so two of them are two deaths. */
 function samePidIsSameDeath(a: Opinion, b: Opinion): boolean {
@@ -100,6 +103,8 @@ function sameFacts(a: Finding, b: Finding): boolean {
 
 const sameMomentMs = 10 * 60_000;
 const sameMomentSeconds = 60;
+/** No zone is further from UTC. */
+const widestZoneMs = 14 * 3_600_000;
 
 /** The journal writes boot ids without the hyphens that /proc/sys/kernel/random/boot_id has. */
 const sameBoot = (a: string, b: string): boolean => a.replaceAll('-', '') === b.replaceAll('-', '');
@@ -108,7 +113,12 @@ const sameBoot = (a: string, b: string): boolean => a.replaceAll('-', '') === b.
 function sameMoment(a: When | undefined, b: When | undefined): boolean {
   if (a?.bootId !== undefined && b?.bootId !== undefined && !sameBoot(a.bootId, b.bootId))
     return false;
-  if (a?.wall !== undefined && b?.wall !== undefined)
+  // A classic syslog names no zone: its clock is compared with others in the kernel's time, else loosely.
+  const isZoneless = a?.printed !== undefined || b?.printed !== undefined;
+  const haveUptime = a?.uptimeSeconds !== undefined && b?.uptimeSeconds !== undefined;
+  if (a?.wall !== undefined && b?.wall !== undefined && isZoneless && !haveUptime)
+    return Math.abs(Date.parse(a.wall) - Date.parse(b.wall)) <= widestZoneMs;
+  if (a?.wall !== undefined && b?.wall !== undefined && !isZoneless)
     return Math.abs(Date.parse(a.wall) - Date.parse(b.wall)) <= sameMomentMs;
   if (a?.uptimeSeconds !== undefined && b?.uptimeSeconds !== undefined)
     return Math.abs(a.uptimeSeconds - b.uptimeSeconds) <= sameMomentSeconds;

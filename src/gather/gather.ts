@@ -49,6 +49,7 @@ async function gatherOpened(
     case 'bytes': {
       const of = opened.bytes === undefined ? '' : ` of ${Math.ceil(opened.bytes / 2 ** 20)}`;
       return gatherChunks(opened.chunks, name, {
+        writtenMs: opened.writtenMs,
         onProgress: (bytes) => onProgress(`${name} (${Math.round(bytes / 2 ** 20)}${of} MiB)`),
       });
     }

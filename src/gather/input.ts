@@ -16,7 +16,13 @@ import type { Prose } from '../model/prose.ts';
 
 /** What stands behind a name that a user gave. */
 export type OpenedInput =
-  | { readonly kind: 'bytes'; readonly chunks: AsyncIterable<Uint8Array>; readonly bytes?: number }
+  | {
+      readonly kind: 'bytes';
+      readonly chunks: AsyncIterable<Uint8Array>;
+      readonly bytes?: number;
+      /** When the file was last written, ms since 1970. */
+      readonly writtenMs?: number;
+    }
   | { readonly kind: 'core'; readonly path: string; readonly compressed: boolean }
   /** A core that comes through a pipe (`coredumpctl dump | coroner diagnose -`). */
   | { readonly kind: 'core-stream'; readonly chunks: AsyncIterable<Uint8Array> }
@@ -52,9 +58,10 @@ export async function openInput(
     if (path === '/dev/null') return { kind: 'bytes', chunks: emptyChunks() };
     const opened = how === 'named' ? openNamedOrPipe(path, anySize) : openNamed(path, anySize);
     if (isFileRefusal(opened)) return refused(opened);
-    return opened.stat.isFIFO()
-      ? await openStream(readPipe(opened.fd))
-      : await openFile(path, opened);
+    if (opened.stat.isFIFO()) return await openStream(readPipe(opened.fd));
+    const { mtimeMs } = opened.stat;
+    const file = await openFile(path, opened);
+    return file.kind === 'bytes' ? { ...file, writtenMs: mtimeMs } : file;
   } catch (error) {
     return unreadable(error);
   }

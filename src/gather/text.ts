@@ -7,10 +7,13 @@ import { allLiterals, decode, linesOf, parseInput } from '../parsers/parse.ts';
 import { Scanner, type Stretch } from '../parsers/search/scan.ts';
 import { unreadable, type Unreadable } from './input.ts';
 import type { Prose } from '../model/prose.ts';
+import { withYear } from './years.ts';
 
 export interface GatherOptions {
   /** Called now and then with the bytes read so far. */
   readonly onProgress?: (bytes: number) => void;
+  /** When the file was last written, ms since 1970; undefined: not known. */
+  readonly writtenMs?: number | undefined;
 }
 
 /**
@@ -20,7 +23,7 @@ export interface GatherOptions {
 export async function gatherChunks(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
-  { onProgress }: GatherOptions = {},
+  { onProgress, writtenMs }: GatherOptions = {},
 ): Promise<Gathered> {
   const scanner = new Scanner(allLiterals);
   const evidence: Evidence[] = [];
@@ -34,7 +37,8 @@ export async function gatherChunks(
       const text = decode(part);
       // Not spread into push(): a storm has more facts than a call may have arguments.
       const lines = linesOf(text, firstLine);
-      for (const fact of parseInput({ name, lines }, undefined, noteFault)) evidence.push(fact);
+      for (const fact of parseInput({ name, lines }, undefined, noteFault))
+        evidence.push(writtenMs === undefined ? fact : withYear(fact, writtenMs));
     }
   };
   const head = new Head();

@@ -9,6 +9,8 @@ export interface Subject {
   readonly pid?: number;
   /** pids of the same process in other namespaces. */
   readonly otherPids?: readonly number[];
+  /** Processes that ended of this death: what they say of their end belongs to it. */
+  readonly broughtDown?: readonly number[];
   readonly name?: string;
   readonly cgroup?: string;
   /** Container, pod, unit, job where there is no process. */
@@ -35,6 +37,7 @@ type Roles = Pick<
 /** What may stay open after a verdict. What one rule does not know another may: then the question falls (`diagnose/incident.ts`). */
 export type QuestionId =
   | 'which-limit'
+  | 'whether-a-process-died'
   | 'how-high-the-limit'
   | 'which-cgroup'
   | 'which-process-of-container'

@@ -28,6 +28,8 @@ export interface IncidentStart {
   /** false: the kernel log's pids are not ours (a container). null: not known. */
   readonly initialPidNamespace: boolean | null;
   readonly options: Readonly<Record<string, unknown>>;
+  /** `end.json` will hold sums of the other files. */
+  readonly sums?: true;
 }
 export interface MachineFacts {
   readonly kernel?: string;
@@ -218,6 +220,8 @@ export interface SourceSeen {
   readonly status: 'read' | 'absent' | 'denied' | 'malformed' | 'truncated';
   readonly detail?: Prose;
   readonly command?: string;
+  /** Other processes may write to it as well. */
+  readonly shared?: true;
 }
 export interface NoteLine {
   readonly what: 'note';
@@ -236,6 +240,8 @@ export interface IncidentEnd {
   readonly launchError?: { readonly code: string; readonly message: string };
   /** Processes of the run that were still alive. */
   readonly survivors?: readonly number[];
+  /** Of each file as its recorder wrote it: how many bytes, and a sum that tells accidents (no seal). */
+  readonly sums?: Readonly<Record<string, { readonly bytes: Bytes; readonly sum: string }>>;
 }
 
 /** One line of `python/<pid>.ndjson`: what the start-up hook saw (docs/how-run-works.md). */

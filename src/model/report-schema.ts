@@ -61,6 +61,12 @@ const reason = v.object({
   source: described(text, 'id of the parser or reader: kernel-log, python-traceback, cgroup, …'),
   place: described(text, 'where it was read: kern.log:120-171, /sys/fs/cgroup/…'),
   quote: optional(described(text, 'the very text')),
+  doubt: optional(
+    described(
+      v.picklist(['shared', 'quoted', 'folder']),
+      'why the place may not mean what it seems to: others write to it too, somebody quotes it, its recorder did not write it',
+    ),
+  ),
 });
 const questionId = described(text, 'which question is open, whatever its words');
 const adviceId = described(text, 'what kind of advice it is, whatever its words');
@@ -188,6 +194,9 @@ const incident = v.object({
   confidence: v.picklist(['certain', 'strong', 'likely', 'weak']),
   exception: optional(described(text, 'the type of the exception that ended it')),
   headline: described(text, 'one sentence, without a full stop'),
+  commandEndedWell: optional(
+    described(v.literal(true), 'the command of the recorded run exited with status 0'),
+  ),
   at: described(v.nullable(text), 'ISO 8601; null where unknown'),
   atUptimeSeconds: optional(v.number()),
   victim: v.nullable(v.object(processRole)),

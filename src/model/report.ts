@@ -5,6 +5,7 @@
 import type { Cause, Death } from './causes.ts';
 import type { Confidence } from './confidence.ts';
 import type { Prose } from './prose.ts';
+import type { Doubt } from './doubt.ts';
 import type { Bytes, Ms } from './units.ts';
 
 export interface Report {
@@ -34,6 +35,8 @@ export interface Incident {
   readonly exception?: string;
   /** One sentence, without a full stop. */
   readonly headline: Prose;
+  /** The command of the recorded run exited with status 0, whatever this incident says of one of its processes or threads. */
+  readonly commandEndedWell?: true;
   /** ISO 8601, null where unknown. */
   readonly at: string | null;
   /** Where only the time since boot is known. */
@@ -153,6 +156,8 @@ export interface Reason {
   readonly place: string;
   /** The very text, where there is one. */
   readonly quote?: string;
+  /** Why the place may not mean what it seems to. */
+  readonly doubt?: Doubt;
 }
 export interface RuledOut {
   readonly cause: Cause;

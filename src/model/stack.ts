@@ -37,6 +37,7 @@ export function isUserFrame({ file }: Pick<StackFrame, 'file'>): boolean {
   if (file === null || file === undefined || file === '') return false;
   if (file.startsWith('<')) return typed.test(file);
   return (
+    !isOwnHook({ file }) &&
     !compiled.test(file) &&
     !installed.some((pattern) => pattern.test(file)) &&
     !(libOfInterpreter.test(file) && (isWindowsPath(file) || file.includes('/Lib/')))

@@ -3,6 +3,7 @@ import { contained } from '../model/faults.ts';
 import type { SourceReport } from '../model/report.ts';
 import { parsers as allParsers } from './index.ts';
 import type { Input, Parser } from './parser.ts';
+import { isQuoted } from './text/quotes.ts';
 import { trigramsIn, maxPasted, wholeText } from './text/lines.ts';
 
 /** Splits decoded text into numbered lines. CR LF and a missing last line end are no trouble. */
@@ -53,6 +54,15 @@ export function parseInput(
   );
 }
 
+/** What the kernel says, it says in its log: in a sentence or a letter somebody quotes it. */
+function withDoubt(fact: Evidence, input: Input): Evidence {
+  const { line, quote } = fact.origin;
+  if (!fact.kind.startsWith('kernel-') || line === undefined) return fact;
+  return isQuoted(input, line, quote)
+    ? { ...fact, origin: { ...fact.origin, doubt: 'quoted' } }
+    : fact;
+}
+
 function factsOf(
   parser: Parser,
   input: Input,
@@ -62,7 +72,7 @@ function factsOf(
   contained(
     `parser ${parser.id} on ${input.name}`,
     () => {
-      for (const fact of parser.parse(input)) facts.push(fact);
+      for (const fact of parser.parse(input)) facts.push(withDoubt(fact, input));
     },
     ({ says }) =>
       onFault({

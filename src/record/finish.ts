@@ -28,7 +28,18 @@ export async function finishRun(
     finishCompanions(run),
     parts.stderr.finish().catch(() => null),
   ]);
-  if (words !== null) run.writer.append('stderr.tail', maskText(words));
+  if (words !== null) {
+    run.writer.append('stderr.tail', maskText(words));
+    if (parts.stderr.shared && words !== '')
+      writeEvent(run, {
+        what: 'source',
+        atMs: clockOf(run),
+        id: 'stderr',
+        place: 'stderr.tail',
+        status: 'read',
+        shared: true,
+      });
+  }
   run.isNotable ||= ending.exitCode !== 0 || (words !== null && tellingWords.test(words));
   for (const companion of run.companions)
     guarded(run, 'notable', () => {
@@ -90,6 +101,7 @@ export function closeRun(run: Run, { watchers }: Notices, ending: Ending | null)
     exitCode: ending?.exitCode ?? null,
     signal: ending?.signal ?? null,
     ...(survivors.length > 0 ? { survivors: survivors.map((process) => process.pid) } : {}),
+    sums: run.writer.sums(),
   };
   run.writer.append('end.json', `${JSON.stringify(end)}\n`);
   run.tree.close();

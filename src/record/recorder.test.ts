@@ -13,6 +13,7 @@ afterAll(() => rmSync(store, { recursive: true, force: true }));
 const untouched = {
   stdio: 'ignore' as const,
   started: () => {},
+  shared: false,
   finish: () => Promise.resolve(null),
 };
 const fail = (what: string) => () => {

@@ -101,6 +101,7 @@ export function openRun({
     uid: process.getuid?.() ?? null,
     initialPidNamespace: inInitialPidNamespace(roots.proc),
     options,
+    sums: true,
   };
   writer.append('incident.json', `${JSON.stringify(start, null, 1)}\n`);
   const mark = writer.told ?? writer.id;

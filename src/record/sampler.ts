@@ -301,6 +301,9 @@ export class Sampler {
     this.movement = Math.abs(rssBytes - this.#lastRssBytes) / Math.max(rssBytes, 64 * 2 ** 20);
     this.#lastRssBytes = rssBytes;
     this.peakRssBytes = Math.max(this.peakRssBytes, rssBytes);
+    // What came and went between two samples the kernel remembers, for each process alone.
+    for (const { status } of this.#seen.values())
+      this.peakRssBytes = Math.max(this.peakRssBytes, status.get('VmHWM') ?? 0);
     this.#lastAtMs = atMs;
     this.headrooms = headroomsOf(cgroups.all, processes, {
       totalBytes: this.#parts.totalBytes,

@@ -17,6 +17,8 @@ import { find } from './launch.ts';
 /** How the command's stderr reaches its reader, and how its last words are kept. */
 export interface StderrTail {
   readonly stdio: StdioOptions;
+  /** It is a file, in which other processes may write as well. */
+  readonly shared: boolean;
   /** Closes our copies of the command's descriptors: its pipe would never end otherwise. */
   readonly started: () => void;
   /** The last words, at most 64 KiB, once everything has been handed on; null: nothing could be kept. */
@@ -31,6 +33,7 @@ const openedMs = 500;
 
 const untouched: StderrTail = {
   stdio: 'inherit',
+  shared: false,
   started: () => {},
   finish: () => Promise.resolve(null),
 };
@@ -69,6 +72,7 @@ function sameFile(fd: number, stats: Stats): boolean {
 function tailOfFile({ size, dev, ino }: Stats): StderrTail {
   return {
     ...untouched,
+    shared: true,
     finish: () => {
       let fd: number | null = null;
       try {
@@ -119,6 +123,7 @@ function tailOfPipe(folder: string, stdoutToo: boolean): StderrTail | null {
   closeSync(pipes.both);
   return {
     stdio: ['inherit', stdoutToo ? forCommand : 'inherit', forCommand],
+    shared: false,
     started: () => {
       for (const fd of [forTee, forCommand]) closeSync(fd);
       remove(names.words);

@@ -21,6 +21,7 @@ import { isFileRefusal, readBelow, type FileRefusal } from '../files/open-safely
 import { unguessable } from '../files/random.ts';
 import type { IncidentEnd, IncidentStart } from '../model/incident-folder.ts';
 import { isoTime } from '../model/units.ts';
+import { isSame, RunningSum, sumOf, type Sum } from './checksum.ts';
 import { parseEnd, parseStart } from './recorded-lines.ts';
 
 /** `${XDG_STATE_HOME:-~/.local/state}/coroner`: where incident folders lie unless `--output` says otherwise. */
@@ -59,8 +60,13 @@ export interface IncidentWriter {
   readonly append: (file: IncidentFile, text: string) => void;
   /** Bytes appended so far. */
   readonly size: (file: IncidentFile) => number;
-  /** What was appended, also when the folder has vanished meanwhile. */
+  /**
+   * What was appended, also when the folder has vanished meanwhile. Of what others are witnesses of (the kernel, the guards) a copy in
+   * memory: the command may write into the folder. undefined: nothing was appended.
+   */
   readonly text: (file: IncidentFile) => string | undefined;
+  /** Sums of what was appended, by file. */
+  readonly sums: () => Readonly<Record<string, Sum>>;
   /** Faults of the disk, in words. */
   readonly faults: () => readonly string[];
   readonly close: () => void;
@@ -79,6 +85,17 @@ export const incidentFiles = [
   'faults.log',
 ] as const;
 export type IncidentFile = (typeof incidentFiles)[number];
+
+interface OpenFile {
+  fd: number | null;
+  memory: string;
+  size: number;
+  /** null: none is kept, or it was too large. */
+  copy: string | null;
+  readonly sum: RunningSum;
+}
+/** They say who killed: the command may not have a say in them. Mostly empty. */
+const copied: ReadonlySet<IncidentFile> = new Set(['kernel.log', 'guards.log']);
 
 /** As mkdir -p does. Node's own `recursive` never returns where a parent exists and refuses with ENOENT, as /proc does (Node 20). */
 function makeFolders(path: string): void {
@@ -117,7 +134,7 @@ export function openIncident(parent: string, id: string): IncidentWriter {
     }
   }
   const held = folder === null ? null : (holder as HeldFolder | null);
-  const files = new Map<IncidentFile, { fd: number | null; memory: string; size: number }>();
+  const files = new Map<IncidentFile, OpenFile>();
   const open = (name: IncidentFile) => {
     let file = files.get(name);
     if (file !== undefined) return file;
@@ -129,7 +146,7 @@ export function openIncident(parent: string, id: string): IncidentWriter {
         faults.push(`cannot create ${name}: ${codeOf(error)}`);
       }
     }
-    file = { fd, memory: '', size: 0 };
+    file = { fd, memory: '', size: 0, copy: copied.has(name) ? '' : null, sum: new RunningSum() };
     files.set(name, file);
     return file;
   };
@@ -140,6 +157,9 @@ export function openIncident(parent: string, id: string): IncidentWriter {
     told: folder !== null && held !== null && isNameUnsafe(folder) ? held.pathForOthers : folder,
     append: (name, text) => {
       const file = open(name);
+      file.sum.add(Buffer.from(text));
+      if (file.copy !== null)
+        file.copy = file.copy.length + text.length <= memoryBudgetBytes ? file.copy + text : null;
       if (file.fd !== null && file.memory === '') {
         try {
           writeSync(file.fd, text);
@@ -155,8 +175,10 @@ export function openIncident(parent: string, id: string): IncidentWriter {
     text: (name) => {
       const file = files.get(name);
       if (file === undefined) return undefined;
+      if (file.copy !== null) return file.copy;
       return (file.fd === null ? '' : readDescriptor(file.fd)) + file.memory;
     },
+    sums: () => Object.fromEntries([...files].map(([name, { sum }]) => [name, sum.value])),
     faults: () => faults,
     close: () => {
       for (const { fd } of files.values()) {
@@ -307,4 +329,44 @@ export function listIncidentFolders(root: string): readonly string[] {
     .filter(isIncidentId)
     .toReversed()
     .map((id) => join(root, id));
+}
+
+/**
+ * The files of a folder that are not what its recorder wrote, as far as the sums in `end.json` tell. Folders of a coroner that wrote
+ * no sums are not judged. Without `end.json` (the recorder was killed) nothing vouches for what others are witnesses of.
+ */
+export function changedFiles(texts: IncidentTexts): ReadonlySet<string> {
+  if (parseStart(texts.get('incident.json'))?.start.sums !== true) return new Set();
+  if (!texts.has('end.json')) return new Set([...copied].filter((name) => texts.has(name)));
+  const sums = parseEnd(texts.get('end.json'))?.end.sums ?? {};
+  return new Set(
+    summedFiles.filter((name) => {
+      const text = texts.get(name);
+      const sum = sums[name];
+      return text !== undefined && (sum === undefined || !isSame(sum, sumOf(text)));
+    }),
+  );
+}
+/** Written before the sums are. */
+const summedFiles = [
+  'incident.json',
+  'samples.ndjson',
+  'events.ndjson',
+  'kernel.log',
+  'guards.log',
+  'stderr.tail',
+] as const satisfies readonly IncidentFile[];
+
+/** The same of the files of a run that has just ended, by the sums that its writer holds. */
+export function changedSince(
+  texts: IncidentTexts,
+  sums: Readonly<Record<string, Sum>>,
+): ReadonlySet<string> {
+  return new Set(
+    summedFiles.filter((name) => {
+      const text = texts.get(name);
+      const sum = sums[name];
+      return text !== undefined && sum !== undefined && !isSame(sum, sumOf(text));
+    }),
+  );
 }

@@ -207,6 +207,7 @@ const eventShapes: Readonly<Record<EventLine['what'], Shape>> = {
     required('status', oneOf('read', 'absent', 'denied', 'malformed', 'truncated')),
     optional('detail', isText),
     optional('command', isText),
+    optional('shared', isBoolean),
   ],
   note: [atMs, required('text', isText), optional('pid', isPid)],
 };
@@ -266,6 +267,7 @@ const startShape: Shape = [
   optional('recorderPid', isPid),
   otherwise('uid', orNull(isCount), null),
   otherwise('options', isFields, {}),
+  optional('sums', isBoolean),
 ];
 
 /** `incident.json`. null: there is none of ours. `whole` false: a field was left out. */
@@ -290,6 +292,7 @@ const endShape: Shape = [
   otherwise('signal', orNull(isText), null),
   optional('launchError', object(otherwise('code', isText, ''), otherwise('message', isText, ''))),
   optional('survivors', listOf(isPid)),
+  optional('sums', isFields),
 ];
 /** `end.json`. null: there is none, or it says neither when the command ended nor after how long. */
 export function parseEnd(

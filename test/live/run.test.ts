@@ -157,6 +157,18 @@ describe('the command runs as if it had been started alone', () => {
   });
 });
 
+test("a command that forges a kernel log in its own folder and kills itself: not the kernel's doing", () => {
+  const forge = `import os, signal
+up = int(float(open('/proc/uptime').read().split()[0]) * 1e6)
+with open(os.environ['CORONER_RUN'] + '/kernel.log', 'a') as log:
+    log.write('3,11,%d,-;Memory cgroup out of memory: Killed process %d (python3) total-vm:1kB, anon-rss:1kB, file-rss:1kB\\n' % (up, os.getpid()))
+os.kill(os.getpid(), signal.SIGKILL)`;
+  const { incident, files, signal } = underCoroner([python, '-c', forge], quick);
+  expect(signal).toBe('SIGKILL');
+  expect(files.get('kernel.log')).toContain('Killed process');
+  expect(incident?.outOfMemory).not.toBe(true);
+});
+
 describe.skipIf(cgroup() !== null)(`cgroups (${cgroup() ?? 'there are'})`, () => {
   let groups: TestCgroup[] = [];
   const group = (limit: number) => {
@@ -213,6 +225,38 @@ describe.skipIf(cgroup() !== null)(`cgroups (${cgroup() ?? 'there are'})`, () =>
       const [command = NaN, recorder] = stdout.split('\n').map(Number);
       expect(command).toBeGreaterThan(Number(readFileSync('/proc/self/oom_score_adj', 'utf8')));
       expect(recorder).toBe(-1000);
+    },
+  );
+
+  const outlivesItsChild = (how: string): string =>
+    `import os, subprocess, time
+child = os.fork()
+if child == 0:
+    held = []
+    while True:
+        held.append(b'x' * 2**20)
+${how === 'reaped' ? 'os.waitpid(child, 0)' : 'os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)'}
+subprocess.Popen(['sh', '-c', 'sleep 2; kill -9 %d' % os.getpid()])
+time.sleep(40)`;
+
+  test.each(['reaped', 'not reaped'])(
+    'a child that died of its limit (%s), and later a SIGKILL by hand to its parent: one kill, one death of memory',
+    async (how) => {
+      try {
+        const { enter } = group(100 * 2 ** 20);
+        const { report, signal } = underCoroner([...enter, python, '-c', outlivesItsChild(how)], {
+          options: ['--no-last-look'],
+        });
+        expect(signal).toBe('SIGKILL');
+        const deaths = report?.incidents.filter(({ outOfMemory }) => outOfMemory === true) ?? [];
+        expect(deaths.map(({ headline }) => headline)).toEqual([expect.any(String)]);
+        expect(deaths[0]?.victim?.pid).not.toBe(
+          report?.incidents.find(({ outOfMemory }) => outOfMemory === false)?.victim?.pid,
+        );
+        expect(JSON.stringify(deaths)).not.toContain('waiting for it');
+      } finally {
+        await clear();
+      }
     },
   );
 

@@ -20,6 +20,8 @@ export interface Timeline {
   readonly processes: ReadonlyMap<number, ProcessTimeline>;
   readonly cgroups: ReadonlyMap<number, CgroupTimeline>;
   readonly commandPid: number | null;
+  /** stderr was a file, in which others may write too. */
+  readonly sharesStderr: boolean;
   readonly host: {
     minAvailableBytes?: number;
     minSwapFreeBytes?: number;
@@ -48,6 +50,13 @@ interface CgroupTimeline {
   readonly seen: Numbered<CgroupSeen>;
   last: CgroupSample;
   peakBytes: number | undefined;
+  /** When the kills in this very cgroup were counted; `fromMs` is null where there is no reading before. */
+  readonly kills: {
+    readonly fromMs: number | null;
+    readonly untilMs: number;
+    readonly count: number;
+  }[];
+  lastMs: number | null;
   underOom: boolean;
   gone: boolean;
 }
@@ -66,6 +75,7 @@ export function loadTimeline(
   const cgroups = new Map<number, CgroupTimeline>();
   const stalls = new Map<number, Numbered<StallSeen>>();
   let commandPid: number | null = null;
+  let sharesStderr = false;
   for (const event of events) {
     if (event.what === 'process') {
       if (event.role === 'command') commandPid = event.pid;
@@ -116,13 +126,17 @@ export function loadTimeline(
         seen: event,
         last: { id: event.id },
         peakBytes: undefined,
+        kills: [],
+        lastMs: null,
         underOom: false,
         gone: false,
       });
     } else if (event.what === 'cgroup-gone') {
       const known = cgroups.get(event.id);
       if (known !== undefined) known.gone = true;
-    } else if (event.what === 'stall') stalls.set(event.begunMs, event);
+    } else if (event.what === 'source' && event.id === 'stderr')
+      sharesStderr = event.shared === true;
+    else if (event.what === 'stall') stalls.set(event.begunMs, event);
   }
   const host: Timeline['host'] = {};
   for (const sample of samples) {
@@ -142,6 +156,10 @@ export function loadTimeline(
     for (const cgroup of sample.cgroups ?? []) {
       const known = cgroups.get(cgroup.id);
       if (known === undefined) continue;
+      const { version } = known.seen;
+      const more = ownKills(cgroup, version) - ownKills(known.last, version);
+      if (more > 0) known.kills.push({ fromMs: known.lastMs, untilMs: sample.atMs, count: more });
+      known.lastMs = sample.atMs;
       known.last = { ...known.last, ...cgroup };
       known.peakBytes = most(most(known.peakBytes, cgroup.currentBytes), cgroup.peakBytes);
       known.underOom ||= cgroup.underOom === true;
@@ -153,8 +171,13 @@ export function loadTimeline(
       assign(host, 'oomKills', most(host.oomKills, sample.host.oomKills));
     }
   }
-  return { processes, cgroups, commandPid, host, stalls: [...stalls.values()] };
+  return { processes, cgroups, commandPid, sharesStderr, host, stalls: [...stalls.values()] };
 }
+
+const ownKills = (
+  { localOomKills, oomKills }: Pick<CgroupSample, 'localOomKills' | 'oomKills'>,
+  version: 1 | 2,
+): number => localOomKills ?? (version === 1 ? oomKills : undefined) ?? 0;
 
 /** What the hook read of a process at the moment of its MemoryError: no sample is as near. */
 export function addMomentsOfFailure(texts: ReadonlyMap<string, string>, timeline: Timeline): void {

@@ -173,7 +173,7 @@ function sourcesOf(
     sources.push({ id: 'cgroup', place: '/sys/fs/cgroup', status: 'absent' });
   if (!sources.some(({ id }) => id === 'kernel-log') && texts.has('kernel.log'))
     sources.push({ id: 'kernel-log', place: 'kernel.log', status: 'truncated' });
-  if (texts.has('stderr.tail'))
+  if (texts.has('stderr.tail') && !sources.some(({ id }) => id === 'stderr'))
     sources.push({ id: 'stderr', place: 'stderr.tail', status: 'read' });
   return sources;
 }

@@ -82,11 +82,12 @@ export function textEvidence(
   const evidence: Evidence[] = [];
   for (const [name, text] of texts) {
     if (name === 'stderr.tail') {
-      for (const fact of parseText(name, text)) {
-        if (isKernelFact(fact)) continue;
-        // A tail has no pid: what it says is the command's where there was one process only.
+      for (const read of parseText(name, text)) {
+        if (isKernelFact(read)) continue;
+        const fact = ofRun(read, timeline);
+        // A tail has no pid: what it says is the command's where there was one process only, and nobody else writes there.
         evidence.push(
-          timeline.processes.size === 1 && timeline.commandPid !== null
+          timeline.processes.size === 1 && timeline.commandPid !== null && !timeline.sharesStderr
             ? withPid(fact, timeline.commandPid, timeline)
             : fact,
         );
@@ -99,6 +100,11 @@ export function textEvidence(
   }
   return evidence;
 }
+
+const ofRun = (fact: Evidence, { sharesStderr }: Timeline): Evidence => ({
+  ...fact,
+  origin: { ...fact.origin, ofRun: true, ...(sharesStderr ? { doubt: 'shared' } : {}) },
+});
 
 const isKernelFact = (fact: Evidence) => fact.kind.startsWith('kernel-');
 

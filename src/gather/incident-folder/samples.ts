@@ -96,7 +96,7 @@ export function sampledEvidence(
       evidence.push(fact);
     }
   }
-  for (const { seen, last, peakBytes, underOom, gone } of timeline.cgroups.values()) {
+  for (const { seen, last, peakBytes, underOom, gone, kills } of timeline.cgroups.values()) {
     const counters: Partial<CgroupCounters> = Object.fromEntries(
       Object.entries({
         peakBytes,
@@ -124,6 +124,7 @@ export function sampledEvidence(
       ...defined({ highBytes: seen.highBytes }),
       ...counters,
       ...(underOom ? { underOom } : {}),
+      ...(kills.length === 0 ? {} : { killTimes: killTimes(start, kills) }),
       ...(gone ? { vanished: true } : {}),
     });
   }
@@ -142,6 +143,21 @@ export function sampledEvidence(
   evidence.push(host);
   for (const stall of timeline.stalls) evidence.push(stallEvidence(start, stall));
   return evidence;
+}
+
+function killTimes(
+  start: IncidentStart,
+  kills: readonly {
+    readonly fromMs: number | null;
+    readonly untilMs: number;
+    readonly count: number;
+  }[],
+): NonNullable<CgroupCounters['killTimes']> {
+  return kills.flatMap(({ fromMs, untilMs, count }) => {
+    const until = whenOf(start, untilMs).wall;
+    const from = fromMs === null ? undefined : whenOf(start, fromMs).wall;
+    return until === undefined ? [] : [{ ...defined({ from }), until, kills: count }];
+  });
 }
 
 /** The parent lived on for a second and more after its child's death, and hardly computed. */

@@ -64,7 +64,7 @@ export function toRecording(
       signal: gone?.signal ?? null,
       ...defined({ peakRssBytes: peaks.rss }),
       samples: series(
-        whileItLived(ofProcess.get(pid) ?? [], died.get(pid), recordedUntilMs),
+        whileItLived(withHighWater(ofProcess.get(pid) ?? []), died.get(pid), recordedUntilMs),
         processColumns,
       ),
     }),
@@ -196,6 +196,24 @@ function whileItLived<T>(
   const untilMs = diedMs ?? recordedUntilMs;
   if (lastMs !== undefined && lastMs < untilMs) lived.push({ atMs: untilMs, values: {} });
   return lived;
+}
+
+/** With a row where the kernel's high-water mark tells of a peak between two samples: when in between is not known, so the middle. */
+export function withHighWater(
+  rows: readonly Row<ProcessSample>[],
+): readonly Row<Partial<ProcessSample>>[] {
+  let most = 0;
+  let lastMs: number | null = null;
+  return rows.flatMap((row): Row<Partial<ProcessSample>>[] => {
+    const { rssBytes = 0, peakRssBytes = 0 } = row.values;
+    const missed = peakRssBytes > Math.max(most, rssBytes);
+    const beforeMs = lastMs ?? row.atMs;
+    most = Math.max(most, rssBytes, peakRssBytes);
+    lastMs = row.atMs;
+    return missed && beforeMs < row.atMs
+      ? [{ atMs: Math.round((beforeMs + row.atMs) / 2), values: { rssBytes: peakRssBytes } }, row]
+      : [row];
+  });
 }
 
 type Member = readonly [pid: number, process: ProcessTimeline];

@@ -27,7 +27,7 @@ async function readFile(path: string, name: string): Promise<Gathered> {
   const opened = await openInput(path, 'found in a folder');
   switch (opened.kind) {
     case 'bytes':
-      return gatherChunks(opened.chunks, name);
+      return gatherChunks(opened.chunks, name, { writtenMs: opened.writtenMs });
     case 'core':
       return gatherCore(opened.path, name);
     case 'unreadable':

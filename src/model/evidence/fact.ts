@@ -1,3 +1,5 @@
+import type { Doubt } from '../doubt.ts';
+
 /** Where a fact was read, so that a reader can go and look. */
 export interface Origin {
   /** Id of the parser or reader: `kernel-log`, `python-traceback`, `cgroup`, … */
@@ -8,6 +10,10 @@ export interface Origin {
   readonly line?: number;
   /** The very text the fact was taken from. */
   readonly quote?: string;
+  /** Why the place may not mean what it seems to; absent: nothing speaks against it. */
+  readonly doubt?: Doubt;
+  /** In the stderr of a recorded command. */
+  readonly ofRun?: true;
 }
 
 /** When something happened, as far as its source tells. */

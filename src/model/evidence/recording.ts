@@ -65,6 +65,12 @@ export interface CgroupCounters
   readonly limitBytes: Bytes | null;
   readonly highBytes?: Bytes | null;
   readonly killDisabled?: boolean;
+  /** When the kills in this very cgroup were counted: between which two readings (ISO 8601), and how many. */
+  readonly killTimes?: readonly {
+    readonly from?: string;
+    readonly until: string;
+    readonly kills: number;
+  }[];
   /** The cgroup vanished before its last reading. */
   readonly vanished?: boolean;
 }

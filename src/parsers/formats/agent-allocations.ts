@@ -284,6 +284,15 @@ export interface AgentEvidenceOptions extends AllocationOptions {
   readonly endedAt?: string | undefined;
 }
 
+/** What our own hook is refused while it writes down an exception, or hands on to who prints it: the program was refused before. */
+const isAftermath = (failure: AgentFailure, { failures }: AgentFile): boolean =>
+  failure.stack.some(isOwnHook) && failures.some(({ stack }) => !stack.some(isOwnHook));
+
+const withoutOwnHook = (failure: AllocationFailure): AllocationFailure => ({
+  ...failure,
+  stack: failure.stack.filter((frame) => !isOwnHook(frame)),
+});
+
 /** Everything the file is evidence of. */
 export function agentEvidence(
   file: AgentFile,
@@ -292,9 +301,10 @@ export function agentEvidence(
   const evidence: (FailedAllocation | HeapSnapshot)[] = [];
   const endMs = endedAt === undefined ? Number.NaN : Date.parse(endedAt);
   for (const [index, failure] of file.failures.entries()) {
+    if (isAftermath(failure, file)) continue;
     const beforeEndMs = endMs - Date.parse(failure.at);
     const limit = limitOfFailure(failure, file);
-    const told = failureOf(failure, file, options.symbol);
+    const told = withoutOwnHook(failureOf(failure, file, options.symbol));
     evidence.push({
       kind: 'failed-allocation',
       origin: {

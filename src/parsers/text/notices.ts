@@ -91,8 +91,7 @@ function noticeOf(
     origin: found.origin,
     reporter: wording.reporter,
     ...defined({ pid: number }),
-    ...(name === undefined || name.trim() === '' ? {} : { name: name.trim().slice(0, 80) }),
-    ...defined({ signal: ended, exitCode }),
+    ...defined({ name: nameOf(name), signal: ended, exitCode }),
     ...defined({ otherReason: wording.otherReason, resource: wording.resource }),
     ...(wording.vanished === true && ended === undefined ? { vanished: true } : {}),
     ...(wording.guessesMemory === undefined || deniesMemory(found.input)
@@ -113,6 +112,15 @@ export const hintFields = (hints: readonly Hint[]): Pick<DeathNotice, 'hints' | 
   hints.length === 0
     ? {}
     : { hints: hints.map(({ says }) => says), hintIds: hints.map(({ id }) => id) };
+
+/** What a sentence says of the process where a name could stand: `worker process has terminated: signal: killed`. */
+const predicates =
+  /^(?:process|command|terminated|killed|died|dead|exited|exit|failed|failure|error|crashed|ended|stopped|aborted|finished|unexpectedly|abnormally|abruptly|status|reason|because|with)$/i;
+
+function nameOf(given: string | undefined): string | undefined {
+  const name = given?.trim().slice(0, 80);
+  return name === undefined || name === '' || predicates.test(name) ? undefined : name;
+}
 
 /** A named limit or a figure of memory is no sign that it ran out; only these words are. */
 const memoryWords: readonly (readonly [RegExp, Hint])[] = [

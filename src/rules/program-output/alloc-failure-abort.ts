@@ -4,6 +4,7 @@ import type { ProgramAbort, StatedLimit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
+import { endedWell, withUnknownFate } from '../shared/ended-well.ts';
 import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
 
@@ -11,11 +12,11 @@ export const allocFailureAbort = defineRule({
   id: 'alloc-failure-abort',
   title: 'An allocation failed and the program ended itself',
   needs: ['program-abort'],
-  uses: ['stated-limit'],
-  judge: ({ 'program-abort': aborts, 'stated-limit': limits }) =>
-    groupRepeated(aborts.filter(({ resource }) => resource === 'memory')).map((group) =>
-      judge(group, limits),
-    ),
+  uses: ['stated-limit', 'process-exit'],
+  judge: ({ 'program-abort': aborts, 'stated-limit': limits, 'process-exit': exits }) =>
+    groupRepeated(
+      aborts.filter(({ resource, pid }) => resource === 'memory' && !endedWell(pid, exits)),
+    ).map((group) => withUnknownFate(judge(group, limits), group[0], exits)),
 });
 
 /** Those that speak through an exception: their words without its type are what a person quotes. */

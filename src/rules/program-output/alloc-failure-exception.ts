@@ -1,9 +1,16 @@
 import { defined } from '../../model/defined.ts';
-import type { DeathNotice, ProgramError, StatedLimit } from '../../model/evidence.ts';
+import type {
+  DeathNotice,
+  FailedAllocation,
+  ProgramError,
+  StatedLimit,
+} from '../../model/evidence.ts';
 import type { Question, Advice, Finding } from '../../model/finding.ts';
 import type { Limit } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
+import { ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
+import { endedWell, withUnknownFate } from '../shared/ended-well.ts';
 import { limitOf } from '../recorded-run/refusing-limit.ts';
 import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
@@ -12,15 +19,33 @@ export const allocFailureException = defineRule({
   id: 'alloc-failure-exception',
   title: 'An allocation failed and the program raised an exception',
   needs: ['program-error'],
-  uses: ['stated-limit', 'death-notice', 'process-limits', 'host-counters', 'kernel-refusal'],
+  uses: [
+    'stated-limit',
+    'death-notice',
+    'process-limits',
+    'host-counters',
+    'kernel-refusal',
+    'process-exit',
+    'failed-allocation',
+  ],
   judge: ({
     'program-error': errors,
     'stated-limit': limits,
     'death-notice': notices,
+    'process-exit': exits,
+    'failed-allocation': failures,
     ...watched
   }) =>
-    groupRepeated(errors.filter(({ resource }) => resource === 'memory')).map((group) => {
-      const finding = judge(group, limits, crashAfter(group.at(-1)!, notices));
+    groupRepeated(
+      errors.filter(({ resource, pid }) => resource === 'memory' && !endedWell(pid, exits)),
+    ).map((group) => {
+      const finding = withUnknownFate(
+        judge(group, limits, crashAfter(group.at(-1)!, notices)),
+        group[0],
+        exits,
+      );
+      const refused = refusedFor(group[0], failures);
+      if (refused !== undefined) return withRefusal(finding, refused);
       // A watched process has told its limits: the rule about them knows which it was.
       const found = limitOf(group[0], watched);
       if (found === null) return finding;
@@ -81,6 +106,28 @@ function judge(
     remedies: remedies(error),
   };
 }
+
+/** The refusal that the agent saw in this very process at this very line. */
+const refusedFor = (
+  { pid, stack }: ProgramError,
+  failures: readonly FailedAllocation[],
+): FailedAllocation | undefined =>
+  ofPid(pid, failures).findLast(
+    ({ failure, limit }) =>
+      limit !== undefined &&
+      failure.stack[0]?.line != null &&
+      failure.stack[0].line === stack[0]?.line &&
+      failure.stack[0].file === stack[0].file,
+  );
+
+const withRefusal = (finding: Finding, { limit, failure }: FailedAllocation): Finding => ({
+  ...finding,
+  ...(limit?.owner === 'rlimit' ? { cause: 'rlimit' } : {}),
+  ...(limit?.owner === 'budget' ? { variant: 'memory-limit' } : {}),
+  ...defined({ limit }),
+  request: { bytes: finding.request?.bytes ?? failure.bytes },
+  unknown: (finding.unknown ?? []).filter((one) => one !== whoseLimit),
+});
 
 /** How often it happened again. What the start-up hook wrote down is the same that stderr says: each counts for itself. */
 function repeats(group: readonly ProgramError[]): number {

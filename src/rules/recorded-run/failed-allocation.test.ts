@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import type { Evidence, ProcessExit } from '../../model/evidence.ts';
+import { diagnose } from '../../diagnose/diagnose.ts';
+import type {
+  Evidence,
+  FailedAllocation,
+  ProcessExit,
+  ProgramError,
+} from '../../model/evidence.ts';
 import { failedAllocation as refusal, processExit } from '../../../test/evidence.ts';
 import { failedAllocation } from './failed-allocation.ts';
 import { signalTrace } from './signal-trace.ts';
@@ -104,4 +110,76 @@ test('a traced kill names its sender; the kernel, other signals and no trace say
   expect(traced({ sender: { ...sender, kernel: true } })).toEqual([]);
   expect(traced({ sender, signal: 'SIGTERM' })).toEqual([]);
   expect(traced({})).toEqual([]);
+});
+
+const budget = { owner: 'budget', path: '--memory-limit', bytes: 1e8 } as const;
+const raisedAgain = (file: string): ProgramError => ({
+  kind: 'program-error',
+  origin: { source: 'python-hook', place: 'python/42.ndjson:1', line: 1 },
+  when: { wall: '2026-01-31T12:00:09.000Z' },
+  language: 'python',
+  type: 'MemoryError',
+  message: '',
+  resource: 'memory',
+  stack: [
+    { function: 'get', file, line: 774 },
+    { function: '<module>', file: '/home/me/app.py', line: 9 },
+  ],
+  fate: 'uncaught',
+  pid: 42,
+  headed: true,
+});
+const ended = exit({ signal: null, exitCode: 1, when: { wall: '2026-01-31T12:00:09.100Z' } });
+const ofWorker = (limit: FailedAllocation['limit']) =>
+  refusal('2026-01-31T12:00:01.000Z', 4096, { pid: 43, ...(limit === undefined ? {} : { limit }) });
+
+test.each([
+  ['/usr/lib/python3.11/multiprocessing/pool.py', budget, 'alloc-failure-exception'],
+  ['/usr/lib/python3.11/concurrent/futures/_base.py', budget, 'alloc-failure-exception'],
+  ['/venv/lib/python3.11/site-packages/joblib/parallel.py', undefined, 'alloc-failure-exception'],
+  [
+    '/usr/lib/python3.11/multiprocessing/pool.py',
+    { owner: 'rlimit', path: 'RLIMIT_AS', bytes: 1e8 },
+    'rlimit',
+  ],
+] as const)(
+  "%s hands a worker's MemoryError on: one incident, the worker's",
+  (file, limit, cause) => {
+    const { incidents } = diagnose({
+      evidence: [ended, raisedAgain(file), ofWorker(limit)],
+      sources: [],
+    });
+    expect(incidents).toHaveLength(1);
+    expect(incidents[0]).toMatchObject({
+      cause,
+      victim: { pid: 43 },
+      limit: limit ?? null,
+      related: [{ pid: 42 }],
+      stack: [{ file: '/home/me/app.py', line: 7 }],
+    });
+  },
+);
+
+test('a MemoryError of its own beside a worker that was refused: nobody handed it on', () => {
+  const own = raisedAgain('/home/me/lib.py');
+  expect(judge(ended, own, ofWorker(budget))).toEqual([]);
+});
+
+test('a thread was refused long before the end: its limit and size are told all the same', () => {
+  const inThread: ProgramError = {
+    ...raisedAgain('/home/me/app.py'),
+    when: { wall: '2026-01-31T12:00:00.000Z' },
+    fate: 'thread',
+    stack: [{ function: 'load', file: '/home/me/app.py', line: 7 }],
+  };
+  const { incidents } = diagnose({
+    evidence: [ended, inThread, refusal('2026-01-31T12:00:00.000Z', 1e6, { limit: budget })],
+    sources: [],
+  });
+  expect(incidents).toMatchObject([
+    { limit: budget, variant: 'memory-limit', request: { bytes: 1e6 } },
+  ]);
+  expect(incidents[0]?.unknown.map(({ what }) => what)).not.toContainEqual(
+    expect.stringContaining('Which limit'),
+  );
 });

@@ -1,4 +1,4 @@
-import { subjectWithPid } from '../../model/name-with-pid.ts';
+import { nameWithPid, subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { FailedAllocation, ProcessExit, ProgramError } from '../../model/evidence.ts';
 import type { Question, Advice, Finding } from '../../model/finding.ts';
@@ -25,7 +25,11 @@ export const failedAllocation = defineRule({
   judge: (facts) => {
     const failuresOf = (pid: number | undefined) => ofPid(pid, facts['failed-allocation']);
     const exits = new Set(facts['process-exit'].map(({ pid }) => pid));
+    const passedOn = facts['program-error'].flatMap(
+      (error) => passOn(error, facts['failed-allocation'], facts['process-exit']) ?? [],
+    );
     return [
+      ...passedOn,
       ...facts['process-exit'].flatMap((exit) => judge(exit, failuresOf(exit.pid)) ?? []),
       // Whose end nobody waited for (a grandchild): its own last words tell that it gave up.
       ...facts['program-error']
@@ -36,6 +40,45 @@ export const failedAllocation = defineRule({
     ];
   },
 });
+
+/** Where an exception comes from that another process had raised: a pool's result. */
+const handedOver =
+  /[\\/](?:multiprocessing|concurrent[\\/]futures|joblib|loky|multiprocess|billiard)[\\/]/;
+
+/**
+ * A pool's parent raises its worker's MemoryError again and dies of it: the process that was refused is told, and what the
+ * parent held is no explanation. null: it was refused itself, or nobody was.
+ */
+function passOn(
+  error: ProgramError,
+  all: readonly FailedAllocation[],
+  exits: readonly ProcessExit[],
+): Finding | null {
+  const { pid, when } = error;
+  const [exit] = ofPid(pid, exits);
+  if (pid === undefined || exit === undefined || exit.exitCode === 0) return null;
+  if (error.resource !== 'memory' || ofPid(pid, all).length > 0) return null;
+  if (!error.stack.some(({ file }) => file !== null && handedOver.test(file))) return null;
+  const raisedMs = Date.parse(when?.wall ?? '');
+  const momentOf = (failed: FailedAllocation) => Date.parse(failed.when?.wall ?? '') || 0;
+  const [refused] = all
+    .filter((failed) => failed.seenBy === 'agent' && !(momentOf(failed) > raisedMs))
+    .toSorted((a, b) => momentOf(a) - momentOf(b));
+  if (refused === undefined) return null;
+  const parent = nameWithPid(exit);
+  const told = finding({ ...error, pid: refused.pid, name: refused.name }, refused, [refused], {
+    cause: refused.limit?.owner === 'rlimit' ? 'rlimit' : 'alloc-failure-exception',
+    death: 'obvious',
+    says: `raised ${error.type}, which ${parent} raised again`,
+    ending: `and raised ${error.type}, which ended ${parent}`,
+  });
+  return {
+    ...told,
+    subject: { ...told.subject, pid: refused.pid, broughtDown: [pid] },
+    because: [...told.because, reason(exit, `${parent} ended with it`)],
+    related: [{ pid, name: exit.name, how: 'raised the exception of its worker again and ended' }],
+  };
+}
 
 function explain(error: ProgramError, failures: readonly FailedAllocation[]): Finding | null {
   const recent = failures.filter((failure) => isJustBefore(failure, error));

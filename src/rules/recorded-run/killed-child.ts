@@ -26,7 +26,7 @@ export const killedChild = defineRule({
             reason(
               exit,
               hangs
-                ? `its parent ${nameWithPid(parent)} went on waiting without working`
+                ? `its parent ${nameWithPid(parent)} lived on and hardly computed`
                 : `its parent ${nameWithPid(parent)} went on`,
             ),
           ],
@@ -35,7 +35,9 @@ export const killedChild = defineRule({
               pid: parent.pid,
               name: parent.name,
               relation: 'parent',
-              how: hangs ? 'its parent, which went on waiting for it' : 'its parent, which went on',
+              how: hangs
+                ? 'its parent, which lived on and hardly computed'
+                : 'its parent, which went on',
             },
           ],
         },

@@ -5,9 +5,9 @@ import type { Finding } from '../../model/finding.ts';
 import type { Reason } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { killsOf } from '../shared/by-pid.ts';
+import { killsLeft, oomBudget, wentWith, type OomBudget } from '../shared/oom-budget.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
 import {
-  duplicateReportedBy,
   kernelLogRead,
   levelsOf,
   limitOwner,
@@ -28,17 +28,12 @@ export const oomKillCounter = defineRule({
   uses: ['cgroup-counters', 'host-counters', 'kernel-oom-kill'],
   judge: (facts, context) => {
     const findings: Finding[] = [];
-    const killed = facts['process-exit'].filter((exit) => wasKilled(exit, facts['process-exit']));
-    const killedIn = byCgroup(killed);
-    for (const exit of killed) {
+    const budget = oomBudget(facts);
+    for (const [exit, { own, sure }] of budget.deaths) {
       // Where the kernel log names it, the counters bear it out, and know the limit that a kill without its report lacks.
       const named = killsOf(exit, facts['kernel-oom-kill']).length > 0;
       const levels = levelsOf(exit, facts['cgroup-counters']);
-      const own = levels.find((counters) => (localKills(counters) ?? 0) > 0);
       const hostKills = facts['host-counters'][0]?.oomKills;
-      if (own === undefined) continue;
-      // Kills by others in the same cgroup make it less sure that this one was it.
-      const alone = (killedIn.get(exit.cgroup)?.length ?? 0) <= (localKills(own) ?? 0);
       const owner = limitOwner(levels);
       const host = facts['host-counters'][0];
       // In a container the limit may be that of a cgroup above, which cannot be seen from inside: the machine only where it was short.
@@ -65,7 +60,7 @@ export const oomKillCounter = defineRule({
         subject: subjectOf(exit),
         cause: owner === null && machineWasShort ? 'kernel-global-oom' : 'kernel-cgroup-oom',
         ...((own.groupKills ?? 0) > 0 ? { variant: 'group-kill' } : {}),
-        confidence: alone && owner !== null ? 'strong' : 'likely',
+        confidence: sure && owner !== null ? 'strong' : 'likely',
         headline:
           owner === null
             ? `The kernel killed ${nameWithPid(exit)} for memory; no limit of its cgroups was hit, so ${machineWasShort ? 'the machine was out of memory' : 'it was one above them that cannot be seen from here'}`
@@ -90,7 +85,7 @@ export const oomKillCounter = defineRule({
           : {}),
       });
     }
-    return [...findings, ...unseen(facts, context)];
+    return [...findings, ...unseen(facts, budget, context)];
   },
 });
 
@@ -106,10 +101,6 @@ function byCgroup(
   return groups;
 }
 
-/** By somebody else: a wrapper that ends itself with its command's signal was not. */
-const wasKilled = (exit: ProcessExit, exits: readonly ProcessExit[]): boolean =>
-  exit.signal === 'SIGKILL' && duplicateReportedBy(exit, exits) === undefined;
-
 /**
  * A cgroup's counter rose, and nobody saw the status of who died: its parent had reaped it before the next sample (a pool's worker).
  * The largest of those that vanished there is the likeliest. The kernel log, where it was read, has the name.
@@ -120,17 +111,17 @@ function unseen(
     readonly 'cgroup-counters': readonly CgroupCounters[];
     readonly 'kernel-oom-kill': readonly unknown[];
   },
+  budget: OomBudget,
   context: RuleContext,
 ): readonly Finding[] {
   if (kernelLogRead(context) || facts['kernel-oom-kill'].length > 0) return [];
   const exitsIn = byCgroup(facts['process-exit']);
   return facts['cgroup-counters'].flatMap((own): readonly Finding[] => {
-    const here = exitsIn.get(own.path) ?? [];
-    const seen = here.filter((exit) => wasKilled(exit, facts['process-exit'])).length;
-    const [exit, next] = here
-      .filter(({ signal, exitCode }) => signal === null && exitCode === null)
-      .toSorted((a, b) => (b.peakRssBytes ?? 0) - (a.peakRssBytes ?? 0));
-    if ((localKills(own) ?? 0) <= seen || exit === undefined) return [];
+    if (killsLeft(budget, own) === 0) return [];
+    const [exit, next] = wentWith(exitsIn.get(own.path) ?? [], budget, own).toSorted(
+      (a, b) => (b.peakRssBytes ?? 0) - (a.peakRssBytes ?? 0),
+    );
+    if (exit === undefined) return [];
     const owner = limitOwner(levelsOf(exit, facts['cgroup-counters']));
     if (owner === null) return [];
     const clear = (exit.peakRssBytes ?? 0) >= 2 * (next?.peakRssBytes ?? 0);

@@ -10,6 +10,7 @@ import type { Advice, Finding } from '../../model/finding.ts';
 import type { Limit, Reason } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { ofPid } from '../shared/by-pid.ts';
+import { endedWell } from '../shared/ended-well.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { requestOf } from '../shared/kernel-crashes.ts';
 import { kernelLogRead } from '../shared/recorded.ts';
@@ -24,11 +25,13 @@ export const refusingLimit = defineRule({
   id: 'refusing-limit',
   title: 'The limit that refused an allocation',
   needs: ['program-error', 'process-limits'],
-  uses: ['host-counters', 'kernel-refusal', 'failed-allocation'],
+  uses: ['host-counters', 'kernel-refusal', 'failed-allocation', 'process-exit'],
   judge: (facts, context) => {
     const findings: Finding[] = [];
     const explained = new Set<number | undefined>();
-    const errors = facts['program-error'].filter(({ resource }) => resource === 'memory');
+    const errors = facts['program-error'].filter(
+      ({ resource, pid }) => resource === 'memory' && !endedWell(pid, facts['process-exit']),
+    );
     for (const error of errors) {
       const [limits] = ofPid(error.pid, facts['process-limits']);
       if (limits === undefined || explained.has(error.pid)) continue;

@@ -12,6 +12,7 @@ import type { Question, Finding } from '../../model/finding.ts';
 import type { Reason, RuledOut } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { killsOf, ofProcess } from '../shared/by-pid.ts';
+import { killsLeft, mayBeKillOf, oomBudget } from '../shared/oom-budget.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
 import {
   duplicateReportedBy,
@@ -41,8 +42,9 @@ export const unattributedSigkill = defineRule({
     'stall',
     'killer-record',
   ],
-  judge: (facts, context) =>
-    facts['process-exit'].flatMap((exit): readonly Finding[] => {
+  judge: (facts, context) => {
+    const budget = oomBudget(facts);
+    return facts['process-exit'].flatMap((exit): readonly Finding[] => {
       const bySignal = exit.signal === 'SIGKILL';
       const byShell = exit.exitCode === 137 && exit.role === 'command';
       if (!bySignal && !byShell) return [];
@@ -66,8 +68,14 @@ export const unattributedSigkill = defineRule({
       if (facts.stall.some((stall) => stall.pid === exit.pid || lastedUntil(stall, exit)))
         return [];
       const levels = levelsOf(exit, facts['cgroup-counters']);
-      const moved = levels.some((counters) => (localKills(counters) ?? counters.oomKills ?? 0) > 0);
-      if (moved) return bySignal ? [] : [shellSaidSo(exit, levels, context)];
+      if (budget.deaths.has(exit)) return [];
+      // A counter of v2 that no process of its own cgroup explains: somebody below it.
+      const below = levels.some(
+        (counters) => localKills(counters) === undefined && (counters.oomKills ?? 0) > 0,
+      );
+      if (below && bySignal) return [];
+      const unspent = levels.filter((counters) => killsLeft(budget, counters) > 0);
+      if (byShell && (below || unspent.length > 0)) return [shellSaidSo(exit, levels, context)];
       const host = facts['host-counters'][0];
       const unseen = byShell
         ? facts['kernel-notice'].find(
@@ -80,12 +88,15 @@ export const unattributedSigkill = defineRule({
           vanished !== true && localKills(counters as CgroupCounters) !== undefined,
       );
       const hostSilent = host?.oomKills === 0;
+      const inSight = facts['cgroup-counters'].reduce(
+        (sum, one) => sum + (localKills(one) ?? 0),
+        0,
+      );
       const log = kernelLogRead(context);
       // The kernel killed something, and nothing that can be read says what.
       const openQuestion =
         !log &&
-        ((host?.oomKills ?? 0) > 0 ||
-          facts['cgroup-counters'].some((counters) => (localKills(counters) ?? 0) > 0));
+        ((host?.oomKills ?? 0) > inSight || mayBeKillOf(exit, budget, facts['process-exit']));
       const cpu = ofProcess(exit, facts['process-limits'])[0]?.limits.find(
         ({ path }) => path === 'RLIMIT_CPU',
       );
@@ -106,7 +117,9 @@ export const unattributedSigkill = defineRule({
       if (counted)
         ruledOut.push({
           cause: 'kernel-cgroup-oom',
-          because: `the OOM counters of its cgroups did not move (${levels.map(({ path }) => path).join(', ')})`,
+          because: levels.some((counters) => (localKills(counters) ?? 0) > 0)
+            ? `the OOM counters of its cgroups rose at another time, for other processes (${levels.map(({ path }) => path).join(', ')})`
+            : `the OOM counters of its cgroups did not move (${levels.map(({ path }) => path).join(', ')})`,
         });
       if (hostSilent && host !== undefined)
         ruledOut.push({
@@ -166,7 +179,8 @@ export const unattributedSigkill = defineRule({
           remedies: [remedy('look-for-the-sender')],
         },
       ];
-    }),
+    });
+  },
 });
 
 /** The stall went on until about when the process ended. */

@@ -56,6 +56,6 @@ export function defineRule<const Need extends EvidenceKind, const Use extends Ev
 
 /** A fact as a reason: what it says, with where it was read and its very words. */
 export function reason(fact: Evidence, says: Prose): Reason {
-  const { source, place, quote } = fact.origin;
-  return { says, source, place, ...defined({ quote }) };
+  const { source, place, quote, doubt } = fact.origin;
+  return { says, source, place, ...defined({ quote, doubt }) };
 }

@@ -1,0 +1,101 @@
+/**
+ * Whose words stand in the tail of the command's stderr. A tail has no pids, and a file (`2>>shared.log`) may hold another process'
+ * words as well: what an exception of the hook, a refusal that the agent saw, a program file or an end of a process of the run
+ * bears out is the run's; the rest stays in doubt.
+ */
+import type {
+  Evidence,
+  FailedAllocation,
+  ProcessExit,
+  ProgramError,
+} from '../../model/evidence.ts';
+import type { RecordedProcess, Recording } from '../../model/recording.ts';
+import type { StackFrame } from '../../model/report.ts';
+
+export function attributed(
+  evidence: readonly Evidence[],
+  { processes, cwd }: Pick<Recording, 'processes' | 'cwd'>,
+): readonly Evidence[] {
+  if (!evidence.some(({ origin }) => origin.ofRun === true)) return evidence;
+  const run: Run = {
+    cwd,
+    processes,
+    byPid: new Map(processes.map((process) => [process.pid, process])),
+    exits: evidence.filter((fact) => fact.kind === 'process-exit'),
+    said: evidence.filter(
+      (fact): fact is Witness =>
+        (fact.kind === 'program-error' && fact.origin.source === 'python-hook') ||
+        (fact.kind === 'failed-allocation' && fact.seenBy === 'agent'),
+    ),
+  };
+  return evidence.map((fact) => (fact.origin.ofRun === true ? attribute(fact, run) : fact));
+}
+
+type Witness = ProgramError | FailedAllocation;
+interface Run {
+  readonly cwd: string;
+  readonly processes: readonly RecordedProcess[];
+  readonly byPid: ReadonlyMap<number, RecordedProcess>;
+  readonly exits: readonly ProcessExit[];
+  readonly said: readonly Witness[];
+}
+
+function attribute(fact: Evidence, run: Run): Evidence {
+  if ('pid' in fact && fact.pid != null) return run.byPid.has(fact.pid) ? withoutDoubt(fact) : fact;
+  if (fact.kind !== 'program-error' && fact.kind !== 'program-abort') {
+    const signal = fact.kind === 'death-notice' ? fact.signal : undefined;
+    return signal !== undefined && run.exits.some((exit) => exit.signal === signal)
+      ? withoutDoubt(fact)
+      : fact;
+  }
+  // Workers of a pool are refused at one line, one after the other: the first one's exception is what its parent tells.
+  const witness = run.said
+    .filter((one) => one.pid !== undefined && isSamePlace(stackOf(one), fact.stack))
+    .toSorted((a, b) => momentOf(a) - momentOf(b))[0];
+  const pids = new Set(witness?.pid === undefined ? [] : [witness.pid]);
+  if (pids.size === 0)
+    for (const { pid, command } of run.processes)
+      if (fact.stack.some((frame) => isProgramOf(frame, command, run.cwd))) pids.add(pid);
+  if (pids.size === 0 && fact.kind === 'program-abort')
+    for (const { pid, signal } of run.exits)
+      if (signal !== null && signal === (fact.signal ?? 'SIGABRT')) pids.add(pid);
+  const [pid] = pids;
+  if (pid === undefined) return fact;
+  if (pids.size > 1) return withoutDoubt(fact);
+  return { ...withoutDoubt(fact), pid, name: fact.name ?? run.byPid.get(pid)?.name ?? 'python' };
+}
+
+function withoutDoubt<Fact extends Evidence>(fact: Fact): Fact {
+  if (fact.origin.doubt !== 'shared') return fact;
+  const { doubt: _, ...origin } = fact.origin;
+  return { ...fact, origin };
+}
+
+const momentOf = ({ when }: Witness): number => Date.parse(when?.wall ?? '') || Infinity;
+const stackOf = (witness: Witness): readonly StackFrame[] =>
+  witness.kind === 'failed-allocation' ? witness.failure.stack : witness.stack;
+
+/** The innermost lines that both have; a traceback begins where the exception is caught, a stack at the thread's start. */
+function isSamePlace(a: readonly StackFrame[], b: readonly StackFrame[]): boolean {
+  const depth = Math.min(a.length, b.length, 3);
+  return (
+    depth > 0 &&
+    a
+      .slice(0, depth)
+      .every(({ file, line }, at) => line !== null && file === b[at]?.file && line === b[at].line)
+  );
+}
+
+/** `python3 app.py` runs a frame of app.py; `python3 -m pkg.tool` one of pkg/tool.py or pkg/tool/. */
+function isProgramOf({ file }: StackFrame, command: string | null, cwd: string): boolean {
+  if (file === null || file.startsWith('<') || command === null) return false;
+  const words = command.split(/\s+/);
+  const absolute = (path: string) =>
+    path.startsWith('/') ? path : `${cwd}/${path.replace(/^(?:\.\/)+/, '')}`;
+  const module = words[words.indexOf('-m') + 1];
+  if (words.includes('-m') && module !== undefined && /^[\w.]+$/.test(module)) {
+    const path = `/${module.replaceAll('.', '/')}`;
+    if (file.endsWith(`${path}.py`) || file.includes(`${path}/`)) return true;
+  }
+  return words.slice(0, 8).some((word) => absolute(word) === absolute(file));
+}
