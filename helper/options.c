@@ -5,7 +5,7 @@
 /** Options of `coroner run` whose value is a word of its own. test/helper/helper.test.ts compares them with `coroner run --help`. */
 static const char *const valued[] = {
     "-o",      "--output", "--memory-limit", "--at-limit", "--sample-every", "--html",
-    "--speedscope", "--pprof",  "--collapsed",    "--junit",    "--sarif",
+    "--speedscope", "--pprof",  "--collapsed",    "--junit",    "--sarif",        "--source",
 };
 /** Those that take the next word unless it looks like an option. */
 static const char *const optional[] = {

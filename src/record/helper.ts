@@ -107,15 +107,25 @@ function ask(
     const ended = new Promise<Ending>((resolve) => {
       end = resolve;
     });
-    const signal = (signal: NodeJS.Signals) =>
-      void socket.write(message([String(constants.signals[signal])]));
+    let isTold = false;
+    // Not by the socket: where the keeper has just ended, a failed write would destroy it, with the end that is still to be read.
+    const signal = (signal: NodeJS.Signals) => {
+      if (isTold) return;
+      try {
+        writeSync(fd, message([String(constants.signals[signal])]));
+      } catch {
+        // The command is dead already.
+      }
+    };
     const hear = (word: string, value: number) => {
       if (word === 'started') resolve({ pid: value, ended, signal });
       if (word === 'failed') {
+        isTold = true;
         socket.destroy();
         resolve(failed(Object.assign(new Error(word), { code: getSystemErrorName(-value) })));
       }
       if (word === 'ended') {
+        isTold = true;
         socket.destroy();
         // Real-time signals have names too, which Node's type does not know.
         end(decodeWaitStatus(value) as Ending);
@@ -129,6 +139,8 @@ function ask(
     });
     socket.on('error', () => {});
     // The keeper was killed: nobody can tell any more how the command ends. As if coroner itself had been killed.
-    socket.on('end', () => process.kill(process.pid, 'SIGKILL'));
+    socket.on('close', () => {
+      if (!isTold) process.kill(process.pid, 'SIGKILL');
+    });
   });
 }
