@@ -141,6 +141,21 @@ describe.skipIf(reason !== null)(`the helper${reason ? ` (${reason})` : ''}`, ()
     }
   });
 
+  test('a signal to the whole group, with stderr a pipe: the run ends as its command does', () => {
+    // timeout(1) sends it to its group. The keeper may be gone before Node hands its own copy on.
+    for (let round = 0; round < 4; round += 1) {
+      const { status, signal } = spawnSync(
+        'sh',
+        [
+          '-c',
+          `timeout 0.6 '${coroner}' run -q -o '${join(work, 'group')}' sleep 60 2>&1 | cat; exit 0`,
+        ],
+        { encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' },
+      );
+      expect([round, status, signal]).toEqual([round, 0, null]);
+    }
+  });
+
   test('a death by a real-time signal is recorded by its name', () => {
     const out = join(work, 'real-time');
     spawnSync(coroner, ['run', '-q', '-o', out, '--', 'sh', '-c', 'kill -40 $$']);
