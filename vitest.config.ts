@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 const deep = process.env['CORONER_DEEP'] ?? '';
 /** Some quick tests go deeper there: every CPython, more rounds (`deep` in test/have.ts). */
 const computing = [
-  'test/deep/{vm,systemd,fuzz-parsers,fuzz-folders,core-fuzz,heap-robust,untrusted-input}.test.ts',
+  'test/deep/{vm,systemd,fuzz-parsers,fuzz-folders,core-fuzz,heap-robust,untrusted-input,hostile-files}.test.ts',
   'test/parsers.test.ts',
   'test/heap/{heap,stacks,unnamed}.test.ts',
 ];

@@ -24,18 +24,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { othersMayRename } from '../src/files/held-folder.ts';
-import { readCoreFile } from '../src/gather/core-file.ts';
-import { fileChunks } from '../src/gather/file-chunks.ts';
-import { openInput } from '../src/gather/input.ts';
-import { inWords } from '../src/model/prose.ts';
-import { isRefusal, openProcess } from '../src/python/process/live-process.ts';
-import { readIncidentFolder, readStart } from '../src/store/incidents.ts';
-import { syntheticAgentFile } from './agent/synthetic.ts';
-import { cCompiler, command, pythonModule, root, systemPython } from './have.ts';
+import { othersMayRename } from '../../src/files/held-folder.ts';
+import { readCoreFile } from '../../src/gather/core-file.ts';
+import { fileChunks } from '../../src/gather/file-chunks.ts';
+import { openInput } from '../../src/gather/input.ts';
+import { inWords } from '../../src/model/prose.ts';
+import { isRefusal, openProcess } from '../../src/python/process/live-process.ts';
+import { readIncidentFolder, readStart } from '../../src/store/incidents.ts';
+import { syntheticAgentFile } from '../agent/synthetic.ts';
+import { cCompiler, command, pythonModule, root, systemPython } from '../have.ts';
 
-const bin = fileURLToPath(new URL('../bin/coroner.js', import.meta.url));
-const built = existsSync(new URL('../dist/cli/main.js', import.meta.url))
+const bin = fileURLToPath(new URL('../../bin/coroner.js', import.meta.url));
+const built = existsSync(new URL('../../dist/cli/main.js', import.meta.url))
   ? null
   : 'needs npm run build';
 const fifos = command('mkfifo');

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { Report } from '../../src/model/report.ts';
 import { makeCgroup } from '../cgroup.ts';
 import { cCompiler, cgroup, pythons } from '../have.ts';
-import { noAgent, underAgent } from './under-agent.ts';
+import { noAgent, underAgent } from '../agent/under-agent.ts';
 
 const coroner = new URL('../../bin/coroner.js', import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
