@@ -17,7 +17,7 @@ import {
   type AgentPath,
   type NativeFrame,
 } from './agent-file.ts';
-import { functionName } from '../text/mangled.ts';
+import { functionName } from '../text/mangled/mangled.ts';
 
 export interface AllocationOptions {
   /** Lines that hold less than this share are left out. */
