@@ -16,7 +16,7 @@ import {
   glanceAtAgentFile,
   parseAgentFile,
   type AgentFile,
-} from '../../parsers/formats/agent-file.ts';
+} from '../../parsers/formats/agent-file/agent-file.ts';
 import { readStart } from '../../store/incidents.ts';
 import { functionNames } from '../../python/process/function-names.ts';
 

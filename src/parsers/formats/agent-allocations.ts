@@ -16,7 +16,7 @@ import {
   type AgentFile,
   type AgentPath,
   type NativeFrame,
-} from './agent-file.ts';
+} from './agent-file/agent-file.ts';
 import { functionName } from '../text/mangled/mangled.ts';
 
 export interface AllocationOptions {

@@ -3,11 +3,11 @@
  * the peak and at the end, every refused request, and how it grew. Bytes in, facts out; whatever the end of the process
  * or of the disk left of it is read as far as it goes.
  */
-import type { StackFrame } from '../../model/report.ts';
-import { formatBytes } from '../../model/units.ts';
-import type { Bytes, Ms } from '../../model/units.ts';
-import { header } from '../../model/agent-header.ts';
-import { isoTime } from '../../model/units.ts';
+import type { StackFrame } from '../../../model/report.ts';
+import { formatBytes } from '../../../model/units.ts';
+import type { Bytes, Ms } from '../../../model/units.ts';
+import { header } from '../../../model/agent-header.ts';
+import { isoTime } from '../../../model/units.ts';
 
 export const agentFileId = 'agent';
 
