@@ -10,7 +10,8 @@ import {
   failureOf,
   limitOfFailure,
 } from '../../src/parsers/formats/agent-allocations.ts';
-import { parseAgentFile, type AgentFile } from '../../src/parsers/formats/agent-file/agent-file.ts';
+import { parseAgentFile } from '../../src/parsers/formats/agent-file/agent-file.ts';
+import type { AgentFile } from '../../src/parsers/formats/agent-file/facts.ts';
 import { cCompiler } from '../have.ts';
 import { syntheticAgentFile, type Synthetic } from './synthetic.ts';
 

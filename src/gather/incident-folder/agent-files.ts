@@ -15,8 +15,8 @@ import {
   agentFileId,
   glanceAtAgentFile,
   parseAgentFile,
-  type AgentFile,
 } from '../../parsers/formats/agent-file/agent-file.ts';
+import type { AgentFile } from '../../parsers/formats/agent-file/facts.ts';
 import { readStart } from '../../store/incidents.ts';
 import { functionNames } from '../../python/process/function-names.ts';
 
