@@ -34,6 +34,7 @@ const leastStride: Readonly<Record<SectionName, number>> = {
 const mostStride = 4096;
 const longestText = 4096;
 const nativeDepth = 6;
+/** More than the agent notes (MAX_PYTHON_DEPTH in agent/agent.h). */
 const maxPythonDepth = 80;
 
 interface Section {
@@ -156,7 +157,8 @@ export class AgentImage {
   pythonStack(innermost: number): StackFrame[] {
     const stack: StackFrame[] = [];
     let node = this.#placeOf('nodes', innermost);
-    while (node !== null && stack.length < maxPythonDepth) {
+    // Nodes are counted, not frames: those of a spoilt file may go round without a frame that is known.
+    for (let depth = 0; node !== null && depth < maxPythonDepth; depth += 1) {
       const frame = this.#frame(this.u32(node + 4));
       if (frame) stack.push(frame);
       node = this.#placeOf('nodes', this.u32(node));
