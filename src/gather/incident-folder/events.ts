@@ -44,7 +44,7 @@ export interface ProcessTimeline {
   };
   readonly cpu: { readonly atMs: number; readonly cpuMs: number }[];
 }
-interface CgroupTimeline {
+export interface CgroupTimeline {
   readonly seen: Numbered<CgroupSeen>;
   last: CgroupSample;
   peakBytes: number | undefined;
