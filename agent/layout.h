@@ -1,7 +1,7 @@
 /*
  * The file that the agent leaves behind: one a process, a shared mapping of fixed size.
  * It holds state, not a log, so it is complete at whatever instruction the process is ended, and it never grows.
- * src/parsers/formats/agent-file.ts reads it; agent/test/layout.c prints every offset, and a test compares the two.
+ * src/parsers/formats/agent-file/agent-file.ts reads it; agent/test/layout.c prints every offset, and a test compares the two.
  *
  * Little-endian. Sections are dense arrays: an entry is written first and counted (`used`) afterwards, so a reader
  * that takes the first `used` entries never meets a half-written one. Ids count from 1; 0 is "none".

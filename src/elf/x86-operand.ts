@@ -54,122 +54,181 @@ export function memoryOperands(code: Uint8Array): readonly MemoryOperand[] {
 /** Legacy prefixes and REX before a one-byte opcode. */
 function prefixBytes(code: Uint8Array): number {
   let count = 0;
-  while (count < 14 && legacyPrefixes.has(code[count] ?? 0)) count += 1;
+  while (count < longestPrefixes && legacyPrefixes.has(code[count] ?? 0)) count += 1;
   const byte = code[count] ?? 0;
   return byte >= 0x40 && byte <= 0x4f ? count + 1 : count;
 }
 
+const longestPrefixes = 14;
 const legacyPrefixes = new Set([0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65]);
+/** Those that choose between instructions of one opcode. */
+const mandatoryPrefixes = new Set([0x66, 0xf2, 0xf3]);
+
+/** How far an instruction has been read, and what its prefixes said. */
+interface Decoder {
+  readonly code: Uint8Array;
+  at: number;
+  segment: 'fs' | 'gs' | null;
+  mandatory: number | null;
+  /** W, R, X and B as in a REX prefix; of VEX and EVEX too, which hold them inverted. */
+  rex: number;
+  map: OpcodeMap;
+  /** -1: the code ends before it. */
+  opcode: number;
+  /** What EVEX multiplies a displacement of one byte with. */
+  disp8Scale: number;
+}
+/** 1: one byte; 2: 0f; 3: 0f 38; 4: 0f 3a. */
+type OpcodeMap = 1 | 2 | 3 | 4;
 
 function firstOperand(code: Uint8Array): MemoryOperand | null {
-  let at = 0;
-  let segment: 'fs' | 'gs' | null = null;
-  let mandatory: number | null = null;
-  let rex = 0;
-  const next = (): number => code[at++] ?? -1;
-
-  for (; at < 14; at += 1) {
-    const byte = code[at];
-    if (byte === 0x64) segment = 'fs';
-    else if (byte === 0x65) segment = 'gs';
-    else if (byte === 0x66 || byte === 0xf2 || byte === 0xf3) mandatory = byte;
-    else if (
-      byte !== 0x67 &&
-      byte !== 0xf0 &&
-      byte !== 0x2e &&
-      byte !== 0x36 &&
-      byte !== 0x3e &&
-      byte !== 0x26
-    )
-      break;
-  }
-  let opcode = next();
-  let map: 1 | 2 | 3 | 4 = 1;
-  let disp8Scale = 1;
-  if (opcode === 0xc5) {
-    const second = next();
-    // Two-byte VEX: only R, inverted; B and X are 0.
-    rex = (second & 0x80) === 0 ? 4 : 0;
-    mandatory = vexPrefix(second & 3);
-    map = 2;
-    opcode = next();
-  } else if (opcode === 0xc4) {
-    const second = next();
-    const third = next();
-    rex = (~second >> 5) & 7;
-    mandatory = vexPrefix(third & 3);
-    map = ([1, 2, 3, 4] as const)[second & 3] ?? 2;
-    opcode = next();
-  } else if (opcode === 0x62) {
-    const p0 = next();
-    const p1 = next();
-    const p2 = next();
-    rex = (~p0 >> 5) & 7;
-    mandatory = vexPrefix(p1 & 3);
-    map = ([1, 2, 3, 4] as const)[p0 & 3] ?? 2;
-    opcode = next();
-    // disp8*N: N is the vector's length (full-vector forms) unless it broadcasts one element.
-    disp8Scale = (p2 & 0x10) === 0 ? 16 << ((p2 >> 5) & 3) : (p1 & 0x80) === 0 ? 4 : 8;
-  } else {
-    if (opcode >= 0x40 && opcode <= 0x4f) {
-      rex = opcode & 15;
-      opcode = next();
-    }
-    if (opcode === 0x0f) {
-      opcode = next();
-      map = opcode === 0x38 ? 3 : opcode === 0x3a ? 4 : 2;
-      if (map !== 2) opcode = next();
-    }
-  }
+  const decoder: Decoder = {
+    code,
+    at: 0,
+    segment: null,
+    mandatory: null,
+    rex: 0,
+    map: 1,
+    opcode: -1,
+    disp8Scale: 1,
+  };
+  readLegacyPrefixes(decoder);
+  readOpcode(decoder);
+  const { opcode, map, segment } = decoder;
   if (opcode < 0) return null;
   if (map === 1) {
     const implied = impliedOperand(opcode);
     if (implied !== undefined) return implied === null ? null : { ...implied, segment };
   }
-  if (!hasModRm(map, opcode)) return null;
+  return hasModRm(map, opcode) ? modRmOperand(decoder) : null;
+}
 
-  const modRm = next();
+/** -1: the code ends here. */
+const next = (decoder: Decoder): number => decoder.code[decoder.at++] ?? -1;
+
+function readLegacyPrefixes(decoder: Decoder): void {
+  for (; decoder.at < longestPrefixes; decoder.at += 1) {
+    const byte = decoder.code[decoder.at] ?? -1;
+    if (!legacyPrefixes.has(byte)) return;
+    if (byte === 0x64) decoder.segment = 'fs';
+    else if (byte === 0x65) decoder.segment = 'gs';
+    else if (mandatoryPrefixes.has(byte)) decoder.mandatory = byte;
+  }
+}
+
+/** The opcode and its map, behind REX, VEX or EVEX. */
+function readOpcode(decoder: Decoder): void {
+  const first = next(decoder);
+  if (first === 0xc5) readShortVex(decoder);
+  else if (first === 0xc4) readVex(decoder);
+  else if (first === 0x62) readEvex(decoder);
+  else readPlainOpcode(decoder, first);
+}
+
+function readShortVex(decoder: Decoder): void {
+  const second = next(decoder);
+  // Two-byte VEX: only R, inverted; B and X are 0.
+  decoder.rex = (second & 0x80) === 0 ? 4 : 0;
+  decoder.mandatory = vexPrefix(second & 3);
+  decoder.map = 2;
+  decoder.opcode = next(decoder);
+}
+
+function readVex(decoder: Decoder): void {
+  const second = next(decoder);
+  const third = next(decoder);
+  decoder.rex = (~second >> 5) & 7;
+  decoder.mandatory = vexPrefix(third & 3);
+  decoder.map = vexMap(second);
+  decoder.opcode = next(decoder);
+}
+
+function readEvex(decoder: Decoder): void {
+  const p0 = next(decoder);
+  const p1 = next(decoder);
+  const p2 = next(decoder);
+  decoder.rex = (~p0 >> 5) & 7;
+  decoder.mandatory = vexPrefix(p1 & 3);
+  decoder.map = vexMap(p0);
+  decoder.opcode = next(decoder);
+  // disp8*N: N is the vector's length (full-vector forms) unless it broadcasts one element.
+  const broadcasts = (p2 & 0x10) !== 0;
+  decoder.disp8Scale = broadcasts ? ((p1 & 0x80) === 0 ? 4 : 8) : 16 << ((p2 >> 5) & 3);
+}
+
+const vexMap = (byte: number): OpcodeMap => ([1, 2, 3, 4] as const)[byte & 3] ?? 2;
+
+function readPlainOpcode(decoder: Decoder, first: number): void {
+  decoder.opcode = first;
+  if (first >= 0x40 && first <= 0x4f) {
+    decoder.rex = first & 15;
+    decoder.opcode = next(decoder);
+  }
+  if (decoder.opcode !== 0x0f) return;
+  decoder.opcode = next(decoder);
+  decoder.map = decoder.opcode === 0x38 ? 3 : decoder.opcode === 0x3a ? 4 : 2;
+  if (decoder.map !== 2) decoder.opcode = next(decoder);
+}
+
+/** What ModRM, SIB and displacement name; null: a register, or the code ends before it. */
+function modRmOperand(decoder: Decoder): MemoryOperand | null {
+  const { map, opcode, segment, mandatory } = decoder;
+  const modRm = next(decoder);
   if (modRm < 0) return null;
   const mod = modRm >> 6;
   const reg = (modRm >> 3) & 7;
-  const rm = modRm & 7;
-  if (mod === 3) {
-    // `call *%rax`, `push` forms and the like touch the stack through rsp.
+  // `call *%rax`, `push` forms and the like touch the stack through rsp.
+  if (mod === 3)
     return map === 1 && opcode === 0xff && reg === 2 ? { ...stack(-8, 'write'), segment } : null;
-  }
-  let base: Register | 'rip' | null = null;
-  let index: Register | null = null;
-  let scale: 1 | 2 | 4 | 8 = 1;
-  let wide = mod === 2;
-  if (rm === 4) {
-    const sib = next();
-    if (sib < 0) return null;
-    scale = ([1, 2, 4, 8] as const)[sib >> 6] ?? 1;
-    const indexNumber = ((sib >> 3) & 7) | ((rex & 2) << 2);
-    if (indexNumber !== 4) index = registerNames[indexNumber] ?? null;
-    if ((sib & 7) === 5 && mod === 0) wide = true;
-    else base = registerNames[(sib & 7) | ((rex & 1) << 3)] ?? null;
-  } else if (rm === 5 && mod === 0) {
-    base = 'rip';
-    wide = true;
-  } else base = registerNames[rm | ((rex & 1) << 3)] ?? null;
-  let displacement = 0;
-  if (wide) {
-    if (at + 4 > code.length) return null;
-    displacement = new DataView(code.buffer, code.byteOffset, code.byteLength).getInt32(at, true);
-  } else if (mod === 1) {
-    const byte = next();
-    if (byte < 0) return null;
-    displacement = ((byte << 24) >> 24) * disp8Scale;
-  }
+  const address = addressOf(decoder, mod, modRm & 7);
+  if (address === null) return null;
+  const displacement = displacementOf(decoder, address.wide ? 4 : mod === 1 ? 1 : 0);
+  if (displacement === null) return null;
+  const { base, index, scale } = address;
+  const access = accessOf(map, opcode, reg, mandatory);
+  return { base, index, scale, displacement, segment, access };
+}
+
+interface Address extends Pick<MemoryOperand, 'base' | 'index' | 'scale'> {
+  /** A displacement of four bytes follows. */
+  readonly wide: boolean;
+}
+
+/** Which registers make the address; null: the code ends before that is said. */
+function addressOf(decoder: Decoder, mod: number, rm: number): Address | null {
+  const wide = mod === 2;
+  if (rm === 4) return scaledAddress(decoder, mod);
+  if (rm === 5 && mod === 0) return { base: 'rip', index: null, scale: 1, wide: true };
+  return { base: extended(rm, decoder.rex & 1), index: null, scale: 1, wide };
+}
+
+/** By a SIB byte. */
+function scaledAddress(decoder: Decoder, mod: number): Address | null {
+  const sib = next(decoder);
+  if (sib < 0) return null;
+  const indexBits = (sib >> 3) & 7;
+  const extension = (decoder.rex & 2) >> 1;
+  const noBase = (sib & 7) === 5 && mod === 0;
   return {
-    base,
-    index,
-    scale,
-    displacement,
-    segment,
-    access: accessOf(map, opcode, reg, mandatory),
+    base: noBase ? null : extended(sib & 7, decoder.rex & 1),
+    // rsp cannot be an index: its number says that there is none.
+    index: indexBits === 4 && extension === 0 ? null : extended(indexBits, extension),
+    scale: ([1, 2, 4, 8] as const)[sib >> 6] ?? 1,
+    wide: noBase || mod === 2,
   };
+}
+
+/** The register of three bits and the fourth from a prefix. */
+const extended = (bits: number, fourth: number): Register | null =>
+  registerNames[bits | (fourth << 3)] ?? null;
+
+/** null: the code ends before it. */
+function displacementOf(decoder: Decoder, length: 0 | 1 | 4): number | null {
+  if (length === 0) return 0;
+  const { code, at, disp8Scale } = decoder;
+  if (at + length > code.length) return null;
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  return length === 4 ? view.getInt32(at, true) : view.getInt8(at) * disp8Scale;
 }
 
 /** `(%rdi)`, `0x20(%rax,%r15,1)`: as GNU tools write it. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { header } from '../model/agent-header.ts';
-import { parseAgentFile } from '../parsers/formats/agent-file.ts';
+import { parseAgentFile } from '../parsers/formats/agent-file/agent-file.ts';
 import { agentFileBytes, trimAgentFile } from './agent-files.ts';
 
 const example = new URL('../../docs/example/run/agent/', import.meta.url);

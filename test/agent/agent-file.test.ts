@@ -10,7 +10,9 @@ import {
   failureOf,
   limitOfFailure,
 } from '../../src/parsers/formats/agent-allocations.ts';
-import { parseAgentFile, type AgentFile } from '../../src/parsers/formats/agent-file.ts';
+import { header } from '../../src/model/agent-header.ts';
+import { parseAgentFile } from '../../src/parsers/formats/agent-file/agent-file.ts';
+import type { AgentFile } from '../../src/parsers/formats/agent-file/facts.ts';
 import { cCompiler } from '../have.ts';
 import { syntheticAgentFile, type Synthetic } from './synthetic.ts';
 
@@ -156,6 +158,15 @@ test('bytes flipped anywhere: never throws, never runs away', () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test('nodes that go round without a known frame come to an end', () => {
+  const bytes = syntheticAgentFile({ paths: [{ stack: [app(8)], live: [600, 0, 0] }] });
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const node = view.getUint32(header.sections + 16, true);
+  view.setUint32(node, 1, true);
+  view.setUint32(node + 4, 99, true);
+  expect(parseAgentFile(bytes)).toMatchObject({ status: 'read', file: { paths: [{ stack: [] }] } });
 });
 
 test.skipIf(cCompiler())(

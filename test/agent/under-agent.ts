@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { agentCompanion, agentFor, type AgentOptions } from '../../src/record/agent.ts';
 import { readAgentFiles } from '../../src/gather/incident-folder/agent-files.ts';
-import type { AgentFile } from '../../src/parsers/formats/agent-file.ts';
+import type { AgentFile } from '../../src/parsers/formats/agent-file/facts.ts';
 
 export interface UnderAgent {
   readonly exitCode: number | null;

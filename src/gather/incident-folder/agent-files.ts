@@ -9,8 +9,8 @@ import {
   agentFileId,
   glanceAtAgentFile,
   parseAgentFile,
-  type AgentFile,
-} from '../../parsers/formats/agent-file.ts';
+} from '../../parsers/formats/agent-file/agent-file.ts';
+import type { AgentFile } from '../../parsers/formats/agent-file/facts.ts';
 import type { SymbolReader } from '../../store/source-lines.ts';
 
 export interface AgentReading {

@@ -46,7 +46,7 @@ export interface ProcessTimeline {
   };
   readonly cpu: { readonly atMs: number; readonly cpuMs: number }[];
 }
-interface CgroupTimeline {
+export interface CgroupTimeline {
   readonly seen: Numbered<CgroupSeen>;
   last: CgroupSample;
   peakBytes: number | undefined;

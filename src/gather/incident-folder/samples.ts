@@ -16,9 +16,23 @@ import type {
 } from '../../model/incident-folder.ts';
 import type { Numbered } from '../../store/recorded-lines.ts';
 import { firstNotBefore } from './moments.ts';
-import { whenOf, type ProcessTimeline, type Timeline } from './events.ts';
+import { whenOf, type CgroupTimeline, type ProcessTimeline, type Timeline } from './events.ts';
 
 export function sampledEvidence(
+  start: IncidentStart,
+  timeline: Timeline,
+  killed: ReadonlySet<number>,
+): readonly Evidence[] {
+  return [
+    ...processEvidence(start, timeline, killed),
+    ...[...timeline.cgroups.values()].map((cgroup) => cgroupCounters(start, cgroup)),
+    hostCounters(start, timeline),
+    ...timeline.stalls.map((stall) => stallEvidence(start, stall)),
+  ];
+}
+
+/** How each process ended, where that is worth telling, and its limits and peaks. */
+function processEvidence(
   start: IncidentStart,
   timeline: Timeline,
   killed: ReadonlySet<number>,
@@ -30,109 +44,123 @@ export function sampledEvidence(
       .map(({ seen: { path } }) => path),
   );
   for (const [pid, process] of timeline.processes) {
-    const { seen, gone, limits, peaks } = process;
+    const { seen, gone } = process;
     // A status nobody saw is worth telling only where somebody else tells how it ended, or that something was killed there.
-    const saw = gone !== null && (gone.signal !== null || gone.exitCode !== null);
     const among = seen.cgroup !== undefined && killing.has(seen.cgroup);
-    if (gone !== null && (saw || among || killed.has(pid))) {
-      const parent = seen.parentPid === null ? undefined : timeline.processes.get(seen.parentPid);
-      const { wall: namedAt } = whenOf(start, seen.atMs);
-      const exit: ProcessExit = {
-        kind: 'process-exit',
-        origin: {
-          source: gone.seenAs === 'wait' ? 'wait-status' : 'proc',
-          place: `events.ndjson:${gone.lineNumber}`,
-          line: gone.lineNumber,
-          ...(saw
-            ? {
-                quote:
-                  gone.signal === null ? `exit status ${gone.exitCode}` : `signal ${gone.signal}`,
-              }
-            : {}),
-        },
-        when: whenOf(start, gone.atMs),
-        pid,
-        name: seen.name,
-        ...defined({ namedAt }),
-        ...(seen.command === null ? {} : { command: seen.command }),
-        role: seen.role,
-        exitCode: gone.exitCode,
-        signal: gone.signal,
-        ...defined({ peakRssBytes: peaks.rss }),
-        uptimeMs: gone.atMs - (process.firstSeenMs ?? 0),
-        ...defined({ otherPids: seen.otherPids, cgroup: seen.cgroup, dumpingMs: gone.dumpingMs }),
-        ...(gone.parentState === undefined
-          ? {}
-          : { parentAfterwards: hung(parent, gone) ? 'hangs' : gone.parentState }),
-        ...(parent === undefined
-          ? {}
-          : { parent: { pid: parent.seen.pid, name: parent.seen.name } }),
-        ...(timeline.commandPid === null ? {} : { leaderPid: timeline.commandPid }),
-      };
-      evidence.push(exit);
-    }
-    if (limits.length > 0 || Object.keys(peaks).length > 0) {
-      const fact: ProcessLimits = {
-        kind: 'process-limits',
-        origin: {
-          source: 'proc',
-          place: `events.ndjson:${seen.lineNumber}`,
-          line: seen.lineNumber,
-        },
-        pid,
-        name: seen.name,
-        limits,
-        ...defined({
-          peakVmBytes: peaks.vm,
-          peakDataBytes: peaks.data,
-          peakRssBytes: peaks.rss,
-          peakSwapBytes: peaks.swap,
-        }),
-        ...(start.machine?.maxMapCount === undefined
-          ? {}
-          : { maxMapCount: start.machine.maxMapCount }),
-        ...defined({ peakMapCount: peaks.maps, threads: peaks.threads }),
-      };
-      evidence.push(fact);
-    }
+    if (gone !== null && (statusSeen(gone) || among || killed.has(pid)))
+      evidence.push(processExit(start, timeline, process, gone));
+    if (process.limits.length > 0 || Object.keys(process.peaks).length > 0)
+      evidence.push(processLimits(start, process));
   }
-  for (const { seen, last, peakBytes, underOom, gone, kills } of timeline.cgroups.values()) {
-    const counters: Partial<CgroupCounters> = Object.fromEntries(
-      Object.entries({
-        peakBytes,
-        oomKills: last.oomKills,
-        localOomKills: last.localOomKills,
-        localOoms: last.localOoms ?? last.ooms,
-        groupKills: last.groupKills,
-        limitHits: last.limitHits,
-        highHits: last.highHits,
-        killDisabled: seen.killDisabled,
-      }).filter(([, value]) => value !== undefined),
-    );
-    evidence.push({
-      kind: 'cgroup-counters',
-      origin: {
-        source: 'cgroup',
-        place: seen.folder,
-        line: seen.lineNumber,
-        quote: quoteOf(seen.version, last),
-      },
-      version: seen.version,
-      path: seen.path,
-      level: seen.level,
-      limitBytes: seen.limitBytes,
-      ...defined({ highBytes: seen.highBytes }),
-      ...counters,
-      ...(underOom ? { underOom } : {}),
-      ...(kills.length === 0 ? {} : { killTimes: killTimes(start, kills) }),
-      ...(gone ? { vanished: true } : {}),
-    });
-  }
-  const { machine = {} } = start;
-  const host: HostCounters = {
+  return evidence;
+}
+
+const statusSeen = (gone: ProcessGone): boolean => gone.signal !== null || gone.exitCode !== null;
+
+function processExit(
+  start: IncidentStart,
+  timeline: Timeline,
+  { seen, firstSeenMs, peaks }: ProcessTimeline,
+  gone: Numbered<ProcessGone>,
+): ProcessExit {
+  const parent = seen.parentPid === null ? undefined : timeline.processes.get(seen.parentPid);
+  const { wall: namedAt } = whenOf(start, seen.atMs);
+  return {
+    kind: 'process-exit',
+    origin: exitOrigin(gone),
+    when: whenOf(start, gone.atMs),
+    pid: seen.pid,
+    name: seen.name,
+    ...defined({ namedAt }),
+    ...(seen.command === null ? {} : { command: seen.command }),
+    role: seen.role,
+    exitCode: gone.exitCode,
+    signal: gone.signal,
+    ...defined({ peakRssBytes: peaks.rss }),
+    uptimeMs: gone.atMs - (firstSeenMs ?? 0),
+    ...defined({ otherPids: seen.otherPids, cgroup: seen.cgroup, dumpingMs: gone.dumpingMs }),
+    ...(gone.parentState === undefined
+      ? {}
+      : { parentAfterwards: hung(parent, gone) ? 'hangs' : gone.parentState }),
+    ...(parent === undefined ? {} : { parent: { pid: parent.seen.pid, name: parent.seen.name } }),
+    ...(timeline.commandPid === null ? {} : { leaderPid: timeline.commandPid }),
+  };
+}
+
+function exitOrigin(gone: Numbered<ProcessGone>): ProcessExit['origin'] {
+  return {
+    source: gone.seenAs === 'wait' ? 'wait-status' : 'proc',
+    place: `events.ndjson:${gone.lineNumber}`,
+    line: gone.lineNumber,
+    ...(statusSeen(gone)
+      ? { quote: gone.signal === null ? `exit status ${gone.exitCode}` : `signal ${gone.signal}` }
+      : {}),
+  };
+}
+
+function processLimits(
+  { machine }: IncidentStart,
+  { seen, limits, peaks }: ProcessTimeline,
+): ProcessLimits {
+  return {
+    kind: 'process-limits',
+    origin: {
+      source: 'proc',
+      place: `events.ndjson:${seen.lineNumber}`,
+      line: seen.lineNumber,
+    },
+    pid: seen.pid,
+    name: seen.name,
+    limits,
+    ...defined({
+      peakVmBytes: peaks.vm,
+      peakDataBytes: peaks.data,
+      peakRssBytes: peaks.rss,
+      peakSwapBytes: peaks.swap,
+    }),
+    ...(machine?.maxMapCount === undefined ? {} : { maxMapCount: machine.maxMapCount }),
+    ...defined({ peakMapCount: peaks.maps, threads: peaks.threads }),
+  };
+}
+
+function cgroupCounters(
+  start: IncidentStart,
+  { seen, last, peakBytes, underOom, gone, kills }: CgroupTimeline,
+): CgroupCounters {
+  return {
+    kind: 'cgroup-counters',
+    origin: {
+      source: 'cgroup',
+      place: seen.folder,
+      line: seen.lineNumber,
+      quote: quoteOf(seen.version, last),
+    },
+    version: seen.version,
+    path: seen.path,
+    level: seen.level,
+    limitBytes: seen.limitBytes,
+    ...defined({
+      highBytes: seen.highBytes,
+      peakBytes,
+      oomKills: last.oomKills,
+      localOomKills: last.localOomKills,
+      localOoms: last.localOoms ?? last.ooms,
+      groupKills: last.groupKills,
+      limitHits: last.limitHits,
+      highHits: last.highHits,
+      killDisabled: seen.killDisabled,
+    }),
+    ...(underOom ? { underOom } : {}),
+    ...(kills.length === 0 ? {} : { killTimes: killTimes(start, kills) }),
+    ...(gone ? { vanished: true } : {}),
+  };
+}
+
+function hostCounters({ machine = {} }: IncidentStart, { host }: Timeline): HostCounters {
+  return {
     kind: 'host-counters',
     origin: { source: 'proc', place: '/proc/vmstat, /proc/meminfo' },
-    ...timeline.host,
+    ...host,
     ...defined({
       totalBytes: machine.totalBytes,
       swapTotalBytes: machine.swapTotalBytes,
@@ -140,9 +168,6 @@ export function sampledEvidence(
       commitLimitBytes: machine.commitLimitBytes,
     }),
   };
-  evidence.push(host);
-  for (const stall of timeline.stalls) evidence.push(stallEvidence(start, stall));
-  return evidence;
 }
 
 function killTimes(

@@ -10,14 +10,9 @@ import type {
 } from '../../model/report.ts';
 import { isOwnHook, userFrame } from '../../model/stack.ts';
 import type { Bytes } from '../../model/units.ts';
-import {
-  agentFileId,
-  type AgentFailure,
-  type AgentFile,
-  type AgentPath,
-  type NativeFrame,
-} from './agent-file.ts';
-import { functionName } from '../text/mangled.ts';
+import { agentFileId } from './agent-file/agent-file.ts';
+import type { AgentFailure, AgentFile, AgentPath, NativeFrame } from './agent-file/facts.ts';
+import { functionName } from '../text/mangled/mangled.ts';
 
 export interface AllocationOptions {
   /** Lines that hold less than this share are left out. */

@@ -11,7 +11,7 @@ import {
 } from '../../elf/index.ts';
 import type { CoreDump } from '../../model/evidence.ts';
 import type { SourceReport, StackFrame, Thread } from '../../model/report.ts';
-import { functionName, isLibraryFunction, typeName } from '../text/mangled.ts';
+import { functionName, isLibraryFunction, typeName } from '../text/mangled/mangled.ts';
 import { signalName } from '../../model/signals.ts';
 
 export interface CoreInput extends CoreOptions {
