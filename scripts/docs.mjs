@@ -196,6 +196,25 @@ generators.calibration = () => {
   ].join('\n');
 };
 
+/** First answers on texts that nobody had tuned to, a row a round (test/blind/README.md). */
+generators.blind = () => {
+  const folder = join(root, 'test/blind/rounds');
+  const rows = readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .toSorted()
+    .map((name) => {
+      const round = JSON.parse(readFileSync(join(folder, name), 'utf8'));
+      const count = (what) => round.filter((row) => row[what]).length;
+      const alike = round.filter(({ expected }) => expected.memory !== true).length;
+      return `| ${name.replace('.json', '')} | ${round.length} | ${count('rightOnMemory')} | ${count('rightOnCause')} | ${count('falseAlarm')} of ${alike} | ${count('firmAndWrong')} |`;
+    });
+  return [
+    '| round | texts | right on memory | right on the cause | false alarms | certain or strong and wrong |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n');
+};
+
 const documents = ['README.md', 'CONTRIBUTING.md'];
 const collect = (folder) => {
   if (!existsSync(join(root, folder))) return;

@@ -1,4 +1,4 @@
-/* Prints where the fields are that src/parsers/formats/agent-file.ts reads; its test compares. */
+/* Prints where the fields are that src/parsers/formats/agent-file/ reads; its test compares. */
 #include <stddef.h>
 #include <stdio.h>
 #include "../layout.h"
