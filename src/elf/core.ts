@@ -5,17 +5,11 @@
  * `binfmt_elf.c`, `sys/procfs.h`.
  */
 import { ownerOf, padded } from './notes.ts';
-import {
-  buildIdOf,
-  programHeader,
-  programHeadersOf,
-  PT_LOAD,
-  PT_NOTE,
-  readElf,
-  readElfHeader,
-  type ElfHeader,
-} from './elf.ts';
-import { regionAt, type MemoryReader, type MemoryRegion } from './memory-reader.ts';
+import { CoreMemory } from './core-memory.ts';
+import { readSegments, type Segments } from './core-segments.ts';
+import { readElfHeader, type ElfHeader } from './elf.ts';
+import type { MappedFile, OpenedFile } from './mapped-files.ts';
+import type { MemoryReader } from './memory-reader.ts';
 import { cString, readBytes, u64, type ElfProblem, type ReadAt } from './read-at.ts';
 
 export interface CoreFile extends MemoryReader {
@@ -40,9 +34,7 @@ export interface CoreFile extends MemoryReader {
   /** Build id of the object mapped at `base`, read from its dumped first page. */
   readonly buildIdAt: (base: number) => string | null;
   /** The file on disk behind a mapping, where it is the one that the process had; null where not. */
-  readonly openMapped: (
-    file: MappedFile,
-  ) => { readonly readAt: ReadAt; readonly size: number } | null;
+  readonly openMapped: (file: MappedFile) => OpenedFile | null;
 }
 
 export interface CoreProcess {
@@ -78,19 +70,12 @@ export interface CoreThread {
   readonly registers: BigUint64Array;
 }
 
-export interface MappedFile {
-  readonly start: number;
-  readonly end: number;
-  readonly fileOffset: number;
-  readonly path: string;
-}
-
 export interface CoreOptions {
   /**
    * Opens a file that the process had mapped. Kernels leave read-only file pages out of cores
    * (coredump_filter 0x33), so code and constants come from there. Only used where its build id is that of the core.
    */
-  readonly openFile?: (path: string) => { readonly readAt: ReadAt; readonly size: number } | null;
+  readonly openFile?: (path: string) => OpenedFile | null;
 }
 
 /** Order of the general registers in NT_PRSTATUS, x86-64 (`struct user_regs_struct`). */
@@ -131,7 +116,6 @@ const NT_SIGINFO = 0x53494749;
 const NT_FILE = 0x46494c45;
 const NT_ARM_TLS = 0x401;
 
-const maxNoteSegments = 16;
 /** The kernel's own limit for NT_FILE and the like is 4 MiB, 16 MiB at most (core_file_note_size_limit). */
 const maxDescriptionBytes = 32 << 20;
 const maxNotes = 2_000_000;
@@ -150,84 +134,8 @@ export function openCore(
     return { problem: { status: 'unsupported', why: 'it is an ELF file, but no core' } };
 
   const segments = readSegments(readAt, header);
-  const notes: NoteFacts = {
-    process: null,
-    signalInfo: null,
-    threads: [],
-    files: [],
-    auxv: new Map(),
-  };
-  for (const { offset, bytes } of segments.notes) readNotes(readAt, header, offset, bytes, notes);
-  const { process, signalInfo, threads, files, auxv } = notes;
-  files.sort((a, b) => a.start - b.start);
-
-  const { starts, ends, offsets, fileBytes, flags, count } = segments;
-  const regions = once(() => regionsOf(segments, files));
-  const backing = openFile === undefined ? null : backingFiles(openFile, (base) => buildIdAt(base));
-  let last = 0;
-
-  const find = (address: number): number => {
-    if (last < count && address >= starts[last]! && address < ends[last]!) return last;
-    let low = 0;
-    let high = count - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      if (address < starts[middle]!) high = middle - 1;
-      else if (address >= ends[middle]!) low = middle + 1;
-      else return (last = middle);
-    }
-    return -1;
-  };
-
-  const readMemory = (address: number, into: Uint8Array): number => {
-    let done = 0;
-    while (done < into.length) {
-      const at = address + done;
-      const index = find(at);
-      const got =
-        index < 0 ? readBacked(at, Infinity, into, done) : readSegment(index, at, into, done);
-      if (got <= 0) break;
-      done += got;
-    }
-    return done;
-  };
-  const readSegment = (index: number, at: number, into: Uint8Array, done: number): number => {
-    const within = at - starts[index]!;
-    const room = Math.min(into.length - done, ends[index]! - at);
-    const dumped = Math.min(room, fileBytes[index]! - within);
-    if (dumped > 0) return readAt(offsets[index]! + within, into.subarray(done, done + dumped));
-    // A writable page that was not dumped may have held anything: the file cannot stand in for it.
-    return (flags[index]! & 2) === 0 ? readBacked(at, room, into, done) : 0;
-  };
-  const readBacked = (at: number, room: number, into: Uint8Array, done: number): number => {
-    if (backing === null) return 0;
-    const file = regionAt(files, at);
-    if (file === undefined) return 0;
-    const source = backing(file, moduleBase(files, file));
-    if (source === null) return 0;
-    const length = Math.min(room, into.length - done, file.end - at);
-    return source.readAt(file.fileOffset + (at - file.start), into.subarray(done, done + length));
-  };
-
-  const buildIds = new Map<number, string | null>();
-  const buildIdAt = (base: number): string | null => {
-    let id = buildIds.get(base);
-    if (id === undefined) {
-      // Dumped pages only: the file on disk is what is to be checked.
-      const index = find(base);
-      id = index < 0 || fileBytes[index] === 0 ? null : buildIdOfImage(base, dumpedOnly);
-      buildIds.set(base, id);
-    }
-    return id;
-  };
-  const dumpedOnly = (address: number, into: Uint8Array): number => {
-    const index = find(address);
-    if (index < 0) return 0;
-    const within = address - starts[index]!;
-    const dumped = Math.min(into.length, fileBytes[index]! - within);
-    return dumped > 0 ? readAt(offsets[index]! + within, into.subarray(0, dumped)) : 0;
-  };
-
+  const { process, signalInfo, threads, files, auxv } = factsOfNotes(readAt, header, segments);
+  const memory = new CoreMemory(readAt, segments, files, openFile);
   return {
     core: {
       header,
@@ -245,96 +153,12 @@ export function openCore(
           ? { expectedBytes: segments.expectedBytes, actualBytes: size }
           : null,
       get regions() {
-        return regions();
+        return memory.regions;
       },
-      readMemory,
-      buildIdAt,
-      openMapped: (file) => backing?.(file, moduleBase(files, file)) ?? null,
+      readMemory: (address, into) => memory.read(address, into),
+      buildIdAt: (base) => memory.buildIdAt(base),
+      openMapped: (file) => memory.openMapped(file),
     },
-  };
-}
-
-interface Segments {
-  readonly count: number;
-  /** Sorted by address, without overlaps. */
-  readonly starts: Float64Array;
-  readonly ends: Float64Array;
-  readonly offsets: Float64Array;
-  readonly fileBytes: Float64Array;
-  readonly flags: Uint8Array;
-  readonly notes: readonly { readonly offset: number; readonly bytes: number }[];
-  readonly mapCount: number;
-  readonly totalVmBytes: number;
-  readonly dumpedBytes: number;
-  readonly expectedBytes: number;
-}
-
-/** In columns: a core may have a million mappings. */
-function readSegments(readAt: ReadAt, header: ElfHeader): Segments {
-  const capacity = header.programHeaders.count;
-  let starts = new Float64Array(capacity);
-  let ends = new Float64Array(capacity);
-  let offsets = new Float64Array(capacity);
-  let fileBytes = new Float64Array(capacity);
-  let flags = new Uint8Array(capacity);
-  const notes: { offset: number; bytes: number }[] = [];
-  let count = 0;
-  let totalVmBytes = 0;
-  let dumpedBytes = 0;
-  let expectedBytes = 0;
-  let sorted = true;
-  for (const segment of programHeadersOf(readAt, header)) {
-    if (segment.type === PT_NOTE && notes.length < maxNoteSegments)
-      notes.push({ offset: segment.offset, bytes: segment.fileBytes });
-    const end = segment.address + segment.memoryBytes;
-    // The vsyscall page (0xffffffffff600000) is the kernel's: it counts for no limit.
-    const userSpace = Number.isSafeInteger(end);
-    if (
-      Number.isSafeInteger(segment.offset + segment.fileBytes) &&
-      (segment.type !== PT_LOAD || userSpace)
-    )
-      expectedBytes = Math.max(expectedBytes, segment.offset + segment.fileBytes);
-    if (segment.type !== PT_LOAD || !userSpace || segment.memoryBytes === 0) continue;
-    if (count > 0 && segment.address < ends[count - 1]!) sorted = false;
-    starts[count] = segment.address;
-    ends[count] = end;
-    offsets[count] = segment.offset;
-    fileBytes[count] = Math.min(segment.fileBytes, segment.memoryBytes);
-    flags[count] = segment.flags & 7;
-    count += 1;
-    totalVmBytes += segment.memoryBytes;
-    dumpedBytes += Math.min(segment.fileBytes, segment.memoryBytes);
-  }
-  const mapCount = count;
-  if (!sorted) {
-    const order = Array.from({ length: count }, (_, index) => index).sort(
-      (a, b) => starts[a]! - starts[b]!,
-    );
-    let previousEnd = 0;
-    const kept = order.filter((index) => {
-      const fits = starts[index]! >= previousEnd;
-      if (fits) previousEnd = ends[index]!;
-      return fits;
-    });
-    starts = Float64Array.from(kept, (index) => starts[index]!);
-    ends = Float64Array.from(kept, (index) => ends[index]!);
-    offsets = Float64Array.from(kept, (index) => offsets[index]!);
-    fileBytes = Float64Array.from(kept, (index) => fileBytes[index]!);
-    flags = Uint8Array.from(kept, (index) => flags[index]!);
-    count = kept.length;
-  }
-  return {
-    count,
-    starts,
-    ends,
-    offsets,
-    fileBytes,
-    flags,
-    notes,
-    mapCount,
-    totalVmBytes,
-    dumpedBytes,
-    expectedBytes,
   };
 }
 
@@ -344,6 +168,19 @@ interface NoteFacts {
   readonly threads: CoreThread[];
   readonly files: MappedFile[];
   readonly auxv: Map<number, number>;
+}
+
+function factsOfNotes(readAt: ReadAt, header: ElfHeader, { notes }: Segments): NoteFacts {
+  const facts: NoteFacts = {
+    process: null,
+    signalInfo: null,
+    threads: [],
+    files: [],
+    auxv: new Map(),
+  };
+  for (const { offset, bytes } of notes) readNotes(readAt, header, offset, bytes, facts);
+  facts.files.sort((a, b) => a.start - b.start);
+  return facts;
 }
 
 /** Note by note, skipping what is not needed: the registers of thousands of threads are tens of megabytes. */
@@ -542,87 +379,4 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   if (b.length !== a.length + 1 || b[a.length] !== 0) return false;
   for (let index = 0; index < a.length; index += 1) if (a[index] !== b[index]) return false;
   return true;
-}
-
-/** Where the object of a mapping begins: its nearest mapping below with file offset 0. */
-export function moduleBase(files: readonly MappedFile[], file: MappedFile): number {
-  let base = file.start;
-  for (let index = files.indexOf(file); index >= 0; index -= 1) {
-    const candidate = files[index]!;
-    if (candidate.path !== file.path) continue;
-    base = candidate.start;
-    if (candidate.fileOffset === 0) break;
-  }
-  return base;
-}
-
-function regionsOf(segments: Segments, files: readonly MappedFile[]): readonly MemoryRegion[] {
-  const regions: MemoryRegion[] = [];
-  const { starts, ends, flags, count } = segments;
-  let next = 0;
-  for (let index = 0; index < count; index += 1) {
-    const start = starts[index]!;
-    while (next < files.length && files[next]!.end <= start) next += 1;
-    const file = files[next];
-    const mapped = file !== undefined && file.start <= start ? file : null;
-    regions.push({
-      start,
-      end: ends[index]!,
-      readable: (flags[index]! & 4) !== 0,
-      writable: (flags[index]! & 2) !== 0,
-      executable: (flags[index]! & 1) !== 0,
-      path: mapped?.path ?? null,
-      fileOffset: mapped === null ? 0 : mapped.fileOffset + (start - mapped.start),
-    });
-  }
-  return regions;
-}
-
-/** Opens each mapped file once, and only keeps it where it is the one that the process had. */
-function backingFiles(
-  openFile: NonNullable<CoreOptions['openFile']>,
-  buildIdAt: (base: number) => string | null,
-): (file: MappedFile, base: number) => { readonly readAt: ReadAt; readonly size: number } | null {
-  const opened = new Map<string, { readonly readAt: ReadAt; readonly size: number } | null>();
-  return ({ path }, base) => {
-    const known = opened.get(path);
-    if (known !== undefined) return known;
-    opened.set(path, null);
-    const file = openFile(path);
-    if (file === null) return null;
-    const expected = buildIdAt(base);
-    const read = readElf(file.readAt, file.size);
-    // A hostile core may name any file: nothing but ELF objects is taken for its memory.
-    const usable = 'elf' in read && (expected === null || read.elf.buildId === expected);
-    opened.set(path, usable ? file : null);
-    return opened.get(path) ?? null;
-  };
-}
-
-/** The build id of an ELF image as it lies in memory: its headers and notes are in its first page. */
-function buildIdOfImage(base: number, readMemory: MemoryReader['readMemory']): string | null {
-  const page = new Uint8Array(4096);
-  const length = readMemory(base, page);
-  const read = readElfHeader((offset, into) => {
-    const part = page.subarray(offset, Math.min(length, offset + into.length));
-    into.set(part);
-    return part.length;
-  }, length);
-  if ('problem' in read) return null;
-  const { header } = read;
-  const view = new DataView(page.buffer, 0, length);
-  for (let index = 0; index < Math.min(header.programHeaders.count, 64); index += 1) {
-    const at = header.programHeaders.offset + index * header.programHeaders.entryBytes;
-    if (at + (header.bits === 64 ? 56 : 32) > length) return null;
-    const { type, offset, fileBytes } = programHeader(view, at, header);
-    if (type !== PT_NOTE || offset + fileBytes > length) continue;
-    const id = buildIdOf(page.subarray(offset, offset + fileBytes), header.littleEndian);
-    if (id !== null) return id;
-  }
-  return null;
-}
-
-function once<T>(make: () => T): () => T {
-  let value: { readonly made: T } | undefined;
-  return () => (value ??= { made: make() }).made;
 }

@@ -3,7 +3,8 @@
  * the instruction and the register that was zero, errno, what the C and C++ runtimes had noted.
  */
 import { firstIndexWhere } from '../model/binary-search.ts';
-import { moduleBase, x86Registers, type CoreFile, type MappedFile } from './core.ts';
+import { x86Registers, type CoreFile } from './core.ts';
+import { moduleBase, type MappedFile } from './mapped-files.ts';
 import { loadedObject, type LoadedObject } from './dynamic.ts';
 import { readElf } from './elf.ts';
 import { regionAt, wordsOf, type MemoryRegion, type Words } from './memory-reader.ts';

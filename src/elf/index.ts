@@ -1,13 +1,7 @@
 /** ELF and core files: bytes in, structures out. */
-export { openCore, moduleBase, x86Registers } from './core.ts';
-export type {
-  CoreFile,
-  CoreOptions,
-  CoreProcess,
-  CoreThread,
-  MappedFile,
-  SignalInfo,
-} from './core.ts';
+export { openCore, x86Registers } from './core.ts';
+export type { CoreFile, CoreOptions, CoreProcess, CoreThread, SignalInfo } from './core.ts';
+export { moduleBase, type MappedFile } from './mapped-files.ts';
 export { loadedObject, type LoadedObject } from './dynamic.ts';
 export {
   readElf,

@@ -1,6 +1,7 @@
 import { subjectWithPid } from '../../model/name-with-pid.ts';
+import type { Confidence } from '../../model/confidence.ts';
 import type { CoreDump, FailedAllocation, KernelRefusal } from '../../model/evidence.ts';
-import type { Finding } from '../../model/finding.ts';
+import type { Finding, Question } from '../../model/finding.ts';
 import type { Limit, Reason } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import {
@@ -35,6 +36,23 @@ export const coreAllocFailureSegfault = defineRule({
     }),
 });
 
+/** What the core says of the crash, with what else is known of the same process. */
+interface Signs {
+  readonly core: CoreDump;
+  readonly refusals: readonly KernelRefusal[];
+  readonly failures: readonly FailedAllocation[];
+  /** Somebody named a refused request of this process. */
+  readonly named: boolean;
+  /** errno was ENOMEM. */
+  readonly refused: boolean;
+  readonly nullAccess: boolean;
+  /** Only a note about a core: no registers, no errno. */
+  readonly noRegisters: boolean;
+  /** The limit of the address space that it had reached. */
+  readonly limit: Limit | null;
+  readonly mapLimit: boolean;
+}
+
 /** null: the core does not say so. */
 export function failedAllocationSegfault(
   core: CoreDump,
@@ -42,29 +60,75 @@ export function failedAllocationSegfault(
   failures: readonly FailedAllocation[],
 ): Finding | null {
   if (!isMemoryFault(core) || core.stackOverflow === true || core.sender !== undefined) return null;
-  const refused = core.errno === ENOMEM;
-  const nullAccess = isNullAccess(core);
-  const limit = addressSpaceLimit(core);
-  const mapLimit = atMapLimit(core);
-  const noRegisters = core.record !== undefined && core.record !== 'core';
-  const named = refusals.length > 0 || failures.length > 0;
-  const confidence =
-    nullAccess && named
-      ? 'certain'
-      : nullAccess && refused
-        ? 'strong'
-        : // A record without registers or errno: the limit speaks, or the refusal of the same process.
-          named ||
-            ((nullAccess || noRegisters) && (limit !== null || mapLimit)) ||
-            (refused && (limit !== null || mapLimit || isOffsetFromNull(core)))
-          ? 'likely'
-          : null;
+  const signs: Signs = {
+    core,
+    refusals,
+    failures,
+    named: refusals.length > 0 || failures.length > 0,
+    refused: core.errno === ENOMEM,
+    nullAccess: isNullAccess(core),
+    noRegisters: core.record !== undefined && core.record !== 'core',
+    limit: addressSpaceLimit(core),
+    mapLimit: atMapLimit(core),
+  };
+  const confidence = confidenceOf(signs);
   if (confidence === null) return null;
 
+  const { limit, mapLimit } = signs;
   const request = requestOf(core, refusals, failures);
-  const because: Reason[] = [];
-  for (const failure of failures.slice(0, 2))
-    because.push(
+  const owner: Limit | null =
+    limit ?? (mapLimit ? { owner: 'map-count', path: 'vm.max_map_count', bytes: null } : null);
+  return {
+    ...commonParts(core),
+    cause: 'alloc-failure-segfault',
+    confidence,
+    headline: headlineOf(signs, request),
+    because: [...reasonsOfRequests(signs), ...reasonsOfCore(signs)],
+    request: { bytes: request },
+    ...(owner === null ? {} : { limit: owner }),
+    ...(mapLimit ? { variant: 'max-map-count' } : {}),
+    against: againstIt(signs),
+    ruledOut: ruledOut(signs),
+    unknown: owner === null && refusals.length === 0 ? [whichLimit(core)] : [],
+    remedies: [
+      remedy('check-the-return'),
+      mapLimit
+        ? remedy('allow-more-mappings-of-core')
+        : limit !== null
+          ? remedy('raise-address-space')
+          : remedy('ask-for-less-at-once', request, 'limit'),
+      remedy('record-next-time'),
+    ],
+  };
+}
+
+/** null: too little speaks for it. */
+function confidenceOf(signs: Signs): Confidence | null {
+  const { core, named, refused, nullAccess, noRegisters } = signs;
+  if (nullAccess && named) return 'certain';
+  if (nullAccess && refused) return 'strong';
+  const atLimit = signs.limit !== null || signs.mapLimit;
+  // A record without registers or errno: the limit speaks, or the refusal of the same process.
+  return named ||
+    ((nullAccess || noRegisters) && atLimit) ||
+    (refused && (atLimit || isOffsetFromNull(core)))
+    ? 'likely'
+    : null;
+}
+
+function headlineOf({ core, noRegisters }: Signs, request: number | null): string {
+  const what = request === null ? 'an allocation' : `an allocation of ${formatBytes(request)}`;
+  const then = noRegisters
+    ? 'the program went on without it'
+    : 'the program used the NULL pointer it got';
+  return `${subjectWithPid(core)} crashed${place(core)}: ${what} had failed, and ${then}`;
+}
+
+/** What others say that the process had asked for in vain. */
+function reasonsOfRequests({ refusals, failures }: Signs): readonly Reason[] {
+  const because = failures
+    .slice(0, 2)
+    .map((failure) =>
       reason(
         failure,
         `the same process had asked for ${formatBytes(failure.failure.bytes)} and got nothing`,
@@ -80,105 +144,81 @@ export function failedAllocationSegfault(
           : `the kernel refused ${formatBytes(smallest.bytes)} to this very process`,
       ),
     );
-  because.push(
-    reason(
-      core,
-      noRegisters
-        ? `it died of ${core.signal}${place(core)}, as ${core.record} noted`
-        : `${core.signal} on ${access(core)}${nullAccess ? ': a NULL pointer, or an offset from one' : isOffsetFromNull(core) ? ': nothing lies that low; it looks like an offset from NULL' : ''}`,
-    ),
-  );
+  return because;
+}
+
+function reasonsOfCore({ core, refused, limit, mapLimit, ...signs }: Signs): readonly Reason[] {
+  const says = [howItDied(core, signs)];
   if (refused)
-    because.push(
-      reason(
-        core,
-        'errno of the thread that crashed was 12 (ENOMEM): its last failure was a refused allocation',
-      ),
+    says.push(
+      'errno of the thread that crashed was 12 (ENOMEM): its last failure was a refused allocation',
     );
   if (core.reraised === true)
-    because.push(
-      reason(
-        core,
-        'a signal handler had caught the signal and raised it again (faulthandler does): the fault is from the signal frame',
-      ),
+    says.push(
+      'a signal handler had caught the signal and raised it again (faulthandler does): the fault is from the signal frame',
     );
   if (limit !== null && limit.bytes !== null)
-    because.push(
-      reason(
-        core,
-        `its address space had reached ${formatBytes(core.peakVmBytes ?? core.totalVmBytes ?? limit.bytes)} of the limit of ${formatBytes(limit.bytes)}`,
-      ),
+    says.push(
+      `its address space had reached ${formatBytes(core.peakVmBytes ?? core.totalVmBytes ?? limit.bytes)} of the limit of ${formatBytes(limit.bytes)}`,
     );
   if (mapLimit)
-    because.push(
-      reason(
-        core,
-        `it had ${core.mapCount} mappings: the default of vm.max_map_count is 65530, beyond which every mmap fails`,
-      ),
+    says.push(
+      `it had ${core.mapCount} mappings: the default of vm.max_map_count is 65530, beyond which every mmap fails`,
     );
-
-  const owner: Limit | null =
-    limit ?? (mapLimit ? { owner: 'map-count', path: 'vm.max_map_count', bytes: null } : null);
-  return {
-    ...commonParts(core),
-    cause: 'alloc-failure-segfault',
-    confidence,
-    headline: `${subjectWithPid(core)} crashed${place(core)}: ${request === null ? 'an allocation' : `an allocation of ${formatBytes(request)}`} had failed, and ${noRegisters ? 'the program went on without it' : 'the program used the NULL pointer it got'}`,
-    because,
-    request: { bytes: request },
-    ...(owner === null ? {} : { limit: owner }),
-    ...(mapLimit ? { variant: 'max-map-count' } : {}),
-    against: named
-      ? []
-      : refused
-        ? [
-            {
-              says: 'errno may be left over from an earlier failure that the program had handled',
-              source: core.origin.source,
-              place: core.origin.place,
-            },
-          ]
-        : [],
-    ruledOut: [
-      ...(noRegisters
-        ? []
-        : [
-            {
-              cause: 'not-memory' as const,
-              variant: 'stack-overflow',
-              because: 'the fault address is not next to the stack pointer',
-            },
-          ]),
-      {
-        cause: 'kernel-cgroup-oom',
-        because: 'the OOM killer sends SIGKILL, and SIGKILL leaves no core',
-      },
-    ],
-    unknown:
-      owner === null && refusals.length === 0
-        ? [
-            {
-              id: 'which-limit',
-              what: 'Which limit refused the allocation',
-              why: `a core holds no rlimits (it had ${usedMemory(core)})`,
-              command:
-                core.pid === undefined
-                  ? 'journalctl -k | grep __vm_enough_memory; ulimit -v'
-                  : `journalctl -k | grep '__vm_enough_memory: pid: ${core.pid}'; ulimit -v`,
-            },
-          ]
-        : [],
-    remedies: [
-      remedy('check-the-return'),
-      mapLimit
-        ? remedy('allow-more-mappings-of-core')
-        : limit !== null
-          ? remedy('raise-address-space')
-          : remedy('ask-for-less-at-once', request, 'limit'),
-      remedy('record-next-time'),
-    ],
-  };
+  return says.map((text) => reason(core, text));
 }
+
+function howItDied(
+  core: CoreDump,
+  { nullAccess, noRegisters }: Pick<Signs, 'nullAccess' | 'noRegisters'>,
+): string {
+  if (noRegisters) return `it died of ${core.signal}${place(core)}, as ${core.record} noted`;
+  const fault = `${core.signal} on ${access(core)}`;
+  if (nullAccess) return `${fault}: a NULL pointer, or an offset from one`;
+  return isOffsetFromNull(core)
+    ? `${fault}: nothing lies that low; it looks like an offset from NULL`
+    : fault;
+}
+
+function againstIt({ core, named, refused }: Signs): readonly Reason[] {
+  return refused && !named
+    ? [
+        {
+          says: 'errno may be left over from an earlier failure that the program had handled',
+          source: core.origin.source,
+          place: core.origin.place,
+        },
+      ]
+    : [];
+}
+
+function ruledOut({ noRegisters }: Signs): NonNullable<Finding['ruledOut']> {
+  return [
+    ...(noRegisters
+      ? []
+      : [
+          {
+            cause: 'not-memory' as const,
+            variant: 'stack-overflow',
+            because: 'the fault address is not next to the stack pointer',
+          },
+        ]),
+    {
+      cause: 'kernel-cgroup-oom',
+      because: 'the OOM killer sends SIGKILL, and SIGKILL leaves no core',
+    },
+  ];
+}
+
+const whichLimit = (core: CoreDump): Question => ({
+  id: 'which-limit',
+  what: 'Which limit refused the allocation',
+  why: `a core holds no rlimits (it had ${usedMemory(core)})`,
+  command:
+    core.pid === undefined
+      ? 'journalctl -k | grep __vm_enough_memory; ulimit -v'
+      : `journalctl -k | grep '__vm_enough_memory: pid: ${core.pid}'; ulimit -v`,
+});
 
 /** The kernel's smallest refusal, less its page of rounding; else what was still on the stack. */
 function requestOf(

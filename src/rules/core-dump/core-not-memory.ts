@@ -153,110 +153,125 @@ function busError(core: CoreDump): Opinion {
   };
 }
 
+/** A fault of the program's own: a wild call, a wild pointer, a NULL pointer. `named`: somebody tells of a refused request of it. */
 function memoryFault(core: CoreDump, named: boolean): Opinion {
-  const nullAccess = isNullAccess(core);
-  const crash = `${core.signal} on ${access(core)}`;
-  const debug: Question = {
-    id: 'which-line-crashed',
-    what: 'Which line of the program it was',
-    why: 'that needs the debug information of the program',
-    command: lookWithGdb(core),
-  };
   if (core.record !== undefined && core.record !== 'core') return fromRecord(core);
-  const mayBeMemory: Question = {
-    id: 'whether-refused-before',
-    what: 'Whether an allocation had been refused before',
-    why:
-      core.errno === undefined
-        ? 'errno could not be read from this core'
-        : core.errno === ENOMEM
-          ? 'errno tells of a refusal, not of when it was'
-          : 'errno is set back on the way by ctypes and the interpreter',
-    command:
-      core.pid === undefined
-        ? 'journalctl -k | grep __vm_enough_memory'
-        : `journalctl -k | grep 'pid: ${core.pid}, comm'`,
+  if (core.access === 'execute') return wildCall(core);
+  if (core.signalCode !== undefined && core.signalCode <= 0) return raisedItself(core);
+  if (!isNullAccess(core)) return wildPointer(core);
+  const noRefusal = core.errno === 0 && core.ctypes !== true && !named;
+  return noRefusal ? plainNullPointer(core) : unexplainedNullPointer(core);
+}
+
+const faultOf = (core: CoreDump): string => `${core.signal} on ${access(core)}`;
+
+const whichLine = (core: CoreDump): Question => ({
+  id: 'which-line-crashed',
+  what: 'Which line of the program it was',
+  why: 'that needs the debug information of the program',
+  command: lookWithGdb(core),
+});
+
+const whetherRefused = (core: CoreDump): Question => ({
+  id: 'whether-refused-before',
+  what: 'Whether an allocation had been refused before',
+  why:
+    core.errno === undefined
+      ? 'errno could not be read from this core'
+      : core.errno === ENOMEM
+        ? 'errno tells of a refusal, not of when it was'
+        : 'errno is set back on the way by ctypes and the interpreter',
+  command:
+    core.pid === undefined
+      ? 'journalctl -k | grep __vm_enough_memory'
+      : `journalctl -k | grep 'pid: ${core.pid}, comm'`,
+});
+
+function wildCall(core: CoreDump): Opinion {
+  const ofNull = nullCall(core);
+  return {
+    variant: ofNull ? 'null-call' : 'wild-pointer',
+    confidence: core.errno === 0 ? 'strong' : 'likely',
+    headline: `called ${ofNull ? 'a NULL function pointer' : 'an address that holds no code'}: a bug, not memory`,
+    says: [`${faultOf(core)}: the instruction pointer itself was there`],
+    unknown: [whichLine(core)],
   };
-  if (core.access === 'execute')
+}
+
+function raisedItself(core: CoreDump): Opinion {
+  if (core.errno === 0 && core.truncated !== true)
     return {
-      variant: nullCall(core) ? 'null-call' : 'wild-pointer',
-      confidence: core.errno === 0 ? 'strong' : 'likely',
-      headline: `called ${nullCall(core) ? 'a NULL function pointer' : 'an address that holds no code'}: a bug, not memory`,
-      says: [`${crash}: the instruction pointer itself was there`],
-      unknown: [debug],
+      variant: 'signal-raised',
+      confidence: 'likely',
+      headline: `raised ${core.signal} itself${place(core)}: not memory`,
+      says: [`the process sent ${core.signal} to itself, and no fault stands on its stack`],
     };
-  if (core.signalCode !== undefined && core.signalCode <= 0)
-    return core.errno === 0 && core.truncated !== true
-      ? {
-          variant: 'signal-raised',
-          confidence: 'likely',
-          headline: `raised ${core.signal} itself${place(core)}: not memory`,
-          says: [`the process sent ${core.signal} to itself, and no fault stands on its stack`],
-        }
-      : {
-          cause: 'undetermined',
-          confidence: 'weak',
-          headline: `raised ${core.signal} itself${place(core)}; what a handler had caught before is lost`,
-          says: [
-            `the process sent ${core.signal} to itself, and no signal frame is left on its stack`,
-          ],
-          unknown: [mayBeMemory, debug],
-        };
-  if (!nullAccess && core.errno === ENOMEM)
+  return {
+    cause: 'undetermined',
+    confidence: 'weak',
+    headline: `raised ${core.signal} itself${place(core)}; what a handler had caught before is lost`,
+    says: [`the process sent ${core.signal} to itself, and no signal frame is left on its stack`],
+    unknown: [whetherRefused(core), whichLine(core)],
+  };
+}
+
+function wildPointer(core: CoreDump): Opinion {
+  const fault = `${faultOf(core)}: neither NULL nor at the edge of the stack`;
+  if (core.errno === ENOMEM)
     return {
       cause: 'undetermined',
       confidence: 'weak',
       headline: `crashed${place(core)} on a wild pointer, with an allocation refused some time before`,
       says: [
-        `${crash}: neither NULL nor at the edge of the stack`,
+        fault,
         'errno of the thread that crashed was 12 (ENOMEM): an allocation had been refused, just before or long ago',
       ],
-      unknown: [mayBeMemory, debug],
+      unknown: [whetherRefused(core), whichLine(core)],
       remedies: [remedy('record-next-time')],
     };
-  if (!nullAccess)
-    return {
-      variant: 'wild-pointer',
-      confidence: core.errno === 0 ? 'strong' : 'likely',
-      headline: `crashed${place(core)} on a wild pointer: a bug, not memory`,
-      says: [
-        `${crash}: neither NULL nor at the edge of the stack`,
-        ...(core.errno === 0
-          ? ['errno of the thread that crashed was 0: no allocation had failed in it']
-          : []),
-      ],
-      unknown: [debug],
-    };
-  if (core.errno === 0 && core.ctypes !== true && !named)
-    return {
-      variant: 'null-dereference',
-      confidence: 'likely',
-      headline: `used a NULL pointer${place(core)} with no failed allocation before it: a bug, not memory`,
-      says: [
-        `${crash}: a NULL pointer, or an offset from one`,
-        'errno of the thread that crashed was 0: malloc sets it to 12 when it is refused',
-        ...(atMapLimit(core) || addressSpaceLimit(core) !== null
-          ? []
-          : ['it was near no limit that the core shows']),
-      ],
-      unknown: [debug],
-    };
   return {
-    cause: 'undetermined',
-    confidence: 'weak',
-    headline: `used a NULL pointer${place(core)}: a plain bug, or an allocation that had been refused`,
+    variant: 'wild-pointer',
+    confidence: core.errno === 0 ? 'strong' : 'likely',
+    headline: `crashed${place(core)} on a wild pointer: a bug, not memory`,
     says: [
-      `${crash}: a NULL pointer, or an offset from one`,
-      ...(core.errno === undefined
-        ? []
-        : [
-            `errno of the thread that crashed was ${core.errno}: not that of a refused allocation, but it may have been set anew since`,
-          ]),
+      fault,
+      ...(core.errno === 0
+        ? ['errno of the thread that crashed was 0: no allocation had failed in it']
+        : []),
     ],
-    unknown: [mayBeMemory, debug],
-    remedies: [remedy('record-next-time')],
+    unknown: [whichLine(core)],
   };
 }
+
+const plainNullPointer = (core: CoreDump): Opinion => ({
+  variant: 'null-dereference',
+  confidence: 'likely',
+  headline: `used a NULL pointer${place(core)} with no failed allocation before it: a bug, not memory`,
+  says: [
+    `${faultOf(core)}: a NULL pointer, or an offset from one`,
+    'errno of the thread that crashed was 0: malloc sets it to 12 when it is refused',
+    ...(atMapLimit(core) || addressSpaceLimit(core) !== null
+      ? []
+      : ['it was near no limit that the core shows']),
+  ],
+  unknown: [whichLine(core)],
+});
+
+const unexplainedNullPointer = (core: CoreDump): Opinion => ({
+  cause: 'undetermined',
+  confidence: 'weak',
+  headline: `used a NULL pointer${place(core)}: a plain bug, or an allocation that had been refused`,
+  says: [
+    `${faultOf(core)}: a NULL pointer, or an offset from one`,
+    ...(core.errno === undefined
+      ? []
+      : [
+          `errno of the thread that crashed was ${core.errno}: not that of a refused allocation, but it may have been set anew since`,
+        ]),
+  ],
+  unknown: [whetherRefused(core), whichLine(core)],
+  remedies: [remedy('record-next-time')],
+});
 
 const nullCall = (core: CoreDump): boolean => Number(core.faultAddress ?? '0xffffff') < 65_536;
 
