@@ -30,7 +30,10 @@ function partOf(id, chunking) {
     name,
     modules: new Set(files.flatMap((file) => [...loadedWith(root + file, chunking)])),
   }));
-  const [part, another] = parts.filter(({ modules }) => modules.has(id)).map(({ name }) => name);
+  const names = parts.filter(({ modules }) => modules.has(id)).map(({ name }) => name);
+  // What main needs itself stays in its own file, which a command has loaded anyhow. The worker is no command.
+  if (names.includes('main') && !names.includes('final-snapshot-worker')) return null;
+  const [part, another] = names;
   if (another !== undefined) return 'shared';
   return part === 'run' || part === 'diagnose' ? part : null;
 }

@@ -7,7 +7,7 @@ import { findRuntime } from '../../src/python/interpreter/find-runtime.ts';
 import { readHeap } from '../../src/python/heap/heap.ts';
 import { Interpreter } from '../../src/python/interpreter/interpreter.ts';
 import { isRefusal, openProcess } from '../../src/python/process/live-process.ts';
-import { openFile } from '../../src/python/process/symbol-file.ts';
+import { openFile } from '../../src/python/process/open-file.ts';
 import { closeTarget, smallChunks } from '../../src/python/target.ts';
 import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
 import { threadsOf } from '../../src/python/interpreter/stacks.ts';

@@ -1,7 +1,7 @@
 import { openCore, x86Registers, type CoreFile } from '../../elf/index.ts';
 import type { Refusal } from './live-process.ts';
 import { addressLimit, type MemorySource, type Region } from './memory.ts';
-import { openFile } from './symbol-file.ts';
+import { openFile } from './open-file.ts';
 
 /** A core as a source of memory. */
 export interface CoreSource extends MemorySource {

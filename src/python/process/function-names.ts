@@ -1,6 +1,6 @@
 import { firstIndexWhere } from '../../model/binary-search.ts';
 import { readElf, type ReadAt } from '../../elf/index.ts';
-import { openFile } from './symbol-file.ts';
+import { openFile } from './open-file.ts';
 
 interface Place {
   readonly module: string | null;

@@ -7,7 +7,7 @@ import {
   readlinkSync,
   readSync,
 } from 'node:fs';
-import { openFileOf } from './symbol-file.ts';
+import { openFileOf } from './open-file.ts';
 import { addressLimit, type MemorySource, type NativeThread, type Region } from './memory.ts';
 import type { Prose } from '../../model/prose.ts';
 

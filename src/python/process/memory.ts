@@ -1,6 +1,6 @@
 // Not by the index: a run, which needs this much alone, would load all of elf/ with it.
 import { regionAt } from '../../elf/memory-reader.ts';
-import type { OpenFile } from './symbol-file.ts';
+import type { OpenFile } from './open-file.ts';
 
 /** A mapping of the process that is read. */
 export interface Region {
