@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { parts } from './parts.ts';
 import { agentFor } from '../../src/record/agent.ts';
 import { cCompiler } from '../have.ts';
 import { underAgent } from './under-agent.ts';
@@ -12,21 +13,6 @@ const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const agent = (name: string) => new URL(`../../agent/${name}`, import.meta.url).pathname;
-const parts = [
-  'lock',
-  'sandbox',
-  'intern',
-  'live',
-  'behind',
-  'weigh',
-  'failed',
-  'file',
-  'objects',
-  'sampling',
-  'native',
-  'python',
-  'limit',
-].map((name) => agent(`${name}.c`));
 function compile(name: string, ...args: readonly string[]): string {
   const out = join(folder, name);
   const { status, stderr } = spawnSync(

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { parts } from '../agent/parts.ts';
 import { allocationsOf } from '../../src/parsers/formats/agent-allocations.ts';
 import { noAgent, underAgent } from '../agent/under-agent.ts';
 import { cCompiler, command, pythons } from '../have.ts';
@@ -115,9 +116,6 @@ test.skipIf(noValgrind)(
   () => {
     const agent = (name: string) => new URL(`../../agent/${name}`, import.meta.url).pathname;
     const program = join(folder, 'state');
-    const parts = ['test/state', 'state', 'objects', 'sampling', 'native', 'python', 'limit'].map(
-      (name) => agent(`${name}.c`),
-    );
     expect(
       spawnSync('cc', [
         '-std=gnu11',
@@ -125,6 +123,7 @@ test.skipIf(noValgrind)(
         '-O1',
         '-o',
         program,
+        agent('test/state.c'),
         ...parts,
         '-ldl',
         '-lpthread',
