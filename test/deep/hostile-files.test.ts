@@ -318,7 +318,7 @@ describe('files in a folder that is diagnosed', () => {
 /** Named as a Python is: its file is looked into for symbols. */
 function hostileProgram(folder: string, ...options: readonly string[]): string {
   const path = join(folder, 'python3.11');
-  const source = fileURLToPath(new URL('programs/hostile_executable.c', import.meta.url));
+  const source = fileURLToPath(new URL('../programs/hostile_executable.c', import.meta.url));
   const { status, stderr } = spawnSync('cc', ['-o', path, ...options, source], {
     encoding: 'utf8',
   });
