@@ -84,6 +84,16 @@ describe.each(reports)('%s', (_, report) => {
   });
 });
 
+test('a log in which a verdict stands is a log', async () => {
+  const log = readFileSync(join(root, 'fixtures/kernel-log/allocating-task/input.log'), 'utf8');
+  for (const [, report] of reports)
+    for (const [form, text] of Object.entries(await outputs(report))) {
+      expect([form, ownOutput(`step 3: tests\n${text}`)]).toEqual([form, null]);
+      const { evidence } = await gatherChunks(inChunks(`${log}\n${text}`, 1000), form);
+      expect([form, evidence.length > 0]).toEqual([form, true]);
+    }
+});
+
 test('no fixture of a parser is taken for ours', () => {
   for (const { title, bytes } of fixtures)
     expect([title, ownOutput(bytes.toString('utf8'))]).toEqual([title, null]);

@@ -29,6 +29,7 @@ export const headBytes = 4096;
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const escapes = /\u001B(?:\[[\d;]{0,20}m|\]8;[^\u0007\u001B]{0,500}(?:\u0007|\u001B\\))/g;
 
+/** `(?<![^])` is the start of the text where `^` is that of a line: what stands further down is a log that quotes a verdict. */
 const marks: readonly (readonly [keyof typeof outputNames, RegExp])[] = [
   ['json', /^\s*\{\s*"format":\s*"coroner\//],
   ['html', /^\s*<!doctype html>[^]*<title>coroner<\/title>/i],
@@ -39,9 +40,12 @@ const marks: readonly (readonly [keyof typeof outputNames, RegExp])[] = [
   // The headline, shortened where it is very long, and the first of the five answers.
   ['termination-log', /^[^\n]{1,700}(?:\]|…)\nWas it memory\? /],
   // The banner, and the first of the five questions below it.
-  ['terminal', /^\s*\S{1,3} [A-Z][A-Z ]{3,40} {2,}[^]*^ {2}Was it memory\? /m],
-  ['terminal', /^\s*\d+ incidents, (?:none|\d+) of them out of memory$/m],
-  ['markdown', /^### \S{1,4} [^]*^\| \*\*Was it memory\?\*\* \|/m],
+  ['terminal', /(?<![^])\s*\S{1,3} [A-Z][A-Z ]{3,40} {2,}[^]*^ {2}Was it memory\? /m],
+  ['terminal', /(?<![^])\s*\d+ incidents, (?:none|\d+) of them out of memory$/m],
+  [
+    'markdown',
+    /(?<![^])(?:\d+ earlier incidents are not shown\.\n\n)?### \S{1,4} [^]*^\| \*\*Was it memory\?\*\* \|/m,
+  ],
 ];
 
 /** Which output of coroner's the text begins as; null: none. `head` is its first `headBytes` at most. */
