@@ -5,7 +5,13 @@ import type { Finding } from '../model/finding.ts';
 /** A finding that rests on doubtful words is no surer than they are, and says why. */
 export function doubted(finding: Finding): Finding {
   const doubts = [
-    ...new Set(finding.because.flatMap(({ doubt }) => (doubt === undefined ? [] : [doubt]))),
+    ...new Set(
+      finding.because.flatMap(({ doubt }, index) =>
+        // The first reason decides. What a shared file or a quotation adds to the kernel's own record takes nothing from it; a folder
+        // that was changed is another matter.
+        doubt === undefined || (index > 0 && doubt !== 'folder') ? [] : [doubt],
+      ),
+    ),
   ].sort((a, b) => compareConfidence(surestUnder[a], surestUnder[b]));
   if (doubts.length === 0) return finding;
   return {

@@ -24,7 +24,7 @@ export function isQuoted(input: Input, lineNumber: number, quote: string | undef
 /** A word, a space, a word, and no sign of a log's prefix. */
 const prose = /^[^\w]*(?:[A-Za-z][a-z']*,? ){2,}[A-Za-z'"`“‘«(]*:? ?$|[`“‘«]$/;
 const kernelWords =
-  /Memory cgroup out of memory|Out of memory: |Killed process \d|oom-kill:constraint|[\w./:-]+ invoked oom-killer|\S+\[\d+\]: segfault at/;
+  /Memory cgroup out of memory|Out of memory: |Killed process \d|oom-kill:constraint|[\w./:-]{1,64} invoked oom-killer|\S{1,64}\[\d{1,9}\]: segfault at/;
 
 function isInSentence(text: string, quote: string): boolean {
   const { text: words } = stripPrefix(text);
