@@ -566,8 +566,7 @@ static void at_fork_child(void (*handler)(void)) { pthread_atfork(NULL, NULL, ha
 #endif
 
 __attribute__((constructor)) static void start(void) {
-  if (under_memory_checker()) return;
-  if (libc_is_foreign()) {
+  if (under_memory_checker() || libc_is_foreign()) {
     exec_start();
     return;
   }
