@@ -31,3 +31,20 @@ test('undoubted words: nothing changes', () => {
 test('what was less sure stays less sure', () => {
   expect(doubted({ ...finding('folder'), confidence: 'weak' }).confidence).toBe('weak');
 });
+
+test("the kernel's own record is not doubted for what a shell adds to it in a shared file", () => {
+  const kernel = { says: 'killed', source: 'kernel-log', place: '/dev/kmsg:1' };
+  const shell = {
+    says: 'Killed',
+    source: 'shell-notices',
+    place: 'stderr.tail:1',
+    doubt: 'shared' as const,
+  };
+  for (const because of [
+    [kernel, shell],
+    [shell, kernel],
+  ]) {
+    const judged = doubted({ ...finding(), because });
+    expect(judged).toEqual({ ...finding(), because });
+  }
+});

@@ -2,14 +2,25 @@ import { atMost, compareConfidence } from '../model/confidence.ts';
 import { doubtInHeadline, doubtInWords, surestUnder } from '../model/doubt.ts';
 import type { Finding } from '../model/finding.ts';
 
+/** Sources that witness the death themselves. What a shared file or a quotation adds to their record takes nothing from it. */
+const witnesses: ReadonlySet<string> = new Set([
+  'kernel-log',
+  'tracefs',
+  'agent',
+  'python-hook',
+  'core-dump',
+]);
+
 /** A finding that rests on doubtful words is no surer than they are, and says why. */
 export function doubted(finding: Finding): Finding {
+  const isWitnessed = finding.because.some(
+    ({ source, doubt }) => doubt === undefined && witnesses.has(source),
+  );
   const doubts = [
     ...new Set(
-      finding.because.flatMap(({ doubt }, index) =>
-        // The first reason decides. What a shared file or a quotation adds to the kernel's own record takes nothing from it; a folder
-        // that was changed is another matter.
-        doubt === undefined || (index > 0 && doubt !== 'folder') ? [] : [doubt],
+      finding.because.flatMap(({ doubt }) =>
+        // A folder that was changed is another matter: who changed one file could change them all.
+        doubt === undefined || (isWitnessed && doubt !== 'folder') ? [] : [doubt],
       ),
     ),
   ].sort((a, b) => compareConfidence(surestUnder[a], surestUnder[b]));
