@@ -18,9 +18,11 @@ export function doubted(finding: Finding): Finding {
   );
   const doubts = [
     ...new Set(
-      finding.because.flatMap(({ doubt }) =>
+      finding.because.flatMap(({ doubt, source }) =>
         // A folder that was changed is another matter: who changed one file could change them all.
-        doubt === undefined || (isWitnessed && doubt !== 'folder') ? [] : [doubt],
+        doubt === undefined || (isWitnessed && doubt !== 'folder' && !witnesses.has(source))
+          ? []
+          : [doubt],
       ),
     ),
   ].sort((a, b) => compareConfidence(surestUnder[a], surestUnder[b]));
