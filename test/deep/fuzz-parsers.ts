@@ -136,7 +136,7 @@ const mutations: Readonly<Record<string, (bytes: Buffer, next: Next) => Buffer>>
 
 /** Words one of which stands in every record that can prove a memory death. */
 const witnesses =
-  /kill|oom|memory|alloc|exceed|evict|jetsam|memorystatus|limit|R1[45]|ENOMEM|errno|Errno|segfault|quota|MEMLIMIT|TERM_|thrash|swap|pressure|to the victim|badness|OUT_OF_ME|reserve enough space|shortage|corrective action|operator new|EVIL RELOAD|\bRSS\b/i;
+  /kill|oom|memory|alloc|exceed|evict|jetsam|memorystatus|limit|R1[45]|ENOMEM|errno|Errno|segfault|quota|MEMLIMIT|TERM_|thrash|swap|pressure|to the victim|badness|OUT_OF_ME|reserve enough space|shortage|corrective action|operator new|EVIL RELOAD|highwater|\bRSS\b/i;
 
 /** Of a processor: on a machine that others load the clock on the wall tells nothing. */
 const cpuMs = (since: NodeJS.CpuUsage): number => {

@@ -341,7 +341,7 @@ function* damagedReport(input: Input): Iterable<KillerRecord> {
   for (const [at, { text }] of input.lines.entries()) {
     const reason = reasons.exec(text.slice(0, 100_000));
     if (reason === null) continue;
-    const near = objectAround(input, at);
+    const near = withinBraces(objectAround(input, at), reason[0]);
     const name = /"name"\s?:\s?"([^"]{1,64})"/.exec(near);
     const pid = /"pid"\s?:\s?(\d{1,9})/.exec(near);
     const pages = /"rpages"\s?:\s?(\d{1,9})/.exec(near);
@@ -365,6 +365,14 @@ function* damagedReport(input: Input): Iterable<KillerRecord> {
       sourceKind: 'direct',
     };
   }
+}
+
+/** Of processes on one line the part between the braces around `word`: another's pid stands in the next pair. */
+function withinBraces(text: string, word: string): string {
+  const at = text.indexOf(word);
+  const from = text.lastIndexOf('{', at);
+  const to = text.indexOf('}', at);
+  return text.slice(from + 1, to < 0 ? undefined : to);
 }
 
 /** The lines of the process that a line belongs to: up to its brackets, where they stand on lines of their own. */
