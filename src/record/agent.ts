@@ -97,7 +97,10 @@ export function agentCompanion(options: AgentOptions): Companion {
     },
     ended: () => {
       spares?.clear();
-      if (used !== null) trimFiles(used);
+      if (used !== null) {
+        thinAtEnd(used);
+        trimFiles(used);
+      }
       if (doubt !== null && used !== null && loadedBy(used) === 0) noteAtEnd(doubt);
     },
     notable: () => used !== null && anyRefusal(used),
@@ -133,6 +136,15 @@ function fill(spares: SpareFiles, wanted: number): void {
 }
 
 const mostTrimmingMs = 1000;
+
+/** Workers that came and went since the last sample are not counted before. */
+function thinAtEnd(folder: string): void {
+  try {
+    thinOut(folder, (pid) => !existsSync(`/proc/${pid}`));
+  } catch {
+    // The command has put something else in the folder's place: what is left is read within bounds.
+  }
+}
 
 /** Of the processes that have ended: what a survivor goes on writing to stays where it is. */
 function trimFiles(folder: string): void {
