@@ -413,6 +413,7 @@ static inline void *map(void *address, size_t bytes, int protection, int flags, 
     state_failed(bytes, FAILURE_MMAP, FAILURE_BY_LIMIT, caller, here);
     return MAP_FAILED;
   }
+  if (UNLIKELY(flags & MAP_LOCKED)) state_unlock_file();
 #ifdef SYS_mmap
   void *start = (void *)syscall(SYS_mmap, address, bytes, protection, flags, fd, offset);
 #else
@@ -432,6 +433,19 @@ EXPORT void *mmap64(void *address, size_t bytes, int protection, int flags, int 
   return map(address, bytes, protection, flags, fd, offset, CALLER, STACK_HERE);
 }
 #endif
+
+EXPORT int mlock(const void *start, size_t bytes) {
+  state_unlock_file();
+  return (int)syscall(SYS_mlock, start, bytes);
+}
+EXPORT int mlock2(const void *start, size_t bytes, unsigned flags) {
+  state_unlock_file();
+  return (int)syscall(SYS_mlock2, start, bytes, (long)flags);
+}
+EXPORT int mlockall(int flags) {
+  state_unlock_file();
+  return (int)syscall(SYS_mlockall, (long)flags);
+}
 
 EXPORT int munmap(void *start, size_t bytes) {
   /* Before the call: afterwards another thread may be given the same address. */
