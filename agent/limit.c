@@ -5,6 +5,7 @@
  * slow path only, and small requests between two looks are bounded by the distance of two samples.
  */
 #include "agent.h"
+#include "ask.h"
 #include "failed.h"
 #include "file.h"
 #include "lock.h"
@@ -43,6 +44,7 @@ void limit_open(uint64_t bytes, int how) {
 
 void limit_begin_child(void) {
   own_slot = NULL;
+  ask_begin_child();
   if (!limit_set || !tree) return;
   uint32_t pid = own_pid;
   for (uint32_t i = 0; i < TREE_SLOTS && !own_slot; i++) {
@@ -137,7 +139,8 @@ COLD bool limit_refuses(size_t bytes, bool small) {
           allowance -= sampling_mean();
           refuse = false;
         }
-      }
+      } else ask_may_come(total);
+      if (refuse) ask_for_snapshot(total, bytes);
     }
   }
   thread.inside = 0;
