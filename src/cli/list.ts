@@ -1,13 +1,12 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { IncidentStart } from '../model/incident-folder.ts';
 import type { Incident } from '../model/report.ts';
 import { formatDuration } from '../model/units.ts';
 import { commandLine } from '../render/command-line.ts';
 import { safeCopy } from '../render/safe-text.ts';
 import { clipped, displayWidth, inked, type Line, type Style } from '../render/terminal/layout.ts';
 import { listIncidentFolders, readEnd, readStart } from '../store/incidents.ts';
-import { rootOf, storedReport } from './incident-store.ts';
+import { isRunning, rootOf, storedReport } from './incident-store.ts';
 import { terminalOptions, type Terminal } from './terminal-options.ts';
 import { inWords } from '../model/prose.ts';
 
@@ -87,16 +86,6 @@ function rowOf(folder: string): readonly Row[] {
             },
     },
   ];
-}
-
-export function isRunning({ recorderPid }: IncidentStart): boolean {
-  if (recorderPid === undefined) return false;
-  try {
-    process.kill(recorderPid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 function table(rows: readonly Row[], total: number, root: string, terminal: Terminal): string {

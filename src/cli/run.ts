@@ -160,19 +160,19 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   }
   const { ending } = result;
   const end = () => (helper?.hasLaunched() === true ? process.exit(0) : endLike(ending));
-  if (!result.notable && !wantsFile(options)) {
-    if (process.stderr.isTTY && options.quiet !== true) write(2, goodEnd(result, options));
+  if (!result.notable && !wantsFile(options) && !isWorthTelling(result)) {
     if (options.output === undefined) prune(root, writer.folder, say);
     writer.close();
     end();
   }
   // A fault in the verdict must not change the exit status.
   try {
-    const { judge, show } = await import('./verdict.ts');
+    const { judge, show, isUneventful } = await import('./verdict.ts');
     const judged = judge(writer, options.source);
     if (judged !== null) {
       writer.append('report.json', `${JSON.stringify(judged.report, null, 1)}\n`);
       await show(judged, { ...options, folder: writer.folder });
+      if (isWorthTelling(result) && isUneventful(judged.report)) namePage(judged.report, options, writer.folder);
     }
   } catch (error) {
     if (error instanceof Problem) say(error.message);
@@ -214,18 +214,29 @@ const wantsFile = ({
     (option) => option !== undefined,
   );
 
-/** One line on a run that ended well, for a user at a terminal. */
-function goodEnd(
-  { peakRssBytes, limitBytes, durationMs }: Extract<RecordResult, { notable: boolean }>,
-  { color }: RunOptions,
-): string {
-  const limit = limitBytes === null ? '' : ` of ${formatBytes(limitBytes)}`;
-  const peak = peakRssBytes === 0 ? '' : `peak ${formatBytes(peakRssBytes)}${limit}, `;
-  const text = `coroner: ended well, ${peak}${formatDuration(durationMs)}`;
+type Ended = Extract<RecordResult, { notable: boolean }>;
+
+/** Shorter runs say nothing of themselves unless they came near their limit. */
+const tellFromMs = 10_000;
+const nearLimitShare = 0.8;
+const isWorthTelling = ({ durationMs, peakRssBytes, limitBytes }: Ended): boolean =>
+  durationMs >= tellFromMs || (limitBytes !== null && peakRssBytes >= limitBytes * nearLimitShare);
+
+/** One dim line at a terminal that names the page of a run of which there is nothing else to say. */
+function namePage({ run }: Report, { color, quiet, output }: RunOptions, folder: string | null) {
+  if (!process.stderr.isTTY || quiet === true || run?.peak == null) return;
+  const { peak, enough, growth, durationMs } = run;
+  const text = [
+    `coroner: peak ${formatBytes(peak.bytes)}`,
+    ...(enough === null ? [] : [`${formatBytes(enough.bytes)} is enough`]),
+    ...(growth === null ? [] : ['grew to its end']),
+    ...(durationMs === null ? [] : [formatDuration(durationMs)]),
+    `coroner show ${output === undefined ? 'last' : (folder ?? 'last')}`,
+  ].join(', ');
   const { color: colored } = terminalOptions(process.stderr, process.env, {
     color: color !== false,
   });
-  return colored ? `\u001B[2m${text}\u001B[22m\n` : `${text}\n`;
+  write(2, colored ? `\u001B[2m${oneLine(text)}\u001B[22m\n` : `${oneLine(text)}\n`);
 }
 
 /** What takes part in the run beside the recorder, in the order in which it is prepared. */

@@ -2,6 +2,7 @@ import type { Evidence } from '../model/evidence.ts';
 import { contained } from '../model/faults.ts';
 import type { Incident, Report, RuleNotRun, SourceReport } from '../model/report.ts';
 import { noSourceText, withSourceText, type SourceText } from '../model/source-text.ts';
+import type { Recording } from '../model/recording.ts';
 import { maskEvery } from '../model/secrets.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/shared/define-rule.ts';
@@ -9,6 +10,7 @@ import { endOfCommand } from './command-end.ts';
 import { doubted } from './doubt.ts';
 import { toIncident } from './incident.ts';
 import { joinOpinions, type Opinion } from './join.ts';
+import { accountOf } from './run-account.ts';
 import { withMemory } from './memory.ts';
 import { withSharedLimit } from './shared-limit.ts';
 import { withFittingRemedies } from './remedies.ts';
@@ -17,6 +19,7 @@ export interface DiagnoseInput {
   readonly evidence: readonly Evidence[];
   readonly sources: readonly SourceReport[];
   readonly sourceText?: SourceText;
+  readonly recording?: Recording;
   readonly rules?: readonly Rule[];
 }
 
@@ -25,6 +28,7 @@ export function diagnose({
   evidence,
   sources,
   sourceText = noSourceText,
+  recording,
   rules = allRules,
 }: DiagnoseInput): Report {
   const kinds = new Set(evidence.map(({ kind }) => kind));
@@ -67,7 +71,21 @@ export function diagnose({
       },
     );
   });
-  const report: Report = { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
+  const run =
+    recording === undefined
+      ? null
+      : contained(
+          'the account of the run',
+          () => accountOf(recording, evidence, incidents),
+          () => null,
+        );
+  const report: Report = {
+    format: 'coroner/1',
+    incidents,
+    sources,
+    ...(run === null ? {} : { run }),
+    rulesNotRun: notRun,
+  };
   // The one place where the words of programs become a report: from here on there is no secret in it.
   return maskEvery(withSourceText(report, sourceText));
 }

@@ -158,6 +158,8 @@ export interface ProcessGone {
   /** wait: from its parent. zombie: seen in /proc before its parent looked. vanished: nobody saw the status. */
   readonly seenAs: 'wait' | 'zombie' | 'vanished';
   readonly parentState?: 'alive' | 'ended';
+  /** The kernel's high-water mark of it, or of a child that it had waited for, whichever is higher. */
+  readonly peakRssBytes?: Bytes;
   /** It had been dead for so long: the kernel was writing its core. */
   readonly dumpingMs?: Ms;
 }
@@ -238,6 +240,8 @@ export interface IncidentEnd {
   readonly signal: string | null;
   /** The command could not be started at all. */
   readonly launchError?: { readonly code: string; readonly message: string };
+  /** What recording took: CPU time and memory of the recorder itself. */
+  readonly recorder?: { readonly cpuMs: Ms; readonly peakRssBytes: Bytes; readonly samples: number };
   /** Processes of the run that were still alive. */
   readonly survivors?: readonly number[];
   /** Of each file as its recorder wrote it: how many bytes, and a sum that tells accidents (no seal). */

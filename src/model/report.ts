@@ -6,6 +6,7 @@ import type { Cause, Death } from './causes.ts';
 import type { Confidence } from './confidence.ts';
 import type { Prose } from './prose.ts';
 import type { Doubt } from './doubt.ts';
+import type { RunAccount } from './run-account.ts';
 import type { Bytes, Ms } from './units.ts';
 
 export interface Report {
@@ -13,6 +14,8 @@ export interface Report {
   /** In the order in which they happened. */
   readonly incidents: readonly Incident[];
   readonly sources: readonly SourceReport[];
+  /** Where a run was recorded: what it took, and what would be enough. */
+  readonly run?: RunAccount;
   /** Rules that could not judge, and which kinds of evidence they had needed. */
   readonly rulesNotRun?: readonly RuleNotRun[];
 }

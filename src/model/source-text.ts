@@ -2,7 +2,7 @@
  * Lines of source that stand beside a report. Nobody who reads a report opens a file because the report, a log or a folder names it:
  * the lines were copied when the run ended, or come from a folder that the user named.
  */
-import type { Allocation, Report, StackFrame } from './report.ts';
+import type { Allocation, MemoryPicture, Report, StackFrame } from './report.ts';
 
 type ByNumber = ReadonlyMap<number, string>;
 export interface SourceText {
@@ -47,7 +47,12 @@ export function wantedLines(report: Report): readonly WantedLine[] {
       wanted.set(`${file}\0${line}`, { file, line });
   };
   const all = (stack: readonly StackFrame[]) => stack.slice(0, mostFrames).forEach(want);
-  for (const { stack, memory } of report.incidents) {
+  const own = report.run?.memory;
+  const tellers = [
+    ...report.incidents,
+    ...(own === undefined ? [] : [{ stack: [], memory: own }]),
+  ];
+  for (const { stack, memory } of tellers) {
     all(stack);
     for (const failure of (memory.failures ?? []).slice(0, mostAllocations)) all(failure.stack);
     const allocations = (memory.allocations ?? []).slice(0, mostAllocations);
@@ -70,29 +75,29 @@ export function withSourceText(report: Report, { files }: SourceText): Report {
     return text === undefined || text === '' ? frame : { ...frame, text };
   };
   const toldAll = (stack: readonly StackFrame[]) => stack.map(told);
+  const toldMemory = (memory: MemoryPicture): MemoryPicture => {
+    const { allocations, failures } = memory;
+    return {
+      ...memory,
+      ...(allocations === undefined
+        ? {}
+        : { allocations: allocations.map((one) => ({ ...told(one), stack: toldAll(one.stack) })) }),
+      ...(failures === undefined
+        ? {}
+        : { failures: failures.map((one) => ({ ...one, stack: toldAll(one.stack) })) }),
+    };
+  };
+  const { run } = report;
   return {
     ...report,
     incidents: report.incidents.map((incident) => {
-      const { allocations, failures } = incident.memory;
       return {
         ...incident,
         stack: toldAll(incident.stack),
-        memory: {
-          ...incident.memory,
-          ...(allocations === undefined
-            ? {}
-            : {
-                allocations: allocations.map((one) => ({
-                  ...told(one),
-                  stack: toldAll(one.stack),
-                })),
-              }),
-          ...(failures === undefined
-            ? {}
-            : { failures: failures.map((one) => ({ ...one, stack: toldAll(one.stack) })) }),
-        },
+        memory: toldMemory(incident.memory),
       };
     }),
+    ...(run?.memory === undefined ? {} : { run: { ...run, memory: toldMemory(run.memory) } }),
   };
 }
 

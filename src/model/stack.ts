@@ -56,9 +56,17 @@ export const userFrame = (stack: readonly StackFrame[]): StackFrame | undefined 
 export const informativeFrame = (stack: readonly StackFrame[]): StackFrame | undefined =>
   userFrame(stack) ?? stack[0];
 
-/** `/srv/app.py:42`, `/srv/app.py`; '' without a file. */
+/**
+ * A cell of a notebook: ipykernel compiles it under a file of the kernel's pid and a hash of its text, which no reader knows it by. The hash
+ * stays: it is the same in every kernel that runs the same text.
+ */
+const cellFile = /(?:^|[\\/])ipykernel_\d+[\\/](\d+)\.py$/;
+export const fileName = (file: string): string =>
+  file.replace(cellFile, (_, hash: string) => `notebook cell ${hash}`);
+
+/** `/srv/app.py:42`, `/srv/app.py`, `notebook cell 29631374:6`; '' without a file. */
 export const placeOf = ({ file, line }: Pick<StackFrame, 'file' | 'line'>): string =>
-  file === null ? '' : line === null ? file : `${file}:${line}`;
+  file === null ? '' : line === null ? fileName(file) : `${fileName(file)}:${line}`;
 
 /** `load (/srv/app.py:42)`; `load` without a file. */
 export function frameName(frame: StackFrame): string {
@@ -68,7 +76,7 @@ export function frameName(frame: StackFrame): string {
 
 /** `load (app.py:42)`, for sentences: no folders, and no `<module>`. */
 export function formatFrame({ function: name, file, line }: StackFrame): string {
-  const base = file?.split(/[\\/]/).at(-1);
+  const base = file === null ? undefined : fileName(file).split(/[\\/]/).at(-1);
   const place =
     base === undefined ? '' : line === null || line === undefined ? base : `${base}:${line}`;
   if (place === '') return name;

@@ -9,25 +9,26 @@ import { memoryPicture, tasks } from './terminal/memory.ts';
 import { Page, type TerminalOptions } from './terminal/page.ts';
 import { evidence, remedies, ruledOut, unknowns } from './terminal/reasons.ts';
 import { nothingFound, sourcesRead } from './terminal/sources.ts';
+import { runScreen } from './terminal/run.ts';
 import { stack } from './terminal/stack.ts';
 import { timeline } from './terminal/timeline.ts';
 import { mainIncident, verdictWord, whenText } from '../model/incident.ts';
 import { inWords } from '../model/prose.ts';
 import { fiveAnswers } from './answers.ts';
+import { toldAsRun } from './run-answers.ts';
 import { belowDirectory, processName } from './names.ts';
 
 export type { TerminalOptions } from './terminal/page.ts';
 
 export function renderTerminal(report: Report, options: TerminalOptions): string {
   const page = new Page(options);
-  const { incidents, sources } = safeCopy(
-    report,
-    !options.unicode,
-    options.verbose ? Infinity : 400,
-  );
+  const safe = safeCopy(report, !options.unicode, options.verbose ? Infinity : 400);
+  const { incidents, sources } = safe;
   const recording =
     options.recording === undefined ? undefined : safeCopy(options.recording, !options.unicode);
-  if (incidents.length === 0) nothingFound(page, sources);
+  const run = toldAsRun(safe);
+  if (run !== null) runScreen(page, run, safe, recording);
+  else if (incidents.length === 0) nothingFound(page, sources);
   else if (options.quiet) for (const incident of incidents) headlineOnly(page, incident);
   else if (incidents.length === 1 || options.verbose)
     for (const incident of incidents) oneIncident(page, incident, recording, sources);

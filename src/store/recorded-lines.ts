@@ -164,6 +164,7 @@ const eventShapes: Readonly<Record<EventLine['what'], Shape>> = {
     otherwise('signal', orNull(isText), null),
     otherwise('seenAs', oneOf('wait', 'zombie', 'vanished'), 'vanished'),
     optional('parentState', oneOf('alive', 'ended')),
+    optional('peakRssBytes', isAmount),
     optional('dumpingMs', isAmount),
   ],
   cgroup: [
@@ -291,6 +292,7 @@ const endShape: Shape = [
   otherwise('exitCode', orNull(isCount), null),
   otherwise('signal', orNull(isText), null),
   optional('launchError', object(otherwise('code', isText, ''), otherwise('message', isText, ''))),
+  optional('recorder', object(...amounts('cpuMs', 'peakRssBytes', 'samples'))),
   optional('survivors', listOf(isPid)),
   optional('sums', isFields),
 ];
