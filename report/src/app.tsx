@@ -81,10 +81,7 @@ export function App({ data }: { data: PageData }): JSX.Element {
           </>
         )}
         {report.run === undefined ? null : (
-          <Environment
-            environment={report.run.environment}
-            startedAt={report.run.startedAt}
-          />
+          <Environment environment={report.run.environment} startedAt={report.run.startedAt} />
         )}
         <Sources sources={sources} />
       </main>

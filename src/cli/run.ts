@@ -172,7 +172,8 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     if (judged !== null) {
       writer.append('report.json', `${JSON.stringify(judged.report, null, 1)}\n`);
       await show(judged, { ...options, folder: writer.folder });
-      if (isWorthTelling(result) && isUneventful(judged.report)) namePage(judged.report, options, writer.folder);
+      if (isWorthTelling(result) && isUneventful(judged.report))
+        namePage(judged.report, options, writer.folder);
     }
   } catch (error) {
     if (error instanceof Problem) say(error.message);

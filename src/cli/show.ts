@@ -7,7 +7,16 @@ import type { Command } from 'commander';
 import { renderJson } from '../render/json.ts';
 import { redact as redacted } from '../render/redact.ts';
 import { renderTerminal } from '../render/terminal.ts';
-import { isIncidentName, rootOf, loadIncident } from './incident-store.ts';
+import { recurrenceOf, recurrenceText } from '../model/recurrence.ts';
+import { isoTime } from '../model/units.ts';
+import { listIncidentFolders } from '../store/incidents.ts';
+import {
+  deathsIn,
+  isIncidentName,
+  rootOf,
+  loadIncident,
+  type LoadedIncident,
+} from './incident-store.ts';
 import { checkOutputs, isStdout, withDefault, writeOutput } from './output-path.ts';
 import {
   addFileOptions,
@@ -86,8 +95,20 @@ async function show(which: string, options: Options): Promise<void> {
         verbose: options.verbose === true,
         quiet: options.quiet === true,
         recording,
+        again: againOf(loaded, root),
       }),
   );
+}
+
+/** `the 7th time since Tuesday`, of an incident of the store. */
+function againOf({ folder }: LoadedIncident, root: string): string | undefined {
+  if (folder === null) return undefined;
+  const deaths = deathsIn(listIncidentFolders(root));
+  const own = deaths.find((death) => death.folder === folder);
+  const recurrence = own === undefined ? null : recurrenceOf(own, deaths);
+  return recurrence === null
+    ? undefined
+    : recurrenceText(recurrence, isoTime(Date.now()) ?? recurrence.since);
 }
 
 /** A folder of its own that only this user may read: the page holds command lines. */

@@ -2,6 +2,7 @@ import type { Evidence } from '../model/evidence.ts';
 import { contained } from '../model/faults.ts';
 import type { Incident, Report, RuleNotRun, SourceReport } from '../model/report.ts';
 import { noSourceText, withSourceText, type SourceText } from '../model/source-text.ts';
+import { fingerprint, incidentId } from '../model/fingerprint.ts';
 import type { Recording } from '../model/recording.ts';
 import { maskEvery } from '../model/secrets.ts';
 import { rules as allRules } from '../rules/index.ts';
@@ -21,6 +22,20 @@ export interface DiagnoseInput {
   readonly sourceText?: SourceText;
   readonly recording?: Recording;
   readonly rules?: readonly Rule[];
+}
+
+/** With what makes it the same death when it comes again, and when it is told again. */
+function identified(incident: Incident, recording: Recording | undefined): Incident {
+  const { bootId, processes = [], command } = recording ?? {};
+  const startTicks = processes.find(({ pid }) => pid === incident.victim?.pid)?.startTicks;
+  const { pid } = incident.victim ?? {};
+  return {
+    ...incident,
+    fingerprint: fingerprint(incident, command),
+    ...(bootId === undefined || pid === undefined || startTicks === undefined
+      ? {}
+      : { id: incidentId(bootId, pid, startTicks) }),
+  };
 }
 
 /** Evidence in, verdict out. Pure. */
@@ -81,7 +96,7 @@ export function diagnose({
         );
   const report: Report = {
     format: 'coroner/1',
-    incidents,
+    incidents: incidents.map((incident) => identified(incident, recording)),
     sources,
     ...(run === null ? {} : { run }),
     rulesNotRun: notRun,

@@ -53,10 +53,7 @@ function floorsOf(moments: readonly MomentOfRun[], fromMs: number, toMs: number)
   for (const { atMs, bytes } of moments) {
     if (atMs < fromMs) before = bytes;
     if (atMs < fromMs || atMs >= toMs) continue;
-    const window = Math.min(
-      windows - 1,
-      Math.floor(((atMs - fromMs) / (toMs - fromMs)) * windows),
-    );
+    const window = Math.min(windows - 1, Math.floor(((atMs - fromMs) / (toMs - fromMs)) * windows));
     floors[window] = Math.min(floors[window] ?? Infinity, bytes);
   }
   // A window without a reading: nothing had changed since the one before.

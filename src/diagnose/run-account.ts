@@ -1,5 +1,6 @@
 /** The account of a recorded run: drawn from what was recorded and what was seen inside its processes. Pure. */
 import { defined } from '../model/defined.ts';
+import { isInterrupt } from '../model/incident.ts';
 import type { Evidence, HeapSnapshot } from '../model/evidence.ts';
 import type { RecordedProcess, RecordedSnapshot, Recording } from '../model/recording.ts';
 import type { Incident, Limit, MemoryPicture } from '../model/report.ts';
@@ -23,9 +24,11 @@ export function accountOf(
   const peak = peakOf(recording, moments);
   const limit = tightest(recording.limits);
   const command = recording.processes.find(({ pid }) => pid === recording.commandPid);
-  const isTold = incidents.some(
-    ({ memory: { allocations = [], holders = [] } }) => allocations.length + holders.length > 0,
-  );
+  // Of a run that Ctrl-C ended the account speaks, and no incident.
+  const isTold = incidents.some((incident) => {
+    const { allocations = [], holders = [] } = incident.memory;
+    return !isInterrupt(incident) && allocations.length + holders.length > 0;
+  });
   const snapshots = evidence.filter((fact) => fact.kind === 'heap-snapshot');
   const memory = isTold ? null : memoryAtPeak(recording, snapshots, peak);
   return {

@@ -140,6 +140,8 @@ export interface ProcessSeen {
   /** Memory cgroup as the kernel log names it. */
   readonly cgroup?: string;
   readonly oomScoreAdj?: number;
+  /** Field 22 of /proc/PID/stat: with pid and boot it names the process for good. */
+  readonly startTicks?: number;
   /** Reported again: it executed another program, or moved. */
   readonly again?: boolean;
 }
@@ -241,7 +243,11 @@ export interface IncidentEnd {
   /** The command could not be started at all. */
   readonly launchError?: { readonly code: string; readonly message: string };
   /** What recording took: CPU time and memory of the recorder itself. */
-  readonly recorder?: { readonly cpuMs: Ms; readonly peakRssBytes: Bytes; readonly samples: number };
+  readonly recorder?: {
+    readonly cpuMs: Ms;
+    readonly peakRssBytes: Bytes;
+    readonly samples: number;
+  };
   /** Processes of the run that were still alive. */
   readonly survivors?: readonly number[];
   /** Of each file as its recorder wrote it: how many bytes, and a sum that tells accidents (no seal). */

@@ -93,6 +93,8 @@ export interface RecordedProcess {
   readonly name: string;
   readonly command: string | null;
   readonly startedMs: Ms;
+  /** Field 22 of /proc/PID/stat: since boot. */
+  readonly startTicks?: number;
   readonly endedMs: Ms | null;
   readonly exitCode: number | null;
   readonly signal: string | null;

@@ -189,6 +189,10 @@ export const memoryPicture = v.object({
 });
 
 const incident = v.object({
+  fingerprint: optional(
+    described(text, 'the same for deaths of one cause, in one program, of one holder and place'),
+  ),
+  id: optional(described(text, 'of the process that died: boot, pid and start')),
   outOfMemory: described(v.nullable(v.boolean()), 'null: cannot be told from this evidence'),
   death: v.picklist(['slow', 'obvious', 'disguised', 'assassination', 'none']),
   cause,

@@ -28,6 +28,10 @@ export interface RuleNotRun {
 
 /** One death (or stall) of one process. */
 export interface Incident {
+  /** The same for deaths of one cause, in one program, of one holder and place: never of lines, pids or sizes. */
+  readonly fingerprint?: string;
+  /** Of the process that died: boot, pid and start. Absent where they are not known. */
+  readonly id?: string;
   readonly outOfMemory: boolean | null;
   readonly death: Death;
   readonly cause: Cause;

@@ -48,10 +48,7 @@ export function wantedLines(report: Report): readonly WantedLine[] {
   };
   const all = (stack: readonly StackFrame[]) => stack.slice(0, mostFrames).forEach(want);
   const own = report.run?.memory;
-  const tellers = [
-    ...report.incidents,
-    ...(own === undefined ? [] : [{ stack: [], memory: own }]),
-  ];
+  const tellers = [...report.incidents, ...(own === undefined ? [] : [{ stack: [], memory: own }])];
   for (const { stack, memory } of tellers) {
     all(stack);
     for (const failure of (memory.failures ?? []).slice(0, mostAllocations)) all(failure.stack);

@@ -154,6 +154,7 @@ const eventShapes: Readonly<Record<EventLine['what'], Shape>> = {
     optional('otherPids', listOf(isPid)),
     optional('cgroup', isText),
     optional('oomScoreAdj', isNumber),
+    optional('startTicks', isAmount),
     optional('again', isBoolean),
   ],
   limits: [atMs, pid, required('limits', listOf(isLimit))],

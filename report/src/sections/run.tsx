@@ -56,7 +56,9 @@ export function Environment({
     ['Processors', machine.cpus === undefined ? '' : `${machine.cpus}`],
     [
       'Overcommit',
-      machine.overcommitMode === undefined ? '' : `vm.overcommit_memory = ${machine.overcommitMode}`,
+      machine.overcommitMode === undefined
+        ? ''
+        : `vm.overcommit_memory = ${machine.overcommitMode}`,
     ],
     ['Python', python === undefined ? '' : `CPython ${python}`],
     ...packages.map(({ name, version }): readonly [string, string] => [name, version]),

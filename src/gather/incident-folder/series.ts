@@ -59,6 +59,7 @@ export function toRecording(
       name: seen.name,
       command: seen.command,
       startedMs: firstSeenMs ?? 0,
+      ...defined({ startTicks: seen.startTicks }),
       endedMs: gone?.atMs ?? null,
       exitCode: gone?.exitCode ?? null,
       signal: gone?.signal ?? null,

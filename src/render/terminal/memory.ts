@@ -63,8 +63,7 @@ export function holders(
   if (all.length === 0) return;
   const total = Math.max(1, peakRssBytes, ...all.map(({ retainedBytes }) => retainedBytes));
   const when =
-    age ??
-    (ageAtDeathMs === undefined ? '' : `, ${formatDuration(ageAtDeathMs)} before the end`);
+    age ?? (ageAtDeathMs === undefined ? '' : `, ${formatDuration(ageAtDeathMs)} before the end`);
   page.title(`Which variables held the memory${when}`);
   weights(
     page,
