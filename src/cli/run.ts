@@ -22,13 +22,20 @@ import { liveCompanion } from './live.ts';
 import { Problem } from './problem.ts';
 import { checkOutputs } from './output-path.ts';
 import { checkSourceFolder } from './source-folder.ts';
-import { addFileOptions, outputsOf, redactHelp, type FileOptions } from './report-files.ts';
+import {
+  addFileOptions,
+  outputsOf,
+  redactHelp,
+  type FileOptions,
+  briefHelp,
+} from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
 
 export interface RunOptions extends FileOptions {
   readonly json?: string | true;
   readonly quiet?: boolean;
+  readonly brief?: true;
   readonly color?: boolean;
   readonly output?: string;
   readonly pythonHook: boolean;
@@ -50,6 +57,7 @@ export function configure(command: Command): void {
       'write the report as JSON to a file, or (-) to stdout after the command has ended',
     )
     .option('-q, --quiet', 'one line for a verdict, nothing while the command runs')
+    .option('--brief', briefHelp)
     .option('--live', 'a line of status while it runs, on a terminal')
     .option('--no-color', 'no colours')
     .option('-o, --output <dir>', 'folder in which the incident folder is made')

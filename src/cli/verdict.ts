@@ -84,6 +84,7 @@ export const isUneventful = ({ incidents }: Report): boolean => incidents.every(
 export interface ShowOptions extends FileOptions {
   readonly json?: string | true;
   readonly quiet?: boolean;
+  readonly brief?: true;
   readonly color?: boolean;
   /** Where the folder was asked to lie; default: the store. */
   readonly output?: string;
@@ -95,7 +96,10 @@ export async function show(
   { report, recording, sourceText }: Judged,
   options: ShowOptions,
 ): Promise<void> {
-  if (!isUneventful(report)) {
+  if (!isUneventful(report) && options.brief === true) {
+    const { renderBrief } = await import('../render/brief.ts');
+    writeAll(2, renderBrief(report));
+  } else if (!isUneventful(report)) {
     const { renderTerminal } = await import('../render/terminal.ts');
     const terminal = terminalOptions(process.stderr, process.env, {
       color: options.color !== false,
