@@ -60,9 +60,9 @@ export const redactHelp =
 
 export const briefHelp = 'the facts alone, below 1 KiB: for chats, alerts and language models';
 
-/** Says which files were written, where nothing else does. */
+/** Says at a terminal which files were written; a script that asked for them knows. */
 export function sayWritten(options: FileOptions & { readonly quiet?: boolean }): void {
-  if (options.quiet === true) return;
+  if (options.quiet === true || !process.stderr.isTTY) return;
   for (const { kind, path } of outputsOf(options))
     if (!isStdout(path) && kind !== 'termination-log')
       process.stderr.write(`coroner: wrote ${path.replaceAll(/[\p{Cc}\p{Cf}]/gu, '?')}\n`);

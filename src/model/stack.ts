@@ -60,7 +60,7 @@ export const informativeFrame = (stack: readonly StackFrame[]): StackFrame | und
  * A cell of a notebook: ipykernel compiles it under a file of the kernel's pid and a hash of its text, which no reader knows it by. The hash
  * stays: it is the same in every kernel that runs the same text.
  */
-const cellFile = /(?:^|[\\/])ipykernel_\d+[\\/](\d+)\.py$/;
+const cellFile = /^(?:.*[\\/])?ipykernel_\d+[\\/](\d+)\.py$/;
 export const fileName = (file: string): string =>
   file.replace(cellFile, (_, hash: string) => `notebook cell ${hash}`);
 

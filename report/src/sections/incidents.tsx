@@ -7,7 +7,8 @@ import { count } from '../labels.ts';
 import { LinkButton, toneOf } from '../parts.tsx';
 
 /** So many of a storm's incidents are listed at first; on a phone, where each takes two lines, fewer. */
-const severalFrom = matchMedia('(max-width: 40rem)').matches ? 3 : 6;
+const isPhone = matchMedia('(max-width: 40rem)').matches;
+const severalFrom = isPhone ? 3 : 6;
 
 /** What the filter looks in. */
 const textOf = ({ headline, cause, victim }: Incident): string =>
@@ -39,10 +40,9 @@ export function Incidents({
   return (
     <nav class="incidents" aria-label="Incidents">
       <p class="note">
-        {count(incidents.length, 'incident')}, {deaths} out of memory. What follows is told of the
-        marked one, number {chosen + 1}.
+        {count(incidents.length, 'incident')}, {deaths} out of memory; number {chosen + 1} is told below
       </p>
-      {incidents.length <= severalFrom ? null : (
+      {incidents.length <= severalFrom || (isPhone && !all) ? null : (
         <input
           type="search"
           class="filter"
