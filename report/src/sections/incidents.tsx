@@ -40,7 +40,8 @@ export function Incidents({
   return (
     <nav class="incidents" aria-label="Incidents">
       <p class="note">
-        {count(incidents.length, 'incident')}, {deaths} out of memory; number {chosen + 1} is told below
+        {count(incidents.length, 'incident')}, {deaths} out of memory; number {chosen + 1} is told
+        below
       </p>
       {incidents.length <= severalFrom || (isPhone && !all) ? null : (
         <input
