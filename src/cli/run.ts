@@ -43,6 +43,7 @@ export interface RunOptions extends FileOptions {
   readonly memoryLimit?: number;
   readonly atLimit?: AtLimit;
   readonly lastLook?: boolean;
+  readonly lookAtPeak?: true;
   readonly live?: true;
   readonly sampleEvery?: SampleEvery;
 }
@@ -77,6 +78,10 @@ export function configure(command: Command): void {
     .option(
       '--last-look',
       'look into a Python before it is killed also where coroner lives within its small limit (default: from 512 MiB on)',
+    )
+    .option(
+      '--look-at-peak',
+      'look into a Python also at each new peak, far from any limit: stops it for 2 % of the time at most',
     )
     .option('--no-last-look', 'do not look into the process before it is killed')
     .option(
@@ -277,11 +282,11 @@ function companions(
       : []),
     ...(live === null ? [] : [live]),
     sharedLimit(),
-    lastLook(options.lastLook),
+    lastLook(options.lastLook, options.lookAtPeak === true),
   ];
 }
 
-function lastLook(asked: boolean | undefined): Companion {
+function lastLook(asked: boolean | undefined, atPeak: boolean): Companion {
   if (asked === false)
     return noFinalSnapshot(
       'the last look was switched off (--no-last-look)',
@@ -289,7 +294,7 @@ function lastLook(asked: boolean | undefined): Companion {
     );
   const available = availableLimitBytes() ?? 0;
   const hasRoom = available >= leastForFinalSnapshotBytes;
-  if (asked === true || hasRoom) return finalSnapshot({ forced: !hasRoom });
+  if (asked === true || hasRoom) return finalSnapshot({ forced: !hasRoom, atPeak });
   return noFinalSnapshot(
     `coroner and the command together have no more than ${formatBytes(available)}, and a look takes memory: none is taken below ${formatBytes(leastForFinalSnapshotBytes)}`,
   );

@@ -91,11 +91,13 @@ function notLooked(page: Page, { memory }: RunAccount, sources: readonly SourceR
   if ((memory?.holders?.length ?? 0) > 0) return;
   // A source of this id says why nobody looked into a process.
   const source = sources.find(({ id, status }) => id === 'last-look' && status !== 'read');
-  if (source === undefined) return;
+  if (source?.command !== undefined || source === undefined) return;
   page.gap();
   page.text([
     { text: 'Which variables held it: ', style: ['dim'] },
-    { text: `${source.detail ?? 'nobody looked'}`, style: ['dim'] },
+    { text: 'nobody looked, as no limit was near: ', style: ['dim'] },
+    { text: 'coroner run --look-at-peak COMMAND', style: ['cyan'] },
+    { text: ' does', style: ['dim'] },
   ]);
 }
 
