@@ -13,6 +13,7 @@ import {
   sourcesJson,
   sourcesOfRun,
 } from '../store/source-lines.ts';
+import { packagesOf } from '../store/packages.ts';
 import { gatherIncident } from '../gather/incident-folder/gather-incident.ts';
 import { renderJson } from '../render/json.ts';
 import { isStdout, withDefault, writeOutput } from './output-path.ts';
@@ -65,7 +66,11 @@ export function judge(writer: IncidentWriter, source?: string): Judged | null {
       source === undefined
         ? sourcesOfRun(cwd, gathered.recording.command)
         : sourcesBelow(source, cwd);
-    const sourceText = { files: copyLines(wantedLines(report), open), symbols };
+    const sourceText = {
+      files: copyLines(wantedLines(report), open),
+      symbols,
+      packages: packagesOf(report),
+    };
     const json = sourcesJson(sourceText);
     if (json !== null) writer.append('sources.json', json);
     return {

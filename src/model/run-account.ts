@@ -81,5 +81,9 @@ export interface RunEnvironment {
   /** All that bind the run. */
   readonly limits: readonly Limit[];
   /** Installed packages whose code had allocated or held memory. */
-  readonly packages?: readonly { readonly name: string; readonly version: string }[];
+  readonly packages?: readonly InstalledPackage[];
+}
+export interface InstalledPackage {
+  readonly name: string;
+  readonly version: string;
 }

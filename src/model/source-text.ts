@@ -3,6 +3,7 @@
  * the lines were copied when the run ended, or come from a folder that the user named.
  */
 import type { Allocation, MemoryPicture, Report, StackFrame } from './report.ts';
+import type { InstalledPackage } from './run-account.ts';
 
 type ByNumber = ReadonlyMap<number, string>;
 export interface SourceText {
@@ -10,6 +11,8 @@ export interface SourceText {
   readonly files: ReadonlyMap<string, ByNumber>;
   /** Functions of programs and libraries: by the file's path, then by the offset in it. */
   readonly symbols: ReadonlyMap<string, ByNumber>;
+  /** Installed packages that the report names; absent: not asked. */
+  readonly packages?: readonly InstalledPackage[];
 }
 export const noSourceText: SourceText = { files: new Map(), symbols: new Map() };
 
@@ -36,7 +39,11 @@ export function mergeSourceText(
     for (const [name, lines] of other) all.set(name, new Map([...lines, ...(one.get(name) ?? [])]));
     return all;
   };
-  return { files: merge(a.files, b.files), symbols: merge(a.symbols, b.symbols) };
+  return {
+    files: merge(a.files, b.files),
+    symbols: merge(a.symbols, b.symbols),
+    packages: a.packages ?? b.packages ?? [],
+  };
 }
 
 /** The lines that a report and its renderings need, the most telling first, each once. */
@@ -63,8 +70,16 @@ export function wantedLines(report: Report): readonly WantedLine[] {
   return [...wanted.values()];
 }
 
+function withPackages(report: Report, packages: readonly InstalledPackage[]): Report {
+  const { run } = report;
+  return run === undefined || packages.length === 0
+    ? report
+    : { ...report, run: { ...run, environment: { ...run.environment, packages } } };
+}
+
 /** Frames and allocations that have no text of their line get the one that is known. */
-export function withSourceText(report: Report, { files }: SourceText): Report {
+export function withSourceText(given: Report, { files, packages = [] }: SourceText): Report {
+  const report = withPackages(given, packages);
   if (files.size === 0) return report;
   const told = <Frame extends StackFrame | Allocation>(frame: Frame): Frame => {
     if (frame.text !== undefined || frame.file === null || frame.line === null) return frame;
