@@ -10,6 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Recording } from '../src/model/recording.ts';
 import type { Report } from '../src/model/report.ts';
 import { pageIsBuilt, renderHtml } from '../src/render/html.ts';
+import { commandLine } from '../src/render/command-line.ts';
+import { runHeadline, toldAsRun } from '../src/render/run-answers.ts';
 import { safeCopy } from '../src/render/safe-text.ts';
 
 const executablePath = [
@@ -90,6 +92,8 @@ const pageOf = (name: string): string =>
 /** Every report is looked at wide and light; those with something of their own also as a phone in the dark shows them. */
 const onPhone: readonly string[] = [
   'assassination-cgroup',
+  'ended-growing',
+  'ended-well',
   'hostile-names',
   'many-kills',
   'nothing-found',
@@ -109,12 +113,16 @@ describe.each(cases)('%s', (name) => {
   test.skipIf(!canRun).each(looks)(
     `says its verdict, asks nothing, keeps names inert, is accessible: %s (${canRun ? 'Chromium' : why})`,
     async (_, look) => {
-      const { incidents } = read<Report>(name, 'report') as Report;
+      const report = read<Report>(name, 'report') as Report;
+      const { incidents } = report;
+      const run = toldAsRun(report);
       const told =
         incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
       const { page, complaints, requests, close } = await open(pageOf(name), look);
       expect(await page.locator('h1').textContent()).toBe(
-        safeCopy(told?.headline ?? 'No death was found in what could be read', false),
+        run === null
+          ? safeCopy(told?.headline ?? 'No death was found in what could be read', false)
+          : runHeadline(run, commandLine(run.command)),
       );
       for (const remedy of told?.remedies ?? [])
         expect(await page.locator('#remedies').textContent()).toContain(
