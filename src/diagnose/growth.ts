@@ -1,5 +1,5 @@
 /** Growth that did not stop before the run did: a leak that has not killed yet looks like this, and so does a program that only loads. */
-import type { RunGrowth } from '../model/run-account.ts';
+import type { RunGrowth } from '../model/report.ts';
 import type { Bytes } from '../model/units.ts';
 import type { MomentOfRun } from './run-memory.ts';
 

@@ -3,14 +3,16 @@ import { defined } from '../model/defined.ts';
 import { isInterrupt } from '../model/incident.ts';
 import type { Evidence, HeapSnapshot } from '../model/evidence.ts';
 import type { RecordedProcess, RecordedSnapshot, Recording } from '../model/recording.ts';
-import type { Incident, Limit, MemoryPicture } from '../model/report.ts';
 import type {
   EnoughLimit,
+  Incident,
+  Limit,
+  MemoryPicture,
   RunAccount,
   RunCost,
   RunPeak,
   RunReclaim,
-} from '../model/run-account.ts';
+} from '../model/report.ts';
 import type { Bytes } from '../model/units.ts';
 import { steadyGrowth } from './growth.ts';
 import { memoryOfRun, type MomentOfRun } from './run-memory.ts';
@@ -177,7 +179,7 @@ function memoryAtPeak(
   return {
     ...look?.picture,
     ...defined({
-      allocations: agent?.picture.allocations,
+      allocations: agent?.picture.allocations?.filter(({ when }) => when === 'peak'),
       growth: agent?.picture.growth,
       peakRssBytes: peak?.bytes,
     }),

@@ -2,6 +2,7 @@
  * The lines of an incident folder (docs/incident-folder.md): what `record/` appends and `parsers/incident-folder/` reads.
  * Every field that is not named required in that document may be missing: missing is not 0.
  */
+import type { MachineFacts } from './machine-facts.ts';
 import type { Prose } from './prose.ts';
 import type { Limit, MemoryPicture, StackFrame } from './report.ts';
 import type { Bytes, Ms } from './units.ts';
@@ -31,17 +32,7 @@ export interface IncidentStart {
   /** `end.json` will hold sums of the other files. */
   readonly sums?: true;
 }
-export interface MachineFacts {
-  readonly kernel?: string;
-  readonly architecture?: string;
-  readonly cpus?: number;
-  readonly totalBytes?: Bytes;
-  readonly swapTotalBytes?: Bytes;
-  readonly overcommitMode?: number;
-  readonly commitLimitBytes?: Bytes;
-  readonly maxMapCount?: number;
-  readonly pageSizeBytes?: Bytes;
-}
+export type { MachineFacts };
 
 /** One line of `samples.ndjson`: what was read at one moment. Left out: unchanged since the line before. */
 export interface SampleLine {

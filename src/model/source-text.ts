@@ -2,8 +2,7 @@
  * Lines of source that stand beside a report. Nobody who reads a report opens a file because the report, a log or a folder names it:
  * the lines were copied when the run ended, or come from a folder that the user named.
  */
-import type { Allocation, MemoryPicture, Report, StackFrame } from './report.ts';
-import type { InstalledPackage } from './run-account.ts';
+import type { Allocation, InstalledPackage, MemoryPicture, Report, StackFrame } from './report.ts';
 
 type ByNumber = ReadonlyMap<number, string>;
 export interface SourceText {

@@ -2,8 +2,7 @@
 import { mainIncident, verdictWord, whenText } from '../model/incident.ts';
 import { heaviestHolder, heaviestLine } from '../model/memory-picture.ts';
 import { inWords } from '../model/prose.ts';
-import type { Incident, Report } from '../model/report.ts';
-import type { RunAccount } from '../model/run-account.ts';
+import type { Incident, Report, RunAccount } from '../model/report.ts';
 import { formatFrame, informativeFrame, placeOf } from '../model/stack.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';
 import { percent } from '../model/words.ts';

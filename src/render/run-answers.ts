@@ -2,8 +2,7 @@
 import { nameWithPid } from '../model/name-with-pid.ts';
 import type { Answer } from '../model/page.ts';
 import { heaviestHolder, heaviestLine } from '../model/memory-picture.ts';
-import type { Incident, Report } from '../model/report.ts';
-import type { RunAccount } from '../model/run-account.ts';
+import type { Incident, Report, RunAccount } from '../model/report.ts';
 import { isInterrupt } from '../model/incident.ts';
 import { placeOf } from '../model/stack.ts';
 import { formatBytes, formatDuration } from '../model/units.ts';

@@ -1,7 +1,7 @@
 /** Installed packages whose code or types a report names, with their versions: read from the names of folders when the run has ended. */
 import { readdirSync } from 'node:fs';
-import type { InstalledPackage } from '../model/run-account.ts';
-import type { MemoryPicture, Report, StackFrame } from '../model/report.ts';
+import { isSum } from '../model/memory-picture.ts';
+import type { InstalledPackage, MemoryPicture, Report, StackFrame } from '../model/report.ts';
 
 const mostFolders = 8;
 const mostPackages = 20;
@@ -30,11 +30,13 @@ export function packagesOf(report: Report): readonly InstalledPackage[] {
     .slice(0, mostPackages);
 }
 
+/** What Python itself loads at its start holds nothing of the program's. */
 function filesOf({ allocations = [], holders = [] }: MemoryPicture): readonly string[] {
+  const own = allocations.filter((allocation) => !isSum(allocation));
   const stacks: readonly (readonly Pick<StackFrame, 'file'>[])[] = [
-    ...allocations.map(({ stack }) => stack),
-    ...allocations.flatMap(({ paths = [] }) => paths.map(({ stack }) => stack)),
-    [...allocations, ...holders],
+    ...own.map(({ stack }) => stack),
+    ...own.flatMap(({ paths = [] }) => paths.map(({ stack }) => stack)),
+    [...own, ...holders],
   ];
   return stacks.flat().flatMap(({ file }) => (file?.startsWith('/') === true ? [file] : []));
 }

@@ -1,10 +1,12 @@
 /** A run in which nobody died: how much it took, when, for what, and how much would be enough. */
 import type { JSX } from 'preact';
 import type { RunTold } from '../../../src/model/page.ts';
-import type { RunAccount, RunEnvironment } from '../../../src/model/run-account.ts';
+import type { RunAccount, RunEnvironment } from '../../../src/model/report.ts';
 import { formatBytes, formatDuration } from '../../../src/model/units.ts';
 import { Command, Section, Whole } from '../parts.tsx';
 import { AnswerList } from './answers.tsx';
+
+const moment = (time: string): string => time.replace('T', ' ').replace(/(?:\.\d+)?Z$/, ' UTC');
 
 export const RunVerdict = ({
   told,
@@ -19,9 +21,7 @@ export const RunVerdict = ({
       {run?.durationMs == null ? null : (
         <span class="confidence">{formatDuration(run.durationMs)}</span>
       )}
-      <span class="quiet">
-        {(run?.startedAt ?? '').replace('T', ' ').replace(/(?:\.\d+)?Z$/, ' UTC')}
-      </span>
+      <span class="quiet">{moment(run?.startedAt ?? '')}</span>
     </p>
     <h1 id="headline">
       <Whole text={told.headline} />
@@ -66,7 +66,7 @@ export function Environment({
       owner === 'cgroup' ? `Limit of cgroup ${path}` : path || owner,
       bytes === null ? 'none' : formatBytes(bytes),
     ]),
-    ['Started', startedAt],
+    ['Started', moment(startedAt)],
     ['Recorded by', coroner === undefined ? '' : `coroner ${coroner}`],
   ];
   return (

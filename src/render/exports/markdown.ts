@@ -1,11 +1,10 @@
 /** A report as Markdown, for step summaries, issues and chats. */
-import type { Incident, Report } from '../../model/report.ts';
+import type { Incident, Report, RunAccount } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
 import { evidenceTitle, unknownTitle, verdictWord } from '../../model/incident.ts';
 import { inWords } from '../../model/prose.ts';
 import { fiveAnswers } from '../answers.ts';
 import type { Answer } from '../../model/page.ts';
-import type { RunAccount } from '../../model/run-account.ts';
 import { commandLine } from '../command-line.ts';
 import { againWithin, runAnswers, runHeadline, runWord, toldAsRun } from '../run-answers.ts';
 

@@ -1,7 +1,6 @@
 /** The screen of a run that ended well, or still runs. */
 import type { Recording } from '../../model/recording.ts';
-import type { Report, SourceReport } from '../../model/report.ts';
-import type { RunAccount } from '../../model/run-account.ts';
+import type { Report, RunAccount, SourceReport } from '../../model/report.ts';
 import { formatDuration } from '../../model/units.ts';
 import { commandLine } from '../command-line.ts';
 import { belowDirectory } from '../names.ts';
