@@ -4,7 +4,7 @@ import type { Incident } from '../model/report.ts';
 import { recurrenceOf, recurrenceText, type Recurrence } from '../model/recurrence.ts';
 import { isInterrupt } from '../model/incident.ts';
 import { defined } from '../model/defined.ts';
-import { formatDuration, isoTime } from '../model/units.ts';
+import { formatBytes, formatDuration, isoTime } from '../model/units.ts';
 import { commandLine } from '../render/command-line.ts';
 import { safeCopy } from '../render/safe-text.ts';
 import { clipped, displayWidth, inked, type Line, type Style } from '../render/terminal/layout.ts';
@@ -29,6 +29,8 @@ interface Row {
   readonly state: 'running' | 'ended' | 'cut-short';
   readonly exitCode: number | null;
   readonly signal: string | null;
+  /** The run's peak, where it was long enough to be told or died. */
+  readonly peakBytes: number | null;
   /** The same death before, by its fingerprint; null: it came once, or there was none. */
   readonly recurrence: Recurrence | null;
   readonly verdict: Pick<
@@ -76,7 +78,8 @@ function rowOf(folder: string, deaths: readonly StoredDeath[]): readonly Row[] {
   const start = readStart(folder);
   if (start === null) return [];
   const end = readEnd(folder);
-  const incidents = storedReport(folder)?.incidents ?? [];
+  const report = storedReport(folder);
+  const incidents = report?.incidents ?? [];
   const loaded = incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
   const own = deaths.find((death) => death.folder === folder);
   return [
@@ -88,6 +91,7 @@ function rowOf(folder: string, deaths: readonly StoredDeath[]): readonly Row[] {
       state: end === null ? (isRunning(start) ? 'running' : 'cut-short') : 'ended',
       exitCode: end?.exitCode ?? null,
       signal: end?.signal ?? null,
+      peakBytes: report?.run?.peak?.bytes ?? null,
       recurrence: own === undefined ? null : recurrenceOf(own, deaths),
       verdict:
         loaded === undefined
@@ -124,14 +128,15 @@ function table(rows: readonly Row[], total: number, root: string, terminal: Term
   const idWidth = 22;
   const now = isoTime(Date.now()) ?? '';
   const lines = safeCopy(rows, !terminal.unicode).flatMap((row): readonly Line[] => {
-    const { id, command, durationMs, state, verdict, exitCode, signal, recurrence } = row;
+    const { id, command, durationMs, state, verdict, exitCode, signal, recurrence, peakBytes } =
+      row;
     const [mark, style] = markOf(row, terminal);
     const again = recurrence === null ? '' : `, ${recurrenceText(recurrence, now)}`;
     const how = durationMs === null ? state : formatDuration(durationMs);
     const ending =
       verdict?.headline ??
       (state === 'ended'
-        ? `ended with ${signal ?? `status ${exitCode ?? '?'}`}`
+        ? `ended with ${signal ?? `status ${exitCode ?? '?'}`}${peakBytes === null ? '' : `, peak ${formatBytes(peakBytes)}`}`
         : state === 'running'
           ? 'still running'
           : `no verdict yet: coroner show ${id}`);
