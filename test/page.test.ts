@@ -433,3 +433,38 @@ test.skipIf(!canRun)(
     await close();
   },
 );
+
+test.skipIf(!canRun)(
+  `a run that ended well has contents, where it ran, and boxes that tell what they are (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('ended-well'));
+    const links = await page.locator('nav.contents a').allTextContents();
+    expect(links).toEqual(
+      await page.locator('main > section[id] .section-head h2').allTextContents(),
+    );
+    expect(links).toContain('Where it ran');
+    expect(await page.locator('#environment').textContent()).toContain('CPython 3.11');
+    expect(await page.locator('.icicle .box').first().getAttribute('title')).toMatch(
+      /\n[\d.]+ MiB, \d+\s%/,
+    );
+    expect(await page.locator('#holders').textContent()).toContain('rows');
+    expect(await page.getByRole('button', { name: 'Copy as Markdown' }).count()).toBe(1);
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
+  `a storm can be filtered, and it is said which incident is told (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('many-kills'));
+    const rows = page.locator('.incidents ol li');
+    expect(await page.locator('.incidents .note').textContent()).toContain('number 16 is told');
+    await page.locator('.incidents .filter').fill('worker-3 ');
+    expect(await rows.count()).toBe(1);
+    await rows.locator('button').click();
+    expect(await page.locator('h1').textContent()).toContain('worker-3 ');
+    await page.locator('.incidents .filter').fill('no such name');
+    expect(await rows.count()).toBe(0);
+    await close();
+  },
+);
