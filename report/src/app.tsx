@@ -39,6 +39,7 @@ export function App({ data }: { data: PageData }): JSX.Element {
   const incident = told === null ? incidents[index] : undefined;
   useTitle(incident, told?.headline);
   useOpenOnPaper();
+  const contents = <Contents of={`${index} ${chosenMs} ${unpacked !== null}`} />;
   return (
     <>
       <a class="skip" href="#main">
@@ -55,16 +56,19 @@ export function App({ data }: { data: PageData }): JSX.Element {
           <Incidents incidents={incidents} chosen={index} onChoose={setIndex} />
         ) : null}
         {told !== null ? (
-          <RunVerdict told={told} run={report.run} />
+          <>
+            <RunVerdict told={told} run={report.run} />
+            {contents}
+          </>
         ) : incident === undefined ? (
           <Nothing sources={sources} />
         ) : (
           <>
             <Verdict incident={incident} answers={answers[index] ?? []} />
+            {contents}
             <Remedies incident={incident} />
           </>
         )}
-        <Contents of={`${index} ${chosenMs} ${unpacked !== null}`} />
         {recording === null ? null : (
           <Timeline
             {...{ recording, unpacked, incident, theme, chosenMs }}
