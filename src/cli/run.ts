@@ -282,11 +282,16 @@ function companions(
       : []),
     ...(live === null ? [] : [live]),
     sharedLimit(),
-    lastLook(options.lastLook, options.lookAtPeak === true),
+    lastLook(options),
   ];
 }
 
-function lastLook(asked: boolean | undefined, atPeak: boolean): Companion {
+function lastLook({
+  lastLook: asked,
+  lookAtPeak,
+  agent,
+  memoryLimit: limit,
+}: RunOptions): Companion {
   if (asked === false)
     return noFinalSnapshot(
       'the last look was switched off (--no-last-look)',
@@ -294,7 +299,12 @@ function lastLook(asked: boolean | undefined, atPeak: boolean): Companion {
     );
   const available = availableLimitBytes() ?? 0;
   const hasRoom = available >= leastForFinalSnapshotBytes;
-  if (asked === true || hasRoom) return finalSnapshot({ forced: !hasRoom, atPeak });
+  if (asked === true || hasRoom)
+    return finalSnapshot({
+      forced: !hasRoom,
+      atPeak: lookAtPeak === true,
+      memoryLimitBytes: agent ? (limit ?? null) : null,
+    });
   return noFinalSnapshot(
     `coroner and the command together have no more than ${formatBytes(available)}, and a look takes memory: none is taken below ${formatBytes(leastForFinalSnapshotBytes)}`,
   );

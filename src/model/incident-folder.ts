@@ -284,5 +284,17 @@ export interface SnapshotFile {
   /** Of the limit that it was near. */
   readonly limitBytes?: Bytes;
   readonly freeBytes?: Bytes;
+  /** The process stood at a request that `--memory-limit` refused. */
+  readonly refusal?: {
+    readonly requestBytes: Bytes;
+    /** What all processes of the run held together. */
+    readonly usedBytes: Bytes;
+    /** What the others of them held at last, the largest first. */
+    readonly others: readonly {
+      readonly pid: number;
+      readonly name: string;
+      readonly heldBytes: Bytes;
+    }[];
+  };
   readonly picture: MemoryPicture;
 }

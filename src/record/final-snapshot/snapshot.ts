@@ -3,7 +3,7 @@ import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { MemoryPicture } from '../../model/report.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
 import { takeSnapshot, type SnapshotStep } from '../../python/heap-snapshot.ts';
-import { isRefusal, mayBePython, readText } from '../../python/process/live-process.ts';
+import { isRefusal, mayBePython } from '../../python/process/live-process.ts';
 import { ChunkPool } from '../../python/process/memory.ts';
 import {
   isTraced,
@@ -30,7 +30,7 @@ import {
   tightNodes,
   wideNodes,
 } from './budget.ts';
-import { runVariable } from '../run-variable.ts';
+import { runMarkOf } from './run-mark.ts';
 import { collectGarbage } from './garbage.ts';
 import { isInside } from './limits.ts';
 import type { Setup, SnapshotReply, WatchedProcess } from './messages.ts';
@@ -101,6 +101,14 @@ export interface Subject {
   readonly due: StopReason;
   /** Share of the limit that is free, with what the kernel can take back. */
   readonly freeShare: number;
+  /** It may be stopped for no longer, whatever the budget of stops has left. */
+  readonly mostStopMs?: Ms;
+  /** Other limits that a snapshot must leave room in. */
+  readonly within?: readonly ScheduledLimit[];
+  /** It waits at a request that `--memory-limit` refuses. */
+  readonly refusal?: SnapshotFile['refusal'];
+  /** It need not stand still any more. Not called where it was not looked at; perhaps more than once. */
+  readonly onResume?: () => void;
 }
 
 export const isNoPython = ({ notPython }: Taker, pid: number): boolean =>
@@ -119,7 +127,8 @@ export function lookInto(taker: Taker, subject: Subject): void {
   const { process, limit, due } = subject;
   const { pid } = process;
   const { stops, setup, guard } = taker;
-  if (isTooTight(limit.gauge, taker.neededFreeBytes)) {
+  const limits = [limit, ...(subject.within ?? [])];
+  if (limits.some(({ gauge }) => isTooTight(gauge, taker.neededFreeBytes))) {
     const why =
       'coroner is within the same limit as the command, and less was free there than a look takes';
     if (mayBePython(pid)) sayMissed(taker, pid, why, !taker.setup.forced);
@@ -132,7 +141,8 @@ export function lookInto(taker: Taker, subject: Subject): void {
   }
   const cpuBefore = threadCpuMs();
   if (!isReadable(taker, pid, performance.now())) return;
-  const stopMs = Math.min(setup.stopMs, stops.allowedMs(sinceStart(taker), due));
+  const { mostStopMs = Infinity } = subject;
+  const stopMs = Math.min(setup.stopMs, mostStopMs, stops.allowedMs(sinceStart(taker), due));
   if (stopMs === 0) return;
   const begun = performance.now();
   taker.reply({ what: 'held', pid, mostMs: stopMs });
@@ -160,10 +170,7 @@ export function lookInto(taker: Taker, subject: Subject): void {
 
 /** The mark (its incident folder) of the run within this one that started the process: who looks into it is decided there. null: there is none. */
 function runWithin(own: string, pid: number): string | null {
-  const marks = (readText(`/proc/${pid}/environ`) ?? '')
-    .split('\0')
-    .filter((variable) => variable.startsWith(`${runVariable}=`));
-  const other = marks.at(-1)?.slice(runVariable.length + 1) ?? own;
+  const other = runMarkOf(pid) ?? own;
   return other === own ? null : other;
 }
 
@@ -266,6 +273,7 @@ function readTarget(taker: Taker, taking: Taking, target: Target): void {
 function resume(taker: Taker, taking: Taking): void {
   const { paused, begun, process } = taking;
   paused?.resume();
+  taking.onResume?.();
   if (taking.stoppedMs !== null) return;
   if (paused === null || paused.wasStopped) {
     taking.stoppedMs = 0;
@@ -282,7 +290,7 @@ function writeStep(
   stage: SnapshotStep,
   picture: MemoryPicture,
 ): void {
-  const { process, atMs, rssBytes, stoppedMs, limit, freeShare, notes } = taking;
+  const { process, atMs, rssBytes, stoppedMs, limit, freeShare, notes, refusal } = taking;
   taking.last = stoppedMs === null ? { stage, picture } : null;
   const content: SnapshotFile = {
     format: 'coroner-look/1',
@@ -299,6 +307,7 @@ function writeStep(
     },
     limitBytes: limit.gauge.limitBytes,
     freeBytes: Math.round(freeShare * limit.gauge.limitBytes),
+    ...(refusal === undefined ? {} : { refusal }),
     picture:
       notes.length === 0 ? picture : { ...picture, notes: [...notes, ...(picture.notes ?? [])] },
   };
@@ -330,6 +339,12 @@ function rest(taker: Taker, cpuMs: Ms): void {
     now + Math.max(restPerCpu[reason] * cpuMs, stops.nextMs(atMs, reason) - atMs);
   taker.rest = { closer: until('closer'), dying: until('dying'), old: until('old') };
 }
+
+/** When the next stop may be, from now. */
+export const msUntilNextStop = (taker: Taker, reason: StopReason): Ms => {
+  const atMs = sinceStart(taker);
+  return Math.max(0, taker.stops.nextMs(atMs, reason) - atMs);
+};
 
 /** Compiles the reader by a small snapshot of a process that goes on running. False: the process is no Python, or not yet. */
 export function warmUpOn(taker: Taker, pid: number): boolean {

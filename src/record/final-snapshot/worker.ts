@@ -3,6 +3,7 @@ import { totalmem } from 'node:os';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Bytes, Ms } from '../../model/units.ts';
 import { startGuard } from '../../python/process/pause.ts';
+import { answerAsks, watchAsks, type Asks } from './asks.ts';
 import { collectGarbage } from './garbage.ts';
 import {
   cgroupGauge,
@@ -49,6 +50,8 @@ interface Worker {
   processes: readonly WatchedProcess[];
   /** From the last sample that read it; null: none has. */
   hostAvailableBytes: Bytes | null;
+  /** null: there is no `--memory-limit`. */
+  readonly asks: Asks | null;
   /** By pid: what it held when a peak was looked at. */
   readonly looked: Map<number, Bytes>;
   isWarm: boolean;
@@ -59,8 +62,10 @@ interface Worker {
 export function watch(setup: Setup, port: MessagePort): void {
   const reply = (message: SnapshotReply) => port.postMessage(message);
   const guard = startGuard();
+  const { folder, memoryLimitBytes, pageSizeBytes } = setup;
   const worker: Worker = {
     port,
+    asks: memoryLimitBytes === null ? null : watchAsks(folder, memoryLimitBytes, pageSizeBytes),
     taker: newTaker(setup, guard, reply),
     limits: new Map(),
     processes: [],
@@ -74,13 +79,14 @@ export function watch(setup: Setup, port: MessagePort): void {
       takeOrders(worker);
       if (worker.hasEnded) {
         for (const { gauge } of worker.limits.values()) gauge.close();
+        worker.asks?.limit.gauge.close();
         guard.close();
         reply({ what: 'ended' });
         port.close();
         return;
       }
       if (!worker.isWarm) warmUp(worker);
-      const waitMs = poll(worker);
+      const waitMs = Math.min(answer(worker), poll(worker));
       Atomics.wait(setup.bell, 0, 0, waitMs);
       if (waitMs > pauseMs) break;
     }
@@ -147,6 +153,11 @@ function poll(worker: Worker): Ms {
   return waitMs;
 }
 
+function answer({ asks, taker, processes, limits }: Worker): Ms {
+  if (asks === null) return longestWaitMs;
+  return answerAsks(asks, taker, processes, [...limits.values()]);
+}
+
 /** Within the budget of all stops, and never before another reason has had its turn. */
 function lookAtPeak({ taker, processes, looked, limits }: Worker): void {
   const limit = limits.get('host');
@@ -190,6 +201,7 @@ function warmUp(worker: Worker): void {
   const gauges = [...worker.limits.values()]
     .map(({ gauge }) => gauge)
     .filter(({ kind }) => kind !== 'host');
+  if (worker.asks !== null) gauges.push(worker.asks.limit.gauge);
   const process = processes.find(
     ({ pid, rssBytes }) => rssBytes > warmUpBytes && !isNoPython(taker, pid),
   );
