@@ -3,8 +3,8 @@
  *
  * Node can neither wait at a futex nor wake one, and a pipe would be a descriptor that the program sees and may close. So both sides use
  * `tree`, which they have anyway: the process writes who it is and sleeps a millisecond at a time on the count of answers; the recorder's
- * thread reads the file near the limit every millisecond and counts the answer up by a write. Whoever answers promises it for half a
- * second at a time: where the recorder was killed, nobody waits for longer than that, and from then on not at all.
+ * thread reads the file near the limit every millisecond and counts the answer up by a write. Whoever answers promises it for two
+ * seconds at a time: where the recorder was killed one process waits its half second within these, and from then on nobody does.
  */
 #include "agent.h"
 #include "ask.h"
@@ -29,14 +29,15 @@ void ask_may_come(uint64_t used_bytes) {
   if (used_bytes < least_bytes) least_bytes = used_bytes;
 }
 
-static void wait_for_answer(struct coroner_ask *ask, uint32_t answers, uint64_t begun) {
+static bool is_answered(struct coroner_ask *ask, uint32_t answers, uint64_t begun) {
   /* A signal cuts a slice short, and a stop makes it longer: the clock decides. */
   while (__atomic_load_n(&ask->answers, __ATOMIC_ACQUIRE) == answers) {
     const uint64_t now = monotonic_ns();
-    if (now - begun >= MOST_NS || now >= __atomic_load_n(&ask->until_ns, __ATOMIC_RELAXED)) return;
+    if (now - begun >= MOST_NS || now >= __atomic_load_n(&ask->until_ns, __ATOMIC_RELAXED)) return false;
     const struct timespec slice = {0, SLICE_NS};
     syscall(SYS_futex, &ask->answers, (long)FUTEX_WAIT, (long)answers, &slice, NULL, 0L);
   }
+  return true;
 }
 
 COLD void ask_for_snapshot(uint64_t used_bytes, size_t request_bytes) {
@@ -55,7 +56,8 @@ COLD void ask_for_snapshot(uint64_t used_bytes, size_t request_bytes) {
   ask->used_bytes = used_bytes;
   ask->request_bytes = request_bytes;
   __atomic_store_n(&ask->asked_ns, now, __ATOMIC_RELEASE);
-  wait_for_answer(ask, answers, now);
+  /* Nobody else waits in vain. Whoever is there after all says so again. */
+  if (!is_answered(ask, answers, now)) __atomic_store_n(&ask->until_ns, 0, __ATOMIC_RELAXED);
   __atomic_store_n(&ask->asked_ns, 0, __ATOMIC_RELAXED);
   uint32_t own = own_pid;
   __atomic_compare_exchange_n(&ask->pid, &own, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);

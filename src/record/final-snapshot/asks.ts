@@ -2,7 +2,8 @@
  * Snapshots at `--memory-limit`: a process waits where it is refused until it was looked at, and the next one is taken when the processes
  * hold a tenth more. agent/ask.c is the other side.
  */
-import type { Bytes, Ms } from '../../model/units.ts';
+import { nameWithPid } from '../../model/name-with-pid.ts';
+import { formatBytes, type Bytes, type Ms } from '../../model/units.ts';
 import { runMarkOf } from './run-mark.ts';
 import { readText } from '../../python/process/live-process.ts';
 import { fastestBytesPerMs, headroomOf } from '../headroom.ts';
@@ -12,11 +13,11 @@ import type { WatchedProcess } from './messages.ts';
 import { longestWaitMs, schedule, type ScheduledLimit } from './schedule.ts';
 import { isNoPython, lookInto, msUntilNextStop, type Taker } from './snapshot.ts';
 
-/** While nobody waits the file is read at least every `longestWaitMs`: a promise outlasts many of these, on a loaded machine too. */
-const promiseMs: Ms = 500;
+/** Outlasts what else keeps the thread busy (its warming up, a snapshot), on a loaded machine too. */
+const promiseMs: Ms = 2000;
 const renewMs: Ms = 100;
-/** Before that the thread has hardly come up. */
-export const firstPromiseMs: Ms = 1000;
+/** By then the thread has come up. */
+export const firstPromiseMs: Ms = 3000;
 /** A process waits for so long at most (MOST_NS in agent/ask.c), and some of it goes by before and after the stop. */
 const mostWaitMs: Ms = 480;
 /** In less nothing is learned. */
@@ -66,10 +67,9 @@ export function answerAsks(
   const reading = asks.file.read();
   if (reading === null) return longestWaitMs;
   const now = performance.now();
-  if (now - asks.promisedAt > renewMs || reading.ask !== null) {
-    // A snapshot takes as long as the one who waits for it waits.
-    asks.file.promise(promiseMs + (reading.ask === null ? 0 : mostWaitMs));
-    asks.promisedAt = reading.ask === null ? now : -Infinity;
+  if (now - asks.promisedAt > renewMs) {
+    asks.file.promise(promiseMs);
+    asks.promisedAt = now;
   }
   const usedBytes = [...reading.held.values()].reduce((sum, bytes) => sum + bytes, 0);
   if (usedBytes !== asks.usedBytes) asks.movedAt = now;
@@ -106,6 +106,7 @@ function answer(
       freeShare: Math.max(0, 1 - ask.usedBytes / limitBytes),
       mostStopMs,
       within: others,
+      notes: together(process, ask, held, processes),
       refusal: {
         requestBytes: ask.requestBytes,
         usedBytes: ask.usedBytes,
@@ -115,6 +116,28 @@ function answer(
     });
   }
   letGo();
+}
+
+const mostNamed = 4;
+
+/** In words, where the process is not alone. */
+function together(
+  { pid }: WatchedProcess,
+  ask: Ask,
+  held: ReadonlyMap<number, Bytes>,
+  processes: readonly WatchedProcess[],
+): readonly string[] {
+  const others = othersThan(pid, held, processes);
+  if (others.length === 0) return [];
+  const named = others
+    .slice(0, mostNamed)
+    .map((other) => `${nameWithPid(other)} ${formatBytes(other.heldBytes)}`);
+  const rest = others.slice(mostNamed);
+  const restBytes = rest.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
+  const more = rest.length === 0 ? [] : [`${rest.length} more ${formatBytes(restBytes)}`];
+  return [
+    `the processes of the run held ${formatBytes(ask.usedBytes)} together: this one ${formatBytes(held.get(pid) ?? 0)}, ${[...named, ...more].join(', ')}`,
+  ];
 }
 
 /** What the other processes of the run held, the largest first. */

@@ -105,6 +105,8 @@ export interface Subject {
   readonly mostStopMs?: Ms;
   /** Other limits that a snapshot must leave room in. */
   readonly within?: readonly ScheduledLimit[];
+  /** To be told with the snapshot. */
+  readonly notes?: readonly string[];
   /** It waits at a request that `--memory-limit` refuses. */
   readonly refusal?: SnapshotFile['refusal'];
   /** It need not stand still any more. Not called where it was not looked at; perhaps more than once. */
@@ -156,7 +158,7 @@ export function lookInto(taker: Taker, subject: Subject): void {
   hold(taker, {
     ...subject,
     paused: isTraced(stopped) ? null : stopped,
-    notes: traced === null ? [] : [traced],
+    notes: [...(subject.notes ?? []), ...(traced === null ? [] : [traced])],
     stopMs,
     begun,
     cpuBefore,

@@ -6,6 +6,8 @@ import type { Recording, Series } from '../../model/recording.ts';
 export interface Curve {
   readonly title: string;
   readonly limitBytes: number | null;
+  /** What the limit counts otherwise than the curve does. */
+  readonly limitNote?: string;
   readonly points: readonly { readonly atMs: number; readonly bytes: number }[];
   readonly endMs: number;
   /** When it was killed or failed, where that moment was noted. */
@@ -63,12 +65,16 @@ export function informativeCurve(incident: Incident, recording: Recording): Curv
     ? undefined
     : {
         title: `${virtual ? 'Address space' : 'Memory'} of ${nameWithPid(process)}`,
-        limitBytes: limit?.owner === 'rlimit' ? limit.bytes : null,
+        limitBytes: limit?.owner === 'rlimit' || limit?.owner === 'budget' ? limit.bytes : null,
+        ...(limit?.owner === 'budget' ? { limitNote: asBudget } : {}),
         points,
         endMs,
         diedMs,
       };
 }
+
+/** A curve is one process, with the pages of its libraries: it may pass the line, or stay far below it. */
+const asBudget = 'for all processes together, without pages of files';
 
 /** The process that held most; nothing where it is level. */
 export function curveOfRun({ processes, durationMs }: Recording): Curve | undefined {

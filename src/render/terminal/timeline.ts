@@ -26,7 +26,7 @@ export function drawCurve(page: Page, curve: Curve, died: boolean): void {
   const limit =
     curve.limitBytes === null
       ? `peak ${formatBytes(peak)}`
-      : `peak ${formatBytes(peak)}, limit ${formatBytes(curve.limitBytes)}`;
+      : `peak ${formatBytes(peak)}, limit ${formatBytes(curve.limitBytes)}${curve.limitNote === undefined ? '' : ` ${curve.limitNote}`}`;
   page.gap();
   page.text([{ text: curve.title }, { text: ` (${limit})`, style: ['dim'] }]);
   const { length } = chart.rows;
