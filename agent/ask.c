@@ -11,11 +11,12 @@
 #include "lock.h"
 #include "sandbox.h"
 
-#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+/* linux/futex.h, which musl's compiler does not find. */
+#define FUTEX_WAIT 0
 #define MOST_NS 500000000u
 #define SLICE_NS 1000000
 

@@ -123,3 +123,18 @@ describe('a storm of kills is one line', () => {
     expect(linesOf(other)).toMatch(first);
   });
 });
+
+test('the curve of a process against --memory-limit says what the limit counts', () => {
+  const name = 'assassination-cgroup';
+  const report = read<Report>(name, 'report') as Report;
+  const recording = read<Recording>(name, 'recording') as Recording;
+  const limit = { owner: 'budget', path: '--memory-limit', bytes: 90 * 2 ** 20 } as const;
+  const text = renderTerminal(
+    { ...report, incidents: report.incidents.map((incident) => ({ ...incident, limit })) },
+    { ...plain, columns: 120, recording: { ...recording, cgroups: [] } },
+  );
+  expect(text).toMatch(/Whose limit\? +--memory-limit: 90 MiB/);
+  expect(text.replaceAll(/\s+/g, ' ')).toContain(
+    'limit 90 MiB for all processes together, without pages of files)',
+  );
+});

@@ -2,6 +2,7 @@
  * Snapshots at `--memory-limit`: a process waits where it is refused until it was looked at, and the next one is taken when the processes
  * hold a tenth more. agent/ask.c is the other side.
  */
+import type { SnapshotFile } from '../../model/incident-folder.ts';
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import { formatBytes, type Bytes, type Ms } from '../../model/units.ts';
 import { runMarkOf } from './run-mark.ts';
@@ -62,7 +63,7 @@ export function answerAsks(
   asks: Asks,
   taker: Taker,
   processes: readonly WatchedProcess[],
-  others: readonly ScheduledLimit[],
+  limits: readonly ScheduledLimit[],
 ): Ms {
   const reading = asks.file.read();
   if (reading === null) return longestWaitMs;
@@ -75,7 +76,7 @@ export function answerAsks(
   if (usedBytes !== asks.usedBytes) asks.movedAt = now;
   asks.usedBytes = usedBytes;
   if (reading.ask !== null)
-    answer(asks, taker, { ...reading, ask: reading.ask }, processes, others);
+    answer(asks, taker, { ...reading, ask: reading.ask }, processes, limits);
   const freeMs = (asks.limit.gauge.limitBytes - usedBytes) / fastestBytesPerMs;
   const restingMs = Math.min(longestRestMs, (now - asks.movedAt) / 100);
   return Math.min(longestWaitMs, Math.max(1, freeMs, restingMs));
@@ -86,7 +87,7 @@ function answer(
   taker: Taker,
   { ask, held }: AskReading & { readonly ask: Ask },
   processes: readonly WatchedProcess[],
-  others: readonly ScheduledLimit[],
+  limits: readonly ScheduledLimit[],
 ): void {
   let isAnswered = false;
   const letGo = () => {
@@ -98,6 +99,7 @@ function answer(
   const mostStopMs = mostWaitMs - ask.waitedMs;
   if (process !== null && mostStopMs >= leastStopMs && !isNoPython(taker, ask.pid)) {
     const { limitBytes } = asks.limit.gauge;
+    const others = othersThan(ask.pid, held, processes, taker);
     lookInto(taker, {
       process,
       rssBytes: residentBytes(ask.pid, taker.setup.pageSizeBytes) ?? process.rssBytes,
@@ -105,12 +107,12 @@ function answer(
       due: 'dying',
       freeShare: Math.max(0, 1 - ask.usedBytes / limitBytes),
       mostStopMs,
-      within: others,
-      notes: together(process, ask, held, processes),
+      within: limits,
+      notes: together(ask, held.get(ask.pid) ?? 0, others),
       refusal: {
         requestBytes: ask.requestBytes,
         usedBytes: ask.usedBytes,
-        others: othersThan(ask.pid, held, processes),
+        others,
       },
       onResume: letGo,
     });
@@ -118,16 +120,11 @@ function answer(
   letGo();
 }
 
+type OtherProcess = NonNullable<SnapshotFile['refusal']>['others'][number];
 const mostNamed = 4;
 
 /** In words, where the process is not alone. */
-function together(
-  { pid }: WatchedProcess,
-  ask: Ask,
-  held: ReadonlyMap<number, Bytes>,
-  processes: readonly WatchedProcess[],
-): readonly string[] {
-  const others = othersThan(pid, held, processes);
+function together(ask: Ask, ownBytes: Bytes, others: readonly OtherProcess[]): readonly string[] {
   if (others.length === 0) return [];
   const named = others
     .slice(0, mostNamed)
@@ -136,7 +133,7 @@ function together(
   const restBytes = rest.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
   const more = rest.length === 0 ? [] : [`${rest.length} more ${formatBytes(restBytes)}`];
   return [
-    `the processes of the run held ${formatBytes(ask.usedBytes)} together: this one ${formatBytes(held.get(pid) ?? 0)}, ${[...named, ...more].join(', ')}`,
+    `the processes of the run held ${formatBytes(ask.usedBytes)} together: this one ${formatBytes(ownBytes)}, ${[...named, ...more].join(', ')}`,
   ];
 }
 
@@ -145,16 +142,16 @@ function othersThan(
   pid: number,
   held: ReadonlyMap<number, Bytes>,
   processes: readonly WatchedProcess[],
-): readonly { readonly pid: number; readonly name: string; readonly heldBytes: Bytes }[] {
-  return processes
-    .flatMap((process) => {
-      const heldBytes = held.get(process.pid);
-      return process.pid === pid || heldBytes === undefined
-        ? []
-        : [{ pid: process.pid, name: process.name, heldBytes }];
-    })
-    .sort((a, b) => b.heldBytes - a.heldBytes)
-    .slice(0, mostOthers);
+  taker: Taker,
+): readonly OtherProcess[] {
+  return [...held]
+    .filter(([other, heldBytes]) => other !== pid && heldBytes > 0)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, mostOthers)
+    .flatMap(([other, heldBytes]) => {
+      const process = processOf(other, processes, taker);
+      return process === null ? [] : [{ pid: other, name: process.name, heldBytes }];
+    });
 }
 const mostOthers = 64;
 

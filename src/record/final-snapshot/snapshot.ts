@@ -348,8 +348,12 @@ export const msUntilNextStop = (taker: Taker, reason: StopReason): Ms => {
   return Math.max(0, taker.stops.nextMs(atMs, reason) - atMs);
 };
 
-/** Compiles the reader by a small snapshot of a process that goes on running. False: the process is no Python, or not yet. */
-export function warmUpOn(taker: Taker, pid: number): boolean {
+/** Compiles the reader by a small snapshot of a process that goes on running; `briefly`: without its count of objects. False: the process is no Python, or not yet. */
+export function warmUpOn(
+  taker: Taker,
+  pid: number,
+  { briefly }: { readonly briefly: boolean },
+): boolean {
   const target = openTarget(pid, smallCount, smallChunks, taker.pool);
   if (isRefusal(target)) {
     taker.notPython.set(pid, performance.now());
@@ -357,8 +361,9 @@ export function warmUpOn(taker: Taker, pid: number): boolean {
   }
   try {
     takeSnapshot(target, {
-      budgetMs: 300,
+      budgetMs: briefly ? 100 : 300,
       quick: true,
+      mayCount: !briefly,
       pool: taker.pool,
       censusChunks: leastChunks,
       ...tightNodes,

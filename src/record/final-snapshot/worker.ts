@@ -207,6 +207,7 @@ function warmUp(worker: Worker): void {
   );
   // Near a limit there is no time for it: the limit must be read.
   if (process === undefined || gauges.length === 0 || gauges.some(isFilling)) return;
-  worker.isWarm = warmUpOn(taker, process.pid);
+  // A process that waits at its refusal would wait for all of it.
+  worker.isWarm = warmUpOn(taker, process.pid, { briefly: worker.asks !== null });
   if (worker.isWarm) collectGarbage();
 }
