@@ -13,6 +13,7 @@ import { threadsOf, toThread, type PythonThread } from './interpreter/stacks.ts'
 import { readCalls, unchangedCalls } from './interpreter/torn-stacks.ts';
 import { isRefusal } from './process/live-process.ts';
 import { Memory, type ChunkPool } from './process/memory.ts';
+import { SparseMemory } from './process/sparse-memory.ts';
 import { checkSmells } from './smells/index.ts';
 import { candidatesOf } from './smells/scan.ts';
 import { smallChunks, targetInCore, type Target } from './target.ts';
@@ -136,13 +137,11 @@ class Snapshot {
 
   private quickHolders(): readonly Holder[] {
     const { target, options, threads } = this;
-    const { memory, source, runtime, python } = target;
+    const { source, runtime } = target;
     const deadline = performance.now() + options.budgetMs / 2;
-    if (memory.shift === smallChunks) return quickHolders(python, threads, deadline);
-    // Values lie here and there: large chunks would read far too much.
-    const small = new Memory(source, 128, smallChunks, options.pool);
+    const small = new SparseMemory(source, options.pool);
     const reader = new Interpreter(small, runtime);
-    const holders = quickHolders(reader, threadsOf(reader), deadline);
+    const holders = quickHolders(reader, threads, deadline);
     small.release();
     return holders;
   }
