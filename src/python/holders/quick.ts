@@ -186,6 +186,11 @@ class QuickLook {
       if (this.names.size < maxNames) this.names.set(address, name);
       return;
     }
+    if (known.kind === 'being-built') {
+      // It lies on a stack only to be worked on.
+      this.names.set(address, name);
+      return;
+    }
     if (!known.isOwn && name.isOwn) {
       this.names.set(address, { ...name, also: [told(known), ...known.also] });
       return;
