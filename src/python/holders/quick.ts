@@ -7,9 +7,9 @@ import { Describer } from '../objects/describe.ts';
 import { namedEntries, partsOf, type Part } from '../objects/names.ts';
 import { kinds, type TypeInfo } from '../objects/types.ts';
 import { isPlausible } from '../process/memory.ts';
-import { awaiting, awaitingFromC, placeOf, type Awaiting } from './awaiting.ts';
+import { awaiting, awaitingFromC, placeOf, type Awaiting } from '../heap/awaiting.ts';
 import { heldByC, isData } from './held-by-c.ts';
-import { isOwnFile, ownModules } from './own-modules.ts';
+import { isOwnFile, ownModules } from '../heap/own-modules.ts';
 import { residentOf } from './resident-data.ts';
 import { SampledWalk } from './sampled-walk.ts';
 import { isOpaque } from './root-names.ts';
@@ -36,6 +36,15 @@ const leastUnexplainedShare = 0.3;
 
 type Place = NonNullable<Part['place']>;
 
+/** What a walk with samples found. */
+export interface QuickPicture {
+  /** The largest first. */
+  readonly holders: readonly Holder[];
+  /** How many objects there are below all names, and their bytes. */
+  readonly objects: number;
+  readonly bytes: Bytes;
+}
+
 interface Name {
   readonly name: string;
   readonly kind: HolderKind;
@@ -60,27 +69,39 @@ export function quickHolders(
   python: Interpreter,
   threads: readonly PythonThread[],
   deadline: Ms,
-): readonly Holder[] {
+): QuickPicture {
   const look = new QuickLook(python, deadline);
   for (const interpreter of python.interpreters())
     for (const { prefix, dict } of ownModules(python, interpreter))
       for (const part of namedEntries(look.walk, dict, 'global'))
         if (!/^__.*__$/.test(part.name)) look.root(part, nameOfPart(part, prefix));
+  const ofMain = unexplainedOwner(python, threads.slice(0, 1));
   for (const { frames } of threads)
     for (let index = Math.min(frames.length, maxFrames) - 1; index >= 0; index--)
-      lookAtCall(look, python, frames, index);
+      lookAtCall(look, python, frames, index, ofMain);
   look.walk.run();
   // What only C code holds comes last: whatever has a name has been found by then.
   for (const { frames, native } of look.walk.isWhole ? threads : []) {
     const held = new Set(heldByC(look.walk, native));
     if (held.size === 0 || frames.length === 0) continue;
-    const awaited = awaitingFromC(python, frames);
+    const awaited = awaitingFromC(python, frames) ?? ofMain;
     for (const address of held)
       look.root({ name: beingBuiltName, address, scope: 'stack' }, builtName(frames[0]!, awaited));
   }
   look.walk.run();
-  return look.holders(unexplainedOwner(python, threads));
+  look.walk.close();
+  return look.picture(unexplainedOwner(python, threads));
 }
+
+/** A library's own thread works for what the main thread waits for. */
+const awaitingIn = (
+  python: Interpreter,
+  frames: readonly Frame[],
+  index: number,
+  ofMain: Awaiting | null,
+): Awaiting | null =>
+  awaiting(python, frames, index) ??
+  (frames.some(({ code }) => isOwnFile(code.file)) ? null : ofMain);
 
 /** Locals of a call and what lies on its evaluation stack. */
 function lookAtCall(
@@ -88,11 +109,12 @@ function lookAtCall(
   python: Interpreter,
   frames: readonly Frame[],
   index: number,
+  ofMain: Awaiting | null,
 ): void {
   const frame = frames[index]!;
   const isOwn = isOwnFile(frame.code.file);
   // What a library works on will be the value of a variable of the program's.
-  const awaited = isOwn ? null : awaiting(python, frames, index);
+  const awaited = isOwn ? null : awaitingIn(python, frames, index, ofMain);
   for (const part of localsOf(python, frame))
     look.root(part, {
       name: part.name,
@@ -106,7 +128,7 @@ function lookAtCall(
     });
   const built = beingBuilt(look.walk, frame);
   if (built.length === 0) return;
-  const name = builtName(frame, awaiting(python, frames, index));
+  const name = builtName(frame, awaitingIn(python, frames, index, ofMain));
   for (const part of built) look.root(part, name);
 }
 
@@ -236,9 +258,10 @@ class QuickLook {
   }
 
   /** `owner`: the variable that waits for what C code is making. */
-  holders(owner: Awaiting | null): readonly Holder[] {
+  picture(owner: Awaiting | null): QuickPicture {
     const { walk } = this;
-    const totals = this.totals();
+    const shares = walk.shares();
+    const totals = this.totals(shares);
     const tree = this.nameTree(totals);
     const picked: number[] = [];
     for (const node of tree.tops) this.pick(node, tree.parts, totals, picked);
@@ -248,16 +271,19 @@ class QuickLook {
       .slice(0, maxShown)
       .map((node) => this.holder(node, totals, children));
     const explained = picked.reduce((sum, node) => sum + totals[node]!, 0);
-    return together([
-      ...(walk.isWhole ? holders : oneChain(holders)),
-      ...outOfReach(walk.python, owner, explained),
-    ]);
+    return {
+      holders: together([
+        ...(walk.isWhole ? holders : oneChain(holders)),
+        ...outOfReach(walk.python, owner, explained),
+      ]),
+      objects: walk.isWhole ? shares.reduce((sum, share) => sum + share, 0) : 0,
+      bytes: walk.isWhole ? explained : 0,
+    };
   }
 
   /** Bytes of each node and of what was found through it. */
-  private totals(): Bytes[] {
+  private totals(shares: Float64Array): Bytes[] {
     const { walk } = this;
-    const shares = walk.shares();
     const totals = walk.ownBytes.map((bytes, node) => bytes * shares[node]!);
     const addUp = () => {
       for (let node = totals.length - 1; node >= 0; node--) {
@@ -336,7 +362,8 @@ class QuickLook {
   ): Holder {
     const address = this.walk.address[node]!;
     const { awaited, ...known } = this.names.get(address)!;
-    const { name, scope, place, also } = awaited === null ? known : { ...known, ...awaited };
+    const { name, scope, place, also } =
+      awaited === null ? known : { ...known, name: awaited.name, place: awaited.place };
     const start = awaited === null ? name : `${name} (being built)`;
     return {
       name,

@@ -5,9 +5,10 @@ import { kinds, TypeTable, type TypeInfo } from '../objects/types.ts';
 import type { Visitor } from '../objects/visitor.ts';
 import { isPlausible, type Memory } from '../process/memory.ts';
 import { NextLevel } from './next-level.ts';
+import { PresentPages } from './present-pages.ts';
 
 /** Objects of one level that are followed, of those that stand for themselves and of those that stand for others. */
-const levelBudget = 600;
+const levelBudget = 400;
 /** Items of a container that are looked at even where it is one of many. */
 const leastItems = 24;
 const maxNodes = 150_000;
@@ -16,6 +17,8 @@ const maxWords = 512;
 /** A chain of objects is not followed to its end: after so many levels of so few objects the walk is not whole. */
 const narrowLevel = 8;
 const mostNarrowLevels = 4000;
+/** Of smaller buffers all pages count as touched. */
+const largeBuffer = 1 << 22;
 const dequeBlockItems = 64;
 const dequeBlocksSeen = 32;
 const dequeBlockBytes = 528;
@@ -55,6 +58,8 @@ export class SampledWalk implements Visitor {
   private current = 0;
   private itemsHere = levelBudget;
   private seed = 1;
+  private untouchedHere: Bytes = 0;
+  private pages: PresentPages | null = null;
   /** Nodes up to here have been followed; those behind them have not, where the walk is not whole. */
   followed = 0;
 
@@ -169,7 +174,9 @@ export class SampledWalk implements Visitor {
 
   noteItems(): void {}
   markNamespace(): void {}
-  addBuffer(): void {}
+  addBuffer(address: number, bytes: Bytes): void {
+    if (bytes >= largeBuffer) this.untouchedHere += this.untouched(address, bytes);
+  }
   addExternal(): void {}
   noteListBeingSorted(): void {}
 
@@ -198,7 +205,26 @@ export class SampledWalk implements Visitor {
     if (type.kind === kinds.function) this.visitFunction(address);
     else if (type.kind === kinds.dict && this.isNamespace(address)) return;
     else if (type.kind === kinds.deque) this.ownBytes[node] = this.visitDeque(address, type);
-    else this.ownBytes[node] = this.sane(sizeAndVisit(this, address, type, 0), type);
+    else this.ownBytes[node] = this.touchedSize(address, type);
+  }
+
+  /** Size of an object without the pages that nothing has touched yet: a buffer may be far larger than what is in use of it. */
+  private touchedSize(address: number, type: TypeInfo): Bytes {
+    this.untouchedHere = 0;
+    const size = this.sane(sizeAndVisit(this, address, type, 0), type);
+    if (type.isAtomic && size >= largeBuffer) this.untouchedHere = this.untouched(address, size);
+    return Math.max(0, size - this.untouchedHere);
+  }
+
+  private untouched(address: number, bytes: Bytes): Bytes {
+    const { source } = this.memory;
+    if (source.kind !== 'process' || source.pid === null) return 0;
+    this.pages ??= new PresentPages(source.pid);
+    return Math.max(0, bytes - this.pages.presentBytes(address, bytes));
+  }
+
+  close(): void {
+    this.pages?.close();
   }
 
   private sane(bytes: Bytes, type: TypeInfo): Bytes {

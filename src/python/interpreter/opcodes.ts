@@ -45,7 +45,7 @@ const tables: Readonly<Record<number, Table>> = {
       storeAttribute: '95',
       storeGlobal: '97',
       loadName: '101',
-      call: '108 131 141-142 161',
+      call: '16-17 19-20 22-29 55-57 59 62-67 75-79 108 131 141-142 157 161-165',
       loadGlobal: '116',
       loadFast: '124',
       storeFast: '125',
@@ -58,7 +58,7 @@ const tables: Readonly<Record<number, Table>> = {
   11: {
     roles: {
       end: '1 60 86 130 168-170',
-      call: '22-24 64-67 72-73 76-81 108 113 121 127 141-143 166 171',
+      call: '3-8 13-14 16-25 64-67 72-73 76-81 108 113 121-122 127 141-143 157 162-166 171',
       extend: '34 144',
       loadFast: '45-46 124',
       loadGlobal: '47-48 55 116',
@@ -84,7 +84,7 @@ const tables: Readonly<Record<number, Table>> = {
   12: {
     roles: {
       end: '1 60 114-115 130 150 159-160',
-      call: '23-24 28-29 34 38-48 56 108 142 171 173-174',
+      call: '6-8 10 13-14 16 18-26 28-29 34 38-48 56 108 122 142 157 162-165 171 173-174',
       iterate: '53 62-65 68 92-94 161 166-167',
       return: '83 121',
       loadFast: '86 88 124 127',
@@ -112,7 +112,7 @@ const tables: Readonly<Record<number, Table>> = {
       iterate: '2 19 72 116-117 187-190 220-222',
       end: '32 39 97 100-101 118 212-213',
       return: '36 103',
-      call: '53-57 75 162-181',
+      call: '3-5 45 51 53-57 68-69 75 81 107 150-181',
       extend: '71',
       loadDeref: '84',
       loadFast: '85 87',

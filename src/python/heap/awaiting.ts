@@ -7,6 +7,8 @@ import { isOwnFile } from './own-modules.ts';
 /** The variable of the program that is to receive what a call makes. */
 export interface Awaiting {
   readonly name: string;
+  /** The call in which it is, and its place. */
+  readonly frame: Frame;
   readonly place: NonNullable<Part['place']>;
 }
 
@@ -34,7 +36,8 @@ export function awaiting(
   for (const frame of frames.slice(from)) {
     if (!isOwnFile(frame.code.file)) continue;
     const destination = destinationOf(python, frame);
-    if (destination.kind === 'name') return { name: destination.name, place: placeOf(frame) };
+    if (destination.kind === 'name')
+      return { name: destination.name, frame, place: placeOf(frame) };
     // What C code works on may be made for a call further out.
     const goesOn = isFromC || destination.kind === 'return';
     if (!goesOn && !isGenerator(frame) && !isAnonymous(frame)) return null;
