@@ -76,10 +76,14 @@ export function quickHolders(
       for (const part of namedEntries(look.walk, dict, 'global'))
         if (!/^__.*__$/.test(part.name)) look.root(part, nameOfPart(part, prefix));
   const ofMain = unexplainedOwner(python, threads.slice(0, 1));
-  for (const { frames } of threads)
-    for (let index = Math.min(frames.length, maxFrames) - 1; index >= 0; index--)
-      lookAtCall(look, python, frames, index, ofMain);
-  look.walk.run();
+  // The program's own calls first: what they keep is not told by the names that a library has for it.
+  for (const isOwn of [true, false]) {
+    for (const { frames } of threads)
+      for (let index = Math.min(frames.length, maxFrames) - 1; index >= 0; index--)
+        if (isOwnFile(frames[index]!.code.file) === isOwn)
+          lookAtCall(look, python, frames, index, ofMain);
+    look.walk.run();
+  }
   // What only C code holds comes last: whatever has a name has been found by then.
   for (const { frames, native } of look.walk.isWhole ? threads : []) {
     const held = new Set(heldByC(look.walk, native));
