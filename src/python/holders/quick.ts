@@ -2,11 +2,14 @@ import { unnamedHolders } from '../../model/holder-kinds.ts';
 import type { Holder, HolderKind, HolderScope } from '../../model/report.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
 import type { Interpreter } from '../interpreter/interpreter.ts';
+import { collectorHeads } from '../interpreter/runtime-state.ts';
 import type { Frame, PythonThread } from '../interpreter/stacks.ts';
 import { Describer } from '../objects/describe.ts';
 import { namedEntries, partsOf, type Part } from '../objects/names.ts';
 import { kinds, type TypeInfo } from '../objects/types.ts';
+import { linkReader } from '../process/links.ts';
 import { isPlausible } from '../process/memory.ts';
+import { unnamedHolder } from './row.ts';
 import { awaiting, awaitingFromC, placeOf, type Awaiting } from '../heap/awaiting.ts';
 import { heldByC, isData } from './held-by-c.ts';
 import { isOwnFile, ownModules } from '../heap/own-modules.ts';
@@ -32,7 +35,9 @@ const mostShare = 0.5;
 
 /** Less than this, and than this share of the process, needs no explanation. */
 const leastUnexplained = 16 << 20;
-const leastUnexplainedShare = 0.3;
+const leastUnexplainedShare = 0.5;
+/** A collector begins at some thousands of new objects. */
+const mostYoung = 20_000;
 
 type Place = NonNullable<Part['place']>;
 
@@ -476,16 +481,30 @@ function together(holders: readonly Holder[]): readonly Holder[] {
   return found.sort((a, b) => b.retainedBytes - a.retainedBytes);
 }
 
-/** Memory of C code in a call for which a variable waits, where that is most of what the process holds. */
+/**
+ * What no name leads to, where that is most of what the process holds: garbage that nothing collects, else the memory of C code in a call
+ * for which a variable waits.
+ */
 function outOfReach(
   python: Interpreter,
   owner: Awaiting | null,
   explained: Bytes,
 ): readonly Holder[] {
-  if (owner === null) return [];
   const resident = residentOf(python);
-  const left = resident - explained;
+  const left = Math.round(resident - explained);
   if (left < leastUnexplained || left < resident * leastUnexplainedShare) return [];
+  if (isCollectorOff(python))
+    return [
+      {
+        ...unnamedHolder('garbage-or-c-code', {
+          scope: 'unknown',
+          type: 'objects',
+          retainedBytes: left,
+        }),
+        estimate: true,
+      },
+    ];
+  if (owner === null) return [];
   const { name, place } = owner;
   return [
     {
@@ -498,11 +517,22 @@ function outOfReach(
       path: `${name} (being built) -> memory of C code`,
       type: '?',
       ownBytes: 0,
-      retainedBytes: Math.round(left),
+      retainedBytes: left,
       alsoHeldBy: [],
       estimate: true,
     },
   ];
+}
+
+/** Whether the youngest generation has become far larger than a collector at work lets it: garbage stays. */
+function isCollectorOff(python: Interpreter): boolean {
+  const [youngest] = collectorHeads(python);
+  if (youngest === undefined) return false;
+  const next = linkReader(python.memory);
+  let count = 0;
+  for (let at = next(youngest); at !== youngest && isPlausible(at); at = next(at - (at % 8)))
+    if (++count > mostYoung) return true;
+  return false;
 }
 
 const told = ({ name, place }: Name): string =>

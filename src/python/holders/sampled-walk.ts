@@ -3,12 +3,15 @@ import type { Interpreter } from '../interpreter/interpreter.ts';
 import { sizeAndVisit } from '../objects/traverse.ts';
 import { kinds, TypeTable, type TypeInfo } from '../objects/types.ts';
 import type { Visitor } from '../objects/visitor.ts';
-import { isPlausible, type Memory } from '../process/memory.ts';
+import { addressLimit, isPlausible, type Memory } from '../process/memory.ts';
 import { NextLevel } from './next-level.ts';
 import { PresentPages } from './present-pages.ts';
 
-/** Objects of one level that are followed, of those that stand for themselves and of those that stand for others. */
-const levelBudget = 400;
+/**
+ * Objects of one level that are followed, of those that stand for themselves and of those that stand for others: fewer further down, where
+ * the errors of many levels even out.
+ */
+const levelBudget = (level: number): number => (level < 8 ? 400 : level < 16 ? 200 : 100);
 /** Items of a container that are looked at even where it is one of many. */
 const leastItems = 24;
 const maxNodes = 150_000;
@@ -56,7 +59,8 @@ export class SampledWalk implements Visitor {
   private readonly deadline: Ms;
   private next = new NextLevel();
   private current = 0;
-  private itemsHere = levelBudget;
+  private itemsHere = leastItems;
+  private level = 0;
   private seed = 1;
   private untouchedHere: Bytes = 0;
   private pages: PresentPages | null = null;
@@ -86,6 +90,7 @@ export class SampledWalk implements Visitor {
   /** Follows everything from the roots on that were added since, until nothing is left or the time is over. */
   run(): void {
     let narrow = 0;
+    this.level = 0;
     while (this.followed < this.address.length) {
       const from = this.followed;
       const end = this.address.length;
@@ -94,11 +99,12 @@ export class SampledWalk implements Visitor {
       for (let node = from; node < end; node++) {
         if ((node & 15) === 0 && performance.now() > this.deadline) this.isWhole = false;
         if (!this.isWhole) return;
-        const share = (levelBudget * this.standsFor[node]!) / weight;
+        const share = (levelBudget(this.level) * this.standsFor[node]!) / weight;
         this.itemsHere = Math.max(leastItems, Math.ceil(share));
         this.expand(node);
       }
       this.followed = end;
+      this.level += 1;
       this.keepSample();
       narrow = end - from <= narrowLevel ? narrow + 1 : 0;
       if (narrow > mostNarrowLevels && this.followed < this.address.length) this.isWhole = false;
@@ -213,7 +219,17 @@ export class SampledWalk implements Visitor {
     this.untouchedHere = 0;
     const size = this.sane(sizeAndVisit(this, address, type, 0), type);
     if (type.isAtomic && size >= largeBuffer) this.untouchedHere = this.untouched(address, size);
-    return Math.max(0, size - this.untouchedHere);
+    const mapped = type.kind === kinds.mmap ? this.mappedBytes(address) : 0;
+    return mapped + Math.max(0, size - this.untouchedHere);
+  }
+
+  /** What an anonymous mapping has in memory (`data` 16, `size` 24 of mmap.mmap). */
+  private mappedBytes(mmap: number): Bytes {
+    const { memory } = this;
+    const [data, bytes] = [memory.word(mmap + 16), memory.word(mmap + 24)];
+    const path = memory.region(data)?.path;
+    const isAnonymous = path === '' || path?.startsWith('/dev/zero') === true;
+    return isAnonymous && bytes < addressLimit ? bytes - this.untouched(data, bytes) : 0;
   }
 
   private untouched(address: number, bytes: Bytes): Bytes {
@@ -297,7 +313,9 @@ export class SampledWalk implements Visitor {
       return;
     }
     const isKept = (address: number) => this.isNamed(address);
-    for (const { index, times } of next.sample(levelBudget, isKept, () => this.random())) {
+    for (const { index, times } of next.sample(levelBudget(this.level), isKept, () =>
+      this.random(),
+    )) {
       const address = next.address[index]!;
       const node = this.addNode(address, next.firstFrom[index]!, next.most[index]! * times);
       if (node < 0) continue;
