@@ -70,6 +70,27 @@ static bool has_room(int fd) {
   return (uint64_t)filesystem.f_bavail * (uint64_t)filesystem.f_bsize > 16 * sizeof(struct coroner_file);
 }
 
+static struct coroner_file *locked;
+static bool program_locks;
+
+/*
+ * Under a memory limit the kernel takes back the pages of files first, and whoever touches one then waits for the disk: near a limit,
+ * for seconds. So they stay, where what may be locked (RLIMIT_MEMLOCK) is twice as much; what nobody touches is not made.
+ */
+static void lock_file(struct coroner_file *made) {
+  const long on_fault = 1; /* MLOCK_ONFAULT */
+  struct rlimit lockable;
+  locked = NULL;
+  if (program_locks || getrlimit(RLIMIT_MEMLOCK, &lockable) || lockable.rlim_cur < 2 * sizeof *made) return;
+  if (!syscall(SYS_mlock2, made, sizeof *made, on_fault)) locked = made;
+}
+
+void state_unlock_file(void) {
+  program_locks = true;
+  struct coroner_file *held = __atomic_exchange_n(&locked, NULL, __ATOMIC_RELAXED);
+  if (held && !sandboxed) syscall(SYS_munlock, held, sizeof *held);
+}
+
 static struct coroner_file *make_file(uint32_t pid) {
   if (tree && __atomic_load_n(&tree->files, __ATOMIC_RELAXED) >= TREE_MAX_FILES) {
     __atomic_fetch_add(&tree->refused_files, 1, __ATOMIC_RELAXED);
@@ -88,6 +109,7 @@ static struct coroner_file *make_file(uint32_t pid) {
     unlink(path);
     return NULL;
   }
+  lock_file(made);
   if (tree && !replaced) __atomic_fetch_add(&tree->files, 1, __ATOMIC_RELAXED);
   return made;
 }

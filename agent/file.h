@@ -9,6 +9,8 @@ void state_end(uint32_t how, int code);
 bool state_discard_if_dull(void);
 void state_fork_child(void);
 bool state_begin_child(void);
+/* What the process may lock is the program's: called before it locks anything. */
+void state_unlock_file(void);
 /* Indexes are touched all over at once. */
 void fault_in(void *start, size_t bytes);
 

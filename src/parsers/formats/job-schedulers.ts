@@ -91,7 +91,7 @@ const kills: readonly KillerWording[] = [
     reporter: 'pbs',
     literal: 'exceeded limit',
     pattern:
-      /(?:PBS: job killed: |job killed: )?(?<signal>p?v?mem|vmem|mem|pmem) (?<used>\d{1,16}(?:[kmg]?b)?) exceeded limit (?<limit>\d{1,16}(?:[kmg]?b)?)/,
+      /(?:PBS: job killed: |job killed: )?(?<signal>p?v?mem)(?: job total)? (?<used>\d{1,16} ?(?:[kmg]?b)?) exceeded limit (?<limit>\d{1,16} ?(?:[kmg]?b)?)/,
     message: 'PBS polled the memory of the job above its limit and killed it',
     refine: dropSignal,
   },

@@ -20,6 +20,8 @@ interface Wording {
 const threads =
   'a limit of threads or processes was reached (ulimit -u, pids.max), or there was no room for another stack; the words of the JVM do not tell which';
 
+const nativeCall = String.raw`\b(?:(?:anonymous )?mmap(?:64)?\(|ashmem_create_region|pthread_create|clone\()`;
+
 const wordings: readonly Wording[] = [
   {
     literal: 'OutOfMemoryError',
@@ -28,11 +30,21 @@ const wordings: readonly Wording[] = [
       /java\.lang\.OutOfMemoryError: (?:Map failed|Out of swap space\?|\(?(?:malloc|mmap)\)? failed).{0,80}/,
   },
   {
+    // A native call inside the error's words: the system refused it, not the heap's cap.
+    literal: 'OutOfMemoryError',
+    resource: 'memory',
+    raises: true,
+    pattern: new RegExp(
+      String.raw`java\.lang\.OutOfMemoryError: .{0,120}?${nativeCall}.{0,120}?(?:Out of memory|Cannot allocate memory|Not enough space)`,
+    ),
+  },
+  {
     literal: 'OutOfMemoryError',
     resource: 'threads',
     raises: true,
     actualMeaning: threads,
-    pattern: /java\.lang\.OutOfMemoryError: unable to create (?:new )?native thread.{0,80}/,
+    pattern:
+      /java\.lang\.OutOfMemoryError: (?:unable to create (?:new )?native thread|pthread_create .{0,40}failed).{0,80}/,
   },
   {
     literal: 'OutOfMemoryError',
@@ -48,7 +60,10 @@ const wordings: readonly Wording[] = [
     variant: 'jvm-heap',
     raises: true,
     pattern:
-      /(?:Terminating due to )?java\.lang\.OutOfMemoryError\b(?!: (?:unable|Map failed|Out of swap))/,
+      // A native call that was refused for another reason (a permission, a number of mappings) says nothing of the heap.
+      new RegExp(
+        String.raw`(?:Terminating due to )?java\.lang\.OutOfMemoryError\b(?!: (?:unable|Map failed|Out of swap|.{0,120}${nativeCall}))`,
+      ),
   },
   {
     literal: 'SparkOutOfMemoryError',

@@ -68,13 +68,13 @@ const kills: readonly KillerWording[] = [
     message: "Lambda's report: the function used all of its memory size",
     refine: lambdaReport,
   },
-  // Google
+  // Google. Whoever shares a log may mask the figures: XX MiB.
   {
     ...platform,
     reporter: 'cloud-run',
     literal: 'emory limit of',
     pattern:
-      /[Mm]emory limit of (?<limit>[\d.]{1,10} ?(?:[KMG]i?B?|bytes)) exceeded with (?<used>[\d.]{1,10} ?(?:[KMG]i?B?|bytes)) used/,
+      /[Mm]emory limit of (?<limit>(?:[\d.]{1,10}|[XxN*#]{1,6}) ?(?:[KMG]i?B?|bytes)) exceeded with (?<used>(?:[\d.]{1,10}|[XxN*#]{1,6}) ?(?:[KMG]i?B?|bytes)) used/,
     message: 'Cloud Run says that the instance was over its memory limit',
   },
   {
@@ -103,9 +103,9 @@ const kills: readonly KillerWording[] = [
   {
     ...platform,
     reporter: 'app-engine',
-    literal: 'soft',
+    literal: 'emory limit of',
     pattern:
-      /Exceeded (?:soft|hard) (?:private )?memory limit of (?<limit>[\d.]{1,10} MB) with (?<used>[\d.]{1,10} MB) after servicing/,
+      /Exceeded (?:soft|hard) (?:private )?memory limit of (?<limit>(?:[\d.]{1,10}|[XxN*#]{1,6}) MB) with (?<used>(?:[\d.]{1,10}|[XxN*#]{1,6}) MB) after servicing/,
     message: 'App Engine says that the instance was over its memory limit',
   },
   {

@@ -14,6 +14,7 @@ import {
   rlimitId,
   type Gauge,
 } from './limits.ts';
+import { newPeak } from './peak.ts';
 import type {
   CgroupLimit,
   Setup,
@@ -65,6 +66,8 @@ interface Worker {
   hostAvailableBytes: Bytes | null;
   /** On `performance.now()`'s clock. */
   readonly startedAt: Ms;
+  /** By pid: what it held when a peak was looked at. */
+  readonly looked: Map<number, Bytes>;
   isWarm: boolean;
   hasEnded: boolean;
 }
@@ -80,6 +83,7 @@ export function watch(setup: Setup, port: MessagePort): void {
     processes: [],
     hostAvailableBytes: null,
     startedAt: performance.now(),
+    looked: new Map(),
     isWarm: false,
     hasEnded: false,
   };
@@ -161,7 +165,24 @@ function poll(worker: Worker): Ms {
     const restMs = notBefore - performance.now();
     waitMs = Math.min(waitMs, Math.max(restMs, safeMs(limit, freeBytes)));
   }
+  if (worker.taker.setup.atPeak) lookAtPeak(worker);
   return waitMs;
+}
+
+/** Within the budget of all stops, and never before another reason has had its turn. */
+function lookAtPeak({ taker, processes, looked, limits }: Worker): void {
+  const limit = limits.get('host');
+  if (limit === undefined || performance.now() < taker.rest.old) return;
+  const process = newPeak(
+    processes.filter(({ pid }) => !isNoPython(taker, pid)),
+    looked,
+  );
+  if (process === null) return;
+  const rssBytes = residentBytes(process.pid, taker.setup.pageSizeBytes);
+  if (rssBytes === null) return;
+  const before = taker.count;
+  lookInto(taker, { process, rssBytes, limit, due: 'old', freeShare: 1 });
+  if (taker.count > before) looked.set(process.pid, rssBytes);
 }
 
 /** Of the process that the limit limits, or of the largest ones below it. */
