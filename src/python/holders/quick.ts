@@ -19,7 +19,9 @@ import { isOpaque } from './root-names.ts';
 
 /** Smaller values are left out. */
 const leastBytes = 1 << 20;
-const maxFrames = 60;
+/** Calls at both ends of a stack that are looked at, and samples between. */
+const endFrames = 60;
+const sampledFrames = 120;
 /** Names, those of attributes among them. */
 const maxNames = 20_000;
 const maxShown = 40;
@@ -81,14 +83,20 @@ export function quickHolders(
       for (const part of namedEntries(look.walk, dict, 'global'))
         if (!/^__.*__$/.test(part.name)) look.root(part, nameOfPart(part, prefix));
   const ofMain = unexplainedOwner(python, threads.slice(0, 1));
-  // The program's own calls first: what they keep is not told by the names that a library has for it.
-  for (const isOwn of [true, false]) {
-    for (const { frames } of threads)
-      for (let index = Math.min(frames.length, maxFrames) - 1; index >= 0; index--)
-        if (isOwnFile(frames[index]!.code.file) === isOwn)
-          lookAtCall(look, python, frames, index, ofMain);
-    look.walk.run();
-  }
+  for (const thread of threads)
+    for (const part of threadLocals(look.walk, thread))
+      look.root(part, nameOfPart(part, 'threading.local().'));
+  // What the program's own variables keep is told neither by the names that a library has for it, nor as a value on a stack.
+  for (const isOwn of [true, false])
+    for (const lookAt of [lookAtLocals, lookAtStack]) {
+      // What a walk that is over cannot follow any more would stand for what it has not reached.
+      if (!look.walk.isWhole) break;
+      for (const { frames } of threads)
+        for (const { index, standsFor } of someCalls(frames))
+          if (isOwnFile(frames[index]!.code.file) === isOwn)
+            lookAt({ look, python, frames, index, standsFor, ofMain });
+      look.walk.run();
+    }
   // What only C code holds comes last: whatever has a name has been found by then.
   for (const { frames, native } of look.walk.isWhole ? threads : []) {
     const held = new Set(heldByC(look.walk, native));
@@ -112,33 +120,63 @@ const awaitingIn = (
   awaiting(python, frames, index) ??
   (frames.some(({ code }) => isOwnFile(code.file)) ? null : ofMain);
 
-/** Locals of a call and what lies on its evaluation stack. */
-function lookAtCall(
-  look: QuickLook,
-  python: Interpreter,
+/** A call that is looked at; `frames`: its thread's, innermost first. */
+interface Call {
+  readonly look: QuickLook;
+  readonly python: Interpreter;
+  readonly frames: readonly Frame[];
+  readonly index: number;
+  /** Of a deep recursion some calls are looked at, each for several. */
+  readonly standsFor: number;
+  readonly ofMain: Awaiting | null;
+}
+
+/** The outermost calls and the innermost ones, and samples of those between; the outermost first. */
+function someCalls(
   frames: readonly Frame[],
-  index: number,
-  ofMain: Awaiting | null,
-): void {
+): readonly { readonly index: number; readonly standsFor: number }[] {
+  const { length } = frames;
+  const between = Math.max(0, length - 2 * endFrames);
+  const standsFor = Math.max(1, between / sampledFrames);
+  const calls: { readonly index: number; readonly standsFor: number }[] = [];
+  for (let index = length - 1; index >= Math.max(0, length - endFrames); index--)
+    calls.push({ index, standsFor: 1 });
+  for (let at = 0; at < between; at += standsFor)
+    calls.push({ index: length - 1 - endFrames - Math.floor(at), standsFor });
+  for (let index = Math.min(endFrames, length - endFrames) - 1; index >= 0; index--)
+    calls.push({ index, standsFor: 1 });
+  return calls;
+}
+
+function lookAtLocals({ look, python, frames, index, standsFor, ofMain }: Call): void {
   const frame = frames[index]!;
   const isOwn = isOwnFile(frame.code.file);
   // What a library works on will be the value of a variable of the program's.
   const awaited = isOwn ? null : awaitingIn(python, frames, index, ofMain);
-  for (const part of localsOf(python, frame))
-    look.root(part, {
-      name: part.name,
-      kind: 'variable',
-      scope: part.scope,
-      place: placeOf(frame),
-      isOwn,
-      of: 0,
-      also: [],
-      awaited,
-    });
-  const built = beingBuilt(look.walk, frame);
+  const place = placeOf(frame);
+  for (const part of localsOf(python, frame)) {
+    const { name, scope } = part;
+    const known = { name, scope, place, isOwn, awaited, of: 0, also: [] };
+    look.root(part, { kind: 'variable', ...known }, standsFor);
+  }
+}
+
+/** What lies on a call's evaluation stack and no variable keeps. */
+function lookAtStack({ look, python, frames, index, ofMain }: Call): void {
+  const frame = frames[index]!;
+  const built = beingBuilt(look.walk, frame).filter(({ address }) => look.walk.find(address) < 0);
   if (built.length === 0) return;
   const name = builtName(frame, awaitingIn(python, frames, index, ofMain));
   for (const part of built) look.root(part, name);
+}
+
+/** Attributes of every `threading.local` of a thread: its dict leads to a `_localdummy` for each, with the attributes' dict at 16. */
+function threadLocals(walk: SampledWalk, { state }: PythonThread): readonly Part[] {
+  const { memory, python, types } = walk;
+  const dict = memory.word(state + python.layout.thread.dict);
+  return namedEntries(walk, dict, 'attribute')
+    .filter(({ address }) => types.of(address)?.rawName === '_thread._localdummy')
+    .flatMap(({ address }) => namedEntries(walk, memory.word(address + 16), 'attribute'));
 }
 
 const builtName = (frame: Frame, awaited: Awaiting | null): Name => ({
@@ -183,14 +221,14 @@ class QuickLook {
     this.walk.isNamed = (address) => this.names.has(address);
   }
 
-  root({ address, ...part }: Part, name: Name): void {
+  root({ address, ...part }: Part, name: Name, standsFor = 1): void {
     const { walk } = this;
     const type = walk.types.of(address);
     if (type === null || type.isSingleton) return;
     if (type.isAtomic && !this.isLarge(address, type)) return;
     if (isCodeType(type) && !this.mayHaveParts(type, address)) return;
     this.name(address, part.place === undefined ? name : { ...name, place: part.place });
-    walk.addRoot(address);
+    walk.addRoot(address, standsFor);
   }
 
   private isLarge(address: number, type: TypeInfo): boolean {
@@ -282,8 +320,8 @@ class QuickLook {
     const explained = picked.reduce((sum, node) => sum + totals[node]!, 0);
     return {
       holders: together([
-        ...(walk.isWhole ? holders : oneChain(holders)),
-        ...outOfReach(walk.python, owner, explained),
+        ...(walk.isWhole ? holders : oneStructure(holders)),
+        ...(walk.isWhole ? outOfReach(walk.python, owner, explained) : []),
       ]),
       objects: walk.isWhole ? shares.reduce((sum, share) => sum + share, 0) : 0,
       bytes: walk.isWhole ? explained : 0,
@@ -438,36 +476,32 @@ class QuickLook {
   }
 }
 
-/** The ends of a chain that was not followed to its end are one structure: the first name has it. */
-function oneChain(holders: readonly Holder[]): readonly Holder[] {
+/** Names for places in a chain or a tree that was not followed to its end are those of one structure: the largest has it. */
+function oneStructure(holders: readonly Holder[]): readonly Holder[] {
   const found: Holder[] = [];
   for (const holder of holders) {
-    const at = found.findIndex(
-      ({ type, function: call, retainedBytes }) =>
-        type === holder.type &&
-        call === holder.function &&
-        Math.abs(retainedBytes - holder.retainedBytes) < retainedBytes / 10,
-    );
+    const at = found.findIndex(({ type }) => type === holder.type && type.includes('.'));
     if (at < 0) found.push(holder);
     else
       found[at] = {
         ...found[at]!,
         retainedBytes: found[at]!.retainedBytes + holder.retainedBytes,
-        alsoHeldBy: [...found[at]!.alsoHeldBy, holder.name],
+        alsoHeldBy: [...found[at]!.alsoHeldBy, holder.name].slice(0, maxOtherNames),
       };
   }
   return found;
 }
 
-/** Values that the same variable waits for are one. */
+/** Values that the same variable waits for are one, and what a variable of a recursion keeps in all of its calls. */
 function together(holders: readonly Holder[]): readonly Holder[] {
   const found: Holder[] = [];
   for (const holder of holders) {
     const at = found.findIndex(
-      ({ kind, name, file, line }) =>
-        kind === 'being-built' &&
+      ({ kind, scope, name, function: call, file, line }) =>
+        (kind === 'being-built' || (kind === 'variable' && scope === 'local')) &&
         holder.kind === kind &&
         holder.name === name &&
+        holder.function === call &&
         holder.file === file &&
         holder.line === line,
     );

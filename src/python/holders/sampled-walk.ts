@@ -75,8 +75,8 @@ export class SampledWalk implements Visitor {
   }
 
   /** The node of an object from which the walk starts; -1: no object lies there. */
-  addRoot(address: number): number {
-    return this.nodes.get(address) ?? this.addNode(address, -1, 1);
+  addRoot(address: number, standsFor = 1): number {
+    return this.nodes.get(address) ?? this.addNode(address, -1, standsFor);
   }
 
   find(address: number): number {
@@ -127,7 +127,7 @@ export class SampledWalk implements Visitor {
     for (let pass = 0; pass < passes; pass++)
       for (let node = 0; node < count; node++) {
         // What nothing was sampled above counts in full for whoever came first.
-        if (standsFor[node]! <= 1) continue;
+        if (standsFor[node]! <= 1 || this.parent[node]! < 0) continue;
         sums[node] = 0;
         for (let at = start[node]!; at < start[node + 1]!; at++) {
           const edge = order[at]!;

@@ -51,6 +51,8 @@ const neededAgainBytes = 8 * mib;
 /** A process that was no Python is asked again after so long: it may become one by exec. */
 const notPythonMs: Ms = 1000;
 const mostMissed = 64;
+/** Until it stands, and until it goes on: both count as stopped. */
+const stopLatencyMs: Ms = 5;
 
 /** What all snapshots of a run share. */
 export interface Taker {
@@ -142,7 +144,7 @@ export function lookInto(taker: Taker, subject: Subject): void {
   if (stopMs === 0) return;
   const begun = performance.now();
   taker.reply({ what: 'held', pid, mostMs: stopMs });
-  const stopped = pause(pid, guard, { mostMs: stopMs, waitMs: stopMs / 2 });
+  const stopped = pause(pid, guard, { mostMs: stopMs - stopLatencyMs, waitMs: stopMs / 2 });
   if (stopped === null || isTraced(stopped) || stopped.wasStopped)
     taker.reply({ what: 'held', pid, mostMs: null });
   if (stopped === null) return;
