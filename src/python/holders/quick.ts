@@ -320,12 +320,20 @@ class QuickLook {
     const explained = picked.reduce((sum, node) => sum + totals[node]!, 0);
     return {
       holders: together([
-        ...(walk.isWhole ? holders : oneStructure(holders)),
+        ...(walk.isWhole ? holders : oneStructure(holders, this.classesOf(picked))),
         ...(walk.isWhole ? outOfReach(walk.python, owner, explained) : []),
       ]),
       objects: walk.isWhole ? shares.reduce((sum, share) => sum + share, 0) : 0,
       bytes: walk.isWhole ? explained : 0,
     };
+  }
+
+  /** Names of the program's own classes among the types of these nodes. */
+  private classesOf(nodes: readonly number[]): ReadonlySet<string> {
+    const types = nodes.map((node) => this.walk.typeOf[node]!);
+    return new Set(
+      types.filter((type) => isInstance(type) && !isOpaque(type)).map(({ name }) => name),
+    );
   }
 
   /** Bytes of each node and of what was found through it. */
@@ -477,10 +485,13 @@ class QuickLook {
 }
 
 /** Names for places in a chain or a tree that was not followed to its end are those of one structure: the largest has it. */
-function oneStructure(holders: readonly Holder[]): readonly Holder[] {
+function oneStructure(
+  holders: readonly Holder[],
+  ofClasses: ReadonlySet<string>,
+): readonly Holder[] {
   const found: Holder[] = [];
   for (const holder of holders) {
-    const at = found.findIndex(({ type }) => type === holder.type && type.includes('.'));
+    const at = found.findIndex(({ type }) => type === holder.type && ofClasses.has(type));
     if (at < 0) found.push(holder);
     else
       found[at] = {
