@@ -38,6 +38,8 @@ const mostShare = 0.5;
 /** Less than this, and than this share of the process, needs no explanation. */
 const leastUnexplained = 16 << 20;
 const leastUnexplainedShare = 0.5;
+/** A walk that found less of what it looked for says nothing of the rest. */
+const leastFound = 0.2;
 /** A collector begins at some thousands of new objects. */
 const mostYoung = 20_000;
 
@@ -355,7 +357,9 @@ class QuickLook {
     );
     const left = residentOf(walk.python) - found;
     const open = totals.length - walk.followed;
-    if (left <= 0 || open === 0) return totals;
+    // Of a walk that had hardly begun, nobody knows where it would have led.
+    const isKnown = walk.isChain || found >= leastFound * (found + left);
+    if (left <= 0 || open === 0 || !isKnown) return totals;
     const own = walk.ownBytes.map((bytes, node) => bytes * shares[node]!);
     for (let node = 0; node < totals.length; node++)
       totals[node] = own[node]! + (node >= walk.followed ? left / open : 0);

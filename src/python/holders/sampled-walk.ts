@@ -47,6 +47,8 @@ export class SampledWalk implements Visitor {
   readonly standsFor: number[] = [];
   /** False: the time was over before everything was followed. */
   isWhole = true;
+  /** It is not whole because what was left was a chain. */
+  isChain = false;
   /** Asked before the references of an object that stands for itself are followed. */
   onEnter: ((node: number, type: TypeInfo) => void) | null = null;
   /** Whether an object is followed whatever the budget, and whatever its type. */
@@ -107,7 +109,10 @@ export class SampledWalk implements Visitor {
       this.level += 1;
       this.keepSample();
       narrow = end - from <= narrowLevel ? narrow + 1 : 0;
-      if (narrow > mostNarrowLevels && this.followed < this.address.length) this.isWhole = false;
+      if (narrow > mostNarrowLevels && this.followed < this.address.length) {
+        this.isChain = true;
+        this.isWhole = false;
+      }
       if (!this.isWhole) return;
     }
   }
