@@ -29,10 +29,14 @@ function muslArm64() {
     {
       command: [
         cross,
-        ...['-static', '-mno-outline-atomics', '-nostdinc', '-nostdlib'],
-        ...['-isystem', `${root}/usr/include/aarch64-linux-musl`],
-        ...['-isystem', own('-print-file-name=include')],
-        ...['crt1.o', 'crti.o'].map((name) => `${library}/${name}`),
+        '-static',
+        '-mno-outline-atomics',
+        '-nostdinc',
+        '-nostdlib',
+        `-isystem${root}/usr/include/aarch64-linux-musl`,
+        `-isystem${own('-print-file-name=include')}`,
+        `${library}/crt1.o`,
+        `${library}/crti.o`,
       ],
       last: [`${library}/libc.a`, own('-print-libgcc-file-name'), `${library}/crtn.o`],
     },
