@@ -208,3 +208,17 @@ export function nodeFor(arch) {
     return null;
   }
 }
+
+/** Its licence, which is passed on with it. */
+export function nodeLicence(node) {
+  const folder = join(dirname(node), '../..');
+  const places = existsSync(folder)
+    ? readdirSync(folder).filter((name) => name.endsWith('.dist-info'))
+    : [];
+  const found = [
+    ...places.map((name) => join(folder, name, 'licenses/LICENSE')),
+    join(dirname(node), '../LICENSE'),
+  ].find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`no licence lies beside ${node}`);
+  return found;
+}
