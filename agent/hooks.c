@@ -220,9 +220,11 @@ EXPORT void free_aligned_sized(void *block, size_t alignment, size_t bytes) {
 static inline size_t added_bytes(const void *old, size_t bytes) {
   size_t had, need;
   if (LIKELY(sizes_in_front)) {
-    const size_t word = ((const size_t *)old)[-1], mask = word & MAPPED_CHUNK ? page_mask : 15;
+    const size_t word = ((const size_t *)old)[-1];
     had = word & ~(size_t)7;
-    need = (bytes + (word & MAPPED_CHUNK ? 16 : 8) + mask) & ~mask;
+    need = (bytes + 8 + 15) & ~(size_t)15;
+    /* sysmalloc(), mremap_chunk(): rounded up as any chunk first, and then to pages with a word more. */
+    if (word & MAPPED_CHUNK) need = (need + 8 + page_mask) & ~page_mask;
   } else {
     if (!next_usable_size) return bytes;
     had = next_usable_size((void *)old);
@@ -301,10 +303,14 @@ static COLD void *moved(void *old, void *block, size_t bytes, uintptr_t caller) 
   return block;
 }
 
-/* Rounded up it is as large as it was, noted or not, and stays where it is: nine of ten, where something grows by little. */
+/*
+ * Rounded up it is as large as it was, noted or not, and stays where it is: nine of ten, where something grows by little. The last word of
+ * a chunk of its own mapping is not used, see added_bytes(): asked for it, glibc adds a page, perhaps elsewhere.
+ */
 static inline bool fits_in_place(const void *old, size_t bytes) {
   if (UNLIKELY(!old) || UNLIKELY(!sizes_in_front) || UNLIKELY((uintptr_t)old - objects_start < OBJECTS_BYTES)) return false;
-  return (((const size_t *)old)[-1] & ~(size_t)7) - 2 * sizeof(size_t) - bytes <= bytes / 8;
+  const size_t word = ((const size_t *)old)[-1];
+  return (word & ~(size_t)7) - 2 * sizeof(size_t) - (word & MAPPED_CHUNK) * 4 - bytes <= bytes / 8;
 }
 
 static __attribute__((noinline)) void *realloc_other_size(void *old, size_t bytes, uintptr_t caller) {

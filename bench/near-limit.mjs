@@ -11,7 +11,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const [rounds = '3', limitMiB = '600', ...given] = process.argv.slice(2);
-const kinds = given.length > 0 ? given : Object.keys(variables);
 /** What holds the memory in near_limit.py. */
 const variables = {
   lists: 'index',
@@ -20,6 +19,7 @@ const variables = {
   strings: 'names',
   classes: 'items',
 };
+const kinds = given.length > 0 ? given : Object.keys(variables);
 const limitBytes = Number(limitMiB) * 2 ** 20;
 const coroner = fileURLToPath(new URL('../bin/coroner', import.meta.url));
 const program = fileURLToPath(new URL('workloads/near_limit.py', import.meta.url));

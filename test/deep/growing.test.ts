@@ -42,11 +42,6 @@ describe.skipIf(reason)(`one block that grows in Python${reason ? ` (${reason})`
           stdio: 'ignore',
           timeout: 60_000,
           killSignal: 'SIGKILL',
-          // At full speed these two are dead in half a second, before anything could look.
-          env: {
-            ...process.env,
-            ...(kind === 'str' || kind === 'bytearray' ? { GROW_PAUSE: '0.05' } : {}),
-          },
         },
       );
     } finally {

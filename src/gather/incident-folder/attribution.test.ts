@@ -90,3 +90,35 @@ test('workers that were refused at one line: the first of them', () => {
   ];
   expect(first([error(), later, earlier])).toMatchObject({ pid: 43 });
 });
+
+const quoted = { origin: expect.objectContaining({ doubt: 'quoted' }) };
+const ran = (...names: readonly string[]) =>
+  names.map((name, index) => ({ ...command(`${name} err.log`, 42 + index), name }));
+test.each([[['cat']], [['sh', 'tail', 'grep']], [['kubectl']], [['bash', 'ssh']]])(
+  '%j print what others wrote: whose exception it is is not known',
+  (names) => {
+    const clean = error({
+      origin: { source: 'python-traceback', place: 'stderr.tail:1', ofRun: true },
+    });
+    const [fact] = attributed([{ ...clean, pid: 42, name: names[0]! }], {
+      processes: ran(...names),
+      cwd: '/home/me',
+    });
+    expect(fact).toMatchObject(quoted);
+    expect(fact).not.toHaveProperty('pid');
+  },
+);
+
+test('a shell that has become Python is none of them, where the hook or the agent saw it', () => {
+  const hooked = error({ pid: 42, origin: { source: 'python-hook', place: 'python/42.ndjson:1' } });
+  const [fact] = attributed([error(), hooked], { processes: ran('sh'), cwd: '/home/me' });
+  expect(fact).toMatchObject(own);
+});
+
+test.each([[['python3']], [['sh', 'gunicorn']], [['bash', 'java']]])(
+  '%j may have met it',
+  (names) => {
+    const [fact] = attributed([error()], { processes: ran(...names), cwd: '/home/me' });
+    expect(fact).not.toMatchObject(quoted);
+  },
+);

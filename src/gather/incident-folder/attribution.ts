@@ -7,6 +7,7 @@ import type {
   Evidence,
   FailedAllocation,
   ProcessExit,
+  ProgramAbort,
   ProgramError,
 } from '../../model/evidence.ts';
 import type { RecordedProcess, Recording } from '../../model/recording.ts';
@@ -28,7 +29,33 @@ export function attributed(
         (fact.kind === 'failed-allocation' && fact.seenBy === 'agent'),
     ),
   };
-  return evidence.map((fact) => (fact.origin.ofRun === true ? attribute(fact, run) : fact));
+  const onlyRelays = run.said.length === 0 && processes.every(({ name }) => relays.has(name));
+  return evidence.map((fact) => {
+    if (fact.origin.ofRun !== true) return fact;
+    return onlyRelays && isOfProgram(fact) ? relayed(fact) : attribute(fact, run);
+  });
+}
+
+/** Programs that print what others wrote, here or on another machine, and start nothing that is not a process of the run. */
+const relays: ReadonlySet<string> = new Set(
+  [
+    'ash bash busybox dash fish ksh sh zsh',
+    'bzcat cat cut echo head less more printf sort tac tail tee tr ts uniq xzcat zcat zstdcat',
+    'awk egrep fgrep gawk grep jq mawk rg sed',
+    'coredumpctl dmesg journalctl logger sacct systemd-cat systemctl',
+    'aws az crictl docker flyctl gcloud heroku kubectl nerdctl nomad oc podman ssh',
+    'curl env nohup rsync scp sleep stdbuf sudo timeout true watch wget xargs',
+  ].flatMap((names) => names.split(' ')),
+);
+
+/** An exception or an abort: what only the process that prints it, and no relay, can have met. */
+const isOfProgram = (fact: Evidence): fact is ProgramError | ProgramAbort =>
+  fact.kind === 'program-error' || (fact.kind === 'program-abort' && fact.reporter !== 'glibc');
+
+/** The process that met it is none of the run. */
+function relayed(fact: ProgramError | ProgramAbort): Evidence {
+  const { pid: _, name: __, ...rest } = fact;
+  return { ...rest, origin: { ...fact.origin, doubt: 'quoted' } };
 }
 
 type Witness = ProgramError | FailedAllocation;

@@ -171,6 +171,10 @@ export function loadTimeline(
       assign(host, 'oomKills', most(host.oomKills, sample.host.oomKills));
     }
   }
+  // The mark covers the children that it had waited for: alone, it is the command's own.
+  const [only] = processes.values();
+  if (only !== undefined && processes.size === 1)
+    assign(only.peaks, 'rss', most(only.peaks.rss, only.gone?.peakRssBytes));
   return { processes, cgroups, commandPid, sharesStderr, host, stalls: [...stalls.values()] };
 }
 

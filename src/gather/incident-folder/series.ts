@@ -59,6 +59,7 @@ export function toRecording(
       name: seen.name,
       command: seen.command,
       startedMs: firstSeenMs ?? 0,
+      ...defined({ startTicks: seen.startTicks }),
       endedMs: gone?.atMs ?? null,
       exitCode: gone?.exitCode ?? null,
       signal: gone?.signal ?? null,
@@ -70,7 +71,7 @@ export function toRecording(
     }),
   );
   const membersOf = membersByCgroup(timeline);
-  const cgroups = [...timeline.cgroups.values()].map(({ seen }): RecordedCgroup => {
+  const cgroups = [...timeline.cgroups.values()].map(({ seen, last }): RecordedCgroup => {
     const members = membersOf.get(plainCgroup(seen.path)) ?? [];
     // What is charged after its last process has died is what the kernel has not yet freed: no need of the program's.
     const ends = members.map(([pid]) => died.get(pid));
@@ -83,7 +84,7 @@ export function toRecording(
       path: seen.path,
       level: seen.level,
       limitBytes: seen.limitBytes,
-      ...defined({ highBytes: seen.highBytes }),
+      ...defined({ highBytes: seen.highBytes, peakBytes: last.peakBytes }),
       samples: series(
         whileItLived(
           heldUntil(
@@ -111,6 +112,10 @@ export function toRecording(
     limits.push({ owner: 'host', bytes: start.machine.totalBytes });
   return {
     ...emptyRecording(start, end),
+    ...defined({
+      commandPid: timeline.commandPid ?? undefined,
+      largestRssBytes: command?.gone?.peakRssBytes,
+    }),
     limits,
     processes,
     cgroups,
@@ -132,6 +137,12 @@ export const emptyRecording = (start: IncidentStart, end: IncidentEnd | null): R
   startedAt: start.startedAt,
   endedAt: end?.endedAt ?? null,
   durationMs: end?.durationMs ?? null,
+  ...defined({
+    bootId: start.bootId ?? undefined,
+    machine: start.machine,
+    version: start.version === '' ? undefined : start.version,
+    recorder: end?.recorder,
+  }),
   limits: [],
   processes: [],
   cgroups: [],

@@ -134,6 +134,8 @@ export interface FailedAllocation extends Fact<'failed-allocation'> {
 export interface HeapSnapshot extends Fact<'heap-snapshot'> {
   readonly pid: number;
   readonly name: string;
+  /** Its version, where the agent knows it. */
+  readonly python?: string;
   readonly picture: MemoryPicture;
 }
 

@@ -7,6 +7,7 @@ import type { Companion, CompanionContext } from '../companion.ts';
 import { isWithinReach, memoryRlimits, rlimitBytes } from '../headroom.ts';
 import type { SampleEvent } from '../sampler.ts';
 import type { Setup, SnapshotOrder, SnapshotReply } from './messages.ts';
+import { leastPeakBytes } from './peak.ts';
 import { PythonsSeen } from './pythons-seen.ts';
 import type { Prose } from '../../model/prose.ts';
 
@@ -20,6 +21,8 @@ export interface FinalSnapshotOptions {
   readonly stopMs?: Ms;
   /** Also where coroner lives within the command's own small limit: the memory for it is taken at the start. */
   readonly forced?: boolean;
+  /** Also at every new peak, far from any limit. */
+  readonly atPeak?: boolean;
 }
 
 interface State {
@@ -48,9 +51,10 @@ const workerFile = new URL('./final-snapshot-worker.js', import.meta.url);
 export function finalSnapshot({
   stopMs = 500,
   forced = false,
+  atPeak = false,
 }: FinalSnapshotOptions = {}): Companion {
   const state: State = {
-    options: { stopMs, forced },
+    options: { stopMs, forced, atPeak },
     pythons: new PythonsSeen(),
     missed: new Set(),
     bell: new Int32Array(new SharedArrayBuffer(4)),
@@ -69,8 +73,9 @@ export function finalSnapshot({
     onSample: (event) => {
       state.pythons.take(event);
       // A thread costs as much as Node's start: none for `coroner run true`, nor where no limit is near.
-      if (event.atMs > startAfterMs && isWithinReach(event.headrooms, event.growthBytesPerSecond))
-        startWorker(state);
+      const isNear = isWithinReach(event.headrooms, event.growthBytesPerSecond);
+      const isLarge = atPeak && event.processes.some(({ rssBytes }) => rssBytes >= leastPeakBytes);
+      if (event.atMs > startAfterMs && (isNear || isLarge)) startWorker(state);
       if (state.worker !== null) send(state, orderOf(event));
     },
     ended: () => finish(state),

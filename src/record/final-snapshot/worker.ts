@@ -13,6 +13,7 @@ import {
   rlimitId,
   type Gauge,
 } from './limits.ts';
+import { newPeak } from './peak.ts';
 import type {
   CgroupLimit,
   Setup,
@@ -48,6 +49,8 @@ interface Worker {
   processes: readonly WatchedProcess[];
   /** From the last sample that read it; null: none has. */
   hostAvailableBytes: Bytes | null;
+  /** By pid: what it held when a peak was looked at. */
+  readonly looked: Map<number, Bytes>;
   isWarm: boolean;
   hasEnded: boolean;
 }
@@ -62,6 +65,7 @@ export function watch(setup: Setup, port: MessagePort): void {
     limits: new Map(),
     processes: [],
     hostAvailableBytes: null,
+    looked: new Map(),
     isWarm: false,
     hasEnded: false,
   };
@@ -139,7 +143,24 @@ function poll(worker: Worker): Ms {
     const restMs = notBefore - performance.now();
     waitMs = Math.min(waitMs, Math.max(restMs, safeMs(limit, freeBytes)));
   }
+  if (worker.taker.setup.atPeak) lookAtPeak(worker);
   return waitMs;
+}
+
+/** Within the budget of all stops, and never before another reason has had its turn. */
+function lookAtPeak({ taker, processes, looked, limits }: Worker): void {
+  const limit = limits.get('host');
+  if (limit === undefined || performance.now() < taker.rest.old) return;
+  const process = newPeak(
+    processes.filter(({ pid }) => !isNoPython(taker, pid)),
+    looked,
+  );
+  if (process === null) return;
+  const rssBytes = residentBytes(process.pid, taker.setup.pageSizeBytes);
+  if (rssBytes === null) return;
+  const before = taker.count;
+  lookInto(taker, { process, rssBytes, limit, due: 'old', freeShare: 1 });
+  if (taker.count > before) looked.set(process.pid, rssBytes);
 }
 
 /** Of the process that the limit limits, or of the largest ones below it. */

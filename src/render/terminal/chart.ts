@@ -70,6 +70,22 @@ export function informativeCurve(incident: Incident, recording: Recording): Curv
       };
 }
 
+/** The process that held most; nothing where it is level. */
+export function curveOfRun({ processes, durationMs }: Recording): Curve | undefined {
+  const [largest] = [...processes].sort((a, b) => (b.peakRssBytes ?? 0) - (a.peakRssBytes ?? 0));
+  if (largest === undefined) return undefined;
+  const points = pointsOf(largest.samples, 'rssBytes');
+  return points.every(({ bytes }) => bytes === points[0]?.bytes)
+    ? undefined
+    : {
+        title: `Memory of ${nameWithPid(largest)}`,
+        limitBytes: null,
+        points,
+        endMs: Math.max(1, durationMs ?? 0, ...largest.samples.atMs.slice(-1)),
+        diedMs: null,
+      };
+}
+
 /** A cgroup's kill happens at its limit and nowhere else: one point that no sample was quick enough for. */
 function withDeath(
   points: Curve['points'],

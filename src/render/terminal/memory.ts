@@ -53,15 +53,21 @@ export function memoryPicture(
     page.item({ text: page.signs.unknown, style: ['yellow'] }, [{ text: inWords(note) }]);
 }
 
-function holders(page: Page, memory: MemoryPicture, recording: Recording | undefined): void {
+export function holders(
+  page: Page,
+  memory: MemoryPicture,
+  recording: Recording | undefined,
+  { most = 15, age }: { readonly most?: number; readonly age?: string } = {},
+): void {
   const { holders: all = [], peakRssBytes = 0, ageAtDeathMs } = memory;
   if (all.length === 0) return;
   const total = Math.max(1, peakRssBytes, ...all.map(({ retainedBytes }) => retainedBytes));
-  const age = ageAtDeathMs === undefined ? '' : `, ${formatDuration(ageAtDeathMs)} before the end`;
-  page.title(`Which variables held the memory${age}`);
+  const when =
+    age ?? (ageAtDeathMs === undefined ? '' : `, ${formatDuration(ageAtDeathMs)} before the end`);
+  page.title(`Which variables held the memory${when}`);
   weights(
     page,
-    all.slice(0, 15).map((holder) => ({
+    all.slice(0, most).map((holder) => ({
       bytes: holder.retainedBytes,
       share: holder.retainedBytes / total,
       what: [
@@ -75,11 +81,12 @@ function holders(page: Page, memory: MemoryPicture, recording: Recording | undef
   );
 }
 
-function allocations(
+export function allocations(
   page: Page,
   { allocations: all = [] }: MemoryPicture,
   when: Allocation['when'],
   recording: Recording | undefined,
+  most = 15,
 ): void {
   // What is under a hundredth explains nothing, unless all is.
   const at = all
@@ -91,7 +98,7 @@ function allocations(
   );
   weights(
     page,
-    at.slice(0, 15).map(({ bytes, share, plusMinus, text, ...place }) => ({
+    at.slice(0, most).map(({ bytes, share, plusMinus, text, ...place }) => ({
       bytes,
       share,
       what: [
@@ -110,7 +117,7 @@ function allocations(
   );
 }
 
-function types(page: Page, { types: all = [] }: MemoryPicture): void {
+export function types(page: Page, { types: all = [] }: MemoryPicture): void {
   if (all.length === 0) return;
   const most = Math.max(1, ...all.map(({ bytes }) => bytes));
   page.title('Which types it was made of');

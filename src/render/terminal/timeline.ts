@@ -1,7 +1,8 @@
 import type { Recording } from '../../model/recording.ts';
 import type { Incident } from '../../model/report.ts';
 import { formatBytes, formatDuration } from '../../model/units.ts';
-import { drawChart, informativeCurve } from './chart.ts';
+import { drawChart, informativeCurve, type Curve } from './chart.ts';
+
 import type { Span } from './layout.ts';
 import type { Page } from './page.ts';
 
@@ -9,7 +10,11 @@ import type { Page } from './page.ts';
 export function timeline(page: Page, incident: Incident, recording: Recording): void {
   const curve = informativeCurve(incident, recording);
   if (curve === undefined) return;
-  const died = incident.death !== 'slow' && incident.outOfMemory !== false;
+  drawCurve(page, curve, incident.death !== 'slow' && incident.outOfMemory !== false);
+}
+
+/** `died`: its end is marked. */
+export function drawCurve(page: Page, curve: Curve, died: boolean): void {
   const margin = 13;
   const columns = Math.min(page.width - margin, 72);
   const chart = drawChart(
