@@ -105,7 +105,7 @@ export function payload(folder, binaries, arch = null) {
           filter: (path) => !path.includes('__pycache__'),
         });
   }
-  const { scripts, devDependencies, ...rest } = manifest;
+  const { scripts, devDependencies: _, ...rest } = manifest;
   const own = { ...rest, scripts: { postinstall: scripts.postinstall } };
   put(join(folder, 'package.json'), `${JSON.stringify(own, null, 2)}\n`);
   for (const name of readdirSync(binaries)) {
