@@ -48,9 +48,18 @@ export function isUserFrame({ file }: Pick<StackFrame, 'file'>): boolean {
 export const isOwnHook = ({ file }: Pick<StackFrame, 'file'>): boolean =>
   file?.endsWith('/python-hook/sitecustomize.py') === true;
 
-/** The user's own innermost frame; undefined where no frame is theirs. */
-export const userFrame = (stack: readonly StackFrame[]): StackFrame | undefined =>
-  stack.find((frame) => isUserFrame(frame));
+/** `namedtuple` and `dataclass` compile methods under the name that `python -c` has: `__new__` and `__init__` of the class at hand. */
+const isCompiledMethod = ({ file, function: name }: StackFrame): boolean =>
+  file === '<string>' && /^(?:__\w+__|<lambda>)$/.test(name);
+
+/** The user's own innermost frame; undefined where no frame is theirs. A method that the standard library compiled is its caller's. */
+export function userFrame(stack: readonly StackFrame[]): StackFrame | undefined {
+  const own = stack.filter((frame) => isUserFrame(frame));
+  const [innermost, caller] = own;
+  const isCallers =
+    innermost !== undefined && isCompiledMethod(innermost) && caller?.file !== '<string>';
+  return isCallers ? (caller ?? innermost) : innermost;
+}
 
 /** The frame that every part of a report names: the user's own innermost one, else the innermost; undefined for an empty stack. */
 export const informativeFrame = (stack: readonly StackFrame[]): StackFrame | undefined =>
