@@ -13,6 +13,7 @@ import { unnamedHolder } from './row.ts';
 import { awaiting, awaitingFromC, placeOf, type Awaiting } from '../heap/awaiting.ts';
 import { heldByC, isData } from './held-by-c.ts';
 import { isOwnFile, ownModules } from '../heap/own-modules.ts';
+import { shareOfPools } from './pools.ts';
 import { residentOf } from './resident-data.ts';
 import { SampledWalk } from './sampled-walk.ts';
 import { isOpaque } from './root-names.ts';
@@ -553,7 +554,8 @@ function outOfReach(
         estimate: true,
       },
     ];
-  if (owner === null) return [];
+  // Small objects that nobody reached are no memory of C code: who has them is not known.
+  if (owner === null || (shareOfPools(python.memory) ?? 0) > 0.5) return [];
   const { name, place } = owner;
   return [
     {

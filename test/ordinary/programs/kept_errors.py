@@ -2,7 +2,7 @@
 def parse(record):
     fields = [record] * 20  # <- line
     detail = {"record": record, "fields": fields, "raw": f"{record}" * 30}  # <- line
-    raise ValueError(f"bad record {record}: {detail['raw'][:10]}")
+    raise ValueError(f"bad record {record}: {detail['raw'][:10]}")  # <- line
 
 
 def main():

@@ -1,4 +1,4 @@
-# A recursion that carries its lists along. truth: path, walk
+# A recursion that carries its lists along. truth: here, path
 import sys
 
 sys.setrecursionlimit(1_000_000)

@@ -228,4 +228,11 @@ def untouched():
     return reserved, huge
 
 
+def buffers():
+    held = []
+    for number in itertools.count():
+        held.append(b"x" * 200_000)
+        count(number)
+
+
 globals()[kind]()
