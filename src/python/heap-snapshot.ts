@@ -8,6 +8,7 @@ import { accountFor } from './heap/resident.ts';
 import { censusNotes, typeTotals } from './heap/totals.ts';
 import { holdersOf } from './holders/holders.ts';
 import { quickHolders, type QuickPicture } from './holders/quick.ts';
+import { inUseBy, withinUse } from './holders/resident-data.ts';
 import { Interpreter } from './interpreter/interpreter.ts';
 import { threadsOf, toThread, type PythonThread } from './interpreter/stacks.ts';
 import { readCalls, unchangedCalls } from './interpreter/torn-stacks.ts';
@@ -124,7 +125,7 @@ class Snapshot {
   estimate(): boolean {
     const { target, options } = this;
     this.found = this.quickHolders();
-    this.estimates = this.found.holders;
+    this.estimates = withinUse(this.found.holders, inUseBy(target.source));
     this.picture = { ...this.picture, holders: this.estimates };
     const why = target.source.isCurrent()
       ? this.whyNotCounted()
@@ -236,7 +237,10 @@ class Snapshot {
       heap.census.isComplete && this.goesOn()
         ? checkSmells({ heap, found, candidates: candidatesOf(heap, found) })
         : [];
-    const holders = found.holders.map((holder) => withLongerPath(holder, estimates));
+    const holders = withinUse(
+      found.holders.map((holder) => withLongerPath(holder, estimates)),
+      inUseBy(target.source),
+    );
     this.picture = { ...this.picture, holders, smells };
     this.tell('holders');
   }

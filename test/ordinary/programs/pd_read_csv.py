@@ -5,7 +5,7 @@ import pandas as pd
 
 
 def main():
-    source = io.StringIO("id,name,amount\n" + "1,somebody with a name,2.5\n" * 1_500_000)  # <- line
+    source = io.StringIO("id,name,amount\n" + "1,somebody with a name,2.5\n" * 2_500_000)  # <- line
     table = pd.read_csv(source)  # <- line
     print(len(table))
 
