@@ -83,6 +83,9 @@ function removeGroup() {
     }
 }
 
+/** Of an address space: what an interpreter reserves before it has done anything, which is no memory. */
+const reservedMiB = 150;
+
 /** The incident that the run was about, and the stops that its snapshots cost. */
 function record(how, limitMiB, command) {
   const json = join(scratch, 'report.json');
@@ -92,8 +95,10 @@ function record(how, limitMiB, command) {
   const limited = {
     cgroup: [[], ['sh', '-c', `echo $$ > ${group}/cgroup.procs; exec "$@"`, 'sh']],
     'memory-limit': [['--memory-limit', `${limitMiB}M`], []],
-    // What an interpreter reserves before it has done anything is no memory.
-    ulimit: [[], ['sh', '-c', `ulimit -v ${(Number(limitMiB) + 150) * 1024}; exec "$@"`, 'sh']],
+    ulimit: [
+      [],
+      ['sh', '-c', `ulimit -v ${(Number(limitMiB) + reservedMiB) * 1024}; exec "$@"`, 'sh'],
+    ],
   }[how];
   if (how === 'cgroup') makeGroup(Number(limitMiB) * 2 ** 20);
   try {
@@ -135,14 +140,15 @@ function stopsIn(store) {
 
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 const names = (text, truth) => new RegExp(`(?:^|[^\\w])${escaped(truth)}(?![\\w])`).test(text);
-function judge(program, { incident, stops }, limitMiB) {
+function judge(program, { incident, stops }, limitBytes) {
   const memory = incident?.memory ?? {};
   const [holder] = memory.holders ?? [];
-  const [line] = (memory.allocations ?? []).filter(
-    ({ when }) => when === 'death' || when === undefined,
-  );
+  // A program that ended itself after a refusal is told by what was live at its peak.
+  const allocations = memory.allocations ?? [];
+  const line =
+    allocations.find(({ when }) => when === 'death') ??
+    allocations.find(({ when }) => when === 'peak');
   const said = holder === undefined ? null : `${holder.name} ${holder.path ?? ''}`;
-  const limitBytes = Number(limitMiB) * 2 ** 20;
   const isOwn = (file) => file === '<string>' || program.files.includes(basename(file ?? ''));
   return {
     died: incident !== undefined,
@@ -175,6 +181,7 @@ const rows = [];
 for (const python of values.python)
   for (const how of values.how)
     for (const limitMiB of values.limit) {
+      const limitBytes = (Number(limitMiB) + (how === 'ulimit' ? reservedMiB : 0)) * 2 ** 20;
       const these = [];
       for (const program of programs) {
         if (lacks(python, program.needs)) {
@@ -187,7 +194,7 @@ for (const python of values.python)
             python,
             how,
             limitMiB: Number(limitMiB),
-            ...judge(program, record(how, limitMiB, commandOf(python, program)), limitMiB),
+            ...judge(program, record(how, limitMiB, commandOf(python, program)), limitBytes),
           };
           these.push(row);
           if (!values.quiet || !row.variable || !row.line)
