@@ -14,7 +14,7 @@ import { PythonsSeen } from './pythons-seen.ts';
 import type { Prose } from '../../model/prose.ts';
 
 /** What ends sooner has hardly filled anything. */
-const startAfterMs: Ms = 50;
+const startAfterMs: Ms = 15;
 /** Takes snapshots also where there is little room, for some 60 MiB of it. */
 const whereSmall = 'coroner run --last-look COMMAND';
 

@@ -51,6 +51,8 @@ const neededAgainBytes = 8 * mib;
 /** A process that was no Python is asked again after so long: it may become one by exec. */
 const notPythonMs: Ms = 1000;
 const mostMissed = 64;
+/** Until it stands, and until it goes on: both count as stopped. */
+const stopLatencyMs: Ms = 5;
 
 /** What all snapshots of a run share. */
 export interface Taker {
@@ -67,6 +69,10 @@ export interface Taker {
   wholeMs: Ms;
   neededFreeBytes: Bytes;
   readonly stops: StopAccount;
+  /** The last picture explained little of what the process held: it may have been in the middle of a change. */
+  explainedLittle: boolean;
+  /** No picture without a stop before. On `performance.now()`'s clock. */
+  earlyRest: Ms;
   /** No snapshot before: the stops would be too long, or the reader would take too much CPU. On `performance.now()`'s clock. */
   rest: Rest;
 }
@@ -89,6 +95,8 @@ export function newTaker(setup: Setup, guard: Guard, reply: Taker['reply']): Tak
     wholeMs: 300,
     neededFreeBytes: setup.forced ? neededAgainBytes : neededAtFirstBytes,
     stops: new StopAccount(),
+    explainedLittle: false,
+    earlyRest: 0,
     rest: { closer: 0, dying: 0, old: 0 },
   };
 }
@@ -148,7 +156,7 @@ export function lookInto(taker: Taker, subject: Subject): void {
   if (stopMs === 0) return;
   const begun = performance.now();
   taker.reply({ what: 'held', pid, mostMs: stopMs });
-  const stopped = pause(pid, guard, { mostMs: stopMs, waitMs: stopMs / 2 });
+  const stopped = pause(pid, guard, { mostMs: stopMs - stopLatencyMs, waitMs: stopMs / 2 });
   if (stopped === null || isTraced(stopped) || stopped.wasStopped)
     taker.reply({ what: 'held', pid, mostMs: null });
   if (stopped === null) return;
@@ -157,10 +165,36 @@ export function lookInto(taker: Taker, subject: Subject): void {
   taker.count += 1;
   hold(taker, {
     ...subject,
+    isEarly: false,
     paused: isTraced(stopped) ? null : stopped,
     notes: [...(subject.notes ?? []), ...(traced === null ? [] : [traced])],
     stopMs,
     begun,
+    cpuBefore,
+    path: snapshotPath(setup.folder, taker.count, pid),
+    atMs: Math.round(sinceStart(taker)),
+    stoppedMs: null,
+    step: null,
+    last: null,
+  });
+}
+
+/** Takes a picture of a process, where it is a Python, while it runs. Never throws. */
+export function lookEarly(taker: Taker, subject: Subject): void {
+  const { pid } = subject.process;
+  const { setup } = taker;
+  if (isTooTight(subject.limit.gauge, taker.neededFreeBytes)) return;
+  if (runWithin(setup.mark, pid) !== null) return;
+  const cpuBefore = threadCpuMs();
+  if (!isReadable(taker, pid, performance.now())) return;
+  taker.count += 1;
+  hold(taker, {
+    ...subject,
+    isEarly: true,
+    paused: null,
+    notes: [],
+    stopMs: movingMs,
+    begun: performance.now(),
     cpuBefore,
     path: snapshotPath(setup.folder, taker.count, pid),
     atMs: Math.round(sinceStart(taker)),
@@ -195,6 +229,8 @@ function isReadable(taker: Taker, pid: number, begun: Ms): boolean {
 
 /** A snapshot that is being taken. */
 interface Taking extends Subject {
+  /** Far from the limit: nothing was stopped for it, and what follows need not wait. */
+  readonly isEarly: boolean;
   /** null: the process must not be stopped, and is read while it runs. */
   readonly paused: Paused | null;
   readonly notes: readonly string[];
@@ -258,7 +294,7 @@ function readTarget(taker: Taker, taking: Taking, target: Target): void {
     goOn: () => isHeld() || !isPressing(limit),
     pool: taker.pool,
     censusChunks,
-    expectedObjects: (large) => expectedObjects(rssBytes, large),
+    expectedObjects: (found) => expectedObjects(rssBytes, found),
     ...(censusChunks < mostChunks ? tightNodes : wideNodes),
     onStep: (step, picture) => {
       const tookMs = performance.now() - begun;
@@ -266,10 +302,17 @@ function readTarget(taker: Taker, taking: Taking, target: Target): void {
       taking.step = step;
       if (step === 'census' && tookMs > stopMs * 0.7) resume(taker, taking);
       writeStep(taker, taking, step, picture);
+      if (step === 'quick') taker.explainedLittle = explainsLittle(picture, rssBytes);
       if (step === 'holders') taker.wholeMs = (taker.wholeMs + performance.now() - begun) / 2;
     },
     onRead: () => resume(taker, taking),
   });
+}
+
+const littleShare = 0.3;
+function explainsLittle({ holders = [] }: MemoryPicture, rssBytes: Bytes): boolean {
+  const bytes = holders.reduce((sum, { retainedBytes }) => sum + retainedBytes, 0);
+  return bytes < littleShare * rssBytes;
 }
 
 function resume(taker: Taker, taking: Taking): void {
@@ -322,7 +365,7 @@ function tidyUp(taker: Taker, taking: Taking): void {
   const { limit, last, process, step, cpuBefore } = taking;
   // How long it was stopped is known only now: the age of the snapshot counts from there.
   if (last !== null) writeStep(taker, taking, last.stage, last.picture);
-  limit.earlier = null;
+  if (!taking.isEarly) limit.earlier = null;
   dropOldSnapshots(setup.folder, process.pid);
   // To collect garbage costs as much as a whole look at stacks and estimates, which leave little of it.
   if (step === 'census' || step === 'holders') {
@@ -330,7 +373,9 @@ function tidyUp(taker: Taker, taking: Taking): void {
     if (!setup.forced && !isInside(limit.gauge)) pool.clear();
     collectGarbage();
   }
-  rest(taker, threadCpuMs() - cpuBefore);
+  const cpuMs = threadCpuMs() - cpuBefore;
+  if (taking.isEarly) taker.earlyRest = performance.now() + restPerCpu.closer * cpuMs;
+  else rest(taker, cpuMs);
 }
 
 /** From when on the next snapshot may be taken, by what this one and all before it took. */

@@ -7,6 +7,7 @@ import { answerAsks, watchAsks, type Asks } from './asks.ts';
 import { collectGarbage } from './garbage.ts';
 import {
   cgroupGauge,
+  freeBytesOf,
   hostGauge,
   isFilling,
   residentBytes,
@@ -23,19 +24,33 @@ import type {
   WatchedProcess,
 } from './messages.ts';
 import {
+  isEarlyDue,
   longestWaitMs,
+  msLeft,
   readLimit,
+  repeatLook,
   safeMs,
   schedule,
   snapshotTaken,
   type ScheduledLimit,
 } from './schedule.ts';
-import { isNoPython, lookInto, newTaker, warmUpOn, type Subject, type Taker } from './snapshot.ts';
+import {
+  isNoPython,
+  lookEarly,
+  lookInto,
+  newTaker,
+  warmUpOn,
+  type Subject,
+  type Taker,
+} from './snapshot.ts';
 
 /** Processes below this share of the limit are not what fills it. */
 const leastShare = 0.1;
 /** The largest ones are looked at, so many for each level. */
 const mostAtOnce = 3;
+/** How fast it grows is known after so long; there must be so much time left. */
+const knownMs: Ms = 150;
+const warmUpLeftMs: Ms = 3000;
 const warmUpBytes = 8 * 2 ** 20;
 /** Orders and limits are read so often before other events of the thread get a turn. */
 const pollsInATurn = 40;
@@ -52,6 +67,8 @@ interface Worker {
   hostAvailableBytes: Bytes | null;
   /** null: there is no `--memory-limit`. */
   readonly asks: Asks | null;
+  /** On `performance.now()`'s clock. */
+  readonly startedAt: Ms;
   /** By pid: what it held when a peak was looked at. */
   readonly looked: Map<number, Bytes>;
   isWarm: boolean;
@@ -70,6 +87,7 @@ export function watch(setup: Setup, port: MessagePort): void {
     limits: new Map(),
     processes: [],
     hostAvailableBytes: null,
+    startedAt: performance.now(),
     looked: new Map(),
     isWarm: false,
     hasEnded: false,
@@ -142,10 +160,14 @@ function poll(worker: Worker): Ms {
     const reading = readLimit(limit, worker.taker.rest);
     if (reading === null) continue;
     const { freeBytes, due, notBefore } = reading;
+    const freeShare = freeBytes / limit.gauge.limitBytes;
     if (due !== null) {
-      takeSnapshots(worker, limit, { due, freeShare: freeBytes / limit.gauge.limitBytes });
+      worker.taker.explainedLittle = false;
+      takeSnapshots(worker, limit, { due, freeShare }, lookInto);
       snapshotTaken(limit);
-    }
+      if (worker.taker.explainedLittle) repeatLook(limit);
+    } else if (performance.now() >= worker.taker.earlyRest && isEarlyDue(limit, freeBytes))
+      takeSnapshots(worker, limit, { due: 'closer', freeShare }, lookEarly);
     const restMs = notBefore - performance.now();
     waitMs = Math.min(waitMs, Math.max(restMs, safeMs(limit, freeBytes)));
   }
@@ -179,6 +201,7 @@ function takeSnapshots(
   worker: Worker,
   limit: ScheduledLimit,
   why: Pick<Subject, 'due' | 'freeShare'>,
+  look: (taker: Taker, subject: Subject) => void,
 ): void {
   const { taker, processes } = worker;
   const { pid: ofPid, limitBytes } = limit.gauge;
@@ -192,7 +215,7 @@ function takeSnapshots(
     .filter(({ process }) => !isNoPython(taker, process.pid))
     .sort((a, b) => b.rssBytes - a.rssBytes)
     .slice(0, mostAtOnce);
-  for (const candidate of candidates) lookInto(taker, { ...candidate, ...why, limit });
+  for (const candidate of candidates) look(taker, { ...candidate, ...why, limit });
 }
 
 /** The first snapshot pays for compiling the reader: better now, without stopping anything, than at the limit. */
@@ -205,9 +228,14 @@ function warmUp(worker: Worker): void {
   const process = processes.find(
     ({ pid, rssBytes }) => rssBytes > warmUpBytes && !isNoPython(taker, pid),
   );
-  // Near a limit there is no time for it: the limit must be read.
+  // Near a limit there is no time for it, nor on a fast way there: the limit must be read.
   if (process === undefined || gauges.length === 0 || gauges.some(isFilling)) return;
-  // A process that waits at its refusal would wait for all of it.
-  worker.isWarm = warmUpOn(taker, process.pid, { briefly: worker.asks !== null });
+  // A process that waits at its refusal would wait for all of it, so it is brief there, and early.
+  const briefly = worker.asks !== null;
+  if (!briefly && performance.now() - worker.startedAt < knownMs) return;
+  const isFast = (limit: ScheduledLimit) =>
+    msLeft(limit, freeBytesOf(limit.gauge) / limit.gauge.limitBytes) < warmUpLeftMs;
+  if ([...worker.limits.values()].some(isFast)) return;
+  worker.isWarm = warmUpOn(taker, process.pid, { briefly });
   if (worker.isWarm) collectGarbage();
 }

@@ -1,6 +1,6 @@
 /** Who held the memory and who had asked for it: variables, lines, types, the kernel's table of tasks. */
 import type { Recording } from '../../model/recording.ts';
-import type { Allocation, Incident, MemoryPicture } from '../../model/report.ts';
+import type { Allocation, Holder, Incident, MemoryPicture } from '../../model/report.ts';
 import { formatBytes, formatDuration } from '../../model/units.ts';
 import { coarseParts, unexplainedPart } from '../../model/memory-picture.ts';
 import { frameName, informativeFrame, placeOf } from '../../model/stack.ts';
@@ -79,6 +79,22 @@ export function holders(
       ],
     })),
   );
+  explained(page, all, peakRssBytes);
+}
+
+/** Below this share of the peak the variables explain too little not to say so. */
+const littleShare = 0.3;
+
+/** Says so where what has a name is little of what the process held. */
+function explained(page: Page, holders: readonly Holder[], peakRssBytes: number): void {
+  const bytes = holders.reduce((sum, { retainedBytes }) => sum + retainedBytes, 0);
+  if (peakRssBytes === 0 || bytes >= littleShare * peakRssBytes) return;
+  const share = percent(bytes / peakRssBytes);
+  page.item({ text: page.signs.unknown, style: ['yellow'] }, [
+    {
+      text: `These are only ${share} of the peak of ${formatBytes(peakRssBytes)}: they do not tell what held the rest.`,
+    },
+  ]);
 }
 
 export function allocations(
