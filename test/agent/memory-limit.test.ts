@@ -69,6 +69,23 @@ describe.skipIf(reason)(`--memory-limit${reason ? ` (${reason})` : ''}`, () => {
     expect(await words(10 * mib)).toBe('full full full full\n');
   });
 
+  test('after a refusal there is room for what the exception is told with, and not for more', async () => {
+    const script = `
+keep = []
+try:
+    while True: keep.append({"row": len(keep)})
+except MemoryError: pass
+table = bytearray(b"x") * (200 << 10)
+try:
+    more = bytearray(b"x") * (40 << 20)
+except MemoryError: print("refused again")
+`;
+    const { stdout, exitCode } = await underAgent([python, '-c', script], {
+      memoryLimitBytes: budget,
+    });
+    expect({ stdout, exitCode }).toEqual({ stdout: 'refused again\n', exitCode: 0 });
+  });
+
   const growing: readonly [string, ...string[]] = [python, program('grow.py'), 'dicts'];
 
   test('who is refused waits for the answer, once, and is refused all the same', async () => {
