@@ -2,7 +2,7 @@ import { accessSync, constants, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Report } from '../model/report.ts';
-import { formatBytes, formatDuration, parseSize } from '../model/units.ts';
+import { formatBytes, formatPeak, formatDuration, parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
 import { finalSnapshot, noFinalSnapshot } from '../record/final-snapshot/final-snapshot.ts';
 import type { Companion } from '../record/companion.ts';
@@ -241,7 +241,7 @@ function namePage({ run }: Report, { color, quiet, output }: RunOptions, folder:
   if (!process.stderr.isTTY || quiet === true || run?.peak == null) return;
   const { peak, enough, growth, durationMs } = run;
   const text = [
-    `coroner: peak ${formatBytes(peak.bytes)}`,
+    `coroner: peak ${formatPeak(peak.bytes, peak.isLeast)}`,
     ...(enough === null ? [] : [`${formatBytes(enough.bytes)} is enough`]),
     ...(growth === null ? [] : ['grew to its end']),
     ...(durationMs === null ? [] : [formatDuration(durationMs)]),

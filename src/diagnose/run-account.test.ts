@@ -106,6 +106,15 @@ test('the peak is the highest mark that the kernel has, with its moment', () => 
   expect(peak?.cgroup).toEqual({ path: '/job', bytes: 300 * mib });
 });
 
+test('a peak that may have been higher unseen is a least one, unless the mark of the end bounds it', () => {
+  const [one] = recording.processes;
+  const processes = [{ ...one!, peakIsLeast: true }];
+  const { largestRssBytes: _, ...unmarked } = { ...recording, processes };
+  expect(accountOf(unmarked, []).peak).toMatchObject({ bytes: 177 * mib, isLeast: true });
+  expect(accountOf({ ...recording, processes }, []).peak).not.toHaveProperty('isLeast');
+  expect(accountOf(recording, []).peak).not.toHaveProperty('isLeast');
+});
+
 test('processes that together held more than any alone are told together', () => {
   const [one] = recording.processes;
   const { peak } = accountOf(

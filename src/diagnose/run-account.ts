@@ -76,6 +76,10 @@ function peakOf(recording: Recording, moments: readonly MomentOfRun[]): RunPeak 
   return {
     bytes: together ? (top?.bytes ?? highest) : highest,
     of: together ? 'processes' : 'process',
+    // The mark of the command's wait status covers it and the children that it had waited for.
+    ...(!together && largest?.peakIsLeast === true && largestRssBytes < highest
+      ? { isLeast: true }
+      : {}),
     ...defined({ pid: largest?.pid, name: largest?.name, atMs: top?.atMs }),
     processes: together ? (top?.processes ?? 1) : 1,
     ...(cgroup?.peakBytes === undefined

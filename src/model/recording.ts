@@ -99,6 +99,8 @@ export interface RecordedProcess {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly peakRssBytes?: Bytes;
+  /** It may have held more after its last reading. */
+  readonly peakIsLeast?: boolean;
   readonly samples: Series;
 }
 export interface RecordedCgroup {

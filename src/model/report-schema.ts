@@ -84,6 +84,7 @@ const thread = v.object({
 
 export const memoryPicture = v.object({
   peakRssBytes: optional(bytes),
+  peakIsLeast: optional(described(v.boolean(), 'it may have held more after its last reading')),
   lookedAt: optional(described(text, 'when the last look was taken, ISO 8601')),
   ageAtDeathMs: optional(ms),
   threads: optional(v.array(thread)),
@@ -301,6 +302,7 @@ const runAccount = v.object({
         v.picklist(['process', 'processes']),
         "the kernel's high-water mark of one process, or all of the run together, as sampled",
       ),
+      isLeast: optional(described(v.boolean(), 'it may have held more after its last reading')),
       pid: optional(pid),
       name: optional(text),
       atMs: optional(ms),

@@ -211,6 +211,8 @@ export interface Task {
 /** What held the memory and who had allocated it. */
 export interface MemoryPicture {
   readonly peakRssBytes?: Bytes;
+  /** It may have held more after its last reading. */
+  readonly peakIsLeast?: boolean;
   /** When the last look was taken, ISO 8601. */
   readonly lookedAt?: string;
   readonly ageAtDeathMs?: Ms;
@@ -378,6 +380,8 @@ export interface RunPeak {
   readonly bytes: Bytes;
   /** `process`: the kernel's high-water mark of one process. `processes`: all of the run together, as sampled; shared pages count in each. */
   readonly of: 'process' | 'processes';
+  /** It may have held more after its last reading. */
+  readonly isLeast?: boolean;
   /** The process that held most. */
   readonly pid?: number;
   readonly name?: string;

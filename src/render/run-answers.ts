@@ -5,7 +5,7 @@ import { heaviestHolder, heaviestLine } from '../model/memory-picture.ts';
 import type { Incident, Report, RunAccount } from '../model/report.ts';
 import { isInterrupt } from '../model/incident.ts';
 import { placeOf } from '../model/stack.ts';
-import { formatBytes, formatDuration } from '../model/units.ts';
+import { formatBytes, formatPeak, formatDuration } from '../model/units.ts';
 import { percent } from '../model/words.ts';
 import { limitName } from './names.ts';
 
@@ -29,10 +29,12 @@ export function runWord(
 export function runHeadline({ peak, state, enough, growth }: RunAccount, command: string): string {
   const name = command === '' ? 'The command' : shortCommand(command);
   if (peak === null) return `${name}: its memory could not be read`;
-  const took = `${name} ${state === 'running' ? 'has taken' : 'took'} ${formatBytes(peak.bytes)} at its peak`;
+  const took = `${name} ${state === 'running' ? 'has taken' : 'took'} ${formatPeak(peak.bytes, peak.isLeast)} at its peak`;
   if (growth !== null)
     return `${took} and ${state === 'running' ? 'is still growing' : 'grew to its end'}, ${perHour(growth.bytesPerHour)}`;
-  return enough === null ? took : `${took}: a limit of ${formatBytes(enough.bytes)} is enough`;
+  return enough === null
+    ? took
+    : `${took}: a limit of ${formatBytes(enough.bytes)} ${peak.isLeast === true ? 'may be' : 'is'} enough`;
 }
 
 /** Without the folders of the program, and not longer than a headline may be. */
@@ -80,11 +82,11 @@ function peakAnswer({ peak }: RunAccount): Answer {
       details: [],
       known: false,
     };
-  const { bytes, of, name, pid, atMs, processes, cgroup } = peak;
+  const { bytes, of, isLeast, name, pid, atMs, processes, cgroup } = peak;
   const when = atMs === undefined ? '' : `, ${formatDuration(atMs)} after the start`;
-  return known(question.peak, `${formatBytes(bytes)} at its peak${when}`, [
+  return known(question.peak, `${formatPeak(bytes, isLeast)} at its peak${when}`, [
     of === 'process'
-      ? `${nameWithPid({ name, pid })}, by the kernel's high-water mark (VmHWM)`
+      ? `${nameWithPid({ name, pid })}, by the kernel's high-water mark (VmHWM)${isLeast === true ? ' when it was last read: it may have held more afterwards' : ''}`
       : `${processes} processes together, as sampled; what they share counts in each. The largest was ${nameWithPid({ name, pid })}`,
     cgroup === undefined
       ? null

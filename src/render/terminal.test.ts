@@ -38,6 +38,28 @@ const faces: readonly (readonly [string, Partial<TerminalOptions>])[] = [
   ['80-quiet', { quiet: true }],
 ];
 
+test('a peak that may have been higher unseen is told as "at least"', () => {
+  const report = read<Report>('ended-growing', 'report') as Report;
+  const recording = read<Recording>('ended-growing', 'recording') as Recording;
+  const told = renderTerminal(
+    {
+      ...report,
+      run: { ...report.run!, peak: { ...report.run!.peak!, isLeast: true } },
+    },
+    {
+      ...plain,
+      recording: {
+        ...recording,
+        processes: recording.processes.map((one) => ({ ...one, peakIsLeast: true })),
+      },
+    },
+  ).replaceAll(/\s+/g, ' ');
+  expect(told).toContain('How much? at least 74.2 MiB at its peak');
+  expect(told).toContain('it may have held more afterwards');
+  expect(told).toContain('(peak at least 74.2 MiB');
+  expect(show('ended-growing')).not.toContain('at least');
+});
+
 describe.each(cases)('%s', (name) => {
   test.each(faces)('%s', async (face, options) => {
     await expect(show(name, options)).toMatchFileSnapshot(

@@ -49,7 +49,11 @@ describe.skipIf(reason)(`who is refused is looked at${reason ? ` (${reason})` : 
     expect(outcome).toMatchObject({ status: 0, stdout: '500000\n' });
     const looks = looksOf(outcome);
     expect(looks.length).toBeGreaterThan(0);
-    for (const { picture } of looks) expect(picture.holders?.[0]?.name).toBe('records');
+    // A look has so much time for each stop: on a busy machine it may end with the stacks.
+    for (const { stage, picture } of looks)
+      if (stage === 'stacks')
+        expect(picture.threads?.[0]?.stack.map((frame) => frame.function)).toContain('load');
+      else expect(picture.holders?.[0]?.name).toBe('records');
   });
 
   test('threads: the first that is refused, and the program ends as it would', () => {

@@ -30,10 +30,12 @@ for line in open("/proc/self/status"):
     if line.startswith("VmHWM"):
         print(line.split()[1])
 `;
+/** Itself, where it is known: a shim of a version manager is a few shells more, whose memory counts beside it for a while. */
+const python = [...have.pythons().values()].at(-1) ?? 'python3';
 const run = (args: readonly string[], store: string, text = program) => {
   const file = join(folder, 'etl.py');
   writeFileSync(file, text);
-  return spawnSync(coroner, ['run', '--output', store, ...args, 'python3', file], {
+  return spawnSync(coroner, ['run', '--output', store, ...args, python, file], {
     encoding: 'utf8',
     timeout: 60_000,
     killSignal: 'SIGKILL',

@@ -178,6 +178,13 @@ export function loadTimeline(
   return { processes, cgroups, commandPid, sharesStderr, host, stalls: [...stalls.values()] };
 }
 
+/**
+ * Whether a process may have held more than was read of it: between its last reading and its end only the mark of its wait status
+ * looks, which covers the children that it had waited for, too.
+ */
+export const mayHaveHeldMore = ({ gone, peaks }: ProcessTimeline): boolean =>
+  gone !== null && peaks.rss !== undefined && !((gone.peakRssBytes ?? Infinity) <= peaks.rss);
+
 const ownKills = (
   { localOomKills, oomKills }: Pick<CgroupSample, 'localOomKills' | 'oomKills'>,
   version: 1 | 2,

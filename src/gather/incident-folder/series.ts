@@ -23,7 +23,7 @@ import type {
 import type { Limit } from '../../model/report.ts';
 import { formatBytes, type Ms } from '../../model/units.ts';
 import type { Numbered } from '../../store/recorded-lines.ts';
-import type { ProcessTimeline, Timeline } from './events.ts';
+import { mayHaveHeldMore, type ProcessTimeline, type Timeline } from './events.ts';
 import { around } from './moments.ts';
 
 export function toRecording(
@@ -52,24 +52,23 @@ export function toRecording(
     const diedMs = deathOf(ofProcess.get(pid) ?? [], killedMs.get(pid) ?? gone?.atMs ?? null);
     if (diedMs !== null) died.set(pid, diedMs);
   }
-  const processes = [...timeline.processes].map(
-    ([pid, { seen, firstSeenMs, gone, peaks }]): RecordedProcess => ({
-      pid,
-      parentPid: seen.parentPid,
-      name: seen.name,
-      command: seen.command,
-      startedMs: firstSeenMs ?? 0,
-      ...defined({ startTicks: seen.startTicks }),
-      endedMs: gone?.atMs ?? null,
-      exitCode: gone?.exitCode ?? null,
-      signal: gone?.signal ?? null,
-      ...defined({ peakRssBytes: peaks.rss }),
-      samples: series(
-        whileItLived(withHighWater(ofProcess.get(pid) ?? []), died.get(pid), recordedUntilMs),
-        processColumns,
-      ),
-    }),
-  );
+  const processes = [...timeline.processes].map(([pid, process]): RecordedProcess => ({
+    pid,
+    parentPid: process.seen.parentPid,
+    name: process.seen.name,
+    command: process.seen.command,
+    startedMs: process.firstSeenMs ?? 0,
+    ...defined({ startTicks: process.seen.startTicks }),
+    endedMs: process.gone?.atMs ?? null,
+    exitCode: process.gone?.exitCode ?? null,
+    signal: process.gone?.signal ?? null,
+    ...defined({ peakRssBytes: process.peaks.rss }),
+    ...(mayHaveHeldMore(process) ? { peakIsLeast: true } : {}),
+    samples: series(
+      whileItLived(withHighWater(ofProcess.get(pid) ?? []), died.get(pid), recordedUntilMs),
+      processColumns,
+    ),
+  }));
   const membersOf = membersByCgroup(timeline);
   const cgroups = [...timeline.cgroups.values()].map(({ seen, last }): RecordedCgroup => {
     const members = membersOf.get(plainCgroup(seen.path)) ?? [];

@@ -1,6 +1,6 @@
 import type { Recording } from '../../model/recording.ts';
 import type { Incident } from '../../model/report.ts';
-import { formatBytes, formatDuration } from '../../model/units.ts';
+import { formatBytes, formatPeak, formatDuration } from '../../model/units.ts';
 import { drawChart, informativeCurve, type Curve } from './chart.ts';
 
 import type { Span } from './layout.ts';
@@ -22,11 +22,12 @@ export function drawCurve(page: Page, curve: Curve, died: boolean): void {
     { columns, rows: page.options.verbose ? 6 : 3 },
     { unicode: page.options.unicode, endMark: died },
   );
-  const peak = Math.max(...curve.points.map(({ bytes }) => bytes));
+  const peak = Math.max(curve.peak?.bytes ?? 0, ...curve.points.map(({ bytes }) => bytes));
+  const most = `peak ${formatPeak(peak, curve.peak?.isLeast)}`;
   const limit =
     curve.limitBytes === null
-      ? `peak ${formatBytes(peak)}`
-      : `peak ${formatBytes(peak)}, limit ${formatBytes(curve.limitBytes)}${curve.limitNote === undefined ? '' : ` ${curve.limitNote}`}`;
+      ? most
+      : `${most}, limit ${formatBytes(curve.limitBytes)}${curve.limitNote === undefined ? '' : ` ${curve.limitNote}`}`;
   page.gap();
   page.text([{ text: curve.title }, { text: ` (${limit})`, style: ['dim'] }]);
   const { length } = chart.rows;
