@@ -56,6 +56,8 @@ interface Block {
   /** Outermost first, as printed. */
   readonly frames: StackFrame[];
   lastLine: number;
+  /** IPython names the exception above its traceback too: all that is left of it where the end was cut off. */
+  readonly named?: string;
 }
 
 interface Raised {
@@ -108,12 +110,19 @@ function asGiven(fact: ProgramError, given: Input): ProgramError {
 
 const header =
   /(?:Traceback|Exception Group Traceback) \((?:most recent call last|innermost last)\)/;
-const frameLine = /^(.*?)\bFile "([^"]{0,1000})", line (\d{1,9})(?:, in ([^\n]{1,300}))?/;
+// A quotation mark within a field of CSV stands twice.
+const frameLine = /^(.*?)\bFile "{1,2}([^"]{0,1000})"{1,2}, line (\d{1,9})(?:, in ([^\n]{1,300}))?/;
 const ipythonFrame =
   /^\s*(?:File )?(~?[^\s:]{0,500}\.py|<ipython-input-[\w-]{1,60}>|\/[^\s:]{1,500}):(\d{1,7}), in ([\w.<>]{1,120})/;
-const ipythonOldFrame = /^\s*([~/.<\w][^\s]{0,500}) in ([\w.<>]{1,120})\(.{0,300}\)\s*$/;
+const ipythonOldFrame = /^\s*([~/.<\w][^\s]{0,500}) in ([\w.<>]{1,120})(?:\(.{0,300}\))?\s*$/;
 const ipythonCell =
   /^\s*(Cell In ?\[\d{1,6}\]|Input In \[\d{1,6}\])(?:, in)?,? (?:line (\d{1,7})|<(?:cell line: )?(\d{1,7})>|([\w.<>]{1,120})\()/;
+/** `MemoryError          Traceback (most recent call last)`, above the frames. */
+const ipythonHead =
+  /^[\s`]*((?:\w{1,80}\.){0,12}_?[A-Z]\w{1,80}) {1,100}Traceback \(most recent call last\)/;
+/** Types that say nothing without their words. */
+const sayNothing =
+  /(?:^|\.)(?:Runtime|OS|System|Internal|Database|Operational)?(?:Error|Exception)$/;
 const ipythonArrow = /^-{1,6}> ?(\d{1,7})(?: |$)/;
 /** An exception's name at the end of its traceback: dotted, or ending as exceptions do. */
 const raisedLine =
@@ -174,8 +183,8 @@ function* raisedIn(input: Input): Iterable<Raised> {
       continue;
     const text = lineAt(input, at);
     if (header.test(text)) {
-      // IPython puts the exception's name before the header and again at the end.
-      block = newBlock(at);
+      if (block !== null) yield* cutShort(block);
+      block = newBlock(at, ipythonHead.exec(text)?.[1]);
       continue;
     }
     const frame = frameOf(text, input, at, block);
@@ -196,7 +205,12 @@ function* raisedIn(input: Input): Iterable<Raised> {
       }
     }
     const words = withoutLogPrefix(text);
-    const match = raisedLine.exec(words);
+    // Markdown around the last line of a traceback; elsewhere a bold name is a heading.
+    const match =
+      raisedLine.exec(words) ??
+      (block === null || isComment(text, words, block, at)
+        ? null
+        : raisedLine.exec(unmarked(words)));
     if (match !== null && !isSource(text, match[1]!, block)) {
       yield {
         type: match[1]!,
@@ -209,26 +223,48 @@ function* raisedIn(input: Input): Iterable<Raised> {
       block = null;
       continue;
     }
-    if (block !== null && at - block.lastLine > patience) block = null;
+    if (block !== null && at - block.lastLine > patience) {
+      yield* cutShort(block);
+      block = null;
+    }
     if (block === null) yield* inlineIn(input, at, text);
   }
+  if (block !== null) yield* cutShort(block);
 }
 
-const newBlock = (at: number): Block => ({
+const newBlock = (at: number, named?: string): Block => ({
   start: at,
   frames: [],
   lastLine: at,
+  ...defined({ named }),
 });
+
+/** A traceback whose last line never came: what its head says of it, where that says something. */
+function* cutShort({ named, frames, start }: Block): Iterable<Raised> {
+  if (named === undefined || frames.length === 0 || sayNothing.test(named)) return;
+  if (!raisedLine.test(named)) return;
+  yield { type: named, message: '', frames, start, end: start, headed: true };
+}
+
+/** Without the marks of Markdown and HTML around it, and with its underscores as they were. */
+function unmarked(words: string): string {
+  const inner = words
+    .replace(/^(?:[*`~#]|<(?:b|i|em|strong|code|pre)>){1,12} ?/, '')
+    .replace(/(?:[*`~]|<\/(?:b|i|em|strong|code|pre)>){1,12}$/, '')
+    .replaceAll('\\_', '_');
+  // The end of a field of CSV.
+  return inner.endsWith('"') && inner.split('"').length % 2 === 0 ? inner.slice(0, -1) : inner;
+}
 
 function frameOf(text: string, input: Input, at: number, block: Block | null): StackFrame | null {
   const cpython = frameLine.exec(text);
   if (cpython !== null) {
-    const [, , file = '', line, name] = cpython;
+    const [, before = '', file = '', line, name] = cpython;
     return frame(
       name ?? '<module>',
       file === '' ? '<unknown>' : file,
       Number(line),
-      sourceAfter(input, at),
+      sourceAfter(input, at, before.trimEnd()),
     );
   }
   if (block === null) return null;
@@ -249,9 +285,16 @@ const frame = (name: string, file: string, line: number | null, text?: string): 
   ...defined({ text }),
 });
 
-/** The source line under a frame, where it was printed. */
-function sourceAfter(input: Input, at: number): string | undefined {
-  const next = lineAt(input, at + 1);
+/** Prefixes of one logger differ in their digits: times, counters. */
+const prefixShape = (prefix: string): string => prefix.replace(/\d/g, '0');
+
+/** The source line under a frame, where it was printed. `prefix`: what a log had put before the frame. */
+function sourceAfter(input: Input, at: number, prefix: string): string | undefined {
+  const line = lineAt(input, at + 1);
+  const next =
+    prefix !== '' && prefixShape(line.slice(0, prefix.length)) === prefixShape(prefix)
+      ? line.slice(prefix.length)
+      : line;
   const words = bare(stripPrefix(next).text);
   if (words === '' || frameLine.test(next) || header.test(next) || /^[\^~\s]+$/.test(words))
     return undefined;
@@ -270,6 +313,10 @@ function isSource(text: string, type: string, block: Block | null): boolean {
     text.includes(type)
   );
 }
+
+/** `# MemoryError` under a frame is source text as well, a heading of Markdown is not. */
+const isComment = (text: string, words: string, block: Block, at: number): boolean =>
+  words.startsWith('#') && (/^\s{4,}/.test(text) || at === block.lastLine + 1);
 
 /** The message with the lines it was wrapped over, as far as they go on it and not on something else. */
 function messageFrom(input: Input, at: number, first: string, inBlock: boolean): string {
