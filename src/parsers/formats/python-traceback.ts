@@ -9,6 +9,7 @@ import type { Input, Parser } from '../parser.ts';
 import { stripPrefix } from '../text/prefix.ts';
 import { isAdvice, lineAt, mentions, originOf, whenAt, wholeText } from '../text/lines.ts';
 import { exceptionMeaning, meaningOf, type Meaning } from '../text/meaning.ts';
+import { tensorMeaning, tensorOnUnknownDevice } from '../text/tensor-device.ts';
 import { arrayRequest, requestedBytes } from '../text/sizes.ts';
 
 const id = 'python-traceback';
@@ -438,8 +439,11 @@ function factOf(chain: readonly Raised[], input: Input): ProgramError | undefine
   const last = chain.at(-1)!;
   const chosen = telling?.one ?? last;
   const meaning = telling?.meaning;
-  // Others read these: the guard or the pool that speaks knows more than the type.
-  if (elsewhere.test(chosen.type) || elsewhere.test(`${chosen.type}: ${chosen.message}`))
+  // Others read these: the guard or the pool that speaks knows more than the type. A server's words are the client's.
+  if (
+    meaning?.resource !== 'none' &&
+    (elsewhere.test(chosen.type) || elsewhere.test(`${chosen.type}: ${chosen.message}`))
+  )
     return undefined;
   if (meaning === undefined && !(last.headed && last.frames.length > 0)) return undefined;
   const from = telling === undefined ? last.end : chosen.end;
@@ -495,12 +499,20 @@ const elsewhere =
 /** A library built for other pages fails at its first allocation, whatever the machine has free. */
 const foreignPages = /<jemalloc>: Unsupported system page size/;
 
+/** TensorFlow lists the roots of an error, and their devices, below it. */
+const isTensorError = ({ type }: Raised, meaning: Meaning | undefined): boolean =>
+  meaning?.variant === tensorOnUnknownDevice ||
+  (type.endsWith('ResourceExhaustedError') &&
+    meaning?.resource === 'memory' &&
+    meaning.variant === undefined);
+
 function meaningOfRaised(one: Raised, input: Input): Meaning | undefined {
   const frames = one.frames.map(({ file, text }) => `${file ?? ''} ${text ?? ''}`).join(' ');
   const meaning =
     one.type.endsWith('ArrowMemoryError') && mentions(input, foreignPages)
       ? meaningOf('<jemalloc>: Unsupported system page size')
       : exceptionMeaning(one.type, one.message);
+  if (isTensorError(one, meaning)) return tensorMeaning(input, one.end);
   if (meaning?.resource === 'gpu' && /pin_memory|cudaHostAlloc/.test(frames.slice(-600)))
     return { resource: 'memory', variant: 'pinned-host-memory' };
   if (
