@@ -80,7 +80,8 @@ function toTheKill(kind, before) {
   const [clock = '', , children = ''] = told.trim().split('\n');
   const [begun, ended] = clock.split(' ').map(Number);
   const cpu = [...children.matchAll(/(\d+)m([\d.]+)s/g)].map(([, m, s]) => m * 60 + Number(s));
-  console.error(before.join(' ').slice(-60), (ended-begun)/1e9, cpu[0]+cpu[1]); return { wall: (ended - begun) / 1e9, cpu: cpu[0] + cpu[1] };
+  console.error(before.join(' ').slice(-60), (ended - begun) / 1e9, cpu[0] + cpu[1]);
+  return { wall: (ended - begun) / 1e9, cpu: cpu[0] + cpu[1] };
 }
 
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? NaN;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { threadStates } from '../../src/python/process/pause.ts';
-import { deep, pythons } from '../have.ts';
+import { deep, newestPythons, pythons } from '../have.ts';
 
 export const programs = fileURLToPath(new URL('../programs/heap/', import.meta.url));
 
@@ -85,10 +85,10 @@ export async function underWay(
   return target;
 }
 
-/** `3.12` and the like: one CPython of each minor version at hand, 3.6 and later. */
+/** `3.12` and the like: one CPython of each minor version at hand, 3.6 and later, those of the root folder too. */
 export const versions = (): readonly (readonly [string, string])[] => {
   const found = new Map<string, string>();
-  for (const [version, path] of pythons()) {
+  for (const [version, path] of [...pythons(), ...newestPythons()]) {
     const match = /^3\.(\d+)\.\d+$/.exec(version);
     if (match !== null && Number(match[1]) >= 6) found.set(`3.${match[1]}`, path);
   }

@@ -22,7 +22,7 @@ function localRoots(census: Census, frame: Frame, depth: number, roots: RootName
   const { memory, python } = census;
   const { code, slots } = frame;
   for (const [i, name] of code.names.entries()) {
-    const value = memory.word(slots + 8 * i);
+    const value = python.reference(memory.word(slots + 8 * i));
     if (!isPlausible(value)) continue;
     const isCell = (code.kinds[i]! & (cell | free)) !== 0 && python.typeName(value) === 'cell';
     if (isCell) {
@@ -54,7 +54,7 @@ export function evaluationStackRoots(census: Census, thread: PythonThread, roots
     if (!census.isComplete) return;
     const start = frame.slots + 8 * frame.code.names.length;
     for (let i = 0; i < frame.code.stackSize; i++) {
-      const node = census.lateRoot(census.memory.word(start + 8 * i), 0);
+      const node = census.lateRoot(census.python.reference(census.memory.word(start + 8 * i)), 0);
       roots.unnamed(node, 'being-built', 'stack', frame, depth);
       census.run();
     }
