@@ -79,7 +79,8 @@ root=$1; here=$2; name=$3; shift 3
 for part in /proc /dev /sys /tmp "$here"; do
   mkdir -p "$root$part" && mount --rbind "$part" "$root$part" || exit 70
 done
-exec chroot "$root" "/usr/bin/$name" "$@"' sh '${folder}' '${path.dirname(import.meta.dirname)}' ${name} "$@"
+[ -d "$root$PWD" ] || cd /
+exec unshare --root "$root" --wd "$PWD" "/usr/bin/$name" "$@"' sh '${folder}' '${path.dirname(import.meta.dirname)}' ${name} "$@"
 `;
 
 if (!existsSync(path.join(folder, 'usr/bin'))) make();

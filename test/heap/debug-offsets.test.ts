@@ -46,7 +46,7 @@ async function rewritten(more: (words: number[]) => void = () => {}) {
     [thread.nativeId!, 200, 300],
     // interpreter_frame, with tlbc_index
     [frame!.localsplus + 8, frame!.previous, frame!.code, frame!.instruction],
-    [frame!.localsplus, frame!.owner, frame!.stacktop, 0],
+    [frame!.localsplus, frame!.owner, frame!.stacktop!, 0],
     // code_object
     [code.bytecode! + 8, code.filename, code.name, code.qualname!, code.lineTable],
     [code.firstLine, 52, code.localsplusNames!, code.localsplusKinds!, code.bytecode!],

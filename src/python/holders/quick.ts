@@ -158,7 +158,7 @@ class QuickLook {
 function localsOf(python: Interpreter, { code, slots }: Frame): readonly Part[] {
   const { memory } = python;
   return code.names.flatMap((name, i): readonly Part[] => {
-    let address = memory.word(slots + 8 * i);
+    let address = python.reference(memory.word(slots + 8 * i));
     // 0x40 and 0x80: CO_FAST_CELL and CO_FAST_FREE.
     if ((code.kinds[i]! & 0xc0) !== 0 && python.typeName(address) === 'cell')
       address = memory.word(address + 16);
@@ -168,11 +168,11 @@ function localsOf(python: Interpreter, { code, slots }: Frame): readonly Part[] 
 
 /** Containers on a call's evaluation stack. */
 function beingBuilt(census: Census, { code, slots }: Frame): readonly Part[] {
-  const { memory, types } = census;
+  const { memory, python, types } = census;
   const stack = slots + 8 * code.names.length;
   const parts: Part[] = [];
   for (let i = 0; i < Math.min(code.stackSize, 64); i++) {
-    const address = memory.word(stack + 8 * i);
+    const address = python.reference(memory.word(stack + 8 * i));
     if (!isPlausible(address) || !memory.isNearMapped(address)) continue;
     const type = types.of(address);
     if (type === null || !census.isAlive(address)) continue;
