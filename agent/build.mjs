@@ -2,14 +2,18 @@
 // `--all`: the four ready-made files that the published package carries, with Debian's cross compilers
 // (gcc, musl-tools, gcc-aarch64-linux-gnu). Nobody packages a musl compiler for arm64: there $MUSL_ARM64 is a folder
 // into which Debian's musl and musl-dev for arm64 were unpacked (apt-get download, dpkg -x).
+// `--out=FOLDER`: there instead. What is published has no debug information: it would name this folder, and be most of the size.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const out = fileURLToPath(new URL('../dist/agent/', import.meta.url));
+const given = process.argv.find((word) => word.startsWith('--out='))?.slice('--out='.length);
+const out =
+  given === undefined ? fileURLToPath(new URL('../dist/agent/', import.meta.url)) : `${given}/`;
 const sources = readdirSync(here)
   .filter((name) => name.endsWith('.c'))
+  .toSorted()
   .map((name) => here + name);
 // A file of options, read by the compiler itself: `coroner run` compiles with the same ones on first use.
 // -fno-builtin-*: gcc turns malloc + memset into calloc, which is one of the functions defined here.
@@ -35,11 +39,17 @@ function muslArm64() {
       own('-print-file-name=include'),
       '-nostdlib',
     ],
-    libraries: [own('-print-libgcc-file-name')],
+    // The first two have what a destructor of a library is called by.
+    libraries: [
+      own('-print-file-name=crtbeginS.o'),
+      own('-print-file-name=crtendS.o'),
+      own('-print-libgcc-file-name'),
+    ],
   };
 }
 
-const targets = process.argv.includes('--all')
+const all = process.argv.includes('--all');
+const targets = all
   ? [
       { compiler: 'gcc', arch: 'x64', libc: 'gnu', special: { libraries: publishedGnu } },
       { compiler: 'musl-gcc', arch: 'x64', libc: 'musl' },
@@ -69,6 +79,7 @@ for (const { compiler, arch, libc, special } of targets) {
     compiler,
     [
       flags,
+      ...(all ? ['-g0', '-s'] : []),
       ...(special?.flags ?? []),
       '-o',
       unfinished,

@@ -260,15 +260,27 @@ struct coroner_file {
 
 /*
  * One small file for the whole tree of processes (`tree`): made by the recorder, mapped by every agent.
- * It bounds the number of files and, with --memory-limit, adds up what the processes hold.
+ * It bounds the number of files. With --memory-limit it adds up what the processes hold, and a process that is about to be refused
+ * asks here for a snapshot (agent/ask.c, src/record/final-snapshot/refusals.ts).
  */
 #define CORONER_TREE_MAGIC "CORONERT"
-#define TREE_SLOTS 1020u
+#define TREE_SLOTS 1014u
 #define TREE_MAX_FILES 1000u
 
 struct coroner_tree_slot {
   uint32_t pid; /* 0: free */
   uint32_t pages;
+};
+
+/* Whoever may be asked for a snapshot writes `until`, `not_before` and `answers`, the process that asks writes the rest. Times are CLOCK_MONOTONIC. */
+struct coroner_ask {
+  uint64_t until_ns;      /* somebody answers until then, and says so again before; 0: nobody */
+  uint64_t not_before_ns; /* to ask before is in vain */
+  uint64_t asked_ns;      /* written last */
+  uint64_t used_bytes;    /* what the tree held then */
+  uint64_t request_bytes;
+  uint32_t pid;           /* who waits; 0: nobody */
+  uint32_t answers;       /* a count; a process waits until it changes */
 };
 
 struct coroner_tree {
@@ -279,6 +291,7 @@ struct coroner_tree {
   uint32_t spares_made;  /* by the recorder: files `N.spare` of full size, N from 0 */
   uint32_t spares_taken; /* by agents, in order */
   uint32_t reserved;
+  struct coroner_ask ask;
   struct coroner_tree_slot slots[TREE_SLOTS];
 };
 

@@ -5,6 +5,7 @@
  * slow path only, and small requests between two looks are bounded by the distance of two samples.
  */
 #include "agent.h"
+#include "ask.h"
 #include "failed.h"
 #include "file.h"
 #include "lock.h"
@@ -24,8 +25,10 @@ static struct coroner_tree_slot *own_slot;
 /*
  * Interpreters check small requests least of all: CPython 3.13's compiler dereferences the NULL. So these may go above the limit by a
  * little, where the larger ones that come along are refused first, and after a refusal some pass, so that the exception can be raised
- * and told.
+ * and told. To tell it CPython imports `traceback`, for which a table of some hundred KiB may have to grow; 3.13 crashes where that of the
+ * interned strings may not.
  */
+#define TELLING_BYTES (512u << 10)
 static uint64_t small_reserve, allowance;
 static uint64_t whole_allowance(void) { return limit_bytes / 64 < (8u << 20) ? limit_bytes / 64 : 8u << 20; }
 static uint64_t held_bytes, asked_bytes, read_ns;
@@ -43,6 +46,7 @@ void limit_open(uint64_t bytes, int how) {
 
 void limit_begin_child(void) {
   own_slot = NULL;
+  ask_begin_child();
   if (!limit_set || !tree) return;
   uint32_t pid = own_pid;
   for (uint32_t i = 0; i < TREE_SLOTS && !own_slot; i++) {
@@ -133,11 +137,13 @@ COLD bool limit_refuses(size_t bytes, bool small) {
       if (refuse) {
         struct coroner_header *header = &file->header;
         if (header->limit_hits++ == 0) header->limit_monotonic_ns = now, header->limit_used_bytes = total;
-        if (small && at_limit == AT_LIMIT_RAISE && header->limit_hits > 1 && allowance >= sampling_mean()) {
-          allowance -= sampling_mean();
+        const uint64_t cost = small ? sampling_mean() : bytes;
+        if ((small || bytes <= TELLING_BYTES) && at_limit == AT_LIMIT_RAISE && header->limit_hits > 1 && allowance >= cost) {
+          allowance -= cost;
           refuse = false;
         }
-      }
+      } else ask_may_come(total);
+      if (refuse) ask_for_snapshot(total, bytes);
     }
   }
   thread.inside = 0;

@@ -13,6 +13,14 @@ async function start() {
   await main(process.argv.slice(2));
 }
 
+/** What package.json asks for: older ones cannot read what the bundle is written in. */
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(
+    `coroner: needs Node 20.19 or newer; ${process.execPath} is ${process.versions.node}`,
+  );
+  process.exit(70);
+}
 start().catch((error) => {
   // Node loads modules many at a time: with fewer than some thirty descriptors it cannot even start.
   if (error?.code !== 'EMFILE' && error?.code !== 'ENFILE') throw error;

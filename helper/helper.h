@@ -58,6 +58,12 @@ const char *variable(char *const environment[], const char *name);
 /** Writes to `out` (PATH_MAX bytes) where a program is found along PATH. */
 bool find_program(const char *name, char *const environment[], char *out);
 
+/**
+ * Where the whole package lies behind this program (`npm run package`): unpacks it, once, into the user's cache, and writes to `self`
+ * (PATH_MAX bytes) where its bin/coroner is. false: nothing lies behind it. Ends the process where there is no room. (single.c)
+ */
+bool unpack_single(char *self);
+
 /** What Node asks for. (request.c) */
 struct request {
   /** The descriptors in Node that become 1 and 2; -1: what was inherited. */

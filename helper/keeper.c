@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -212,11 +213,11 @@ static void read_node(pid_t command) {
   hand_on(command, by_node, &message);
 }
 
-/** The command's wait status. */
-static int wait_for(pid_t command, int signals) {
+/** The command's wait status, and the kernel's account of it and of the children it had waited for. */
+static int wait_for(pid_t command, int signals, struct rusage *used) {
   for (;;) {
     int status;
-    if (waitpid(command, &status, WNOHANG) == command) return status;
+    if (wait4(command, &status, WNOHANG, used) == command) return status;
     struct pollfd fds[] = {{from_front, POLLIN, 0}, {from_node, POLLIN, 0}, {signals, POLLIN, 0}};
     if (poll(fds, 3, send_due(command)) <= 0) continue;
     // First our own: they tell what need not be handed on.
@@ -264,8 +265,11 @@ void keep(const struct keeper *given) {
   int signals = signal_descriptor(~UINT64_C(0));
   // A pipe ends when its last holder has closed it: that must be the command.
   close_but(0, (int[]){from_node, from_front, signals}, 3);
-  int status = wait_for(command, signals);
+  struct rusage used;
+  int status = wait_for(command, signals, &used);
   tell_front(word_ended, status);
+  // In KiB: more than an int of them has no machine.
+  tell_node("peak", (int)used.ru_maxrss);
   tell_node("ended", status);
   _exit(0);
 }

@@ -1,5 +1,6 @@
 /*
- * bin/coroner, where it could be compiled: starts Node with the coroner.js that lies beside it. Under another name:
+ * bin/coroner, where it could be compiled: starts Node with the coroner.js that lies beside it. Where the package carries its own Node
+ * (../node/bin/node), that one. An executable with the whole package behind it unpacks that first (single.c). Under another name:
  *   coroner-helper run-node NODE MAIN WORDS...    the same for a NODE and MAIN that the caller has found (stub.sh)
  *   coroner-helper --check                        whether it starts on this machine
  */
@@ -32,9 +33,11 @@ static bool find_self(char *out) {
 }
 
 static _Noreturn void front(int argc, char *argv[], char *self) {
-  static char main_file[PATH_MAX + 16], node[PATH_MAX];
-  snprintf(main_file, sizeof main_file, "%s/coroner.js", dirname(self));
-  if (!find_program("node", environ, node)) {
+  static char main_file[PATH_MAX + 16], node[PATH_MAX + 32];
+  const char *folder = dirname(self);
+  snprintf(main_file, sizeof main_file, "%s/coroner.js", folder);
+  snprintf(node, sizeof node, "%s/../node/bin/node", folder);
+  if (access(node, X_OK) != 0 && !find_program("node", environ, node)) {
     // Its name alone: nothing can be executed by it, and the failure says why.
     strcpy(node, "node");
   }
@@ -44,6 +47,8 @@ static _Noreturn void front(int argc, char *argv[], char *self) {
 int main(int argc, char *argv[]) {
   static char self[PATH_MAX], name[PATH_MAX];
   if (argc < 1 || !find_self(self)) return 64;
+  // Whatever the one file was renamed to.
+  if (unpack_single(self)) front(argc, argv, self);
   if (strcmp(basename(strcpy(name, self)), "coroner") == 0) front(argc, argv, self);
   if (argc == 2 && strcmp(argv[1], "--check") == 0) return 0;
   if (argc >= 4 && strcmp(argv[1], "run-node") == 0) run_node(&(struct recorder){argv[2], argv[3], argc - 4, argv + 4, environ});

@@ -100,6 +100,8 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'coroner-commands-'));
   for (const [name, text] of Object.entries(given)) writeFileSync(join(folder, name), text);
   cpSync(join(root, 'fixtures/kernel-log/kernel-6.1-memcg/input.log'), join(folder, 'kern.log'));
+  for (const name of ['before.json', 'after.json'])
+    cpSync(join(root, 'fixtures/reports/assassination-cgroup/report.json'), join(folder, name));
   mkdirSync(join(folder, 'bin'));
   const script = (name: string, text: string) => {
     writeFileSync(join(folder, 'bin', name), `#!/bin/sh\n${text}\n`);

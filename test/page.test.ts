@@ -10,6 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Recording } from '../src/model/recording.ts';
 import type { Report } from '../src/model/report.ts';
 import { pageIsBuilt, renderHtml } from '../src/render/html.ts';
+import { commandLine } from '../src/render/command-line.ts';
+import { runHeadline, toldAsRun } from '../src/render/run-answers.ts';
 import { safeCopy } from '../src/render/safe-text.ts';
 
 const executablePath = [
@@ -90,6 +92,8 @@ const pageOf = (name: string): string =>
 /** Every report is looked at wide and light; those with something of their own also as a phone in the dark shows them. */
 const onPhone: readonly string[] = [
   'assassination-cgroup',
+  'ended-growing',
+  'ended-well',
   'hostile-names',
   'many-kills',
   'nothing-found',
@@ -109,12 +113,16 @@ describe.each(cases)('%s', (name) => {
   test.skipIf(!canRun).each(looks)(
     `says its verdict, asks nothing, keeps names inert, is accessible: %s (${canRun ? 'Chromium' : why})`,
     async (_, look) => {
-      const { incidents } = read<Report>(name, 'report') as Report;
+      const report = read<Report>(name, 'report') as Report;
+      const { incidents } = report;
+      const run = toldAsRun(report);
       const told =
         incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
       const { page, complaints, requests, close } = await open(pageOf(name), look);
       expect(await page.locator('h1').textContent()).toBe(
-        safeCopy(told?.headline ?? 'No death was found in what could be read', false),
+        run === null
+          ? safeCopy(told?.headline ?? 'No death was found in what could be read', false)
+          : runHeadline(run, commandLine(run.command)),
       );
       for (const remedy of told?.remedies ?? [])
         expect(await page.locator('#remedies').textContent()).toContain(
@@ -422,6 +430,41 @@ test.skipIf(!canRun)(
     await expect.poll(async () => (await look()).brightest).toBeLessThan(light.brightest);
     // Reading the canvas back is what the browser warns of, and that is this test's own doing.
     expect(complaints.filter((text) => !text.includes('willReadFrequently'))).toEqual([]);
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
+  `a run that ended well has contents, where it ran, and boxes that tell what they are (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('ended-well'));
+    const links = await page.locator('nav.contents a').allTextContents();
+    expect(links).toEqual(
+      await page.locator('main > section[id] .section-head h2').allTextContents(),
+    );
+    expect(links).toContain('Where it ran');
+    expect(await page.locator('#environment').textContent()).toContain('CPython 3.11');
+    expect(await page.locator('.icicle .box').first().getAttribute('title')).toMatch(
+      /\n[\d.]+ MiB, \d+\s%/,
+    );
+    expect(await page.locator('#holders').textContent()).toContain('rows');
+    expect(await page.getByRole('button', { name: 'Copy as Markdown' }).count()).toBe(1);
+    await close();
+  },
+);
+
+test.skipIf(!canRun)(
+  `a storm can be filtered, and it is said which incident is told (${canRun ? 'Chromium' : why})`,
+  async () => {
+    const { page, close } = await open(pageOf('many-kills'));
+    const rows = page.locator('.incidents ol li');
+    expect(await page.locator('.incidents .note').textContent()).toContain('number 16 is told');
+    await page.locator('.incidents .filter').fill('worker-3 ');
+    expect(await rows.count()).toBe(1);
+    await rows.locator('button').click();
+    expect(await page.locator('h1').textContent()).toContain('worker-3 ');
+    await page.locator('.incidents .filter').fill('no such name');
+    expect(await rows.count()).toBe(0);
     await close();
   },
 );

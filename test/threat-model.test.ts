@@ -44,6 +44,17 @@ test.each(claims.filter(({ claim }) => !needsNoTest.test(claim)))(
     expect(proof).toMatch(/`(?:test|src)\/\S+\.ts`|^the same\b/);
   },
 );
+test.each([
+  'The command',
+  "The command's user",
+  'Another user',
+  'The target of `inspect`',
+  'The author of a file',
+])('what each can do and cannot do is told: %s', (who) => {
+  const told = claims.map(({ claim }) => claim);
+  expect(told.some((claim) => claim.startsWith(`${who} can `))).toBe(true);
+  expect(told.some((claim) => claim.startsWith(`${who} cannot `))).toBe(true);
+});
 describe('what is named is there', () => {
   test.each([...new Set(cited.map((one) => one.file))])('%s', (path) => {
     expect(existsSync(new URL(path, root))).toBe(true);

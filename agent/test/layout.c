@@ -23,6 +23,8 @@ int main(void) {
   FIELD(failure, native);
   FIELD(code, file); FIELD(code, function); FIELD(frame, line); FIELD(live, stack); FIELD(module, path); FIELD(moment, top);
   FIELD(tree, files); FIELD(tree, processes); FIELD(tree, spares_made); FIELD(tree, spares_taken);
+  FIELD(ask, until_ns); FIELD(ask, not_before_ns); FIELD(ask, asked_ns); FIELD(ask, used_bytes); FIELD(ask, request_bytes);
+  FIELD(ask, pid); FIELD(ask, answers); FIELD(tree, ask); FIELD(tree, slots);
   printf("sizes %zu %zu %zu %zu\n", sizeof(struct coroner_stack), sizeof(struct coroner_failure), sizeof(struct coroner_moment), sizeof(struct coroner_file));
   return 0;
 }

@@ -9,11 +9,13 @@ import { Allocations } from './memory/allocations.tsx';
 import { Failures } from './memory/failures.tsx';
 import { Holders } from './memory/holders.tsx';
 import { lookAt, nearerTo } from './moment.ts';
-import { LinkButton } from './parts.tsx';
+import { Contents } from './contents.tsx';
+import { CopyButton, LinkButton } from './parts.tsx';
 import { About, Related } from './sections/about.tsx';
 import { Evidence } from './sections/evidence.tsx';
 import { Incidents } from './sections/incidents.tsx';
 import { Remedies } from './sections/remedies.tsx';
+import { Environment, RunVerdict } from './sections/run.tsx';
 import { Sources } from './sections/sources.tsx';
 import { Nothing, Verdict } from './sections/verdict.tsx';
 import { Stacks } from './stacks.tsx';
@@ -32,24 +34,38 @@ export function App({ data }: { data: PageData }): JSX.Element {
   });
   const [chosenMs, setChosenMs] = useState<number | null>(null);
   const { unpacked, isBroken } = useUnpacked(recording);
-  const incident = incidents[index];
-  useTitle(incident);
+  const { run: told } = data;
+  // A run that was ended by Ctrl-C is told as a run, not as a death.
+  const incident = told === null ? incidents[index] : undefined;
+  useTitle(incident, told?.headline);
   useOpenOnPaper();
+  const contents = <Contents of={`${index} ${chosenMs} ${unpacked !== null}`} />;
   return (
     <>
       <a class="skip" href="#main">
         To the verdict
       </a>
-      <Head commandLine={data.commandLine} theme={theme} onToggle={toggleTheme} />
+      <Head
+        commandLine={data.commandLine}
+        markdown={data.markdown}
+        theme={theme}
+        onToggle={toggleTheme}
+      />
       <main id="main">
-        {incidents.length > 1 ? (
+        {told === null && incidents.length > 1 ? (
           <Incidents incidents={incidents} chosen={index} onChoose={setIndex} />
         ) : null}
-        {incident === undefined ? (
+        {told !== null ? (
+          <>
+            <RunVerdict told={told} run={report.run} />
+            {contents}
+          </>
+        ) : incident === undefined ? (
           <Nothing sources={sources} />
         ) : (
           <>
             <Verdict incident={incident} answers={answers[index] ?? []} />
+            {contents}
             <Remedies incident={incident} />
           </>
         )}
@@ -67,6 +83,9 @@ export function App({ data }: { data: PageData }): JSX.Element {
             <Related incident={incident} />
             <About incident={incident} documents={data.documents} />
           </>
+        )}
+        {report.run === undefined ? null : (
+          <Environment environment={report.run.environment} startedAt={report.run.startedAt} />
         )}
         <Sources sources={sources} />
       </main>
@@ -88,7 +107,10 @@ interface MomentProps {
 
 /** What is told of the death, or of the moment that was chosen in the timeline. */
 function Moment({ data, unpacked, incident, chosenMs, onBack }: MomentProps): JSX.Element {
-  const { recording } = data;
+  const {
+    recording,
+    report: { run },
+  } = data;
   const look = useMemo(
     () => lookAt(recording, incident, chosenMs),
     [recording, incident, chosenMs],
@@ -109,6 +131,12 @@ function Moment({ data, unpacked, incident, chosenMs, onBack }: MomentProps): JS
           <LinkButton onClick={onBack}>Back to the death</LinkButton>
         </p>
       )}
+      {incident === undefined && run?.memory !== undefined ? (
+        <>
+          <Holders memory={run.memory} moment={moment} documents={data.documents} />
+          <Allocations memory={run.memory} nearest={nearest} />
+        </>
+      ) : null}
       {incident === undefined ? null : (
         <>
           <Evidence incident={incident} />
@@ -123,16 +151,18 @@ function Moment({ data, unpacked, incident, chosenMs, onBack }: MomentProps): JS
 }
 
 interface HeadProps {
+  readonly markdown: string;
   readonly commandLine: string;
   readonly theme: Theme;
   readonly onToggle: () => void;
 }
 
-const Head = ({ commandLine, theme, onToggle }: HeadProps): JSX.Element => (
+const Head = ({ commandLine, markdown, theme, onToggle }: HeadProps): JSX.Element => (
   <header class="top">
     <div class="bar-inner">
       <strong class="brand">coroner</strong>
       <span class="command-line">{commandLine}</span>
+      <CopyButton text={markdown} label="Copy as Markdown" />
       <button
         type="button"
         class="theme"
@@ -158,13 +188,13 @@ function useUnpacked(recording: PackedRecording | null): {
   return { unpacked, isBroken };
 }
 
-function useTitle(incident: Incident | undefined): void {
+function useTitle(incident: Incident | undefined, headline: string | undefined): void {
   useEffect(() => {
     document.title =
       incident === undefined
-        ? 'coroner'
+        ? (headline ?? 'coroner').slice(0, 120)
         : `${verdictWord(incident)}: ${incident.headline}`.slice(0, 120);
-  }, [incident]);
+  }, [incident, headline]);
 }
 
 /** On paper everything is open, but for the sources of libraries, which would fill pages. */

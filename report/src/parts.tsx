@@ -25,8 +25,17 @@ export function Section({
   );
 }
 
-/** A command with a button that copies it. */
-export function Command({ text }: { text: string }): JSX.Element {
+/** A button that copies a text and says that it did. */
+export function CopyButton({
+  text,
+  label,
+  name = label,
+}: {
+  text: string;
+  label: string;
+  /** For those who hear it; default: the label. */
+  name?: string;
+}): JSX.Element {
   const [copied, setCopied] = useState(false);
   const copy = async (): Promise<void> => {
     try {
@@ -39,16 +48,21 @@ export function Command({ text }: { text: string }): JSX.Element {
     setTimeout(() => setCopied(false), 1500);
   };
   return (
-    <div class="command">
-      <pre tabIndex={0} role="group" aria-label="Command">
-        <code>{text}</code>
-      </pre>
-      <button type="button" onClick={() => void copy()} aria-label={`Copy: ${text.slice(0, 60)}`}>
-        {copied ? 'Copied' : 'Copy'}
-      </button>
-    </div>
+    <button type="button" class="copy" onClick={() => void copy()} aria-label={name}>
+      {copied ? 'Copied' : label}
+    </button>
   );
 }
+
+/** A command with a button that copies it. */
+export const Command = ({ text }: { text: string }): JSX.Element => (
+  <div class="command">
+    <pre tabIndex={0} role="group" aria-label="Command">
+      <code>{text}</code>
+    </pre>
+    <CopyButton text={text} label="Copy" name={`Copy: ${text.slice(0, 60)}`} />
+  </div>
+);
 
 /** A share of something as a bar; the number stands beside it, so it is decoration. */
 export const Bar = ({ share }: { share: number }): JSX.Element => (

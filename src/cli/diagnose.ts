@@ -21,11 +21,14 @@ import {
   redactHelp,
   writeReportFiles,
   type FileOptions,
+  briefHelp,
+  sayWritten,
 } from './report-files.ts';
 
 interface Options extends FileOptions {
   readonly json?: string | true;
   readonly quiet?: true;
+  readonly brief?: true;
   readonly verbose?: true;
   readonly color: boolean;
   readonly check?: true;
@@ -45,6 +48,7 @@ export function configure(command: Command): void {
     )
     .option('--json [FILE]', 'the report as JSON, to FILE or (-) standard output')
     .option('-q, --quiet', 'one line for each death')
+    .option('--brief', briefHelp)
     .option('--verbose', 'everything there is, instead of the short story')
     .option('--no-color', 'no colours')
     .option('--check', 'exit with status 1 where a memory death was found')
@@ -156,11 +160,17 @@ async function show(
   recording: Recording | undefined,
 ): Promise<void> {
   const annotations = await writeReportFiles(report, recording, options);
+  sayWritten(options);
   if (options.json !== undefined) {
     const { renderJson } = await import('../render/json.ts');
     const path = withDefault(options.json);
     writeOutput(path, renderJson(report));
     if (isStdout(path)) return;
+  }
+  if (options.brief === true) {
+    const { renderBrief } = await import('../render/brief.ts');
+    process.stdout.write(annotations + renderBrief(report));
+    return;
   }
   const [{ renderTerminal }, { terminalOptions }] = await Promise.all([
     import('../render/terminal.ts'),

@@ -4,6 +4,9 @@ import { basename, resolve } from 'node:path';
 import { isFileRefusal, openNamed, readSafely } from '../files/open-safely.ts';
 import { diagnose } from '../diagnose/diagnose.ts';
 import { withHolderKinds } from '../model/holder-kinds.ts';
+import { fingerprint } from '../model/fingerprint.ts';
+import { mainIncident } from '../model/incident.ts';
+import type { IncidentStart } from '../model/incident-folder.ts';
 import type { Recording } from '../model/recording.ts';
 import { repaired } from '../model/repair.ts';
 import { nothingKnown, type Report } from '../model/report.ts';
@@ -14,6 +17,7 @@ import { isUnreadable } from '../gather/gather.ts';
 import {
   isIncidentFolder,
   listIncidentFolders,
+  readStart,
   readStoredReport,
   storeRoot,
 } from '../store/incidents.ts';
@@ -85,8 +89,48 @@ function loadFolder(folder: string): LoadedIncident {
     folder,
     recording: gathered.recording,
     sourceText: gathered.sourceText,
-    report: diagnose(gathered),
+    report: withState(diagnose(gathered), folder),
   };
+}
+
+/** Reports of the store that are looked through for earlier deaths of the same kind. */
+const mostCompared = 400;
+
+/** Every death that the store tells of, with its fingerprint, however many reports there are. */
+export const deathsIn = (folders: readonly string[]): readonly StoredDeath[] =>
+  folders.slice(0, mostCompared).flatMap((folder): StoredDeath[] => {
+    const [start, report] = [readStart(folder), storedReport(folder)];
+    const incident = mainIncident(report?.incidents ?? []);
+    if (start === null || incident === undefined || incident.outOfMemory === false) return [];
+    const own = incident.fingerprint ?? fingerprint(incident, start.command);
+    return [{ folder, fingerprint: own, at: start.startedAt }];
+  });
+
+export interface StoredDeath {
+  readonly folder: string;
+  readonly fingerprint: string;
+  /** When its run began, ISO 8601. */
+  readonly at: string;
+}
+
+/** Whether a run without an end goes on only its recorder's process can tell. */
+function withState(report: Report, folder: string): Report {
+  const { run } = report;
+  if (run?.state !== 'cut-short') return report;
+  const start = readStart(folder);
+  return start !== null && isRunning(start)
+    ? { ...report, run: { ...run, state: 'running' } }
+    : report;
+}
+
+export function isRunning({ recorderPid }: IncidentStart): boolean {
+  if (recorderPid === undefined) return false;
+  try {
+    process.kill(recorderPid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** A text of JavaScript has at most half a GiB. */
@@ -116,7 +160,7 @@ function loadReportFile(file: string): LoadedIncident {
 
 /** A report of any version that was ever written. What is missing in it is filled in as "not known". */
 export function asReport(value: unknown, place: string): Report {
-  const { format, incidents, sources } = (value ?? {}) as Partial<Report>;
+  const { format, incidents, sources, run } = (value ?? {}) as Partial<Report>;
   if (typeof format !== 'string' || !format.startsWith('coroner/') || !Array.isArray(incidents))
     throw new Problem(
       `${place} is no report of coroner`,
@@ -129,12 +173,16 @@ export function asReport(value: unknown, place: string): Report {
       'A newer coroner reads it.',
       exitCodes.noInput,
     );
-  const known = repaired(reportSchema, { format, sources: sources ?? [], incidents }, (report) => {
-    report['sources'] ??= [];
-    report['incidents'] = Array.isArray(report['incidents'])
-      ? report['incidents'].filter(isObject).map((incident) => ({ ...nothingKnown, ...incident }))
-      : [];
-  });
+  const known = repaired(
+    reportSchema,
+    { format, sources: sources ?? [], incidents, ...(run === undefined ? {} : { run }) },
+    (report) => {
+      report['sources'] ??= [];
+      report['incidents'] = Array.isArray(report['incidents'])
+        ? report['incidents'].filter(isObject).map((incident) => ({ ...nothingKnown, ...incident }))
+        : [];
+    },
+  );
   // Where there are incidents a part of them is always left: what each lacks is filled in.
   if (known === null) return { format, sources: [], incidents: [] };
   return {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Inspection, MemoryPicture } from '../model/report.ts';
 import { formatDuration } from '../model/units.ts';
@@ -16,6 +16,8 @@ import {
   type Traced,
 } from '../python/process/pause.ts';
 import { renderHoldersCollapsed, renderHoldersSpeedscope } from '../render/exports/holders.ts';
+import { compareRuns, type Run } from '../render/compare.ts';
+import { renderGrowth } from '../render/comparison.ts';
 import { renderInspection } from '../render/inspection.ts';
 import { exitCodes } from './exit-codes.ts';
 import {
@@ -35,6 +37,8 @@ interface Options {
   readonly json?: string | true;
   readonly color: boolean;
   readonly pause: boolean;
+  readonly follow?: true;
+  readonly every: number;
   readonly budget: number;
   readonly verbose?: true;
   readonly stacks?: true;
@@ -50,7 +54,12 @@ export function configure(command: Command): void {
     .option('--json [file]', 'the result as JSON (format coroner/1), to a file or - (default)')
     .option('--collapsed <file>', 'the holders as collapsed stacks (flamegraph.pl)')
     .option('--speedscope <file>', 'the holders for https://www.speedscope.app')
-    .option('--budget <seconds>', 'longest stop of the process', seconds, 10)
+    .option('--budget <seconds>', 'longest stop of the process', secondsOf('--budget'), 10)
+    .option(
+      '--follow',
+      'look again and again, and say what grew since the look before, until it ends',
+    )
+    .option('--every <seconds>', 'time between two looks of --follow', secondsOf('--every'), 10)
     .option('--no-pause', 'do not stop the process while it is read (figures may not fit together)')
     .option('-v, --verbose', 'all stacks, types and holders')
     .option('--no-color', 'no colours')
@@ -59,17 +68,21 @@ export function configure(command: Command): void {
       '\nA living process is stopped while it is read, at most as long as the budget, and goes on\n' +
         'afterwards, whatever becomes of coroner. Names, types and sizes are read, never values.',
     )
-    .action((target: string, options: Options) => inspect(target, options));
+    .action((target: string, options: Options) =>
+      options.follow === true ? follow(target, options) : show(inspect(target, options), options),
+    );
 }
 
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0)
-    throw new Problem(`--budget: ${text} is not a number of seconds`);
-  return value;
-}
+const secondsOf =
+  (option: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!Number.isFinite(value) || value <= 0)
+      throw new Problem(`${option}: ${text} is not a number of seconds`);
+    return value;
+  };
 
-function inspect(name: string, options: Options): void {
+function inspect(name: string, options: Options): Inspection {
   const pid = /^\d{1,10}$/.test(name) ? Number(name) : null;
   checkOutputs(outputsOf(options), {
     force: options.force === true,
@@ -105,7 +118,7 @@ function inspect(name: string, options: Options): void {
       },
     });
     if (stoppedMs !== null) notes.push(`it was stopped for ${formatDuration(stoppedMs)}`);
-    print(inspectionOf(opened, who, name, memory, notes), options);
+    return inspectionOf(opened, who, name, memory, notes);
   } finally {
     paused?.resume();
     guard?.close();
@@ -167,7 +180,36 @@ function inspectionOf(
   };
 }
 
-function print(inspection: Inspection, options: Options): void {
+/** Looks until the process has ended; each look after the first says what grew since the one before. */
+async function follow(name: string, options: Options): Promise<void> {
+  if (!/^\d{1,10}$/.test(name))
+    throw new Problem('--follow: only a living process can be followed', 'give its pid');
+  let before = inspect(name, options);
+  show(before, options);
+  const terminal = terminalOptions(process.stdout, process.env, { color: options.color });
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, options.every * 1000));
+    if (!existsSync(`/proc/${name}`)) break;
+    let after: Inspection;
+    try {
+      after = inspect(name, options);
+    } catch (error) {
+      if (error instanceof Problem && !existsSync(`/proc/${name}`)) break;
+      throw error;
+    }
+    process.stdout.write(renderGrowth(compareRuns(lookOf(before), lookOf(after)), terminal));
+    before = after;
+  }
+  process.stdout.write(`process ${name} has ended\n`);
+}
+
+const lookOf = ({ process: { place }, memory }: Inspection): Run => ({
+  name: place,
+  report: { format: 'coroner/1', incidents: [], sources: [] },
+  look: memory,
+});
+
+function show(inspection: Inspection, options: Options): void {
   const { json, color, verbose, collapsed, speedscope } = options;
   if (collapsed !== undefined) writeOutput(collapsed, renderHoldersCollapsed(inspection.memory));
   if (speedscope !== undefined)

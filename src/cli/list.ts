@@ -1,13 +1,15 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { IncidentStart } from '../model/incident-folder.ts';
 import type { Incident } from '../model/report.ts';
-import { formatDuration } from '../model/units.ts';
+import { recurrenceOf, recurrenceText, type Recurrence } from '../model/recurrence.ts';
+import { isInterrupt } from '../model/incident.ts';
+import { defined } from '../model/defined.ts';
+import { formatBytes, formatDuration, isoTime } from '../model/units.ts';
 import { commandLine } from '../render/command-line.ts';
 import { safeCopy } from '../render/safe-text.ts';
 import { clipped, displayWidth, inked, type Line, type Style } from '../render/terminal/layout.ts';
 import { listIncidentFolders, readEnd, readStart } from '../store/incidents.ts';
-import { rootOf, storedReport } from './incident-store.ts';
+import { deathsIn, isRunning, rootOf, storedReport, type StoredDeath } from './incident-store.ts';
 import { terminalOptions, type Terminal } from './terminal-options.ts';
 import { inWords } from '../model/prose.ts';
 
@@ -27,9 +29,20 @@ interface Row {
   readonly state: 'running' | 'ended' | 'cut-short';
   readonly exitCode: number | null;
   readonly signal: string | null;
+  /** The run's peak, where it was long enough to be told or died. */
+  readonly peakBytes: number | null;
+  /** The same death before, by its fingerprint; null: it came once, or there was none. */
+  readonly recurrence: Recurrence | null;
   readonly verdict: Pick<
     Incident,
-    'outOfMemory' | 'death' | 'cause' | 'confidence' | 'headline'
+    | 'outOfMemory'
+    | 'death'
+    | 'cause'
+    | 'confidence'
+    | 'headline'
+    | 'fingerprint'
+    | 'id'
+    | 'exception'
   > | null;
 }
 
@@ -44,9 +57,10 @@ export function configure(command: Command): void {
     .action((options: Options) => {
       const root = rootOf(options.store);
       const folders = listIncidentFolders(root);
+      const deaths = deathsIn(folders);
       const rows = (
         options.all === true || options.json === true ? folders : folders.slice(0, shownAtFirst)
-      ).flatMap(rowOf);
+      ).flatMap((folder) => rowOf(folder, deaths));
       process.stdout.write(
         options.json === true
           ? `${JSON.stringify(rows, null, 2)}\n`
@@ -60,12 +74,14 @@ export function configure(command: Command): void {
     });
 }
 
-function rowOf(folder: string): readonly Row[] {
+function rowOf(folder: string, deaths: readonly StoredDeath[]): readonly Row[] {
   const start = readStart(folder);
   if (start === null) return [];
   const end = readEnd(folder);
-  const incidents = storedReport(folder)?.incidents ?? [];
+  const report = storedReport(folder);
+  const incidents = report?.incidents ?? [];
   const loaded = incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
+  const own = deaths.find((death) => death.folder === folder);
   return [
     {
       id: basename(folder),
@@ -75,6 +91,8 @@ function rowOf(folder: string): readonly Row[] {
       state: end === null ? (isRunning(start) ? 'running' : 'cut-short') : 'ended',
       exitCode: end?.exitCode ?? null,
       signal: end?.signal ?? null,
+      peakBytes: report?.run?.peak?.bytes ?? null,
+      recurrence: own === undefined ? null : recurrenceOf(own, deaths),
       verdict:
         loaded === undefined
           ? null
@@ -84,19 +102,14 @@ function rowOf(folder: string): readonly Row[] {
               cause: loaded.cause,
               confidence: loaded.confidence,
               headline: loaded.headline,
+              ...defined({
+                exception: loaded.exception,
+                fingerprint: loaded.fingerprint,
+                id: loaded.id,
+              }),
             },
     },
   ];
-}
-
-export function isRunning({ recorderPid }: IncidentStart): boolean {
-  if (recorderPid === undefined) return false;
-  try {
-    process.kill(recorderPid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 function table(rows: readonly Row[], total: number, root: string, terminal: Terminal): string {
@@ -113,44 +126,47 @@ function table(rows: readonly Row[], total: number, root: string, terminal: Term
   const width = Math.min(terminal.columns, 140) - 1;
   const ellipsis = terminal.unicode ? '…' : '...';
   const idWidth = 22;
-  const lines = safeCopy(rows, !terminal.unicode).flatMap(
-    ({ id, command, durationMs, state, verdict, exitCode, signal }): readonly Line[] => {
-      const [mark, style] = markOf(verdict, terminal);
-      const how = durationMs === null ? state : formatDuration(durationMs);
-      const ending =
-        verdict?.headline ??
-        (state === 'ended'
-          ? `ended with ${signal ?? `status ${exitCode ?? '?'}`}`
-          : state === 'running'
-            ? 'still running'
-            : `no verdict yet: coroner show ${id}`);
-      return [
-        [
-          { text: mark, style },
-          { text: ` ${id.padEnd(idWidth)} `, style: ['dim'] },
-          {
-            text: clipped(
-              command.length === 0 ? '(its command is not known)' : commandLine(command),
-              Math.max(10, width - idWidth - 4 - displayWidth(how) - 2),
-              ellipsis,
-            ),
-          },
-          { text: `  ${how}`, style: ['dim'] },
-        ],
-        [
-          { text: '  ' },
-          {
-            text: clipped(inWords(ending), width - 2, ellipsis),
-            ...(verdict === null ? { style: ['dim'] as const } : {}),
-          },
-        ],
-      ];
-    },
-  );
+  const now = isoTime(Date.now()) ?? '';
+  const lines = safeCopy(rows, !terminal.unicode).flatMap((row): readonly Line[] => {
+    const { id, command, durationMs, state, verdict, exitCode, signal, recurrence, peakBytes } =
+      row;
+    const [mark, style] = markOf(row, terminal);
+    const again = recurrence === null ? '' : `, ${recurrenceText(recurrence, now)}`;
+    const how = durationMs === null ? state : formatDuration(durationMs);
+    const ending =
+      verdict?.headline ??
+      (state === 'ended'
+        ? `ended with ${signal ?? `status ${exitCode ?? '?'}`}${peakBytes === null ? '' : `, peak ${formatBytes(peakBytes)}`}`
+        : state === 'running'
+          ? 'still running'
+          : `no verdict yet: coroner show ${id}`);
+    return [
+      [
+        { text: mark, style },
+        { text: ` ${id.padEnd(idWidth)} `, style: ['dim'] },
+        {
+          text: clipped(
+            command.length === 0 ? '(its command is not known)' : commandLine(command),
+            Math.max(10, width - idWidth - 4 - displayWidth(how) - 2),
+            ellipsis,
+          ),
+        },
+        { text: `  ${how}`, style: ['dim'] },
+      ],
+      [
+        { text: '  ' },
+        {
+          text: `${clipped(inWords(ending), width - 2 - again.length, ellipsis)}${again}`,
+          ...(verdict === null ? { style: ['dim'] as const } : {}),
+        },
+      ],
+    ];
+  });
   const more = total - rows.length;
   return inked(
     [
       ...lines,
+      ...legend(rows, terminal),
       ...(more > 0
         ? [[{ text: `${more} older ones: coroner list --all`, style: ['dim'] as const }]]
         : []),
@@ -159,11 +175,26 @@ function table(rows: readonly Row[], total: number, root: string, terminal: Term
   );
 }
 
+/** Green is for what ended well: a crash that was not memory is none. */
 function markOf(
-  verdict: Row['verdict'],
+  { verdict, state, exitCode, signal }: Row,
   { unicode }: Terminal,
 ): readonly [string, readonly Style[]] {
-  if (verdict === null) return [unicode ? '·' : '-', ['dim']];
-  if (verdict.outOfMemory === null) return ['?', ['yellow']];
-  return verdict.outOfMemory ? [unicode ? '✖' : 'X', ['red']] : [unicode ? '✔' : '+', ['green']];
+  if (verdict?.outOfMemory === true) return [unicode ? '✖' : 'X', ['red']];
+  if (verdict !== null && verdict.outOfMemory === null) return ['?', ['yellow']];
+  const endedWell = state === 'ended' && signal === null && exitCode === 0;
+  if (endedWell) return [unicode ? '✔' : '+', ['green']];
+  const isOver = state === 'ended' && (verdict === null || !isInterrupt(verdict));
+  return isOver ? ['!', ['yellow']] : [unicode ? '·' : '-', ['dim']];
+}
+
+function legend(rows: readonly Row[], terminal: Terminal): readonly Line[] {
+  const words: Readonly<Record<string, string>> = terminal.unicode
+    ? { '✖': 'memory', '?': 'not known', '!': 'died of something else', '✔': 'ended well' }
+    : { X: 'memory', '?': 'not known', '!': 'died of something else', '+': 'ended well' };
+  const seen = new Set(rows.map((row) => markOf(row, terminal)[0]));
+  const told = Object.entries(words).filter(([mark]) => seen.has(mark));
+  return told.length < 2
+    ? []
+    : [[{ text: told.map(([mark, word]) => `${mark} ${word}`).join('   '), style: ['dim'] }]];
 }

@@ -49,22 +49,28 @@ export async function main(args: readonly string[]): Promise<void> {
   hearFaults(({ where, stack }) => {
     process.stderr.write(`coroner: a fault of coroner itself, in ${where}: ${stack}\n`);
   });
+  const asked = args.find((arg) => !arg.startsWith('-'));
+  const program = await programWith((name) => name === asked);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    process.exitCode = explain(error);
+  }
+}
+
+/** The command line, with the options of those commands that are `wanted`: all of them for the man page and the completions. */
+export async function programWith(wanted: (name: string) => boolean): Promise<Command> {
   const program = new Command('coroner')
     .description('Tells whether, how, where and why a process died of running out of memory')
     .version(version, '-V, --version')
     .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError('(coroner --help lists the commands)');
-  const asked = args.find((arg) => !arg.startsWith('-'));
   for (const [name, summary, load] of commands) {
     const command = program.command(name).summary(summary).description(summary).exitOverride();
-    if (name === asked) (await load()).configure(command);
+    if (wanted(name)) (await load()).configure(command);
   }
-  try {
-    await program.parseAsync([...args], { from: 'user' });
-  } catch (error) {
-    process.exitCode = explain(error);
-  }
+  return program;
 }
 
 function explain(error: unknown): number {

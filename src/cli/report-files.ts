@@ -5,7 +5,7 @@ import { containedLater } from '../model/faults.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
 import type { SourceText } from '../model/source-text.ts';
-import { addForce, writeOutput, type Output } from './output-path.ts';
+import { addForce, isStdout, writeOutput, type Output } from './output-path.ts';
 import type { OutputKind } from '../model/own-outputs.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Problem } from './problem.ts';
@@ -57,6 +57,16 @@ export function outputsOf(
 
 export const redactHelp =
   'without messages and log lines, arguments, directories, hosts, users and source (names of functions and variables stay)';
+
+export const briefHelp = 'the facts alone, below 1 KiB: for chats, alerts and language models';
+
+/** Says at a terminal which files were written; a script that asked for them knows. */
+export function sayWritten(options: FileOptions & { readonly quiet?: boolean }): void {
+  if (options.quiet === true || !process.stderr.isTTY) return;
+  for (const { kind, path } of outputsOf(options))
+    if (!isStdout(path) && kind !== 'termination-log')
+      process.stderr.write(`coroner: wrote ${path.replaceAll(/[\p{Cc}\p{Cf}]/gu, '?')}\n`);
+}
 
 export function addFileOptions(command: Command): Command {
   return addForce(command)

@@ -3,8 +3,7 @@ import type { Command } from 'commander';
 import { formatBytes, parseSize } from '../model/units.ts';
 import { listIncidentFolders, readStart } from '../store/incidents.ts';
 import { beyondSize, folderBytes, removeIncident } from '../store/retention.ts';
-import { findFolder, rootOf } from './incident-store.ts';
-import { isRunning } from './list.ts';
+import { findFolder, isRunning, rootOf } from './incident-store.ts';
 import { Problem } from './problem.ts';
 
 interface Options {

@@ -2,7 +2,7 @@ import { accessSync, constants, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Report } from '../model/report.ts';
-import { formatBytes, formatDuration, parseSize } from '../model/units.ts';
+import { formatBytes, formatPeak, formatDuration, parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
 import { finalSnapshot, noFinalSnapshot } from '../record/final-snapshot/final-snapshot.ts';
 import type { Companion } from '../record/companion.ts';
@@ -22,13 +22,20 @@ import { liveCompanion } from './live.ts';
 import { Problem } from './problem.ts';
 import { checkOutputs } from './output-path.ts';
 import { checkSourceFolder } from './source-folder.ts';
-import { addFileOptions, outputsOf, redactHelp, type FileOptions } from './report-files.ts';
+import {
+  addFileOptions,
+  outputsOf,
+  redactHelp,
+  type FileOptions,
+  briefHelp,
+} from './report-files.ts';
 import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
 
 export interface RunOptions extends FileOptions {
   readonly json?: string | true;
   readonly quiet?: boolean;
+  readonly brief?: true;
   readonly color?: boolean;
   readonly output?: string;
   readonly pythonHook: boolean;
@@ -36,6 +43,7 @@ export interface RunOptions extends FileOptions {
   readonly memoryLimit?: number;
   readonly atLimit?: AtLimit;
   readonly lastLook?: boolean;
+  readonly lookAtPeak?: true;
   readonly live?: true;
   readonly sampleEvery?: SampleEvery;
 }
@@ -50,6 +58,7 @@ export function configure(command: Command): void {
       'write the report as JSON to a file, or (-) to stdout after the command has ended',
     )
     .option('-q, --quiet', 'one line for a verdict, nothing while the command runs')
+    .option('--brief', briefHelp)
     .option('--live', 'a line of status while it runs, on a terminal')
     .option('--no-color', 'no colours')
     .option('-o, --output <dir>', 'folder in which the incident folder is made')
@@ -69,6 +78,10 @@ export function configure(command: Command): void {
     .option(
       '--last-look',
       'look into a Python before it is killed also where coroner lives within its small limit (default: from 512 MiB on)',
+    )
+    .option(
+      '--look-at-peak',
+      'look into a Python also at each new peak, far from any limit: stops it for 2 % of the time at most',
     )
     .option('--no-last-look', 'do not look into the process before it is killed')
     .option(
@@ -160,19 +173,20 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   }
   const { ending } = result;
   const end = () => (helper?.hasLaunched() === true ? process.exit(0) : endLike(ending));
-  if (!result.notable && !wantsFile(options)) {
-    if (process.stderr.isTTY && options.quiet !== true) write(2, goodEnd(result, options));
+  if (!result.notable && !wantsFile(options) && !isWorthTelling(result)) {
     if (options.output === undefined) prune(root, writer.folder, say);
     writer.close();
     end();
   }
   // A fault in the verdict must not change the exit status.
   try {
-    const { judge, show } = await import('./verdict.ts');
+    const { judge, show, isUneventful } = await import('./verdict.ts');
     const judged = judge(writer, options.source);
     if (judged !== null) {
       writer.append('report.json', `${JSON.stringify(judged.report, null, 1)}\n`);
       await show(judged, { ...options, folder: writer.folder });
+      if (isWorthTelling(result) && isUneventful(judged.report))
+        namePage(judged.report, options, writer.folder);
     }
   } catch (error) {
     if (error instanceof Problem) say(error.message);
@@ -214,18 +228,29 @@ const wantsFile = ({
     (option) => option !== undefined,
   );
 
-/** One line on a run that ended well, for a user at a terminal. */
-function goodEnd(
-  { peakRssBytes, limitBytes, durationMs }: Extract<RecordResult, { notable: boolean }>,
-  { color }: RunOptions,
-): string {
-  const limit = limitBytes === null ? '' : ` of ${formatBytes(limitBytes)}`;
-  const peak = peakRssBytes === 0 ? '' : `peak ${formatBytes(peakRssBytes)}${limit}, `;
-  const text = `coroner: ended well, ${peak}${formatDuration(durationMs)}`;
+type Ended = Extract<RecordResult, { notable: boolean }>;
+
+/** Shorter runs say nothing of themselves unless they came near their limit. */
+const tellFromMs = 10_000;
+const nearLimitShare = 0.8;
+const isWorthTelling = ({ durationMs, peakRssBytes, limitBytes }: Ended): boolean =>
+  durationMs >= tellFromMs || (limitBytes !== null && peakRssBytes >= limitBytes * nearLimitShare);
+
+/** One dim line at a terminal that names the page of a run of which there is nothing else to say. */
+function namePage({ run }: Report, { color, quiet, output }: RunOptions, folder: string | null) {
+  if (!process.stderr.isTTY || quiet === true || run?.peak == null) return;
+  const { peak, enough, growth, durationMs } = run;
+  const text = [
+    `coroner: peak ${formatPeak(peak.bytes, peak.isLeast)}`,
+    ...(enough === null ? [] : [`${formatBytes(enough.bytes)} is enough`]),
+    ...(growth === null ? [] : ['grew to its end']),
+    ...(durationMs === null ? [] : [formatDuration(durationMs)]),
+    `coroner show ${output === undefined ? 'last' : (folder ?? 'last')}`,
+  ].join(', ');
   const { color: colored } = terminalOptions(process.stderr, process.env, {
     color: color !== false,
   });
-  return colored ? `\u001B[2m${text}\u001B[22m\n` : `${text}\n`;
+  write(2, colored ? `\u001B[2m${oneLine(text)}\u001B[22m\n` : `${oneLine(text)}\n`);
 }
 
 /** What takes part in the run beside the recorder, in the order in which it is prepared. */
@@ -257,11 +282,16 @@ function companions(
       : []),
     ...(live === null ? [] : [live]),
     sharedLimit(),
-    lastLook(options.lastLook),
+    lastLook(options),
   ];
 }
 
-function lastLook(asked: boolean | undefined): Companion {
+function lastLook({
+  lastLook: asked,
+  lookAtPeak,
+  agent,
+  memoryLimit: limit,
+}: RunOptions): Companion {
   if (asked === false)
     return noFinalSnapshot(
       'the last look was switched off (--no-last-look)',
@@ -269,7 +299,12 @@ function lastLook(asked: boolean | undefined): Companion {
     );
   const available = availableLimitBytes() ?? 0;
   const hasRoom = available >= leastForFinalSnapshotBytes;
-  if (asked === true || hasRoom) return finalSnapshot({ forced: !hasRoom });
+  if (asked === true || hasRoom)
+    return finalSnapshot({
+      forced: !hasRoom,
+      atPeak: lookAtPeak === true,
+      memoryLimitBytes: agent ? (limit ?? null) : null,
+    });
   return noFinalSnapshot(
     `coroner and the command together have no more than ${formatBytes(available)}, and a look takes memory: none is taken below ${formatBytes(leastForFinalSnapshotBytes)}`,
   );

@@ -4,10 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
+import { renderBrief } from '../render/brief.ts';
 import { renderJson } from '../render/json.ts';
 import { redact as redacted } from '../render/redact.ts';
 import { renderTerminal } from '../render/terminal.ts';
-import { isIncidentName, rootOf, loadIncident } from './incident-store.ts';
+import { recurrenceOf, recurrenceText } from '../model/recurrence.ts';
+import { isoTime } from '../model/units.ts';
+import { listIncidentFolders } from '../store/incidents.ts';
+import {
+  deathsIn,
+  isIncidentName,
+  rootOf,
+  loadIncident,
+  type LoadedIncident,
+} from './incident-store.ts';
 import { checkOutputs, isStdout, withDefault, writeOutput } from './output-path.ts';
 import {
   addFileOptions,
@@ -16,6 +26,8 @@ import {
   redactHelp,
   writeReportFiles,
   type FileOptions,
+  briefHelp,
+  sayWritten,
 } from './report-files.ts';
 import { sourceHelp, withSourceBelow } from './source-option.ts';
 import { terminalOptions } from './terminal-options.ts';
@@ -25,6 +37,7 @@ interface Options extends FileOptions {
   readonly open?: true;
   readonly verbose?: true;
   readonly quiet?: true;
+  readonly brief?: true;
   readonly color: boolean;
   readonly store?: string;
 }
@@ -39,6 +52,7 @@ export function configure(command: Command): void {
     .option('--json [file]', 'the report as JSON, to a file or (-) to standard output')
     .option('--verbose', 'everything there is, instead of the short story')
     .option('-q, --quiet', 'one line for each death')
+    .option('--brief', briefHelp)
     .option('--open', 'open the page in the browser')
     .option('--redact', redactHelp);
   addFileOptions(command)
@@ -72,12 +86,18 @@ async function show(which: string, options: Options): Promise<void> {
     ...options,
     sourceText: redact ? undefined : sourceText,
   });
+  sayWritten(options);
   if (options.open === true)
     open(await htmlOf(report, recording, redact ? undefined : sourceText), name);
   if (options.json !== undefined) {
     const path = withDefault(options.json);
     writeOutput(path, renderJson(report));
     if (isStdout(path)) return;
+  }
+  const again = againOf(loaded, root);
+  if (options.brief === true) {
+    process.stdout.write(annotations + renderBrief(report, again));
+    return;
   }
   process.stdout.write(
     annotations +
@@ -86,8 +106,20 @@ async function show(which: string, options: Options): Promise<void> {
         verbose: options.verbose === true,
         quiet: options.quiet === true,
         recording,
+        again,
       }),
   );
+}
+
+/** `the 7th time since Tuesday`, of an incident of the store. */
+function againOf({ folder }: LoadedIncident, root: string): string | undefined {
+  if (folder === null) return undefined;
+  const deaths = deathsIn(listIncidentFolders(root));
+  const own = deaths.find((death) => death.folder === folder);
+  const recurrence = own === undefined ? null : recurrenceOf(own, deaths);
+  return recurrence === null
+    ? undefined
+    : recurrenceText(recurrence, isoTime(Date.now()) ?? recurrence.since);
 }
 
 /** A folder of its own that only this user may read: the page holds command lines. */

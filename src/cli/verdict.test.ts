@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { diagnose } from '../diagnose/diagnose.ts';
 import { gatherText } from '../gather/text.ts';
-import { isInterrupt } from './verdict.ts';
+import { isInterrupt } from '../model/incident.ts';
 
 const incidentOf = (raised: string, where = 'work') =>
   diagnose(

@@ -1,9 +1,9 @@
 import { writeSync } from 'node:fs';
 import { diagnose } from '../diagnose/diagnose.ts';
+import { isInterrupt } from '../model/incident.ts';
 import { hearFaults } from '../model/faults.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Incident, Report } from '../model/report.ts';
-import { formatBytes, formatDuration } from '../model/units.ts';
 import { wantedLines, withSourceText, type SourceText } from '../model/source-text.ts';
 import { functionNames } from '../python/process/function-names.ts';
 import {
@@ -13,6 +13,7 @@ import {
   sourcesJson,
   sourcesOfRun,
 } from '../store/source-lines.ts';
+import { packagesOf } from '../store/packages.ts';
 import { gatherIncident } from '../gather/incident-folder/gather-incident.ts';
 import { renderJson } from '../render/json.ts';
 import { isStdout, withDefault, writeOutput } from './output-path.ts';
@@ -65,7 +66,11 @@ export function judge(writer: IncidentWriter, source?: string): Judged | null {
       source === undefined
         ? sourcesOfRun(cwd, gathered.recording.command)
         : sourcesBelow(source, cwd);
-    const sourceText = { files: copyLines(wantedLines(report), open), symbols };
+    const sourceText = {
+      files: copyLines(wantedLines(report), open),
+      symbols,
+      packages: packagesOf(report),
+    };
     const json = sourcesJson(sourceText);
     if (json !== null) writer.append('sources.json', json);
     return {
@@ -78,9 +83,13 @@ export function judge(writer: IncidentWriter, source?: string): Judged | null {
   }
 }
 
+/** Nobody died, but for whoever pressed Ctrl-C. */
+export const isUneventful = ({ incidents }: Report): boolean => incidents.every(isInterrupt);
+
 export interface ShowOptions extends FileOptions {
   readonly json?: string | true;
   readonly quiet?: boolean;
+  readonly brief?: true;
   readonly color?: boolean;
   /** Where the folder was asked to lie; default: the store. */
   readonly output?: string;
@@ -92,7 +101,10 @@ export async function show(
   { report, recording, sourceText }: Judged,
   options: ShowOptions,
 ): Promise<void> {
-  if (report.incidents.length > 0 && !report.incidents.every(isInterrupt)) {
+  if (!isUneventful(report) && options.brief === true) {
+    const { renderBrief } = await import('../render/brief.ts');
+    writeAll(2, renderBrief(report));
+  } else if (!isUneventful(report)) {
     const { renderTerminal } = await import('../render/terminal.ts');
     const terminal = terminalOptions(process.stderr, process.env, {
       color: options.color !== false,
@@ -108,8 +120,7 @@ export async function show(
         more: `coroner show ${options.output === undefined ? 'last' : (options.folder ?? 'last')} --verbose`,
       }),
     );
-  } else if (report.incidents.length === 0 && process.stderr.isTTY && options.quiet !== true)
-    writeAll(2, `${nothingFound(recording)}\n`);
+  }
   // What is said here is the user's own; files are passed on.
   const whole = { report, recording };
   const files =
@@ -127,27 +138,7 @@ export async function show(
   else writeOutput(path, json);
 }
 
-/** Ctrl-C: whoever pressed it knows. */
-export const isInterrupt = ({
-  outOfMemory,
-  exception,
-}: Pick<Incident, 'outOfMemory' | 'exception'>): boolean =>
-  outOfMemory === false && exception === 'KeyboardInterrupt';
-
 const isNotMemory = ({ outOfMemory }: Incident) => outOfMemory === false;
-
-/** One line on a run in which nothing points to memory. */
-function nothingFound({ processes, cgroups, durationMs }: Recording): string {
-  const peak = Math.max(0, ...processes.map(({ peakRssBytes = 0 }) => peakRssBytes));
-  const limit = cgroups.find(({ limitBytes }) => limitBytes !== null)?.limitBytes;
-  return [
-    'coroner: nothing points to memory,',
-    peak > 0 ? `peak ${formatBytes(peak)}${limit == null ? '' : ` of ${formatBytes(limit)}`},` : '',
-    durationMs === null ? '' : formatDuration(durationMs),
-  ]
-    .filter((part) => part !== '')
-    .join(' ');
-}
 
 /** Synchronous: the process may end by a signal right afterwards. A pipe that is full is waited for. */
 function writeAll(fd: number, text: string): void {

@@ -2,6 +2,8 @@ import type { Evidence } from '../model/evidence.ts';
 import { contained } from '../model/faults.ts';
 import type { Incident, Report, RuleNotRun, SourceReport } from '../model/report.ts';
 import { noSourceText, withSourceText, type SourceText } from '../model/source-text.ts';
+import { fingerprint, incidentId } from '../model/fingerprint.ts';
+import type { Recording } from '../model/recording.ts';
 import { maskEvery } from '../model/secrets.ts';
 import { rules as allRules } from '../rules/index.ts';
 import type { Rule } from '../rules/shared/define-rule.ts';
@@ -9,6 +11,7 @@ import { endOfCommand } from './command-end.ts';
 import { doubted } from './doubt.ts';
 import { toIncident } from './incident.ts';
 import { joinOpinions, type Opinion } from './join.ts';
+import { accountOf } from './run-account.ts';
 import { withMemory } from './memory.ts';
 import { withSharedLimit } from './shared-limit.ts';
 import { withFittingRemedies } from './remedies.ts';
@@ -17,7 +20,22 @@ export interface DiagnoseInput {
   readonly evidence: readonly Evidence[];
   readonly sources: readonly SourceReport[];
   readonly sourceText?: SourceText;
+  readonly recording?: Recording;
   readonly rules?: readonly Rule[];
+}
+
+/** With what makes it the same death when it comes again, and when it is told again. */
+function identified(incident: Incident, recording: Recording | undefined): Incident {
+  const { bootId, processes = [], command } = recording ?? {};
+  const startTicks = processes.find(({ pid }) => pid === incident.victim?.pid)?.startTicks;
+  const { pid } = incident.victim ?? {};
+  return {
+    ...incident,
+    fingerprint: fingerprint(incident, command),
+    ...(bootId === undefined || pid === undefined || startTicks === undefined
+      ? {}
+      : { id: incidentId(bootId, pid, startTicks) }),
+  };
 }
 
 /** Evidence in, verdict out. Pure. */
@@ -25,6 +43,7 @@ export function diagnose({
   evidence,
   sources,
   sourceText = noSourceText,
+  recording,
   rules = allRules,
 }: DiagnoseInput): Report {
   const kinds = new Set(evidence.map(({ kind }) => kind));
@@ -67,7 +86,21 @@ export function diagnose({
       },
     );
   });
-  const report: Report = { format: 'coroner/1', incidents, sources, rulesNotRun: notRun };
+  const run =
+    recording === undefined
+      ? null
+      : contained(
+          'the account of the run',
+          () => accountOf(recording, evidence, incidents),
+          () => null,
+        );
+  const report: Report = {
+    format: 'coroner/1',
+    incidents: incidents.map((incident) => identified(incident, recording)),
+    sources,
+    ...(run === null ? {} : { run }),
+    rulesNotRun: notRun,
+  };
   // The one place where the words of programs become a report: from here on there is no secret in it.
   return maskEvery(withSourceText(report, sourceText));
 }

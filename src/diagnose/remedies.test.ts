@@ -140,6 +140,15 @@ test('cycles that wait for the collector are not "held in" anything: it is to ru
   expect(remedies.find(({ id }) => id === 'hold-less-of-it')!.detail).toMatch(/gc\.collect\(\)/);
 });
 
+test.each(['c-code', 'no-name', 'imported-modules', 'being-built'] as const)(
+  'nobody is advised to hold less in what has no name: %s',
+  (kind) => {
+    const name = unnamedHolders[kind];
+    const remedies = remediesWith({ holders: [{ ...holder(name), name, kind, scope: 'unknown' }] });
+    expect(remedies.map(({ id }) => id)).not.toContain('hold-less-of-it');
+  },
+);
+
 test('where nobody had time to tell, it is not said to be garbage', () => {
   const { 'garbage-or-c-code': name } = unnamedHolders;
   const kind = 'garbage-or-c-code';

@@ -7,6 +7,8 @@ import { formatBytes, formatDuration } from '../model/units.ts';
 
 /** A line or variable below this share of what was live is not why it died. */
 const telling = 0.25;
+/** A variable below this share may be innocent: something else held more. */
+const tellingOfHolder = 0.4;
 /** Nobody dies of less, unless the limit is as small: an interpreter's own start takes as much. */
 const leastBytes = 8 * 2 ** 20;
 
@@ -60,7 +62,9 @@ function lineRemedy(memory: MemoryPicture, least: number): readonly Remedy[] {
       : undefined;
   const live = Math.max(memory.peakRssBytes ?? 0, memory.accounted?.rssBytes ?? 0);
   const heavyHolder =
-    holder !== undefined && holder.retainedBytes >= Math.max(least, live * telling)
+    holder !== undefined &&
+    isAdvisable(holder) &&
+    holder.retainedBytes >= Math.max(least, live * tellingOfHolder)
       ? holder
       : undefined;
   if (heavyLine === undefined && heavyHolder === undefined) return [];
@@ -100,6 +104,9 @@ const nameOf = ({ name, scope, function: where }: Holder): string =>
 
 /** Of objects that refer to each other and that nothing else refers to. */
 const isGarbage = ({ kind }: Holder): boolean => kind === 'garbage-cycles';
+/** Nobody can hold less in what has no name in the program, unless it is garbage. */
+const isAdvisable = (holder: Holder): boolean =>
+  !holder.name.startsWith('(') || isGarbage(holder) || isPerhapsGarbage(holder);
 /** There was no time to see whether anything else refers to them. */
 const isPerhapsGarbage = ({ kind }: Holder): boolean => kind === 'garbage-or-c-code';
 

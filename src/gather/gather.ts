@@ -30,7 +30,10 @@ export async function gatherStream(
   chunks: AsyncIterable<Uint8Array>,
   onProgress: OnProgress,
 ): Promise<Gathered> {
-  const gathered = await gatherOpened(await openStream(chunks), 'stdin', onProgress);
+  const opened = await openStream(chunks);
+  // A classic syslog has no year: what comes through a pipe was written by now.
+  const dated = opened.kind === 'bytes' ? { ...opened, writtenMs: Date.now() } : opened;
+  const gathered = await gatherOpened(dated, 'stdin', onProgress);
   return isUnreadable(gathered) ? gatherUnreadable(gathered, 'stdin') : gathered;
 }
 

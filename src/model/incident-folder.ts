@@ -2,6 +2,7 @@
  * The lines of an incident folder (docs/incident-folder.md): what `record/` appends and `parsers/incident-folder/` reads.
  * Every field that is not named required in that document may be missing: missing is not 0.
  */
+import type { MachineFacts } from './machine-facts.ts';
 import type { Prose } from './prose.ts';
 import type { Limit, MemoryPicture, StackFrame } from './report.ts';
 import type { Bytes, Ms } from './units.ts';
@@ -31,17 +32,7 @@ export interface IncidentStart {
   /** `end.json` will hold sums of the other files. */
   readonly sums?: true;
 }
-export interface MachineFacts {
-  readonly kernel?: string;
-  readonly architecture?: string;
-  readonly cpus?: number;
-  readonly totalBytes?: Bytes;
-  readonly swapTotalBytes?: Bytes;
-  readonly overcommitMode?: number;
-  readonly commitLimitBytes?: Bytes;
-  readonly maxMapCount?: number;
-  readonly pageSizeBytes?: Bytes;
-}
+export type { MachineFacts };
 
 /** One line of `samples.ndjson`: what was read at one moment. Left out: unchanged since the line before. */
 export interface SampleLine {
@@ -140,6 +131,8 @@ export interface ProcessSeen {
   /** Memory cgroup as the kernel log names it. */
   readonly cgroup?: string;
   readonly oomScoreAdj?: number;
+  /** Field 22 of /proc/PID/stat: with pid and boot it names the process for good. */
+  readonly startTicks?: number;
   /** Reported again: it executed another program, or moved. */
   readonly again?: boolean;
 }
@@ -158,6 +151,8 @@ export interface ProcessGone {
   /** wait: from its parent. zombie: seen in /proc before its parent looked. vanished: nobody saw the status. */
   readonly seenAs: 'wait' | 'zombie' | 'vanished';
   readonly parentState?: 'alive' | 'ended';
+  /** The kernel's high-water mark of it, or of a child that it had waited for, whichever is higher. */
+  readonly peakRssBytes?: Bytes;
   /** It had been dead for so long: the kernel was writing its core. */
   readonly dumpingMs?: Ms;
 }
@@ -238,6 +233,12 @@ export interface IncidentEnd {
   readonly signal: string | null;
   /** The command could not be started at all. */
   readonly launchError?: { readonly code: string; readonly message: string };
+  /** What recording took: CPU time and memory of the recorder itself. */
+  readonly recorder?: {
+    readonly cpuMs: Ms;
+    readonly peakRssBytes: Bytes;
+    readonly samples: number;
+  };
   /** Processes of the run that were still alive. */
   readonly survivors?: readonly number[];
   /** Of each file as its recorder wrote it: how many bytes, and a sum that tells accidents (no seal). */
@@ -283,5 +284,17 @@ export interface SnapshotFile {
   /** Of the limit that it was near. */
   readonly limitBytes?: Bytes;
   readonly freeBytes?: Bytes;
+  /** The process stood at a request that `--memory-limit` refused. */
+  readonly refusal?: {
+    readonly requestBytes: Bytes;
+    /** What all processes of the run held together. */
+    readonly usedBytes: Bytes;
+    /** What the others of them held at last, the largest first. */
+    readonly others: readonly {
+      readonly pid: number;
+      readonly name: string;
+      readonly heldBytes: Bytes;
+    }[];
+  };
   readonly picture: MemoryPicture;
 }

@@ -11,6 +11,13 @@ export function verdictWord({ outOfMemory }: Pick<Incident, 'outOfMemory'>): str
 export const mainIncident = (incidents: readonly Incident[]): Incident | undefined =>
   incidents.findLast(({ outOfMemory }) => outOfMemory === true) ?? incidents.at(-1);
 
+/** Ctrl-C: whoever pressed it knows. */
+export const isInterrupt = ({
+  outOfMemory,
+  exception,
+}: Pick<Incident, 'outOfMemory' | 'exception'>): boolean =>
+  outOfMemory === false && exception === 'KeyboardInterrupt';
+
 /** `2026-01-31 12:00:12 UTC`, `81.2 s after boot`; '' where neither is known. */
 export function whenText({ at, atUptimeSeconds }: Incident): string {
   if (at !== null && at !== undefined) return at.replace('T', ' ').replace(/(?:\.\d+)?Z$/, ' UTC');

@@ -7,6 +7,8 @@ export interface PageData {
   /** The five answers of each incident. */
   readonly answers: readonly (readonly Answer[])[];
   readonly recording: PackedRecording | null;
+  /** The run itself, where nobody died in it. */
+  readonly run: RunTold | null;
   /** What was run, as people know it; empty where nothing was. */
   readonly commandLine: string;
   /** `docs/causes/<id>.md` and `docs/smells/<id>.md` of what the report names, as Markdown. */
@@ -14,6 +16,17 @@ export interface PageData {
   /** Source text around the frames that are shown, where the files were readable: file to first line and lines. */
   readonly sources: Readonly<Record<string, readonly SourceExcerpt[]>>;
   readonly version: string;
+  /** The report for chats and issues. */
+  readonly markdown: string;
+}
+
+export interface RunTold {
+  /** The badge: `Ended well`, `Still running`, … */
+  readonly word: string;
+  readonly headline: string;
+  readonly answers: readonly Answer[];
+  /** To run it again within the limit that is enough; null: it is not known. */
+  readonly again: string | null;
 }
 
 export interface Answer {

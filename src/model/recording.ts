@@ -2,7 +2,14 @@
  * What `coroner run` recorded, as renderers and rules see it: the content of an incident folder
  * (docs/incident-folder.md), already parsed. Every number is optional: missing is not 0.
  */
-import type { CgroupSample, HostSample, ProcessSample } from './incident-folder.ts';
+import type {
+  CgroupSample,
+  HostSample,
+  IncidentEnd,
+  MachineFacts,
+  ProcessSample,
+  SnapshotFile,
+} from './incident-folder.ts';
 import type { Limit, MemoryPicture, StackFrame } from './report.ts';
 import type { Prose } from './prose.ts';
 import type { Bytes, Ms } from './units.ts';
@@ -16,6 +23,16 @@ export interface Recording {
   /** null: still running, or the recorder was ended before the command. */
   readonly endedAt: string | null;
   readonly durationMs: Ms | null;
+  readonly bootId?: string;
+  /** What `/proc` said of the machine when the run began. */
+  readonly machine?: MachineFacts;
+  /** Of the coroner that recorded it. */
+  readonly version?: string;
+  /** The process that was asked for; absent: it was never seen. */
+  readonly commandPid?: number;
+  /** The highest high-water mark that the kernel had of one process, seen when the command had ended: samples may have missed the peak. */
+  readonly largestRssBytes?: Bytes;
+  readonly recorder?: IncidentEnd['recorder'];
   readonly limits: readonly Limit[];
   readonly processes: readonly RecordedProcess[];
   readonly cgroups: readonly RecordedCgroup[];
@@ -76,10 +93,14 @@ export interface RecordedProcess {
   readonly name: string;
   readonly command: string | null;
   readonly startedMs: Ms;
+  /** Field 22 of /proc/PID/stat: since boot. */
+  readonly startTicks?: number;
   readonly endedMs: Ms | null;
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly peakRssBytes?: Bytes;
+  /** It may have held more after its last reading. */
+  readonly peakIsLeast?: boolean;
   readonly samples: Series;
 }
 export interface RecordedCgroup {
@@ -89,6 +110,8 @@ export interface RecordedCgroup {
   readonly level: number;
   readonly limitBytes: Bytes | null;
   readonly highBytes?: Bytes | null;
+  /** The kernel's high-water mark, where it rose while the run lasted. */
+  readonly peakBytes?: Bytes;
   readonly samples: Series;
 }
 export interface RecordedEvent {
@@ -112,5 +135,7 @@ export interface RecordedSnapshot {
   readonly pid: number;
   readonly name: string;
   readonly rssBytes?: Bytes;
+  /** All stops of the run until then. */
+  readonly stops?: SnapshotFile['stops'];
   readonly picture: MemoryPicture;
 }

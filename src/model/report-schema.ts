@@ -56,6 +56,8 @@ const limitOwner = v.picklist([
   'unknown',
 ]);
 
+const limit = v.object({ owner: limitOwner, path: optional(text), bytes: v.nullable(bytes) });
+
 const reason = v.object({
   says: text,
   source: described(text, 'id of the parser or reader: kernel-log, python-traceback, cgroup, …'),
@@ -82,6 +84,7 @@ const thread = v.object({
 
 export const memoryPicture = v.object({
   peakRssBytes: optional(bytes),
+  peakIsLeast: optional(described(v.boolean(), 'it may have held more after its last reading')),
   lookedAt: optional(described(text, 'when the last look was taken, ISO 8601')),
   ageAtDeathMs: optional(ms),
   threads: optional(v.array(thread)),
@@ -187,6 +190,10 @@ export const memoryPicture = v.object({
 });
 
 const incident = v.object({
+  fingerprint: optional(
+    described(text, 'the same for deaths of one cause, in one program, of one holder and place'),
+  ),
+  id: optional(described(text, 'of the process that died: boot, pid and start')),
   outOfMemory: described(v.nullable(v.boolean()), 'null: cannot be told from this evidence'),
   death: v.picklist(['slow', 'obvious', 'disguised', 'assassination', 'none']),
   cause,
@@ -222,9 +229,7 @@ const incident = v.object({
     'who or what held the memory',
   ),
   killer: v.nullable(v.object({ name: text, pid: optional(pid) })),
-  limit: v.nullable(
-    v.object({ owner: limitOwner, path: optional(text), bytes: v.nullable(bytes) }),
-  ),
+  limit: v.nullable(limit),
   request: v.object({
     bytes: described(v.nullable(bytes), 'what the failed allocation asked for'),
   }),
@@ -268,6 +273,83 @@ const incident = v.object({
   ),
 });
 
+const machineFacts = v.object({
+  kernel: optional(text),
+  architecture: optional(text),
+  cpus: optional(v.number()),
+  totalBytes: optional(bytes),
+  swapTotalBytes: optional(bytes),
+  overcommitMode: optional(v.number()),
+  commitLimitBytes: optional(bytes),
+  maxMapCount: optional(v.number()),
+  pageSizeBytes: optional(bytes),
+});
+
+const runAccount = v.object({
+  state: described(
+    v.picklist(['ended', 'running', 'cut-short']),
+    'cut-short: the recorder was ended before the command',
+  ),
+  command: v.array(text),
+  startedAt: described(text, 'ISO 8601; empty where no clock could say'),
+  durationMs: v.nullable(ms),
+  exitCode: v.nullable(v.number()),
+  signal: v.nullable(text),
+  peak: v.nullable(
+    v.object({
+      bytes,
+      of: described(
+        v.picklist(['process', 'processes']),
+        "the kernel's high-water mark of one process, or all of the run together, as sampled",
+      ),
+      isLeast: optional(described(v.boolean(), 'it may have held more after its last reading')),
+      pid: optional(pid),
+      name: optional(text),
+      atMs: optional(ms),
+      processes: v.number(),
+      cgroup: optional(v.object({ path: text, bytes })),
+    }),
+  ),
+  enough: described(
+    v.nullable(v.object({ bytes, marginShare: v.number(), now: v.nullable(limit) })),
+    'the limit that would be enough for the same work',
+  ),
+  growth: described(
+    v.nullable(
+      v.object({
+        bytesPerHour: v.number(),
+        fromMs: ms,
+        grewBytes: bytes,
+        reachesLimitInMs: v.nullable(ms),
+      }),
+    ),
+    'it grew to its end and gave nothing back',
+  ),
+  reclaim: v.object({
+    of: v.nullable(v.picklist(['cgroup', 'machine'])),
+    fullMs: optional(ms),
+    someMs: optional(ms),
+    limitHits: optional(v.number()),
+    majorFaults: optional(v.number()),
+    swapBytes: optional(bytes),
+  }),
+  cost: v.object({
+    cpuMs: optional(ms),
+    recorderBytes: optional(bytes),
+    samples: optional(v.number()),
+    stops: v.number(),
+    stoppedMs: ms,
+  }),
+  environment: v.object({
+    machine: optional(machineFacts),
+    python: optional(text),
+    coroner: optional(text),
+    limits: v.array(limit),
+    packages: optional(v.array(v.object({ name: text, version: text }))),
+  }),
+  memory: optional(memoryPicture),
+});
+
 export const reportSchema = v.object({
   format: v.literal('coroner/1'),
   incidents: described(v.array(incident), 'in the order in which they happened'),
@@ -279,6 +361,9 @@ export const reportSchema = v.object({
       detail: optional(text),
       command: optional(described(text, 'what to type to read it after all')),
     }),
+  ),
+  run: optional(
+    described(runAccount, 'where a run was recorded: what it took, and what would be enough'),
   ),
   rulesNotRun: optional(
     v.array(

@@ -2,7 +2,7 @@
  * Lines of source that stand beside a report. Nobody who reads a report opens a file because the report, a log or a folder names it:
  * the lines were copied when the run ended, or come from a folder that the user named.
  */
-import type { Allocation, Report, StackFrame } from './report.ts';
+import type { Allocation, InstalledPackage, MemoryPicture, Report, StackFrame } from './report.ts';
 
 type ByNumber = ReadonlyMap<number, string>;
 export interface SourceText {
@@ -10,6 +10,8 @@ export interface SourceText {
   readonly files: ReadonlyMap<string, ByNumber>;
   /** Functions of programs and libraries: by the file's path, then by the offset in it. */
   readonly symbols: ReadonlyMap<string, ByNumber>;
+  /** Installed packages that the report names; absent: not asked. */
+  readonly packages?: readonly InstalledPackage[];
 }
 export const noSourceText: SourceText = { files: new Map(), symbols: new Map() };
 
@@ -36,7 +38,11 @@ export function mergeSourceText(
     for (const [name, lines] of other) all.set(name, new Map([...lines, ...(one.get(name) ?? [])]));
     return all;
   };
-  return { files: merge(a.files, b.files), symbols: merge(a.symbols, b.symbols) };
+  return {
+    files: merge(a.files, b.files),
+    symbols: merge(a.symbols, b.symbols),
+    packages: a.packages ?? b.packages ?? [],
+  };
 }
 
 /** The lines that a report and its renderings need, the most telling first, each once. */
@@ -47,7 +53,9 @@ export function wantedLines(report: Report): readonly WantedLine[] {
       wanted.set(`${file}\0${line}`, { file, line });
   };
   const all = (stack: readonly StackFrame[]) => stack.slice(0, mostFrames).forEach(want);
-  for (const { stack, memory } of report.incidents) {
+  const own = report.run?.memory;
+  const tellers = [...report.incidents, ...(own === undefined ? [] : [{ stack: [], memory: own }])];
+  for (const { stack, memory } of tellers) {
     all(stack);
     for (const failure of (memory.failures ?? []).slice(0, mostAllocations)) all(failure.stack);
     const allocations = (memory.allocations ?? []).slice(0, mostAllocations);
@@ -61,8 +69,16 @@ export function wantedLines(report: Report): readonly WantedLine[] {
   return [...wanted.values()];
 }
 
+function withPackages(report: Report, packages: readonly InstalledPackage[]): Report {
+  const { run } = report;
+  return run === undefined || packages.length === 0
+    ? report
+    : { ...report, run: { ...run, environment: { ...run.environment, packages } } };
+}
+
 /** Frames and allocations that have no text of their line get the one that is known. */
-export function withSourceText(report: Report, { files }: SourceText): Report {
+export function withSourceText(given: Report, { files, packages = [] }: SourceText): Report {
+  const report = withPackages(given, packages);
   if (files.size === 0) return report;
   const told = <Frame extends StackFrame | Allocation>(frame: Frame): Frame => {
     if (frame.text !== undefined || frame.file === null || frame.line === null) return frame;
@@ -70,29 +86,29 @@ export function withSourceText(report: Report, { files }: SourceText): Report {
     return text === undefined || text === '' ? frame : { ...frame, text };
   };
   const toldAll = (stack: readonly StackFrame[]) => stack.map(told);
+  const toldMemory = (memory: MemoryPicture): MemoryPicture => {
+    const { allocations, failures } = memory;
+    return {
+      ...memory,
+      ...(allocations === undefined
+        ? {}
+        : { allocations: allocations.map((one) => ({ ...told(one), stack: toldAll(one.stack) })) }),
+      ...(failures === undefined
+        ? {}
+        : { failures: failures.map((one) => ({ ...one, stack: toldAll(one.stack) })) }),
+    };
+  };
+  const { run } = report;
   return {
     ...report,
     incidents: report.incidents.map((incident) => {
-      const { allocations, failures } = incident.memory;
       return {
         ...incident,
         stack: toldAll(incident.stack),
-        memory: {
-          ...incident.memory,
-          ...(allocations === undefined
-            ? {}
-            : {
-                allocations: allocations.map((one) => ({
-                  ...told(one),
-                  stack: toldAll(one.stack),
-                })),
-              }),
-          ...(failures === undefined
-            ? {}
-            : { failures: failures.map((one) => ({ ...one, stack: toldAll(one.stack) })) }),
-        },
+        memory: toldMemory(incident.memory),
       };
     }),
+    ...(run?.memory === undefined ? {} : { run: { ...run, memory: toldMemory(run.memory) } }),
   };
 }
 

@@ -142,6 +142,21 @@ test('the frame to name is the innermost of the user’s own, else the innermost
   expect(informativeFrame([])).toBeUndefined();
 });
 
+test('a method that the standard library compiled is its caller’s', () => {
+  const named = (name: string, file: string) => ({ ...frame(file), function: name });
+  const tuple = [named('__new__', '<string>'), frame('/srv/ticks.py')];
+  expect(userFrame(tuple)).toBe(tuple[1]);
+  const dataclass = [named('__init__', '<string>'), frame('<frozen os>'), frame('/srv/people.py')];
+  expect(userFrame(dataclass)).toBe(dataclass[2]);
+  // A class of `python -c`, and code that a program executes.
+  const passed = [named('__init__', '<string>'), named('<module>', '<string>')];
+  expect(userFrame(passed)).toBe(passed[0]);
+  const executed = [named('build', '<string>'), frame('/srv/main.py')];
+  expect(userFrame(executed)).toBe(executed[0]);
+  const alone = [named('__init__', '<string>')];
+  expect(userFrame(alone)).toBe(alone[0]);
+});
+
 test('frames in sentences have no folders, in lists they have', () => {
   expect(formatFrame(frame('C:\\jobs\\load.py'))).toBe('load (load.py:7)');
   expect(formatFrame({ ...frame('/srv/load.py'), function: '<module>' })).toBe('load.py:7');

@@ -48,17 +48,34 @@ export function isUserFrame({ file }: Pick<StackFrame, 'file'>): boolean {
 export const isOwnHook = ({ file }: Pick<StackFrame, 'file'>): boolean =>
   file?.endsWith('/python-hook/sitecustomize.py') === true;
 
-/** The user's own innermost frame; undefined where no frame is theirs. */
-export const userFrame = (stack: readonly StackFrame[]): StackFrame | undefined =>
-  stack.find((frame) => isUserFrame(frame));
+/** `namedtuple` and `dataclass` compile methods under the name that `python -c` has: `__new__` and `__init__` of the class at hand. */
+const isCompiledMethod = ({ file, function: name }: StackFrame): boolean =>
+  file === '<string>' && /^(?:__\w+__|<lambda>)$/.test(name);
+
+/** The user's own innermost frame; undefined where no frame is theirs. A method that the standard library compiled is its caller's. */
+export function userFrame(stack: readonly StackFrame[]): StackFrame | undefined {
+  const own = stack.filter((frame) => isUserFrame(frame));
+  const [innermost, caller] = own;
+  const isCallers =
+    innermost !== undefined && isCompiledMethod(innermost) && caller?.file !== '<string>';
+  return isCallers ? (caller ?? innermost) : innermost;
+}
 
 /** The frame that every part of a report names: the user's own innermost one, else the innermost; undefined for an empty stack. */
 export const informativeFrame = (stack: readonly StackFrame[]): StackFrame | undefined =>
   userFrame(stack) ?? stack[0];
 
-/** `/srv/app.py:42`, `/srv/app.py`; '' without a file. */
+/**
+ * A cell of a notebook: ipykernel compiles it under a file of the kernel's pid and a hash of its text, which no reader knows it by. The hash
+ * stays: it is the same in every kernel that runs the same text.
+ */
+const cellFile = /^(?:.*[\\/])?ipykernel_\d+[\\/](\d+)\.py$/;
+export const fileName = (file: string): string =>
+  file.replace(cellFile, (_, hash: string) => `notebook cell ${hash}`);
+
+/** `/srv/app.py:42`, `/srv/app.py`, `notebook cell 29631374:6`; '' without a file. */
 export const placeOf = ({ file, line }: Pick<StackFrame, 'file' | 'line'>): string =>
-  file === null ? '' : line === null ? file : `${file}:${line}`;
+  file === null ? '' : line === null ? fileName(file) : `${fileName(file)}:${line}`;
 
 /** `load (/srv/app.py:42)`; `load` without a file. */
 export function frameName(frame: StackFrame): string {
@@ -68,7 +85,7 @@ export function frameName(frame: StackFrame): string {
 
 /** `load (app.py:42)`, for sentences: no folders, and no `<module>`. */
 export function formatFrame({ function: name, file, line }: StackFrame): string {
-  const base = file?.split(/[\\/]/).at(-1);
+  const base = file === null ? undefined : fileName(file).split(/[\\/]/).at(-1);
   const place =
     base === undefined ? '' : line === null || line === undefined ? base : `${base}:${line}`;
   if (place === '') return name;

@@ -11,6 +11,10 @@ export const gib = (n: number): Bytes => n * 1024 ** 3;
 
 const binaryUnits = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
+/** A peak: `315 MiB`, or `at least 315 MiB` where it may have been higher unseen. */
+export const formatPeak = (bytes: Bytes, isLeast: boolean | undefined): string =>
+  `${isLeast === true ? 'at least ' : ''}${formatBytes(bytes)}`;
+
 /** `100 MiB`, `1.5 GiB`, `7.28 TiB`: three significant digits, binary units, never `1024 MiB`. */
 export function formatBytes(bytes: Bytes): string {
   let value = Math.abs(bytes);

@@ -15,7 +15,12 @@ export const percent = (share: number): string =>
   share > 0 && share < 0.01 ? 'under 1\u00a0%' : `${Math.round(share * 100)}\u00a0%`;
 
 /** `8,000,000,000,000`. */
-export const groupedDigits = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
+export const groupedDigits = (n: number): string =>
+  // 1 << 62 is exact as a number, and String() rounds it.
+  String(Number.isSafeInteger(n) || !Number.isInteger(n) ? n : BigInt(n)).replace(
+    /\B(?=(\d{3})+$)/g,
+    ',',
+  );
 
 /** `Whether the kernel …`, to begin a sentence. */
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -3,7 +3,7 @@ import { contained } from '../model/faults.ts';
 import type { SourceReport } from '../model/report.ts';
 import { parsers as allParsers } from './index.ts';
 import type { Input, Parser } from './parser.ts';
-import { isQuoted } from './text/quotes.ts';
+import { isInQuotedBlock, isQuoted } from './text/quotes.ts';
 import { trigramsIn, maxPasted, wholeText } from './text/lines.ts';
 
 /** Splits decoded text into numbered lines. CR LF and a missing last line end are no trouble. */
@@ -54,11 +54,16 @@ export function parseInput(
   );
 }
 
-/** What the kernel says, it says in its log: in a sentence or a letter somebody quotes it. */
+/**
+ * What the kernel says, it says in its log: in a sentence or a letter somebody quotes it. A program's own words stand in sentences of
+ * its log, too; in Markdown and letters they do not.
+ */
 function withDoubt(fact: Evidence, input: Input): Evidence {
   const { line, quote } = fact.origin;
-  if (!fact.kind.startsWith('kernel-') || line === undefined) return fact;
-  return isQuoted(input, line, quote)
+  if (line === undefined) return fact;
+  const isKernel = fact.kind.startsWith('kernel-');
+  if (!isKernel && fact.kind !== 'program-error' && fact.kind !== 'program-abort') return fact;
+  return (isKernel ? isQuoted(input, line, quote) : isInQuotedBlock(input, line))
     ? { ...fact, origin: { ...fact.origin, doubt: 'quoted' } }
     : fact;
 }

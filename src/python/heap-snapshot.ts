@@ -7,12 +7,14 @@ import { readHeap, type Heap } from './heap/heap.ts';
 import { accountFor } from './heap/resident.ts';
 import { censusNotes, typeTotals } from './heap/totals.ts';
 import { holdersOf } from './holders/holders.ts';
-import { quickHolders } from './holders/quick.ts';
+import { quickHolders, type QuickPicture } from './holders/quick.ts';
+import { inUseBy, withinUse } from './holders/resident-data.ts';
 import { Interpreter } from './interpreter/interpreter.ts';
 import { threadsOf, toThread, type PythonThread } from './interpreter/stacks.ts';
 import { readCalls, unchangedCalls } from './interpreter/torn-stacks.ts';
 import { isRefusal } from './process/live-process.ts';
 import { Memory, type ChunkPool } from './process/memory.ts';
+import { SparseMemory } from './process/sparse-memory.ts';
 import { checkSmells } from './smells/index.ts';
 import { candidatesOf } from './smells/scan.ts';
 import { smallChunks, targetInCore, type Target } from './target.ts';
@@ -39,8 +41,8 @@ export interface SnapshotOptions {
   /** Chunks of 1 MiB for the count, where the target was opened with smaller ones. Default 64. */
   readonly censusChunks?: number;
   readonly pool?: ChunkPool;
-  /** How many objects there may be, given the large values: where their count does not fit into the budget, it is not begun. */
-  readonly expectedObjects?: (large: readonly Holder[]) => number;
+  /** How many objects there may be, by what the estimate found: where their count does not fit into the budget, it is not begun. */
+  readonly expectedObjects?: (found: QuickPicture) => number;
   /** Of the census (`CensusOptions`): lower ones take less memory. */
   readonly softNodes?: number;
   readonly maxNodes?: number;
@@ -82,6 +84,7 @@ class Snapshot {
   private readonly deadline: Ms;
   private threads: readonly PythonThread[] = [];
   private estimates: readonly Holder[] = [];
+  private found: QuickPicture = { holders: [], objects: 0, bytes: 0 };
 
   constructor(target: Target, options: SnapshotOptions) {
     this.target = target;
@@ -121,7 +124,8 @@ class Snapshot {
   /** Estimates the large values. */
   estimate(): boolean {
     const { target, options } = this;
-    this.estimates = this.quickHolders();
+    this.found = this.quickHolders();
+    this.estimates = withinUse(this.found.holders, inUseBy(target.source));
     this.picture = { ...this.picture, holders: this.estimates };
     const why = target.source.isCurrent()
       ? this.whyNotCounted()
@@ -134,24 +138,22 @@ class Snapshot {
     return why === null;
   }
 
-  private quickHolders(): readonly Holder[] {
+  private quickHolders(): QuickPicture {
     const { target, options, threads } = this;
-    const { memory, source, runtime, python } = target;
+    const { source, runtime } = target;
     const deadline = performance.now() + options.budgetMs / 2;
-    if (memory.shift === smallChunks) return quickHolders(python, threads, deadline);
-    // Values lie here and there: large chunks would read far too much.
-    const small = new Memory(source, 128, smallChunks, options.pool);
+    const small = new SparseMemory(source, options.pool);
     const reader = new Interpreter(small, runtime);
-    const holders = quickHolders(reader, threadsOf(reader), deadline);
+    const found = quickHolders(reader, threads, deadline);
     small.release();
-    return holders;
+    return found;
   }
 
   /** Why the estimates must do, in words; null: there is time to count. */
   private whyNotCounted(): string | null {
     const { mayCount, expectedObjects } = this.options;
     if (mayCount === false) return areEstimates;
-    const expectedMs = (expectedObjects?.(this.estimates) ?? 0) / objectsPerMs;
+    const expectedMs = (expectedObjects?.(this.found) ?? 0) / objectsPerMs;
     if (performance.now() + expectedMs <= this.deadline) return null;
     const seconds = expectedMs / 1000;
     const took = seconds < 10 ? seconds.toFixed(1) : Math.round(seconds);
@@ -235,7 +237,10 @@ class Snapshot {
       heap.census.isComplete && this.goesOn()
         ? checkSmells({ heap, found, candidates: candidatesOf(heap, found) })
         : [];
-    const holders = found.holders.map((holder) => withLongerPath(holder, estimates));
+    const holders = withinUse(
+      found.holders.map((holder) => withLongerPath(holder, estimates)),
+      inUseBy(target.source),
+    );
     this.picture = { ...this.picture, holders, smells };
     this.tell('holders');
   }

@@ -91,6 +91,16 @@ async function askMemoryGuards(run: Run, ending: Ending): Promise<void> {
   writeEvent(run, { what: 'source', atMs: clockOf(run), ...source });
 }
 
+/** CPU time and memory of this very process, from its start. */
+function recorderCost({ samples }: Run): NonNullable<IncidentEnd['recorder']> {
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  return {
+    cpuMs: Math.round((userCPUTime + systemCPUTime) / 1000),
+    peakRssBytes: maxRSS * 1024,
+    samples,
+  };
+}
+
 /** Writes the last file of the incident folder and closes every descriptor. `ending` is null where the command could not be started. */
 export function closeRun(run: Run, { watchers }: Notices, ending: Ending | null): void {
   for (const watcher of watchers) watcher.close();
@@ -100,6 +110,7 @@ export function closeRun(run: Run, { watchers }: Notices, ending: Ending | null)
     durationMs: Math.round(clockOf(run)),
     exitCode: ending?.exitCode ?? null,
     signal: ending?.signal ?? null,
+    recorder: recorderCost(run),
     ...(survivors.length > 0 ? { survivors: survivors.map((process) => process.pid) } : {}),
     sums: run.writer.sums(),
   };

@@ -6,8 +6,11 @@ import type { Limit } from '../model/report.ts';
 import type { Bytes } from '../model/units.ts';
 import type { WatchedCgroup } from './cgroups.ts';
 
-/** `cgroup`: any level, v1 or v2. `address-space`, `data`: RLIMIT_AS and RLIMIT_DATA of one process. `host`: the machine's memory. */
-export type LimitKind = 'cgroup' | 'address-space' | 'data' | 'host';
+/**
+ * `cgroup`: any level, v1 or v2. `address-space`, `data`: RLIMIT_AS and RLIMIT_DATA of one process. `host`: the machine's memory.
+ * `budget`: --memory-limit, which the agents enforce.
+ */
+export type LimitKind = 'cgroup' | 'address-space' | 'data' | 'host' | 'budget';
 
 /** A finite limit above the run, with what is free below it. */
 export interface Headroom {

@@ -2,6 +2,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import { defined } from '../model/defined.ts';
 import { decodeWaitStatus, parseStat } from '../machine/proc.ts';
 import {
   launchError,
@@ -93,7 +94,7 @@ function message(words: readonly string[]): Buffer {
   return Buffer.concat([length, text]);
 }
 
-/** Sends the request; the answers are lines `started PID`, `failed ERRNO`, `ended STATUS`. */
+/** Sends the request; the answers are lines `started PID`, `failed ERRNO`, `peak KIB`, `ended STATUS`. */
 function ask(
   fd: number,
   request: readonly string[],
@@ -108,6 +109,7 @@ function ask(
       end = resolve;
     });
     let isTold = false;
+    let peakRssBytes: number | undefined;
     // Not by the socket: where the keeper has just ended, a failed write would destroy it, with the end that is still to be read.
     const signal = (signal: NodeJS.Signals) => {
       if (isTold) return;
@@ -124,11 +126,12 @@ function ask(
         socket.destroy();
         resolve(failed(Object.assign(new Error(word), { code: getSystemErrorName(-value) })));
       }
+      if (word === 'peak') peakRssBytes = value * 1024;
       if (word === 'ended') {
         isTold = true;
         socket.destroy();
         // Real-time signals have names too, which Node's type does not know.
-        end(decodeWaitStatus(value) as Ending);
+        end({ ...(decodeWaitStatus(value) as Ending), ...defined({ peakRssBytes }) });
       }
     };
     let text = '';

@@ -1,11 +1,14 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { Bytes } from '../model/units.ts';
 
 /** How the command ended: exactly one of the two is not null. */
 export interface Ending {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** The kernel's high-water mark of it, or of a child that it had waited for, whichever is higher; absent without the helper. */
+  readonly peakRssBytes?: Bytes;
 }
 
 /** Why the command could not be started, with the status that a shell would give (126, 127). */

@@ -1,5 +1,6 @@
 /** Runs a command and records it, from its start to its end. */
 import type { KernelLogFollower } from '../machine/kernel-log.ts';
+import { defined } from '../model/defined.ts';
 import { isMachineNearlyShort } from '../model/shortage.ts';
 import type { Bytes, Ms } from '../model/units.ts';
 import { tightestLimitBytes } from './cgroups.ts';
@@ -201,6 +202,7 @@ function takeLastSample(watch: Watch, pid: number, ending: Ending, first: Tracke
     exitCode: ending.exitCode,
     signal: ending.signal,
     seenAs: 'wait',
+    ...defined({ peakRssBytes: ending.peakRssBytes }),
     ...(first === null ? {} : dumpingOf(first)),
   });
   guarded(run, 'stall', () => {

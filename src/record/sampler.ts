@@ -137,6 +137,7 @@ export class Sampler {
       name: process.name,
       command: command === null ? null : command.slice(0, 4096),
       role: process.role,
+      startTicks: process.startTicks,
       ...(others.length > 0 ? { otherPids: others } : {}),
       ...(cgroup === null ? {} : { cgroup: cgroup.place.path }),
       ...(Number.isFinite(adjustment) ? { oomScoreAdj: adjustment } : {}),

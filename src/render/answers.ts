@@ -7,7 +7,7 @@ import { heaviestHolder, heaviestLine } from '../model/memory-picture.ts';
 import type { Answer } from '../model/page.ts';
 import type { Allocation, Holder, Incident, MemoryPicture } from '../model/report.ts';
 import { frameName, informativeFrame, placeOf } from '../model/stack.ts';
-import { formatBytes, formatDuration } from '../model/units.ts';
+import { formatBytes, formatPeak, formatDuration } from '../model/units.ts';
 import { lowerFirst, percent } from '../model/words.ts';
 import {
   culpritName,
@@ -175,7 +175,9 @@ function whoseMemory(incident: Incident): Answer {
 function victimSize({ victim, memory }: Incident): string {
   const parts = victim === null ? '' : memoryParts(victim);
   if (parts !== '') return parts;
-  return memory.peakRssBytes === undefined ? '' : `${formatBytes(memory.peakRssBytes)} at its peak`;
+  return memory.peakRssBytes === undefined
+    ? ''
+    : `${formatPeak(memory.peakRssBytes, memory.peakIsLeast)} at its peak`;
 }
 
 /** The victim, where somebody else held the memory, and the one whose allocation failed, where that was not the victim. */

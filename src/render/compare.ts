@@ -1,26 +1,21 @@
-/** What changed between two runs: the verdict, the figures, who held the memory and which lines allocated it. */
+/** What changed between two runs, looks or reports: the verdict, the figures, who held the memory and which lines allocated it. */
+import { alikeFile, alikePath, alikeType } from '../model/alike.ts';
 import { mainIncident } from '../model/incident.ts';
 import type { Recording } from '../model/recording.ts';
-import type { Incident, Report } from '../model/report.ts';
-import { formatBytes, formatDuration } from '../model/units.ts';
-import { safeCopy } from './safe-text.ts';
-import {
-  clipped,
-  displayWidth,
-  hanging,
-  inked,
-  type Ink,
-  type Line,
-  type Span,
-} from './terminal/layout.ts';
+import type { Allocation, Holder, Incident, MemoryPicture, Report } from '../model/report.ts';
+import type { Bytes } from '../model/units.ts';
 import { inWords, type Prose } from '../model/prose.ts';
 import { placeOf } from '../model/stack.ts';
 import { limitName } from './names.ts';
+import { runHeadline, toldAsRun } from './run-answers.ts';
+import { commandLine } from './command-line.ts';
 
 export interface Run {
   readonly name: string;
   readonly report: Report;
-  readonly recording: Recording | undefined;
+  readonly recording?: Recording | undefined;
+  /** One look of `coroner inspect`, where that is all there is. */
+  readonly look?: MemoryPicture;
 }
 
 /** A figure of both runs. null: not known in that run. */
@@ -28,6 +23,8 @@ export interface Change {
   readonly what: string;
   readonly before: number | null;
   readonly after: number | null;
+  /** Where it is now, where that differs from where it was. */
+  readonly now?: string;
 }
 
 export interface Comparison {
@@ -36,6 +33,10 @@ export interface Comparison {
   readonly limit: { readonly before: string | null; readonly after: string | null };
   readonly peakRssBytes: Change;
   readonly durationMs: Change;
+  /** What grew most, and what it is: the first to look at. null: nothing grew. */
+  readonly culprit: (Change & { readonly of: 'group' | 'holder' | 'line' | 'type' }) | null;
+  /** Objects of one class below one variable that together hold more than a tenth of all, in either run. Greatest change first. */
+  readonly groups: readonly Change[];
   /** Greatest change first. */
   readonly holders: readonly Change[];
   readonly lines: readonly Change[];
@@ -47,9 +48,14 @@ export function compareRuns(before: Run, after: Run): Comparison {
     mainIncident(before.report.incidents),
     mainIncident(after.report.incidents),
   ];
+  const [a, b] = [pictureOf(before), pictureOf(after)];
+  const groups = changes(groupsOf(a, peakOf(before)), groupsOf(b, peakOf(after)));
+  const holders = changes(holdersOf(a), holdersOf(b));
+  const lines = changes(linesOf(a), linesOf(b));
+  const types = changes(typesOf(a), typesOf(b));
   return {
-    before: { name: before.name, headline: first?.headline ?? null },
-    after: { name: after.name, headline: second?.headline ?? null },
+    before: { name: before.name, headline: headlineOf(before) },
+    after: { name: after.name, headline: headlineOf(after) },
     limit: {
       before: first?.limit == null ? null : limitName(first.limit),
       after: second?.limit == null ? null : limitName(second.limit),
@@ -57,146 +63,174 @@ export function compareRuns(before: Run, after: Run): Comparison {
     peakRssBytes: { what: 'peak', before: peakOf(before), after: peakOf(after) },
     durationMs: {
       what: 'time',
-      before: before.recording?.durationMs ?? null,
-      after: after.recording?.durationMs ?? null,
+      before: before.recording?.durationMs ?? before.report.run?.durationMs ?? null,
+      after: after.recording?.durationMs ?? after.report.run?.durationMs ?? null,
     },
-    holders: changes(holdersOf(before), holdersOf(after)),
-    lines: changes(linesOf(first), linesOf(second)),
-    types: changes(typesOf(before), typesOf(after)),
+    culprit: culpritOf({ group: groups, holder: holders, line: lines, type: types }),
+    groups,
+    holders,
+    lines,
+    types,
   };
 }
 
-function peakOf({ report, recording }: Run): number | null {
+function headlineOf({ report, look }: Run): Prose | null {
+  if (look !== undefined) return 'a look';
+  const run = toldAsRun(report);
+  return run === null
+    ? (mainIncident(report.incidents)?.headline ?? null)
+    : runHeadline(run, commandLine(run.command));
+}
+
+function peakOf({ report, recording, look }: Run): number | null {
   const peaks = [
+    report.run?.peak?.bytes,
     ...(recording?.processes ?? []).map(({ peakRssBytes }) => peakRssBytes),
     ...report.incidents.map(({ memory }) => memory.peakRssBytes),
+    look?.accounted?.rssBytes,
   ].filter((bytes) => bytes !== undefined);
   return peaks.length === 0 ? null : Math.max(...peaks);
 }
 
-/** The incident's picture, else the last look: a run that ended well has looks too. */
-function pictureOf({ report, recording }: Run): Incident['memory'] {
-  const own = mainIncident(report.incidents)?.memory;
-  return own?.holders === undefined && own?.types === undefined
-    ? (recording?.looks.at(-1)?.picture ?? own ?? {})
-    : own;
+/** The look, the incident's picture, the run's own at its peak; the last look for what they lack. */
+function pictureOf({ report, recording, look }: Run): MemoryPicture {
+  if (look !== undefined) return look;
+  const own: Incident['memory'] | undefined = mainIncident(report.incidents)?.memory;
+  return { ...recording?.looks.at(-1)?.picture, ...report.run?.memory, ...own };
 }
 
-const holdersOf = (run: Run): ReadonlyMap<string, number> =>
-  summed(
-    (pictureOf(run).holders ?? []).map(({ name, function: where, retainedBytes }) => [
-      where === null ? name : `${name} in ${where}`,
-      retainedBytes,
-    ]),
-  );
-const typesOf = (run: Run): ReadonlyMap<string, number> =>
-  summed((pictureOf(run).types ?? []).map(({ type, bytes }) => [type, bytes]));
-const linesOf = (incident: Incident | undefined): ReadonlyMap<string, number> =>
-  summed(
-    (incident?.memory.allocations ?? [])
-      .filter(({ when }) => when === 'peak')
-      .map((allocation) => [
-        placeOf(allocation) || (allocation.function ?? 'unknown place'),
-        allocation.bytes,
-      ]),
-  );
+/** Something that a picture lists, and by what it is known in another picture: the first of its keys that both have. */
+interface Listed {
+  readonly what: string;
+  readonly bytes: Bytes;
+  /** The surest first. */
+  readonly keys: readonly string[];
+}
 
-function summed(pairs: readonly (readonly [string, number])[]): ReadonlyMap<string, number> {
-  const sums = new Map<string, number>();
-  for (const [name, bytes] of pairs) sums.set(name, (sums.get(name) ?? 0) + bytes);
-  return sums;
+const nameOfHolder = ({ name, function: where }: Holder): string =>
+  where === null ? name : `${name} in ${where}`;
+
+const holdersOf = ({ holders = [] }: MemoryPicture): readonly Listed[] =>
+  holders.map((holder) => {
+    const file = holder.file === null ? '' : alikeFile(holder.file);
+    const named = `${holder.function}\0${alikePath(holder.name)}`;
+    return {
+      what: nameOfHolder(holder),
+      bytes: holder.retainedBytes,
+      keys: [`${named}\0${file}\0${alikePath(holder.path)}`, `${named}\0${file}`, named],
+    };
+  });
+
+const typesOf = ({ types = [] }: MemoryPicture): readonly Listed[] =>
+  types.map(({ type, bytes }) => ({ what: type, bytes, keys: [alikeType(type)] }));
+
+/** A line moves when one above it is added: its text, or its function alone, tells that it is the same. */
+const linesOf = ({ allocations = [] }: MemoryPicture): readonly Listed[] =>
+  allocations
+    .filter(({ when }) => when === 'peak')
+    .map((allocation) => {
+      const { function: name, bytes, text, line } = allocation;
+      const file = allocation.file === null ? '' : alikeFile(allocation.file);
+      return {
+        what: lineName(allocation),
+        bytes,
+        keys: [
+          `${file}\0${line}\0${text?.trim() ?? name}`,
+          ...(text === undefined ? [] : [`${file}\0text\0${text.trim()}`]),
+          `${file}\0${line}`,
+          `${file}\0function\0${name}`,
+        ],
+      };
+    });
+
+const lineName = ({ file, line, function: name }: Allocation): string =>
+  file === null
+    ? (name ?? 'unknown place')
+    : [placeOf({ file: alikeFile(file), line }), ...(name === null ? [] : [name])].join(' in ');
+
+const groupShare = 0.1;
+const container =
+  /^(?:list|dict|set|frozenset|tuple|deque|defaultdict|OrderedDict|Counter)(?:\[[^\]]*\]|\{[^}]*\})?$/;
+
+/** What a variable's container holds many of. `rows -> list[31422] -> dict{6} -> str` is a group of dicts. */
+function groupsOf(
+  { holders = [], accounted }: MemoryPicture,
+  peakBytes: number | null,
+): readonly Listed[] {
+  const all = Math.max(1, accounted?.rssBytes ?? peakBytes ?? 0);
+  const groups = new Map<string, Listed>();
+  for (const holder of holders) {
+    const steps = holder.path.split(' -> ');
+    const at = steps.findIndex((step, index) => index > 0 && container.test(step));
+    const member = steps[at + 1];
+    if (at < 1 || member === undefined) continue;
+    const type = alikePath(member);
+    const what = `${type} in ${nameOfHolder(holder)}`;
+    const bytes = (groups.get(what)?.bytes ?? 0) + holder.retainedBytes;
+    groups.set(what, { what, bytes, keys: [`${alikeType(type)}\0${alikePath(holder.name)}`] });
+  }
+  return [...groups.values()].filter(({ bytes }) => bytes >= all * groupShare);
 }
 
 /** What is in neither picture is not known, not 0: a look lists only the largest. */
-function changes(
-  before: ReadonlyMap<string, number>,
-  after: ReadonlyMap<string, number>,
-): readonly Change[] {
-  if (before.size === 0 || after.size === 0) return [];
-  return [...new Set([...before.keys(), ...after.keys()])]
-    .map((what) => ({ what, before: before.get(what) ?? null, after: after.get(what) ?? null }))
-    .sort(
-      (a, b) =>
-        Math.abs((b.after ?? 0) - (b.before ?? 0)) - Math.abs((a.after ?? 0) - (a.before ?? 0)),
-    );
+function changes(before: readonly Listed[], after: readonly Listed[]): readonly Change[] {
+  if (before.length === 0 && after.length === 0) return [];
+  const [left, right] = [summed(before), summed(after)];
+  const pairs: (readonly [Listed | null, Listed | null])[] = [];
+  const open = new Set(right);
+  const unmatched = new Set(left);
+  const most = Math.max(1, ...[...left, ...right].map(({ keys }) => keys.length));
+  for (let rank = 0; rank < most; rank += 1)
+    for (const one of unmatched) {
+      // A vaguer key counts only where it leaves no choice.
+      const found = [...open].filter((other) => other.keys[rank] === one.keys[rank]);
+      const rivals = [...unmatched].filter((other) => other.keys[rank] === one.keys[rank]);
+      const [match] = found;
+      if (one.keys[rank] === undefined || match === undefined) continue;
+      if (rank > 0 && (found.length > 1 || rivals.length > 1)) continue;
+      pairs.push([one, match]);
+      open.delete(match);
+      unmatched.delete(one);
+    }
+  for (const one of unmatched) pairs.push([one, null]);
+  for (const one of open) pairs.push([null, one]);
+  return pairs
+    .map(([one, other]): Change => {
+      const what = one?.what ?? other?.what ?? '';
+      return {
+        what,
+        before: one?.bytes ?? null,
+        after: other?.bytes ?? null,
+        ...(one !== null && other !== null && other.what !== what ? { now: other.what } : {}),
+      };
+    })
+    .sort((a, b) => Math.abs(grownBy(b)) - Math.abs(grownBy(a)));
 }
 
-export interface ComparisonOptions extends Ink {
-  readonly columns: number;
+/** Entries of one name are one. */
+function summed(listed: readonly Listed[]): readonly Listed[] {
+  const sums = new Map<string, Listed>();
+  for (const one of listed) {
+    const key = one.keys[0] ?? one.what;
+    const known = sums.get(key);
+    sums.set(key, known === undefined ? one : { ...known, bytes: known.bytes + one.bytes });
+  }
+  return [...sums.values()];
 }
 
-export function renderComparison(comparison: Comparison, options: ComparisonOptions): string {
-  const safe = safeCopy(comparison, !options.unicode);
-  const { limit, peakRssBytes, durationMs } = safe;
-  const width = Math.min(options.columns, 110) - 1;
-  const figures = (change: Change, format: (value: number) => string): readonly Line[] =>
-    change.before === null && change.after === null
-      ? []
-      : [row(change, format, width, options.unicode)];
-  const tables = [
-    ['Which variables held it', safe.holders],
-    ['Which lines allocated what was live at the peak', safe.lines],
-    ['Which types it was made of', safe.types],
-  ] as const;
-  const lines: Line[] = [
-    ...headline('before', safe.before, width),
-    ...headline('after', safe.after, width),
-    [],
-    ...figures(peakRssBytes, formatBytes),
-    ...figures(durationMs, formatDuration),
-    ...(limit.before === limit.after
-      ? []
-      : hanging(
-          [{ text: '  limit  ' }],
-          [{ text: `${limit.before ?? 'none known'}, then ${limit.after ?? 'none known'}` }],
-          width,
-        )),
-    ...tables
-      .filter(([, changed]) => changed.length > 0)
-      .flatMap(([title, changed]): readonly Line[] => [
-        [],
-        [{ text: `  ${title}`, style: ['bold'] }],
-        ...changed.slice(0, 8).flatMap((change) => figures(change, formatBytes)),
-      ]),
-  ];
-  return inked(lines, options);
-}
+export const grownBy = ({ before, after }: Change): number => (after ?? 0) - (before ?? 0);
 
-const headline = (label: string, run: Comparison['before'], width: number): readonly Line[] =>
-  hanging(
-    [{ text: `  ${label.padEnd(7)}`, style: ['dim'] }],
-    [
-      { text: run.headline === null ? 'no death' : inWords(run.headline), style: ['bold'] },
-      { text: ` ${run.name}`, style: ['dim'] },
-    ],
-    width,
-  );
-
-function row(
-  { what, before, after }: Change,
-  format: (value: number) => string,
-  width: number,
-  unicode: boolean,
-): Line {
-  const figure = (value: number | null): string =>
-    (value === null ? 'not seen' : format(value)).padStart(11);
-  const figures = `${figure(before)} ${unicode ? '→' : '->'} ${figure(after)}`;
-  const room = Math.max(12, width - 2 - figures.length - 12);
-  const name = clipped(what, room, unicode ? '…' : '...');
-  return [
-    { text: `  ${name}${' '.repeat(Math.max(0, room - displayWidth(name)))}` },
-    { text: figures },
-    changeText(before, after),
-  ];
+/** A variable says most; where none grew, a line, else a type. */
+function culpritOf(
+  lists: Readonly<Record<'group' | 'holder' | 'line' | 'type', readonly Change[]>>,
+): Comparison['culprit'] {
+  for (const of of ['group', 'holder', 'line', 'type'] as const) {
+    const [most] = lists[of].toSorted((a, b) => grownBy(b) - grownBy(a));
+    if (most !== undefined && grownBy(most) >= leastGrowthBytes) return { ...most, of };
+  }
+  return null;
 }
+const leastGrowthBytes = 2 ** 20;
 
-function changeText(before: number | null, after: number | null): Span {
-  if (before === null || after === null || before === 0) return { text: '' };
-  const ratio = after / before;
-  if (Math.abs(ratio - 1) < 0.005) return { text: '       same', style: ['dim'] };
-  const text =
-    ratio >= 10
-      ? `${Math.round(ratio)} times`
-      : `${ratio > 1 ? '+' : '-'}${Math.round(Math.abs(ratio - 1) * 100)} %`;
-  return { text: text.padStart(11), style: [ratio > 1 ? 'red' : 'green'] };
-}
+export const headlineWords = ({ headline }: Comparison['before']): string =>
+  headline === null ? 'no death' : inWords(headline);

@@ -2,13 +2,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import { causes } from '../model/causes.ts';
-import type { PageData, SourceExcerpt } from '../model/page.ts';
+import type { PageData, RunTold, SourceExcerpt } from '../model/page.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
 import { excerptAround, noSourceText, wantedLines, type SourceText } from '../model/source-text.ts';
 import { commandLine } from './command-line.ts';
 import { packRecording } from './page/pack.ts';
+import { renderMarkdownReport } from './exports/markdown.ts';
 import { safeCopy } from './safe-text.ts';
+import { againWithin, runAnswers, runHeadline, runWord, toldAsRun } from './run-answers.ts';
 import { fiveAnswers } from './answers.ts';
 import { belowDirectory } from './names.ts';
 
@@ -46,13 +48,31 @@ export function renderHtml(
       packed === null
         ? null
         : { ...safeCopy({ ...packed, packed: '' }, false), packed: packed.packed },
+    run: runTold(safe, recording),
     commandLine: recording === undefined ? '' : safeCopy(commandLine(recording.command), false),
     documents: documentsFor(report),
     sources: sourcesFor(report, sourceText),
     version,
+    markdown: renderMarkdownReport(safe),
   };
   // A function as replacement: in a string `$&` and the like would be expanded.
   return readFileSync(template, 'utf8').replace(placeholder, () => embedded(data));
+}
+
+function runTold(report: Report, recording: Recording | undefined): RunTold | null {
+  const run = toldAsRun(report);
+  if (run === null) return null;
+  const command = belowDirectory(commandLine(run.command), recording?.cwd);
+  return {
+    word: runWord(run, report.incidents),
+    headline: runHeadline(run, command),
+    answers: runAnswers(run).map(({ answer, details, ...rest }) => ({
+      ...rest,
+      answer: belowDirectory(answer, recording?.cwd),
+      details: details.map((detail) => belowDirectory(detail, recording?.cwd)),
+    })),
+    again: againWithin(run, command),
+  };
 }
 
 /** Above this the data is deflated: a report with thousands of call paths repeats itself twentyfold. */

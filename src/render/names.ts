@@ -74,7 +74,8 @@ export function limitName({ owner, path, bytes }: Limit): string {
   const name =
     path === undefined || path === ''
       ? ownerLabels[owner]
-      : owner === 'rlimit' && path.startsWith('RLIMIT_')
+      : (owner === 'rlimit' && path.startsWith('RLIMIT_')) ||
+          (owner === 'budget' && path.startsWith('--'))
         ? path
         : owner === 'overcommit' || owner === 'host'
           ? `${ownerLabels[owner]} (${path})`

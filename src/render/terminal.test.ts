@@ -38,6 +38,28 @@ const faces: readonly (readonly [string, Partial<TerminalOptions>])[] = [
   ['80-quiet', { quiet: true }],
 ];
 
+test('a peak that may have been higher unseen is told as "at least"', () => {
+  const report = read<Report>('ended-growing', 'report') as Report;
+  const recording = read<Recording>('ended-growing', 'recording') as Recording;
+  const told = renderTerminal(
+    {
+      ...report,
+      run: { ...report.run!, peak: { ...report.run!.peak!, isLeast: true } },
+    },
+    {
+      ...plain,
+      recording: {
+        ...recording,
+        processes: recording.processes.map((one) => ({ ...one, peakIsLeast: true })),
+      },
+    },
+  ).replaceAll(/\s+/g, ' ');
+  expect(told).toContain('How much? at least 74.2 MiB at its peak');
+  expect(told).toContain('it may have held more afterwards');
+  expect(told).toContain('(peak at least 74.2 MiB');
+  expect(show('ended-growing')).not.toContain('at least');
+});
+
 describe.each(cases)('%s', (name) => {
   test.each(faces)('%s', async (face, options) => {
     await expect(show(name, options)).toMatchFileSnapshot(
@@ -122,4 +144,19 @@ describe('a storm of kills is one line', () => {
   ])('and not where the %s is another', (_, other) => {
     expect(linesOf(other)).toMatch(first);
   });
+});
+
+test('the curve of a process against --memory-limit says what the limit counts', () => {
+  const name = 'assassination-cgroup';
+  const report = read<Report>(name, 'report') as Report;
+  const recording = read<Recording>(name, 'recording') as Recording;
+  const limit = { owner: 'budget', path: '--memory-limit', bytes: 90 * 2 ** 20 } as const;
+  const text = renderTerminal(
+    { ...report, incidents: report.incidents.map((incident) => ({ ...incident, limit })) },
+    { ...plain, columns: 120, recording: { ...recording, cgroups: [] } },
+  );
+  expect(text).toMatch(/Whose limit\? +--memory-limit: 90 MiB/);
+  expect(text.replaceAll(/\s+/g, ' ')).toContain(
+    'limit 90 MiB for all processes together, without pages of files)',
+  );
 });

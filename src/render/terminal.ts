@@ -9,25 +9,27 @@ import { memoryPicture, tasks } from './terminal/memory.ts';
 import { Page, type TerminalOptions } from './terminal/page.ts';
 import { evidence, remedies, ruledOut, unknowns } from './terminal/reasons.ts';
 import { nothingFound, sourcesRead } from './terminal/sources.ts';
+import { runScreen } from './terminal/run.ts';
 import { stack } from './terminal/stack.ts';
 import { timeline } from './terminal/timeline.ts';
 import { mainIncident, verdictWord, whenText } from '../model/incident.ts';
+import { capital } from '../model/words.ts';
 import { inWords } from '../model/prose.ts';
 import { fiveAnswers } from './answers.ts';
+import { toldAsRun } from './run-answers.ts';
 import { belowDirectory, processName } from './names.ts';
 
 export type { TerminalOptions } from './terminal/page.ts';
 
 export function renderTerminal(report: Report, options: TerminalOptions): string {
   const page = new Page(options);
-  const { incidents, sources } = safeCopy(
-    report,
-    !options.unicode,
-    options.verbose ? Infinity : 400,
-  );
+  const safe = safeCopy(report, !options.unicode, options.verbose ? Infinity : 400);
+  const { incidents, sources } = safe;
   const recording =
     options.recording === undefined ? undefined : safeCopy(options.recording, !options.unicode);
-  if (incidents.length === 0) nothingFound(page, sources);
+  const run = toldAsRun(safe);
+  if (run !== null) runScreen(page, run, safe, recording);
+  else if (incidents.length === 0) nothingFound(page, sources);
   else if (options.quiet) for (const incident of incidents) headlineOnly(page, incident);
   else if (incidents.length === 1 || options.verbose)
     for (const incident of incidents) oneIncident(page, incident, recording, sources);
@@ -89,6 +91,14 @@ function oneIncident(
   );
 }
 
+/** Of many incidents which one is told; and whether the same death came before. */
+function whichOne(page: Page, incident: Incident): void {
+  const { again } = page.options;
+  if (again === undefined || incident.outOfMemory === false) return;
+  page.text([{ text: `${capital(again)}: coroner list shows the others.`, style: ['dim'] }]);
+  page.gap();
+}
+
 function wholeIncident(
   page: Page,
   incident: Incident,
@@ -96,6 +106,7 @@ function wholeIncident(
   sources: readonly SourceReport[],
 ): void {
   banner(page, incident);
+  whichOne(page, incident);
   answers(page, incident, recording);
   if (recording !== undefined) timeline(page, incident, recording);
   if (page.options.verbose) {
@@ -233,6 +244,16 @@ function manyIncidents(
   if (told === undefined) return;
   page.gap();
   page.add([{ text: page.signs.rule.repeat(page.width), style: ['dim'] }]);
+  const number = incidents.indexOf(told) + 1;
+  page.text(
+    [
+      {
+        text: `Told here: number ${number} of ${incidents.length}, the last ${told.outOfMemory === true ? 'death of memory' : 'one'}. --verbose tells all.`,
+        style: ['dim'],
+      },
+    ],
+    0,
+  );
   oneIncident(page, told, recording, sources);
 }
 

@@ -154,6 +154,7 @@ const eventShapes: Readonly<Record<EventLine['what'], Shape>> = {
     optional('otherPids', listOf(isPid)),
     optional('cgroup', isText),
     optional('oomScoreAdj', isNumber),
+    optional('startTicks', isAmount),
     optional('again', isBoolean),
   ],
   limits: [atMs, pid, required('limits', listOf(isLimit))],
@@ -164,6 +165,7 @@ const eventShapes: Readonly<Record<EventLine['what'], Shape>> = {
     otherwise('signal', orNull(isText), null),
     otherwise('seenAs', oneOf('wait', 'zombie', 'vanished'), 'vanished'),
     optional('parentState', oneOf('alive', 'ended')),
+    optional('peakRssBytes', isAmount),
     optional('dumpingMs', isAmount),
   ],
   cgroup: [
@@ -291,6 +293,7 @@ const endShape: Shape = [
   otherwise('exitCode', orNull(isCount), null),
   otherwise('signal', orNull(isText), null),
   optional('launchError', object(otherwise('code', isText, ''), otherwise('message', isText, ''))),
+  optional('recorder', object(...amounts('cpuMs', 'peakRssBytes', 'samples'))),
   optional('survivors', listOf(isPid)),
   optional('sums', isFields),
 ];

@@ -70,8 +70,11 @@ export function parseStoreLimits(text: string | undefined): StoreLimits | null {
 const mostMeasured = 32;
 const mostRemoved = 64;
 
+/** Of the limits, what is left of a store that was beyond one: not every run of a full store shall remove something. */
+const keptShare = 0.9;
+
 /**
- * Removes the oldest incidents beyond the limits, never one that is still written, and never the newest. `own` is the folder of the run
+ * Removes the oldest incidents of a store beyond its limits, until it is well within them, never one that is still written, and never the newest. `own` is the folder of the run
  * that has just ended: its size is noted anew.
  */
 export function keepWithin(root: string, limits: StoreLimits, own: string | null): void {
@@ -91,15 +94,17 @@ export function keepWithin(root: string, limits: StoreLimits, own: string | null
     if (folder === own || !isBeingWritten(folder)) added.set(id, bytes);
     return bytes;
   };
-  const tooMany = folders.slice(Math.max(1, limits.incidents));
   // Own first: of many that are not known yet it is the one that must be noted.
   if (own !== null && folders.includes(own)) bytesOf(own);
-  const tooMuch = beyondSize(
-    folders,
-    limits.bytes,
-    (folder) => added.get(basename(folder)) ?? bytesOf(folder),
-  );
-  const going = [...new Set([...tooMany, ...tooMuch])].toSorted();
+  const beyond = ({ incidents, bytes }: StoreLimits): readonly string[] => [
+    ...folders.slice(Math.max(1, incidents)),
+    ...beyondSize(folders, bytes, (folder) => added.get(basename(folder)) ?? bytesOf(folder)),
+  ];
+  const kept = {
+    incidents: Math.floor(limits.incidents * keptShare),
+    bytes: limits.bytes * keptShare,
+  };
+  const going = beyond(limits).length === 0 ? [] : [...new Set(beyond(kept))].toSorted();
   let removed = 0;
   for (const folder of going) {
     if (removed === mostRemoved) break;

@@ -96,11 +96,17 @@ function linesOf(text: string): readonly string[] {
 const format = 'coroner-sources/1';
 
 /** The content of `sources.json`; null: there is nothing to keep. */
-export function sourcesJson({ files, symbols }: SourceText): string | null {
-  if (files.size === 0 && symbols.size === 0) return null;
+export function sourcesJson({ files, symbols, packages = [] }: SourceText): string | null {
+  if (files.size === 0 && symbols.size === 0 && packages.length === 0) return null;
   const plain = (names: SourceText['files']) =>
     Object.fromEntries([...names].map(([name, lines]) => [name, Object.fromEntries(lines)]));
-  return `${JSON.stringify({ format, files: plain(files), symbols: plain(symbols) }, null, 1)}\n`;
+  const content = {
+    format,
+    files: plain(files),
+    symbols: plain(symbols),
+    ...(packages.length === 0 ? {} : { packages }),
+  };
+  return `${JSON.stringify(content, null, 1)}\n`;
 }
 
 /** What is wrong in it is left out; null: it is none of ours. */
@@ -109,11 +115,27 @@ export function parseSources(text: string | undefined): SourceText | null {
   try {
     const value: unknown = JSON.parse(text);
     if (!isFields(value) || value['format'] !== format) return null;
-    return { files: byNumber(value['files']), symbols: byNumber(value['symbols']) };
+    const packages = packagesFrom(value['packages']);
+    return {
+      files: byNumber(value['files']),
+      symbols: byNumber(value['symbols']),
+      ...(packages.length === 0 ? {} : { packages }),
+    };
   } catch {
     return null;
   }
 }
+
+const mostPackages = 50;
+
+const packagesFrom = (value: unknown): NonNullable<SourceText['packages']> =>
+  (Array.isArray(value) ? value : []).slice(0, mostPackages).flatMap((one: unknown) => {
+    if (!isFields(one)) return [];
+    const { name, version } = one;
+    return typeof name === 'string' && typeof version === 'string'
+      ? [{ name: name.slice(0, 100), version: version.slice(0, 100) }]
+      : [];
+  });
 
 function byNumber(value: unknown): SourceText['files'] {
   const names = new Map<string, ReadonlyMap<number, string>>();

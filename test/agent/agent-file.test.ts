@@ -13,6 +13,7 @@ import {
 import { header } from '../../src/model/agent-header.ts';
 import { parseAgentFile } from '../../src/parsers/formats/agent-file/agent-file.ts';
 import type { AgentFile } from '../../src/parsers/formats/agent-file/facts.ts';
+import { ask } from '../../src/record/final-snapshot/ask-file.ts';
 import { cCompiler } from '../have.ts';
 import { syntheticAgentFile, type Synthetic } from './synthetic.ts';
 
@@ -230,6 +231,19 @@ test.skipIf(cCompiler())(
         'tree.processes': '16',
         'tree.spares_made': '20',
         'tree.spares_taken': '24',
+        'tree.ask': '32',
+        'tree.slots': String(ask.slots),
+      });
+      const inAsk = (field: string) => 32 + Number(offsets.get(`ask.${field}`));
+      expect({ ...ask, slots: 0 }).toEqual({
+        until: inAsk('until_ns'),
+        notBefore: inAsk('not_before_ns'),
+        asked: inAsk('asked_ns'),
+        used: inAsk('used_bytes'),
+        request: inAsk('request_bytes'),
+        pid: inAsk('pid'),
+        answers: inAsk('answers'),
+        slots: 0,
       });
     } finally {
       rmSync(folder, { recursive: true });

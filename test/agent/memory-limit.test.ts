@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { makeCgroup, type TestCgroup } from '../cgroup.ts';
+import type { Ask } from '../../src/record/final-snapshot/ask-file.ts';
 import { cgroup, pythons } from '../have.ts';
 import { noAgent, underAgent } from './under-agent.ts';
 
@@ -66,6 +67,62 @@ describe.skipIf(reason)(`--memory-limit${reason ? ` (${reason})` : ''}`, () => {
       ).stdout;
     expect(await words(40 * mib)).toContain('refused');
     expect(await words(10 * mib)).toBe('full full full full\n');
+  });
+
+  test('after a refusal there is room for what the exception is told with, and not for more', async () => {
+    const script = `
+keep = []
+try:
+    while True: keep.append({"row": len(keep)})
+except MemoryError: pass
+table = bytearray(b"x") * (200 << 10)
+try:
+    more = bytearray(b"x") * (40 << 20)
+except MemoryError: print("refused again")
+`;
+    const { stdout, exitCode } = await underAgent([python, '-c', script], {
+      memoryLimitBytes: budget,
+    });
+    expect({ stdout, exitCode }).toEqual({ stdout: 'refused again\n', exitCode: 0 });
+  });
+
+  const growing: readonly [string, ...string[]] = [python, program('grow.py'), 'dicts'];
+
+  test('who is refused waits for the answer, once, and is refused all the same', async () => {
+    const asks: Ask[] = [];
+    const { exitCode, stdout, files, waitingPid } = await underAgent(growing, {
+      memoryLimitBytes: budget,
+      answering: (ask) => asks.push(ask),
+    });
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(/^MemoryError right/);
+    expect(asks.map(({ pid }) => pid)).toEqual([files[0]?.pid]);
+    expect(asks[0]?.usedBytes).toBeGreaterThan(budget * 0.9);
+    expect(asks[0]?.usedBytes).toBeLessThan(budget * 1.1);
+    expect(waitingPid).toBe(0);
+  });
+
+  test('where nobody answers it is refused after its time, and nobody else waits', async () => {
+    const { exitCode, stdout, promisedUntilNs, waitingPid } = await underAgent(growing, {
+      memoryLimitBytes: budget,
+      answering: null,
+    });
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(/^MemoryError right/);
+    expect({ promisedUntilNs, waitingPid }).toEqual({ promisedUntilNs: 0n, waitingPid: 0 });
+  });
+
+  test('with --at-limit report it asks again after each tenth of growth', async () => {
+    const asks: Ask[] = [];
+    const { stdout } = await underAgent([...growing, String(96 * mib)], {
+      memoryLimitBytes: 48 * mib,
+      atLimit: 'report',
+      answering: (ask) => asks.push(ask),
+    });
+    expect(stdout).toMatch(/^enough/);
+    expect(asks.length).toBeGreaterThan(3);
+    for (const [index, { usedBytes }] of asks.entries())
+      if (index > 0) expect(usedBytes).toBeGreaterThanOrEqual(asks[index - 1]!.usedBytes * 1.1 - 1);
   });
 
   test('--at-limit report refuses nothing and counts, kill ends it with a record of the line', async () => {

@@ -15,4 +15,5 @@ export const parts = [
   'native',
   'python',
   'limit',
+  'ask',
 ].map((name) => agent(`${name}.c`));

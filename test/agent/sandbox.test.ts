@@ -30,18 +30,32 @@ describe.skipIf(noCompiler)(
       const bare = spawnSync(program, how, { encoding: 'utf8' });
       const seen = await underAgent([program, ...how]);
       expect(bare.status).toBe(0);
-      expect({ ...seen, files: [] }).toEqual({
+      const { stdout, stderr, exitCode, signal } = seen;
+      expect({ stdout, stderr, exitCode, signal }).toEqual({
         stdout: bare.stdout,
         stderr: '',
         exitCode: 0,
         signal: null,
-        files: [],
       });
       const [file] = seen.files;
       // What was noted before and in the sandbox; strict mode ends by exit(), which nobody sees.
       expect(file?.peakBytes).toBeGreaterThan(5e6);
       if (how[0] !== 'strict') expect(file?.failures.map(({ call }) => call)).toEqual(['malloc']);
     });
+    test.for(['strict', 'filter', 'syscall'])(
+      '%s: it asks for no snapshot in its sandbox',
+      async (how) => {
+        const asked: number[] = [];
+        const seen = await underAgent([program, how], {
+          memoryLimitBytes: 2 ** 20,
+          atLimit: 'report',
+          answering: ({ pid }) => asked.push(pid),
+        });
+        expect(seen).toMatchObject({ stderr: '', exitCode: 0, signal: null, waitingPid: 0 });
+        // Before it.
+        expect(asked.length).toBeGreaterThan(0);
+      },
+    );
   },
 );
 

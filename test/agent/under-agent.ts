@@ -1,9 +1,10 @@
 /** Runs a program under the agent alone, without a recorder, and reads what it left. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { agentCompanion, agentFor, type AgentOptions } from '../../src/record/agent.ts';
+import { ask, AskFile, type Ask } from '../../src/record/final-snapshot/ask-file.ts';
 import { readAgentFiles } from '../../src/gather/incident-folder/agent-files.ts';
 import type { AgentFile } from '../../src/parsers/formats/agent-file/facts.ts';
 
@@ -13,6 +14,10 @@ export interface UnderAgent {
   readonly stdout: string;
   readonly stderr: string;
   readonly files: readonly AgentFile[];
+  /** Only with `answering`: until when somebody had promised to answer at the end, as the `tree` file has it; 0: nobody. */
+  readonly promisedUntilNs?: bigint;
+  /** Only with `answering`: who waits still, by that file; 0: nobody. */
+  readonly waitingPid?: number;
 }
 export interface UnderAgentOptions extends Partial<Omit<AgentOptions, 'command'>> {
   readonly env?: Readonly<Record<string, string>>;
@@ -20,17 +25,27 @@ export interface UnderAgentOptions extends Partial<Omit<AgentOptions, 'command'>
   readonly enter?: readonly string[];
   readonly timeoutMs?: number;
   readonly cwd?: string;
+  /** Somebody promises to answer who is asked for a snapshot, and answers by calling this; null: and never does. */
+  readonly answering?: ((ask: Ask) => void) | null;
 }
 
 export async function underAgent(
   command: readonly [string, ...string[]],
-  { env: extra = {}, enter = [], timeoutMs = 60_000, cwd, ...options }: UnderAgentOptions = {},
+  {
+    env: extra = {},
+    enter = [],
+    timeoutMs = 60_000,
+    cwd,
+    answering,
+    ...options
+  }: UnderAgentOptions = {},
 ): Promise<UnderAgent> {
   const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
   mkdirSync(join(folder, 'agent'));
   try {
     const env: NodeJS.ProcessEnv = { ...process.env, ...extra };
     agentCompanion({ ...options, command }).prepare?.(env, folder, folder);
+    const stopAnswering = answering === undefined ? () => {} : answer(folder, answering);
     const [file = '', ...args] = [...enter, ...command];
     const child = spawn(file, args, {
       env,
@@ -49,16 +64,43 @@ export async function underAgent(
       },
     );
     clearTimeout(timer);
+    stopAnswering();
     return {
       exitCode,
       signal,
       stdout,
       stderr,
       files: readAgentFiles(folder).snapshots.map(({ file: found }) => found),
+      ...(answering === undefined ? {} : waitingIn(folder)),
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function waitingIn(folder: string): Pick<UnderAgent, 'promisedUntilNs' | 'waitingPid'> {
+  const tree = readFileSync(join(folder, 'agent/tree'));
+  return {
+    promisedUntilNs: tree.readBigUInt64LE(ask.until),
+    waitingPid: tree.readUInt32LE(ask.pid),
+  };
+}
+
+/** Returns what ends it. */
+function answer(folder: string, answering: ((ask: Ask) => void) | null): () => void {
+  const file = AskFile.open(folder, 4096);
+  if (file === null) throw new Error('the agent has no tree file');
+  file.promise(600_000);
+  const timer = setInterval(() => {
+    const waiting = file.read()?.ask ?? null;
+    if (waiting === null || answering === null) return;
+    answering(waiting);
+    file.answer(0);
+  }, 1);
+  return () => {
+    clearInterval(timer);
+    file.leave();
+  };
 }
 
 /** Why no agent can be preloaded here; null: it can. */

@@ -103,6 +103,7 @@ function BoxButton(props: BoxButtonProps): JSX.Element {
       }}
       class={`box ${isLibrary ? 'library' : ''} ${isMatch ? 'match' : ''}`}
       tabIndex={isStop ? 0 : -1}
+      title={`${text}\n${formatBytes(node.bytes)}, ${percent(share)}`}
       aria-label={`${text}, ${formatBytes(node.bytes)}, ${percent(share)}`}
       onClick={() => onZoom(node.key)}
       onMouseEnter={() => onTell(node)}

@@ -7,7 +7,12 @@ import { count } from '../labels.ts';
 import { LinkButton, toneOf } from '../parts.tsx';
 
 /** So many of a storm's incidents are listed at first; on a phone, where each takes two lines, fewer. */
-const severalFrom = matchMedia('(max-width: 40rem)').matches ? 3 : 6;
+const isPhone = matchMedia('(max-width: 40rem)').matches;
+const severalFrom = isPhone ? 3 : 6;
+
+/** What the filter looks in. */
+const textOf = ({ headline, cause, victim }: Incident): string =>
+  `${headline} ${cause} ${victim?.name ?? ''} ${victim?.pid ?? ''}`.toLowerCase();
 
 export function Incidents({
   incidents,
@@ -19,23 +24,42 @@ export function Incidents({
   onChoose: (index: number) => void;
 }): JSX.Element {
   const [all, setAll] = useState(false);
+  const [sought, setSought] = useState('');
+  const words = sought.trim().toLowerCase();
   const from = all
     ? 0
     : Math.max(0, Math.min(chosen - severalFrom + 1, incidents.length - severalFrom));
-  const shown = all ? incidents : incidents.slice(from, from + severalFrom);
+  const rows = incidents.map((incident, index) => ({ incident, index }));
+  const shown =
+    words !== ''
+      ? rows.filter(({ incident }) => textOf(incident).includes(words))
+      : all
+        ? rows
+        : rows.slice(from, from + severalFrom);
   const deaths = incidents.filter(({ outOfMemory }) => outOfMemory === true).length;
   return (
     <nav class="incidents" aria-label="Incidents">
       <p class="note">
-        {count(incidents.length, 'incident')}, {deaths} out of memory
+        {count(incidents.length, 'incident')}, {deaths} out of memory; number {chosen + 1} is told
+        below
       </p>
+      {incidents.length <= severalFrom || (isPhone && !all) ? null : (
+        <input
+          type="search"
+          class="filter"
+          placeholder="Filter: a word of the headline, a cause, a name"
+          aria-label="Filter the incidents"
+          value={sought}
+          onInput={(event) => setSought(event.currentTarget.value)}
+        />
+      )}
       <ol class={all ? 'long' : ''}>
-        {shown.map((incident, offset) => (
-          <li key={from + offset}>
+        {shown.map(({ incident, index }) => (
+          <li key={index}>
             <button
               type="button"
-              aria-current={from + offset === chosen ? 'true' : undefined}
-              onClick={() => onChoose(from + offset)}
+              aria-current={index === chosen ? 'true' : undefined}
+              onClick={() => onChoose(index)}
             >
               <i class={`dot ${toneOf(incident)}`} aria-hidden="true" />
               <span class="quiet time">{whenText(incident)}</span>
@@ -44,7 +68,7 @@ export function Incidents({
           </li>
         ))}
       </ol>
-      {shown.length < incidents.length ? (
+      {words === '' && shown.length < incidents.length ? (
         <LinkButton onClick={() => setAll(true)}>
           and {incidents.length - shown.length} more
         </LinkButton>

@@ -5,6 +5,7 @@ import type { Answer } from '../../../src/model/page.ts';
 import type { Incident, SourceReport } from '../../../src/model/report.ts';
 import { count } from '../labels.ts';
 import { toneOf, Whole } from '../parts.tsx';
+import { AnswerList, Details } from './answers.tsx';
 import { inWords } from '../../../src/model/prose.ts';
 
 export function Verdict({
@@ -24,25 +25,16 @@ export function Verdict({
       <h1 id="headline">
         <Whole text={inWords(incident.headline)} />
       </h1>
-      <dl class="answers">
-        {answers.map(({ question, answer, details, known }) => (
-          <div key={question} class={known ? '' : 'unknown'}>
-            <dt>{question}</dt>
-            <dd>
-              <Whole text={answer} />
-              {question === 'What now?' ? (
-                <MoreToDo incident={incident} />
-              ) : (
-                details.map((detail) => (
-                  <span class="detail" key={detail}>
-                    <Whole text={detail} />
-                  </span>
-                ))
-              )}
-            </dd>
-          </div>
-        ))}
-      </dl>
+      <AnswerList
+        answers={answers}
+        below={(answer) =>
+          answer.question === 'What now?' ? (
+            <MoreToDo incident={incident} />
+          ) : (
+            <Details answer={answer} />
+          )
+        }
+      />
     </section>
   );
 }

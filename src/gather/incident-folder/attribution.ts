@@ -7,6 +7,7 @@ import type {
   Evidence,
   FailedAllocation,
   ProcessExit,
+  ProgramAbort,
   ProgramError,
 } from '../../model/evidence.ts';
 import type { RecordedProcess, Recording } from '../../model/recording.ts';
@@ -28,7 +29,88 @@ export function attributed(
         (fact.kind === 'failed-allocation' && fact.seenBy === 'agent'),
     ),
   };
-  return evidence.map((fact) => (fact.origin.ofRun === true ? attribute(fact, run) : fact));
+  const onlyRelays = run.said.length === 0 && processes.every(({ name }) => relays.has(name));
+  return evidence.map((fact) => {
+    if (fact.origin.ofRun !== true) return fact;
+    return onlyRelays && isOfProgram(fact) ? relayed(fact) : attribute(fact, run);
+  });
+}
+
+/**
+ * Of evidence that was attributed: what the run's processes said, and the programs of others whose tracebacks stand in the same file. A
+ * traceback begins in the module that was started: where no process of the run was started with it, another process said it.
+ */
+export function splitOthers(
+  evidence: readonly Evidence[],
+  { processes }: Pick<Recording, 'processes'>,
+): { readonly own: readonly Evidence[]; readonly others: readonly Other[] } {
+  const commands = processes.flatMap(({ command }) => command ?? []);
+  const known =
+    processes.length > 0 &&
+    processes.every(({ name, command }) => command !== null || relays.has(name));
+  const others = new Map<Evidence, string>();
+  if (known)
+    for (const fact of evidence) {
+      const started = startedModule(fact);
+      if (started !== null && !commands.some((command) => mayStart(command, started)))
+        others.set(fact, started);
+    }
+  return {
+    own: evidence.filter((fact) => !others.has(fact)),
+    others: [...others].map(([{ origin }, program]) => ({ place: origin.place, program })),
+  };
+}
+
+export interface Other {
+  readonly place: string;
+  readonly program: string;
+}
+
+/** The file that the interpreter was started with, where a traceback in a shared file begins with it; null: it does not tell. */
+function startedModule(fact: Evidence): string | null {
+  if (fact.kind !== 'program-error' || fact.origin.doubt !== 'shared') return null;
+  const outermost = fact.stack.at(-1);
+  return outermost?.function === '<module>' && outermost.file?.startsWith('/') === true
+    ? outermost.file
+    : null;
+}
+
+/** A notebook's cells are files of their own; for the rest the file, or a folder or package that it lies in, stands in the command. */
+function mayStart(command: string, file: string): boolean {
+  if (/ipykernel|jupyter|ipython/i.test(command)) return true;
+  const parts = new Set(
+    file
+      .replace(/\.pyw?$/, '')
+      .split('/')
+      .filter((part) => part !== ''),
+  );
+  return command
+    .split(/\s+/)
+    .some((word) => [basename(word), ...word.split('.')].some((part) => parts.has(stem(part))));
+}
+const basename = (path: string): string => path.replace(/\/+$/, '').replace(/^.*\//, '');
+const stem = (name: string): string => name.replace(/\.pyw?$/, '');
+
+/** Programs that print what others wrote, here or on another machine, and start nothing that is not a process of the run. */
+const relays: ReadonlySet<string> = new Set(
+  [
+    'ash bash busybox dash fish ksh sh zsh',
+    'bzcat cat cut echo head less more printf sort tac tail tee tr ts uniq xzcat zcat zstdcat',
+    'awk egrep fgrep gawk grep jq mawk rg sed',
+    'coredumpctl dmesg journalctl logger sacct systemd-cat systemctl',
+    'aws az crictl docker flyctl gcloud heroku kubectl nerdctl nomad oc podman ssh',
+    'curl env nohup rsync scp sleep stdbuf sudo timeout true watch wget xargs',
+  ].flatMap((names) => names.split(' ')),
+);
+
+/** An exception or an abort: what only the process that prints it, and no relay, can have met. */
+const isOfProgram = (fact: Evidence): fact is ProgramError | ProgramAbort =>
+  fact.kind === 'program-error' || (fact.kind === 'program-abort' && fact.reporter !== 'glibc');
+
+/** The process that met it is none of the run. */
+function relayed(fact: ProgramError | ProgramAbort): Evidence {
+  const { pid: _, name: __, ...rest } = fact;
+  return { ...rest, origin: { ...fact.origin, doubt: 'quoted' } };
 }
 
 type Witness = ProgramError | FailedAllocation;

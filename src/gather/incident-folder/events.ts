@@ -171,8 +171,19 @@ export function loadTimeline(
       assign(host, 'oomKills', most(host.oomKills, sample.host.oomKills));
     }
   }
+  // The mark covers the children that it had waited for: alone, it is the command's own.
+  const [only] = processes.values();
+  if (only !== undefined && processes.size === 1)
+    assign(only.peaks, 'rss', most(only.peaks.rss, only.gone?.peakRssBytes));
   return { processes, cgroups, commandPid, sharesStderr, host, stalls: [...stalls.values()] };
 }
+
+/**
+ * Whether a process may have held more than was read of it: between its last reading and its end only the mark of its wait status
+ * looks, which covers the children that it had waited for, too.
+ */
+export const mayHaveHeldMore = ({ gone, peaks }: ProcessTimeline): boolean =>
+  gone !== null && peaks.rss !== undefined && !((gone.peakRssBytes ?? Infinity) <= peaks.rss);
 
 const ownKills = (
   { localOomKills, oomKills }: Pick<CgroupSample, 'localOomKills' | 'oomKills'>,

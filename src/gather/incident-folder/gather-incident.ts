@@ -14,7 +14,7 @@ import { noSourceText } from '../../model/source-text.ts';
 import { parseSources, symbolsIn, type SymbolReader } from '../../store/source-lines.ts';
 import type { SourceReport } from '../../model/report.ts';
 import type { Unreadable } from '../input.ts';
-import { attributed } from './attribution.ts';
+import { attributed, splitOthers, type Other } from './attribution.ts';
 import { parseIncident } from './incident.ts';
 import { withInProcessEvidence } from './in-process-evidence.ts';
 import { withLaterKernelLog } from './later-kernel-log.ts';
@@ -68,19 +68,35 @@ export function gatherIncident(
         );
   // What the machine's own log said just now is no file of the folder.
   const own = (name: string) => later.get(name) === texts.get(name);
-  const evidence = attributed(inProcess.evidence, parsed.recording).map((fact) =>
+  const { own: said, others } = splitOthers(
+    attributed(inProcess.evidence, parsed.recording),
+    parsed.recording,
+  );
+  const evidence = said.map((fact) =>
     isOf(fact, changed) && own(fact.origin.place.replace(/:.*/, ''))
       ? { ...fact, origin: { ...fact.origin, doubt: 'folder' as const } }
       : fact,
   );
   return {
     evidence,
-    sources: [...parsed.sources, ...unread.map(unreadSource), ...inProcess.sources],
+    sources: [
+      ...parsed.sources,
+      ...unread.map(unreadSource),
+      ...inProcess.sources,
+      ...others.map(otherSource),
+    ],
     // It is shown as it is: no rule and no report stands between.
     recording: maskEvery(withFailedAllocations(parsed.recording, evidence)),
     sourceText,
   };
 }
+
+const otherSource = ({ place, program }: Other): SourceReport => ({
+  id: 'stderr',
+  place,
+  status: 'read',
+  detail: `a traceback of ${program}, which no process of the run was started with: it is another's, and left out`,
+});
 
 /** Ends and figures are drawn from several files: a change in one of those spoils them all. */
 function isOf({ kind, origin }: Evidence, changed: ReadonlySet<string>): boolean {

@@ -16,7 +16,13 @@ import type {
 } from '../../model/incident-folder.ts';
 import type { Numbered } from '../../store/recorded-lines.ts';
 import { firstNotBefore } from './moments.ts';
-import { whenOf, type CgroupTimeline, type ProcessTimeline, type Timeline } from './events.ts';
+import {
+  mayHaveHeldMore,
+  whenOf,
+  type CgroupTimeline,
+  type ProcessTimeline,
+  type Timeline,
+} from './events.ts';
 
 export function sampledEvidence(
   start: IncidentStart,
@@ -60,9 +66,10 @@ const statusSeen = (gone: ProcessGone): boolean => gone.signal !== null || gone.
 function processExit(
   start: IncidentStart,
   timeline: Timeline,
-  { seen, firstSeenMs, peaks }: ProcessTimeline,
+  process: ProcessTimeline,
   gone: Numbered<ProcessGone>,
 ): ProcessExit {
+  const { seen, firstSeenMs, peaks } = process;
   const parent = seen.parentPid === null ? undefined : timeline.processes.get(seen.parentPid);
   const { wall: namedAt } = whenOf(start, seen.atMs);
   return {
@@ -77,6 +84,7 @@ function processExit(
     exitCode: gone.exitCode,
     signal: gone.signal,
     ...defined({ peakRssBytes: peaks.rss }),
+    ...(mayHaveHeldMore(process) ? { peakIsLeast: true } : {}),
     uptimeMs: gone.atMs - (firstSeenMs ?? 0),
     ...defined({ otherPids: seen.otherPids, cgroup: seen.cgroup, dumpingMs: gone.dumpingMs }),
     ...(gone.parentState === undefined
@@ -98,10 +106,8 @@ function exitOrigin(gone: Numbered<ProcessGone>): ProcessExit['origin'] {
   };
 }
 
-function processLimits(
-  { machine }: IncidentStart,
-  { seen, limits, peaks }: ProcessTimeline,
-): ProcessLimits {
+function processLimits({ machine }: IncidentStart, process: ProcessTimeline): ProcessLimits {
+  const { seen, limits, peaks } = process;
   return {
     kind: 'process-limits',
     origin: {
@@ -118,6 +124,7 @@ function processLimits(
       peakRssBytes: peaks.rss,
       peakSwapBytes: peaks.swap,
     }),
+    ...(mayHaveHeldMore(process) ? { peakIsLeast: true } : {}),
     ...(machine?.maxMapCount === undefined ? {} : { maxMapCount: machine.maxMapCount }),
     ...defined({ peakMapCount: peaks.maps, threads: peaks.threads }),
   };

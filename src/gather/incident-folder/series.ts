@@ -23,7 +23,7 @@ import type {
 import type { Limit } from '../../model/report.ts';
 import { formatBytes, type Ms } from '../../model/units.ts';
 import type { Numbered } from '../../store/recorded-lines.ts';
-import type { ProcessTimeline, Timeline } from './events.ts';
+import { mayHaveHeldMore, type ProcessTimeline, type Timeline } from './events.ts';
 import { around } from './moments.ts';
 
 export function toRecording(
@@ -52,25 +52,25 @@ export function toRecording(
     const diedMs = deathOf(ofProcess.get(pid) ?? [], killedMs.get(pid) ?? gone?.atMs ?? null);
     if (diedMs !== null) died.set(pid, diedMs);
   }
-  const processes = [...timeline.processes].map(
-    ([pid, { seen, firstSeenMs, gone, peaks }]): RecordedProcess => ({
-      pid,
-      parentPid: seen.parentPid,
-      name: seen.name,
-      command: seen.command,
-      startedMs: firstSeenMs ?? 0,
-      endedMs: gone?.atMs ?? null,
-      exitCode: gone?.exitCode ?? null,
-      signal: gone?.signal ?? null,
-      ...defined({ peakRssBytes: peaks.rss }),
-      samples: series(
-        whileItLived(withHighWater(ofProcess.get(pid) ?? []), died.get(pid), recordedUntilMs),
-        processColumns,
-      ),
-    }),
-  );
+  const processes = [...timeline.processes].map(([pid, process]): RecordedProcess => ({
+    pid,
+    parentPid: process.seen.parentPid,
+    name: process.seen.name,
+    command: process.seen.command,
+    startedMs: process.firstSeenMs ?? 0,
+    ...defined({ startTicks: process.seen.startTicks }),
+    endedMs: process.gone?.atMs ?? null,
+    exitCode: process.gone?.exitCode ?? null,
+    signal: process.gone?.signal ?? null,
+    ...defined({ peakRssBytes: process.peaks.rss }),
+    ...(mayHaveHeldMore(process) ? { peakIsLeast: true } : {}),
+    samples: series(
+      whileItLived(withHighWater(ofProcess.get(pid) ?? []), died.get(pid), recordedUntilMs),
+      processColumns,
+    ),
+  }));
   const membersOf = membersByCgroup(timeline);
-  const cgroups = [...timeline.cgroups.values()].map(({ seen }): RecordedCgroup => {
+  const cgroups = [...timeline.cgroups.values()].map(({ seen, last }): RecordedCgroup => {
     const members = membersOf.get(plainCgroup(seen.path)) ?? [];
     // What is charged after its last process has died is what the kernel has not yet freed: no need of the program's.
     const ends = members.map(([pid]) => died.get(pid));
@@ -83,7 +83,7 @@ export function toRecording(
       path: seen.path,
       level: seen.level,
       limitBytes: seen.limitBytes,
-      ...defined({ highBytes: seen.highBytes }),
+      ...defined({ highBytes: seen.highBytes, peakBytes: last.peakBytes }),
       samples: series(
         whileItLived(
           heldUntil(
@@ -111,6 +111,10 @@ export function toRecording(
     limits.push({ owner: 'host', bytes: start.machine.totalBytes });
   return {
     ...emptyRecording(start, end),
+    ...defined({
+      commandPid: timeline.commandPid ?? undefined,
+      largestRssBytes: command?.gone?.peakRssBytes,
+    }),
     limits,
     processes,
     cgroups,
@@ -132,6 +136,12 @@ export const emptyRecording = (start: IncidentStart, end: IncidentEnd | null): R
   startedAt: start.startedAt,
   endedAt: end?.endedAt ?? null,
   durationMs: end?.durationMs ?? null,
+  ...defined({
+    bootId: start.bootId ?? undefined,
+    machine: start.machine,
+    version: start.version === '' ? undefined : start.version,
+    recorder: end?.recorder,
+  }),
   limits: [],
   processes: [],
   cgroups: [],

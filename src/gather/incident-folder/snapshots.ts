@@ -9,10 +9,12 @@ import { parseFields } from '../../store/recorded-lines.ts';
 import {
   conform,
   isAmount,
+  isCount,
   isFields,
   isMoment,
   isPid,
   isText,
+  object,
   oneOf,
   optional,
   otherwise,
@@ -47,7 +49,7 @@ export function snapshotsIn(texts: ReadonlyMap<string, string>): {
     if (!read.whole)
       unread.push({ id, place, status: 'malformed', detail: 'a part of it could not be read' });
     const { snapshot } = read;
-    const { atMs, pid, name, rssBytes, stoppedMs, picture } = snapshot;
+    const { atMs, pid, name, rssBytes, stoppedMs, stops, picture } = snapshot;
     const untilMs = atMs + (stoppedMs ?? 0);
     snapshots.push({
       place,
@@ -56,7 +58,7 @@ export function snapshotsIn(texts: ReadonlyMap<string, string>): {
       pid,
       name,
       picture,
-      ...defined({ rssBytes }),
+      ...defined({ rssBytes, stops }),
     });
   }
   snapshots.sort((a, b) => a.atMs - b.atMs || (a.place < b.place ? -1 : 1));
@@ -70,6 +72,14 @@ const snapshotShape: Shape = [
   otherwise('name', isText, '?'),
   optional('rssBytes', isAmount),
   optional('stoppedMs', isAmount),
+  optional(
+    'stops',
+    object(
+      otherwise('count', isCount, 0),
+      otherwise('sumMs', isAmount, 0),
+      otherwise('longestMs', isAmount, 0),
+    ),
+  ),
   required('picture', isFields),
 ];
 

@@ -15,6 +15,8 @@ export interface ProcessExit extends Fact<'process-exit'> {
   /** `SIGKILL`, …; null where it exited. */
   readonly signal: string | null;
   readonly peakRssBytes?: Bytes;
+  /** It may have held more after its last reading. */
+  readonly peakIsLeast?: boolean;
   readonly uptimeMs?: Ms;
   /** pids as other namespaces see it (NSpid). */
   readonly otherPids?: readonly number[];
@@ -95,6 +97,8 @@ export interface ProcessLimits extends Fact<'process-limits'> {
   readonly peakVmBytes?: Bytes;
   readonly peakDataBytes?: Bytes;
   readonly peakRssBytes?: Bytes;
+  /** It may have held more after its last reading. */
+  readonly peakIsLeast?: boolean;
   readonly peakSwapBytes?: Bytes;
   readonly maxMapCount?: number;
   readonly peakMapCount?: number;
@@ -134,6 +138,8 @@ export interface FailedAllocation extends Fact<'failed-allocation'> {
 export interface HeapSnapshot extends Fact<'heap-snapshot'> {
   readonly pid: number;
   readonly name: string;
+  /** Its version, where the agent knows it. */
+  readonly python?: string;
   readonly picture: MemoryPicture;
 }
 

@@ -333,6 +333,7 @@ export function agentEvidence(
       origin: { source: agentFileId, place },
       pid: file.pid,
       name: file.name,
+      ...defined({ python: file.python?.version }),
       picture: {
         allocations,
         ...(growth.length === 0 ? {} : { growth }),

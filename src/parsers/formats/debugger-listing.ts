@@ -17,12 +17,32 @@ interface Listed {
   readonly rest: string;
 }
 
+/** What nobody calls but the runtime that was refused memory, just before it gives up. */
+const handlers = [
+  {
+    reporter: 'rust',
+    literal: '_oom',
+    pattern: /(?:^|::)(?:rust_oom|__rg_oom|__rdl_oom)$/,
+  },
+  { reporter: 'rust', literal: 'alloc_error', pattern: /(?:^|::)handle_alloc_error(?:$|::)/ },
+  { reporter: 'mozalloc', literal: 'mozalloc_handle_oom', pattern: /^mozalloc_handle_oom$/ },
+  {
+    reporter: 'Chromium',
+    literal: 'OnNoMemory',
+    pattern: /^(?:base::)?(?:internal::)?OnNoMemoryInternal$|TerminateBecauseOutOfMemory$/,
+  },
+  { reporter: 'LLVM', literal: 'report_bad_alloc_error', pattern: /report_bad_alloc_error$/ },
+  { reporter: 'tcmalloc', literal: 'throw_oom', pattern: /allocate_full_cpp_throw_oom/ },
+  { reporter: 'gnulib', literal: 'xalloc_die', pattern: /^xalloc_die$/ },
+] as const;
+
 export const debuggerListing: Parser = {
   id,
   title: 'Backtraces of gdb, lldb and AddressSanitizer as text',
   literals: [
     'operator new',
     '__throw_bad_alloc',
+    ...handlers.map(({ literal }) => literal),
     'Py_DECREF',
     'Py_INCREF',
     'Py_XDECREF',
@@ -36,7 +56,8 @@ function* parse(input: Input): Iterable<ProgramAbort> {
   // `coredumpctl info` has a parser that knows whose stack it is.
   if (wholeText(input).includes('Stack trace of thread')) return;
   for (const stack of stacksIn(input)) {
-    const fact = refusedNew(stack, input) ?? interpretersNull(stack, input);
+    const fact =
+      refusedNew(stack, input) ?? refusalHandler(stack, input) ?? interpretersNull(stack, input);
     if (fact !== undefined) yield fact;
   }
 }
@@ -61,6 +82,20 @@ function refusedNew(stack: readonly Listed[], input: Input): ProgramAbort | unde
     message: 'operator new threw, and nobody caught it',
     ...(size === undefined ? {} : { requestBytes: Number(size) }),
   };
+}
+
+function refusalHandler(stack: readonly Listed[], input: Input): ProgramAbort | undefined {
+  for (const { reporter, pattern } of handlers) {
+    const asked = stack.findLastIndex(({ frame }) => pattern.test(frame.function));
+    if (asked !== -1)
+      return {
+        ...common(stack, asked + 1, input),
+        reporter,
+        signal: 'SIGABRT',
+        message: 'the handler of a refused allocation stands in the backtrace',
+      };
+  }
+  return undefined;
 }
 
 /** A reference count of NULL. Debug builds and free-threaded ones read it by an atomic load. */

@@ -39,7 +39,18 @@ function* parse(input: Input): Iterable<DeathNotice | ProgramAbort> {
     if (match === null) {
       // The interpreter gave up at start-up or found itself broken; its words on memory are read elsewhere.
       const other = /Fatal Python error: (?!.{0,200}[Mm]emory)(.{3,200})/.exec(text.slice(0, 2000));
-      if (other !== null)
+      // 3.6 to 3.10 `Cannot recover from stack overflow.`, 3.11 to 3.13 `Unrecoverable stack overflow`, 3.14 `... (used 8040 kB)`.
+      if (other !== null && /stack overflow/i.test(other[1]!))
+        yield {
+          kind: 'program-abort',
+          origin: originOf(input, id, at),
+          reporter: 'the interpreter',
+          signal: 'SIGABRT',
+          resource: 'stack',
+          message: 'the interpreter ran out of stack and gave up',
+          stack: stackAfter(input, at),
+        };
+      else if (other !== null)
         yield {
           kind: 'death-notice',
           origin: originOf(input, id, at),

@@ -35,3 +35,47 @@ test.each([
 ])('%s: a log', (_, text) => {
   expect(verdict(text)?.confidence).toBe('certain');
 });
+
+const traceback =
+  'Traceback (most recent call last):\n  File "/srv/app/worker.py", line 12, in load\n    rows = fetch()\nMemoryError';
+const words = [
+  ['a traceback', traceback],
+  ["a JVM's", 'java.lang.OutOfMemoryError: Java heap space\n\tat app.Load.main(Load.java:7)'],
+  [
+    'an abort',
+    "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc",
+  ],
+] as const;
+const behind = (prefix: string, text: string) => text.replaceAll(/^/gm, prefix);
+test.each(
+  words.flatMap(([what, text]) => [
+    [what, 'in a letter', `On Tuesday Alice wrote:\n${behind('> ', text)}\nWhat shall we do?\n`],
+    [what, 'in a Markdown fence', `The log of Tuesday says:\n\n\`\`\`\n${text}\n\`\`\`\n`],
+    [
+      what,
+      'in a block below prose',
+      `In the ticket we found this text:\n\n${behind('    ', text)}\n`,
+    ],
+  ]),
+)('%s %s: likely at most, and said to be a quotation', (_, _where, text) => {
+  const incident = verdict(text);
+  expect(['likely', 'weak']).toContain(incident?.confidence);
+  expect(incident?.headline).toContain('quoted');
+  expect(incident?.against).toContainEqual(expect.objectContaining({ doubt: 'quoted' }));
+});
+
+test.each(
+  words.flatMap(([what, text]) => [
+    [what, 'bare', text],
+    [what, 'behind a line of a log', `2026-11-30 12:00:00 ERROR the task failed:\n${text}`],
+    [what, 'indented as a whole', behind('    ', `python3 started\n${text}`)],
+    [
+      what,
+      'indented below a line of a log',
+      `2026-11-30 12:00:00,000 ERROR in app: the task failed:\n${behind('    ', text)}`,
+    ],
+  ]),
+)('%s %s: no quotation', (_, _where, text) => {
+  expect(['strong', 'certain']).toContain(verdict(text)?.confidence);
+  expect(verdict(text)?.headline).not.toContain('quoted');
+});

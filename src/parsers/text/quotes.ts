@@ -21,6 +21,13 @@ export function isQuoted(input: Input, lineNumber: number, quote: string | undef
   );
 }
 
+/** In a Markdown quotation or fence, in a letter's, or indented below prose. */
+export function isInQuotedBlock(input: Input, lineNumber: number): boolean {
+  const index = lineNumber - (input.lines[0]?.number ?? 1);
+  const text = input.lines[index]?.text;
+  return text !== undefined && input.lines.length <= mostLines && isInMarkdown(input, index, text);
+}
+
 /** A word, a space, a word, and no sign of a log's prefix. */
 const prose = /^[^\w]*(?:[A-Za-z][a-z']*,? ){2,}[A-Za-z'"`“‘«(]*:? ?$|[`“‘«]$/;
 const kernelWords =

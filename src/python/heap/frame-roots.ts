@@ -1,5 +1,6 @@
 import { isPlausible } from '../process/memory.ts';
 import type { Frame, PythonThread } from '../interpreter/stacks.ts';
+import { awaiting, type Awaiting } from './awaiting.ts';
 import type { Census } from './census.ts';
 import type { RootNames } from './roots.ts';
 
@@ -53,9 +54,12 @@ export function evaluationStackRoots(census: Census, thread: PythonThread, roots
     census.run();
     if (!census.isComplete) return;
     const start = frame.slots + 8 * frame.code.names.length;
+    let awaited: Awaiting | null | undefined;
     for (let i = 0; i < frame.code.stackSize; i++) {
       const node = census.lateRoot(census.python.reference(census.memory.word(start + 8 * i)), 0);
-      roots.unnamed(node, 'being-built', 'stack', frame, depth);
+      if (node !== 0 && awaited === undefined)
+        awaited = awaiting(census.python, thread.frames, depth);
+      roots.beingBuilt(node, frame, depth, awaited ?? null);
       census.run();
     }
   }

@@ -2,6 +2,7 @@ import type { Bytes } from '../../model/units.ts';
 import type { Interpreter } from '../interpreter/interpreter.ts';
 import type { PythonThread } from '../interpreter/stacks.ts';
 import { isPlausible } from '../process/memory.ts';
+import { awaitingFromC } from './awaiting.ts';
 import { collapsing, type Census } from './census.ts';
 import type { RootNames } from './roots.ts';
 
@@ -40,12 +41,13 @@ export function nativeStackRoots(
 ): void {
   if (!census.isComplete) return;
   const frame = thread.frames[0] ?? null;
+  const awaited = awaitingFromC(census.python, thread.frames);
   const blocks: { readonly address: number; readonly bytes: Bytes }[] = [];
   for (const word of stackWords(census, thread, stacks)) {
     if (!census.isComplete || census.checkTime()) return;
     if (census.memory.region(word)?.writable !== true) continue;
     const node = census.lateRoot(word, 0);
-    roots.unnamed(node, 'being-built', 'stack', frame);
+    roots.beingBuilt(node, frame, 0, awaited);
     const bytes = node === 0 ? pointerBlockBytes(census, word) : 0;
     if (bytes > 0) blocks.push({ address: word, bytes });
     census.run();

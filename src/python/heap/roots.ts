@@ -14,6 +14,12 @@ export interface RootName {
   readonly depth: number;
 }
 
+/** A variable that is to receive a value, and the call in which it is. */
+export interface AwaitedName {
+  readonly name: string;
+  readonly frame: Frame;
+}
+
 /** The names from which a census starts. */
 export class RootNames {
   readonly all: RootName[] = [];
@@ -21,6 +27,14 @@ export class RootNames {
   /** A variable of a call. Node 0 (nothing was there) is passed over. */
   variable(node: number, name: string, scope: HolderScope, frame: Frame, depth: number): void {
     if (node !== 0) this.all.push({ node, kind: 'variable', name, scope, frame, depth });
+  }
+
+  /** A value on a stack. It has the name of the variable that is to receive it, where there is one. */
+  beingBuilt(node: number, frame: Frame | null, depth: number, awaited: AwaitedName | null): void {
+    if (node === 0) return;
+    const name = awaited?.name ?? unnamedHolders['being-built'];
+    const place = awaited?.frame ?? frame;
+    this.all.push({ node, kind: 'being-built', name, scope: 'stack', frame: place, depth });
   }
 
   /** A value that has no name in the program. Node 0 (nothing was there) is passed over. */

@@ -1,7 +1,7 @@
 /** What a snapshot may take of the memory that the command has left: less where coroner lives within the same limit. */
-import type { Holder } from '../../model/report.ts';
 import type { Bytes } from '../../model/units.ts';
 import type { SnapshotOptions } from '../../python/heap-snapshot.ts';
+import type { QuickPicture } from '../../python/holders/quick.ts';
 import { freeBytesOf, isInside, type Gauge } from './limits.ts';
 
 /** Chunks of 64 KiB for stacks and estimates. */
@@ -36,13 +36,9 @@ export const isTooTight = (gauge: Gauge, neededFreeBytes: Bytes): boolean =>
 
 /** Small objects of a Python heap, with what they own: 60 to 120 bytes. */
 const bytesAnObject = 90;
-const bufferTypes = /^(numpy\.ndarray|bytes|bytearray|str|array\.array)$/;
-const bufferPath = /-> (numpy\.ndarray\[(?!object)|bytes$|bytearray$)/;
+/** Free space, buffers of C code, what has no name: not all that was not found is objects. */
+const shareOfObjects = 0.5;
 
-/** How many objects there are to count. What large buffers among the estimates take holds none. */
-export function expectedObjects(rssBytes: Bytes, large: readonly Holder[]): number {
-  const bufferBytes = large
-    .filter(({ type, path }) => bufferTypes.test(type) || bufferPath.test(path))
-    .reduce((sum, { retainedBytes }) => sum + retainedBytes, 0);
-  return (rssBytes - bufferBytes) / bytesAnObject;
-}
+/** How many objects there are to count: those that the estimate found, and what the rest may hold. */
+export const expectedObjects = (rssBytes: Bytes, { objects, bytes }: QuickPicture): number =>
+  objects + (Math.max(0, rssBytes - bytes) * shareOfObjects) / bytesAnObject;

@@ -2,16 +2,19 @@
 import { existsSync, readdirSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { defined } from '../../model/defined.ts';
-import type { Ms } from '../../model/units.ts';
+import type { Bytes, Ms } from '../../model/units.ts';
 import type { Companion, CompanionContext } from '../companion.ts';
 import { isWithinReach, memoryRlimits, rlimitBytes } from '../headroom.ts';
 import type { SampleEvent } from '../sampler.ts';
 import type { Setup, SnapshotOrder, SnapshotReply } from './messages.ts';
+import { AskFile } from './ask-file.ts';
+import { firstPromiseMs } from './asks.ts';
+import { leastPeakBytes } from './peak.ts';
 import { PythonsSeen } from './pythons-seen.ts';
 import type { Prose } from '../../model/prose.ts';
 
 /** What ends sooner has hardly filled anything. */
-const startAfterMs: Ms = 50;
+const startAfterMs: Ms = 15;
 /** Takes snapshots also where there is little room, for some 60 MiB of it. */
 const whereSmall = 'coroner run --last-look COMMAND';
 
@@ -20,6 +23,10 @@ export interface FinalSnapshotOptions {
   readonly stopMs?: Ms;
   /** Also where coroner lives within the command's own small limit: the memory for it is taken at the start. */
   readonly forced?: boolean;
+  /** --memory-limit: a process that is refused waits for a snapshot. null: there is none. */
+  readonly memoryLimitBytes?: Bytes | null;
+  /** Also at every new peak, far from any limit. */
+  readonly atPeak?: boolean;
 }
 
 interface State {
@@ -48,9 +55,11 @@ const workerFile = new URL('./final-snapshot-worker.js', import.meta.url);
 export function finalSnapshot({
   stopMs = 500,
   forced = false,
+  atPeak = false,
+  memoryLimitBytes = null,
 }: FinalSnapshotOptions = {}): Companion {
   const state: State = {
-    options: { stopMs, forced },
+    options: { stopMs, forced, atPeak, memoryLimitBytes },
     pythons: new PythonsSeen(),
     missed: new Set(),
     bell: new Int32Array(new SharedArrayBuffer(4)),
@@ -65,16 +74,27 @@ export function finalSnapshot({
       const { folder } = context;
       // Run from the sources (tests), there is no worker to start.
       if (folder !== null && existsSync(workerFile)) state.run = { ...context, folder };
+      if (state.run !== null && memoryLimitBytes !== null) beReadyFor(state, state.run);
     },
     onSample: (event) => {
       state.pythons.take(event);
       // A thread costs as much as Node's start: none for `coroner run true`, nor where no limit is near.
-      if (event.atMs > startAfterMs && isWithinReach(event.headrooms, event.growthBytesPerSecond))
-        startWorker(state);
+      const isNear = isWithinReach(event.headrooms, event.growthBytesPerSecond);
+      const isLarge = atPeak && event.processes.some(({ rssBytes }) => rssBytes >= leastPeakBytes);
+      if (event.atMs > startAfterMs && (isNear || isLarge)) startWorker(state);
       if (state.worker !== null) send(state, orderOf(event));
     },
     ended: () => finish(state),
   };
+}
+
+/** At --memory-limit a process waits: whoever set it has the thread from the start, warm when it is needed. */
+function beReadyFor(state: State, { folder, pageSizeBytes }: NonNullable<State['run']>): void {
+  const file = AskFile.open(folder, pageSizeBytes);
+  if (file === null) return;
+  startWorker(state);
+  file.promise(firstPromiseMs);
+  file.leave();
 }
 
 function startWorker(state: State): void {

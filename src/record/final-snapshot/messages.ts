@@ -55,6 +55,10 @@ export interface Setup {
   readonly stopMs: Ms;
   /** The user asked for snapshots although coroner lives within the command's own small limit. */
   readonly forced: boolean;
+  /** --memory-limit; null: there is none. */
+  readonly memoryLimitBytes: Bytes | null;
+  /** Also at every new peak, far from any limit: whoever asks for it pays by stops. */
+  readonly atPeak: boolean;
   /** Wall clock at the run's start, ms since 1970. */
   readonly startedAt: Ms;
   readonly pageSizeBytes: Bytes;

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { headroomOf, type LimitKind } from '../headroom.ts';
 import { hostGauge, residentBytes, rlimitGauge, type Gauge } from './limits.ts';
-import { isPressing, readLimit, safeMs, schedule, snapshotTaken } from './schedule.ts';
+import {
+  isEarlyDue,
+  isPressing,
+  readLimit,
+  repeatLook,
+  safeMs,
+  schedule,
+  snapshotTaken,
+} from './schedule.ts';
 import { stopBudget } from './stop-budget.ts';
 
 const mib = 2 ** 20;
@@ -116,6 +124,36 @@ describe('a snapshot is due', () => {
     expect(readLimit(limit, rested)?.due).toBe('dying');
     expect(limit.repeat.afterMs).toBe(1050);
   });
+});
+
+describe('far from the limit', () => {
+  test('a picture without a stop is due at each early level, once', () => {
+    const { limit } = gaugeOf();
+    const due = (usedMib: number) => isEarlyDue(limit, limitBytes - usedMib * mib);
+    expect([due(50), due(130), due(140), due(420), due(420), due(600), due(690)]).toEqual([
+      false,
+      true,
+      false,
+      true,
+      false,
+      true,
+      false,
+    ]);
+  });
+  test('of a machine none is', () => {
+    expect(isEarlyDue(gaugeOf('host').limit, 100 * mib)).toBe(false);
+  });
+});
+
+test('a look that explained little is repeated a few times, not for ever', () => {
+  const { state, limit } = gaugeOf();
+  state.usedBytes = 710 * mib;
+  const looks = Array.from({ length: 8 }, () => {
+    const due = readLimit(limit, rested)?.due;
+    if (due === 'closer') repeatLook(limit);
+    return due;
+  });
+  expect(looks).toEqual(['closer', 'closer', 'closer', 'closer', 'closer', null, null, null]);
 });
 
 test('a limit is read again before the fastest program could reach the next level', () => {

@@ -7,6 +7,10 @@ import { stopBudget, type StopReason } from './stop-budget.ts';
 /** Shares of the limit that are still free at which a snapshot is due. */
 const levels = [0.3, 0.2, 0.13, 0.08, 0.05, 0.03, 0.02, 0.012, 0.007, 0.004, 0.002] as const;
 const lastLevel = 0.002;
+/** Shares of the limit that are used at which a picture is taken without stopping the process: a fast one may reach the limit at one bound. */
+const earlyLevels = [0.12, 0.25, 0.4, 0.55] as const;
+/** How often a limit is looked at again because a look explained little: it came in the middle of a change. */
+const mostRepeats = 4;
 /** A machine is short of memory later than at 30 %: it begins with the third level. */
 const firstHostLevel = 2;
 /** Below this share of a cgroup's limit the process is all but dead. */
@@ -46,6 +50,10 @@ export interface ScheduledLimit {
   quietUntil: Ms;
   /** How long the last false alarm keeps quiet. */
   quietMs: Ms;
+  /** Index of the next early level. */
+  early: number;
+  /** Looks that explained little and were repeated. */
+  repeats: number;
 }
 
 export const schedule = (gauge: Gauge): ScheduledLimit => ({
@@ -59,6 +67,8 @@ export const schedule = (gauge: Gauge): ScheduledLimit => ({
   oldAt: Infinity,
   quietUntil: 0,
   quietMs: falseAlarmMs,
+  early: 0,
+  repeats: 0,
 });
 
 const firstLevel = ({ kind }: Gauge): number => (kind === 'host' ? firstHostLevel : 0);
@@ -146,6 +156,25 @@ export function snapshotTaken(limit: ScheduledLimit): void {
   const now = performance.now();
   limit.oldAt = now + stopBudget.oldMs;
   if (limit.repeat !== null) limit.repeat = { ...limit.repeat, at: now + limit.repeat.afterMs };
+}
+
+/** Whether so much is used by now that a picture is due for which nothing is stopped; it counts as taken. */
+export function isEarlyDue(limit: ScheduledLimit, freeBytes: Bytes): boolean {
+  const { gauge } = limit;
+  if (gauge.kind === 'host') return false;
+  const usedShare = 1 - freeBytes / gauge.limitBytes;
+  const before = limit.early;
+  while (limit.early < earlyLevels.length && usedShare >= earlyLevels[limit.early]!)
+    limit.early += 1;
+  return limit.early > before;
+}
+
+/** A look explained little: it is to be repeated soon, a few times in a run. */
+export function repeatLook(limit: ScheduledLimit): void {
+  if (limit.repeats >= mostRepeats) return;
+  limit.repeats += 1;
+  limit.level = Math.max(firstLevel(limit.gauge), limit.level - 1);
+  limit.lastUsedBytes = 0;
 }
 
 function measureGrowth(limit: ScheduledLimit, usedBytes: Bytes, at: Ms): void {

@@ -3,7 +3,7 @@ import type { SnapshotFile } from '../../model/incident-folder.ts';
 import type { MemoryPicture } from '../../model/report.ts';
 import type { Bytes, Ms } from '../../model/units.ts';
 import { takeSnapshot, type SnapshotStep } from '../../python/heap-snapshot.ts';
-import { isRefusal, mayBePython, readText } from '../../python/process/live-process.ts';
+import { isRefusal, mayBePython } from '../../python/process/live-process.ts';
 import { ChunkPool } from '../../python/process/memory.ts';
 import {
   isTraced,
@@ -30,7 +30,7 @@ import {
   tightNodes,
   wideNodes,
 } from './budget.ts';
-import { runVariable } from '../run-variable.ts';
+import { runMarkOf } from './run-mark.ts';
 import { collectGarbage } from './garbage.ts';
 import { isInside } from './limits.ts';
 import type { Setup, SnapshotReply, WatchedProcess } from './messages.ts';
@@ -51,6 +51,8 @@ const neededAgainBytes = 8 * mib;
 /** A process that was no Python is asked again after so long: it may become one by exec. */
 const notPythonMs: Ms = 1000;
 const mostMissed = 64;
+/** Until it stands, and until it goes on: both count as stopped. */
+const stopLatencyMs: Ms = 5;
 
 /** What all snapshots of a run share. */
 export interface Taker {
@@ -67,6 +69,10 @@ export interface Taker {
   wholeMs: Ms;
   neededFreeBytes: Bytes;
   readonly stops: StopAccount;
+  /** The last picture explained little of what the process held: it may have been in the middle of a change. */
+  explainedLittle: boolean;
+  /** No picture without a stop before. On `performance.now()`'s clock. */
+  earlyRest: Ms;
   /** No snapshot before: the stops would be too long, or the reader would take too much CPU. On `performance.now()`'s clock. */
   rest: Rest;
 }
@@ -89,6 +95,8 @@ export function newTaker(setup: Setup, guard: Guard, reply: Taker['reply']): Tak
     wholeMs: 300,
     neededFreeBytes: setup.forced ? neededAgainBytes : neededAtFirstBytes,
     stops: new StopAccount(),
+    explainedLittle: false,
+    earlyRest: 0,
     rest: { closer: 0, dying: 0, old: 0 },
   };
 }
@@ -101,6 +109,16 @@ export interface Subject {
   readonly due: StopReason;
   /** Share of the limit that is free, with what the kernel can take back. */
   readonly freeShare: number;
+  /** It may be stopped for no longer, whatever the budget of stops has left. */
+  readonly mostStopMs?: Ms;
+  /** Other limits that a snapshot must leave room in. */
+  readonly within?: readonly ScheduledLimit[];
+  /** To be told with the snapshot. */
+  readonly notes?: readonly string[];
+  /** It waits at a request that `--memory-limit` refuses. */
+  readonly refusal?: SnapshotFile['refusal'];
+  /** It need not stand still any more. Not called where it was not looked at; perhaps more than once. */
+  readonly onResume?: () => void;
 }
 
 export const isNoPython = ({ notPython }: Taker, pid: number): boolean =>
@@ -119,7 +137,8 @@ export function lookInto(taker: Taker, subject: Subject): void {
   const { process, limit, due } = subject;
   const { pid } = process;
   const { stops, setup, guard } = taker;
-  if (isTooTight(limit.gauge, taker.neededFreeBytes)) {
+  const limits = [limit, ...(subject.within ?? [])];
+  if (limits.some(({ gauge }) => isTooTight(gauge, taker.neededFreeBytes))) {
     const why =
       'coroner is within the same limit as the command, and less was free there than a look takes';
     if (mayBePython(pid)) sayMissed(taker, pid, why, !taker.setup.forced);
@@ -132,11 +151,12 @@ export function lookInto(taker: Taker, subject: Subject): void {
   }
   const cpuBefore = threadCpuMs();
   if (!isReadable(taker, pid, performance.now())) return;
-  const stopMs = Math.min(setup.stopMs, stops.allowedMs(sinceStart(taker), due));
+  const { mostStopMs = Infinity } = subject;
+  const stopMs = Math.min(setup.stopMs, mostStopMs, stops.allowedMs(sinceStart(taker), due));
   if (stopMs === 0) return;
   const begun = performance.now();
   taker.reply({ what: 'held', pid, mostMs: stopMs });
-  const stopped = pause(pid, guard, { mostMs: stopMs, waitMs: stopMs / 2 });
+  const stopped = pause(pid, guard, { mostMs: stopMs - stopLatencyMs, waitMs: stopMs / 2 });
   if (stopped === null || isTraced(stopped) || stopped.wasStopped)
     taker.reply({ what: 'held', pid, mostMs: null });
   if (stopped === null) return;
@@ -145,8 +165,9 @@ export function lookInto(taker: Taker, subject: Subject): void {
   taker.count += 1;
   hold(taker, {
     ...subject,
+    isEarly: false,
     paused: isTraced(stopped) ? null : stopped,
-    notes: traced === null ? [] : [traced],
+    notes: [...(subject.notes ?? []), ...(traced === null ? [] : [traced])],
     stopMs,
     begun,
     cpuBefore,
@@ -158,12 +179,34 @@ export function lookInto(taker: Taker, subject: Subject): void {
   });
 }
 
+/** Takes a picture of a process, where it is a Python, while it runs. Never throws. */
+export function lookEarly(taker: Taker, subject: Subject): void {
+  const { pid } = subject.process;
+  const { setup } = taker;
+  if (isTooTight(subject.limit.gauge, taker.neededFreeBytes)) return;
+  if (runWithin(setup.mark, pid) !== null) return;
+  const cpuBefore = threadCpuMs();
+  if (!isReadable(taker, pid, performance.now())) return;
+  taker.count += 1;
+  hold(taker, {
+    ...subject,
+    isEarly: true,
+    paused: null,
+    notes: [],
+    stopMs: movingMs,
+    begun: performance.now(),
+    cpuBefore,
+    path: snapshotPath(setup.folder, taker.count, pid),
+    atMs: Math.round(sinceStart(taker)),
+    stoppedMs: null,
+    step: null,
+    last: null,
+  });
+}
+
 /** The mark (its incident folder) of the run within this one that started the process: who looks into it is decided there. null: there is none. */
 function runWithin(own: string, pid: number): string | null {
-  const marks = (readText(`/proc/${pid}/environ`) ?? '')
-    .split('\0')
-    .filter((variable) => variable.startsWith(`${runVariable}=`));
-  const other = marks.at(-1)?.slice(runVariable.length + 1) ?? own;
+  const other = runMarkOf(pid) ?? own;
   return other === own ? null : other;
 }
 
@@ -186,6 +229,8 @@ function isReadable(taker: Taker, pid: number, begun: Ms): boolean {
 
 /** A snapshot that is being taken. */
 interface Taking extends Subject {
+  /** Far from the limit: nothing was stopped for it, and what follows need not wait. */
+  readonly isEarly: boolean;
   /** null: the process must not be stopped, and is read while it runs. */
   readonly paused: Paused | null;
   readonly notes: readonly string[];
@@ -249,7 +294,7 @@ function readTarget(taker: Taker, taking: Taking, target: Target): void {
     goOn: () => isHeld() || !isPressing(limit),
     pool: taker.pool,
     censusChunks,
-    expectedObjects: (large) => expectedObjects(rssBytes, large),
+    expectedObjects: (found) => expectedObjects(rssBytes, found),
     ...(censusChunks < mostChunks ? tightNodes : wideNodes),
     onStep: (step, picture) => {
       const tookMs = performance.now() - begun;
@@ -257,15 +302,23 @@ function readTarget(taker: Taker, taking: Taking, target: Target): void {
       taking.step = step;
       if (step === 'census' && tookMs > stopMs * 0.7) resume(taker, taking);
       writeStep(taker, taking, step, picture);
+      if (step === 'quick') taker.explainedLittle = explainsLittle(picture, rssBytes);
       if (step === 'holders') taker.wholeMs = (taker.wholeMs + performance.now() - begun) / 2;
     },
     onRead: () => resume(taker, taking),
   });
 }
 
+const littleShare = 0.3;
+function explainsLittle({ holders = [] }: MemoryPicture, rssBytes: Bytes): boolean {
+  const bytes = holders.reduce((sum, { retainedBytes }) => sum + retainedBytes, 0);
+  return bytes < littleShare * rssBytes;
+}
+
 function resume(taker: Taker, taking: Taking): void {
   const { paused, begun, process } = taking;
   paused?.resume();
+  taking.onResume?.();
   if (taking.stoppedMs !== null) return;
   if (paused === null || paused.wasStopped) {
     taking.stoppedMs = 0;
@@ -282,7 +335,7 @@ function writeStep(
   stage: SnapshotStep,
   picture: MemoryPicture,
 ): void {
-  const { process, atMs, rssBytes, stoppedMs, limit, freeShare, notes } = taking;
+  const { process, atMs, rssBytes, stoppedMs, limit, freeShare, notes, refusal } = taking;
   taking.last = stoppedMs === null ? { stage, picture } : null;
   const content: SnapshotFile = {
     format: 'coroner-look/1',
@@ -299,6 +352,7 @@ function writeStep(
     },
     limitBytes: limit.gauge.limitBytes,
     freeBytes: Math.round(freeShare * limit.gauge.limitBytes),
+    ...(refusal === undefined ? {} : { refusal }),
     picture:
       notes.length === 0 ? picture : { ...picture, notes: [...notes, ...(picture.notes ?? [])] },
   };
@@ -311,7 +365,7 @@ function tidyUp(taker: Taker, taking: Taking): void {
   const { limit, last, process, step, cpuBefore } = taking;
   // How long it was stopped is known only now: the age of the snapshot counts from there.
   if (last !== null) writeStep(taker, taking, last.stage, last.picture);
-  limit.earlier = null;
+  if (!taking.isEarly) limit.earlier = null;
   dropOldSnapshots(setup.folder, process.pid);
   // To collect garbage costs as much as a whole look at stacks and estimates, which leave little of it.
   if (step === 'census' || step === 'holders') {
@@ -319,7 +373,9 @@ function tidyUp(taker: Taker, taking: Taking): void {
     if (!setup.forced && !isInside(limit.gauge)) pool.clear();
     collectGarbage();
   }
-  rest(taker, threadCpuMs() - cpuBefore);
+  const cpuMs = threadCpuMs() - cpuBefore;
+  if (taking.isEarly) taker.earlyRest = performance.now() + restPerCpu.closer * cpuMs;
+  else rest(taker, cpuMs);
 }
 
 /** From when on the next snapshot may be taken, by what this one and all before it took. */
@@ -331,8 +387,18 @@ function rest(taker: Taker, cpuMs: Ms): void {
   taker.rest = { closer: until('closer'), dying: until('dying'), old: until('old') };
 }
 
-/** Compiles the reader by a small snapshot of a process that goes on running. False: the process is no Python, or not yet. */
-export function warmUpOn(taker: Taker, pid: number): boolean {
+/** When the next stop may be, from now. */
+export const msUntilNextStop = (taker: Taker, reason: StopReason): Ms => {
+  const atMs = sinceStart(taker);
+  return Math.max(0, taker.stops.nextMs(atMs, reason) - atMs);
+};
+
+/** Compiles the reader by a small snapshot of a process that goes on running; `briefly`: without its count of objects. False: the process is no Python, or not yet. */
+export function warmUpOn(
+  taker: Taker,
+  pid: number,
+  { briefly }: { readonly briefly: boolean },
+): boolean {
   const target = openTarget(pid, smallCount, smallChunks, taker.pool);
   if (isRefusal(target)) {
     taker.notPython.set(pid, performance.now());
@@ -340,8 +406,9 @@ export function warmUpOn(taker: Taker, pid: number): boolean {
   }
   try {
     takeSnapshot(target, {
-      budgetMs: 300,
+      budgetMs: briefly ? 100 : 300,
       quick: true,
+      mayCount: !briefly,
       pool: taker.pool,
       censusChunks: leastChunks,
       ...tightNodes,

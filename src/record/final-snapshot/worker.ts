@@ -3,9 +3,11 @@ import { totalmem } from 'node:os';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Bytes, Ms } from '../../model/units.ts';
 import { startGuard } from '../../python/process/pause.ts';
+import { answerAsks, watchAsks, type Asks } from './asks.ts';
 import { collectGarbage } from './garbage.ts';
 import {
   cgroupGauge,
+  freeBytesOf,
   hostGauge,
   isFilling,
   residentBytes,
@@ -13,6 +15,7 @@ import {
   rlimitId,
   type Gauge,
 } from './limits.ts';
+import { newPeak } from './peak.ts';
 import type {
   CgroupLimit,
   Setup,
@@ -21,19 +24,33 @@ import type {
   WatchedProcess,
 } from './messages.ts';
 import {
+  isEarlyDue,
   longestWaitMs,
+  msLeft,
   readLimit,
+  repeatLook,
   safeMs,
   schedule,
   snapshotTaken,
   type ScheduledLimit,
 } from './schedule.ts';
-import { isNoPython, lookInto, newTaker, warmUpOn, type Subject, type Taker } from './snapshot.ts';
+import {
+  isNoPython,
+  lookEarly,
+  lookInto,
+  newTaker,
+  warmUpOn,
+  type Subject,
+  type Taker,
+} from './snapshot.ts';
 
 /** Processes below this share of the limit are not what fills it. */
 const leastShare = 0.1;
 /** The largest ones are looked at, so many for each level. */
 const mostAtOnce = 3;
+/** How fast it grows is known after so long; there must be so much time left. */
+const knownMs: Ms = 150;
+const warmUpLeftMs: Ms = 3000;
 const warmUpBytes = 8 * 2 ** 20;
 /** Orders and limits are read so often before other events of the thread get a turn. */
 const pollsInATurn = 40;
@@ -48,6 +65,12 @@ interface Worker {
   processes: readonly WatchedProcess[];
   /** From the last sample that read it; null: none has. */
   hostAvailableBytes: Bytes | null;
+  /** null: there is no `--memory-limit`. */
+  readonly asks: Asks | null;
+  /** On `performance.now()`'s clock. */
+  readonly startedAt: Ms;
+  /** By pid: what it held when a peak was looked at. */
+  readonly looked: Map<number, Bytes>;
   isWarm: boolean;
   hasEnded: boolean;
 }
@@ -56,12 +79,16 @@ interface Worker {
 export function watch(setup: Setup, port: MessagePort): void {
   const reply = (message: SnapshotReply) => port.postMessage(message);
   const guard = startGuard();
+  const { folder, memoryLimitBytes, pageSizeBytes } = setup;
   const worker: Worker = {
     port,
+    asks: memoryLimitBytes === null ? null : watchAsks(folder, memoryLimitBytes, pageSizeBytes),
     taker: newTaker(setup, guard, reply),
     limits: new Map(),
     processes: [],
     hostAvailableBytes: null,
+    startedAt: performance.now(),
+    looked: new Map(),
     isWarm: false,
     hasEnded: false,
   };
@@ -70,13 +97,14 @@ export function watch(setup: Setup, port: MessagePort): void {
       takeOrders(worker);
       if (worker.hasEnded) {
         for (const { gauge } of worker.limits.values()) gauge.close();
+        worker.asks?.limit.gauge.close();
         guard.close();
         reply({ what: 'ended' });
         port.close();
         return;
       }
       if (!worker.isWarm) warmUp(worker);
-      const waitMs = poll(worker);
+      const waitMs = Math.min(answer(worker), poll(worker));
       Atomics.wait(setup.bell, 0, 0, waitMs);
       if (waitMs > pauseMs) break;
     }
@@ -132,14 +160,40 @@ function poll(worker: Worker): Ms {
     const reading = readLimit(limit, worker.taker.rest);
     if (reading === null) continue;
     const { freeBytes, due, notBefore } = reading;
+    const freeShare = freeBytes / limit.gauge.limitBytes;
     if (due !== null) {
-      takeSnapshots(worker, limit, { due, freeShare: freeBytes / limit.gauge.limitBytes });
+      worker.taker.explainedLittle = false;
+      takeSnapshots(worker, limit, { due, freeShare }, lookInto);
       snapshotTaken(limit);
-    }
+      if (worker.taker.explainedLittle) repeatLook(limit);
+    } else if (performance.now() >= worker.taker.earlyRest && isEarlyDue(limit, freeBytes))
+      takeSnapshots(worker, limit, { due: 'closer', freeShare }, lookEarly);
     const restMs = notBefore - performance.now();
     waitMs = Math.min(waitMs, Math.max(restMs, safeMs(limit, freeBytes)));
   }
+  if (worker.taker.setup.atPeak) lookAtPeak(worker);
   return waitMs;
+}
+
+function answer({ asks, taker, processes, limits }: Worker): Ms {
+  if (asks === null) return longestWaitMs;
+  return answerAsks(asks, taker, processes, [...limits.values()]);
+}
+
+/** Within the budget of all stops, and never before another reason has had its turn. */
+function lookAtPeak({ taker, processes, looked, limits }: Worker): void {
+  const limit = limits.get('host');
+  if (limit === undefined || performance.now() < taker.rest.old) return;
+  const process = newPeak(
+    processes.filter(({ pid }) => !isNoPython(taker, pid)),
+    looked,
+  );
+  if (process === null) return;
+  const rssBytes = residentBytes(process.pid, taker.setup.pageSizeBytes);
+  if (rssBytes === null) return;
+  const before = taker.count;
+  lookInto(taker, { process, rssBytes, limit, due: 'old', freeShare: 1 });
+  if (taker.count > before) looked.set(process.pid, rssBytes);
 }
 
 /** Of the process that the limit limits, or of the largest ones below it. */
@@ -147,6 +201,7 @@ function takeSnapshots(
   worker: Worker,
   limit: ScheduledLimit,
   why: Pick<Subject, 'due' | 'freeShare'>,
+  look: (taker: Taker, subject: Subject) => void,
 ): void {
   const { taker, processes } = worker;
   const { pid: ofPid, limitBytes } = limit.gauge;
@@ -160,7 +215,7 @@ function takeSnapshots(
     .filter(({ process }) => !isNoPython(taker, process.pid))
     .sort((a, b) => b.rssBytes - a.rssBytes)
     .slice(0, mostAtOnce);
-  for (const candidate of candidates) lookInto(taker, { ...candidate, ...why, limit });
+  for (const candidate of candidates) look(taker, { ...candidate, ...why, limit });
 }
 
 /** The first snapshot pays for compiling the reader: better now, without stopping anything, than at the limit. */
@@ -169,11 +224,18 @@ function warmUp(worker: Worker): void {
   const gauges = [...worker.limits.values()]
     .map(({ gauge }) => gauge)
     .filter(({ kind }) => kind !== 'host');
+  if (worker.asks !== null) gauges.push(worker.asks.limit.gauge);
   const process = processes.find(
     ({ pid, rssBytes }) => rssBytes > warmUpBytes && !isNoPython(taker, pid),
   );
-  // Near a limit there is no time for it: the limit must be read.
+  // Near a limit there is no time for it, nor on a fast way there: the limit must be read.
   if (process === undefined || gauges.length === 0 || gauges.some(isFilling)) return;
-  worker.isWarm = warmUpOn(taker, process.pid);
+  // A process that waits at its refusal would wait for all of it, so it is brief there, and early.
+  const briefly = worker.asks !== null;
+  if (!briefly && performance.now() - worker.startedAt < knownMs) return;
+  const isFast = (limit: ScheduledLimit) =>
+    msLeft(limit, freeBytesOf(limit.gauge) / limit.gauge.limitBytes) < warmUpLeftMs;
+  if ([...worker.limits.values()].some(isFast)) return;
+  worker.isWarm = warmUpOn(taker, process.pid, { briefly });
   if (worker.isWarm) collectGarbage();
 }

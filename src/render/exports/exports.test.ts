@@ -287,6 +287,17 @@ describe.each(cases)('%s', (name) => {
   });
 });
 
+test.each(['\ud800', 'half\udc00', '/srv/\ud83d.py', '\u0000\u001b[2J\ud800'])(
+  'SARIF: half a surrogate pair in a file’s name: %j',
+  (file) => {
+    const odd = structuredClone(usual) as unknown as {
+      incidents: { stack: { function: string; file: string; line: number }[] }[];
+    };
+    for (const incident of odd.incidents) incident.stack = [{ function: 'load', file, line: 4 }];
+    expect(() => renderSarif(odd as unknown as Report, options)).not.toThrow();
+  },
+);
+
 test('termination log: what is too long is cut between characters', () => {
   const [incident] = usual.incidents;
   if (incident === undefined) throw new Error('no incident');

@@ -12,15 +12,23 @@ export function renderJunit(report: Report): string {
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites ${counts}>`,
-    `  <testsuite name="coroner" ${counts} skipped="${skipped}" time="0">`,
-    ...incidents.map(testCase),
+    `  <testsuite name="coroner" ${counts} skipped="${skipped}" time="${seconds((report.run?.durationMs ?? 0) / 1000)}">`,
+    ...incidents.map((incident) => testCase(incident, report)),
     '  </testsuite>',
     '</testsuites>',
     '',
   ].join('\n');
 }
 
-function testCase(incident: Incident): string {
+const seconds = (value: number): string => String(Number(Math.max(0, value).toFixed(3)));
+
+/** From the start of the run to the death; of the whole run where that moment is not known; 0 where nothing was recorded. */
+function timeOf({ at }: Incident, { run }: Report): string {
+  const ms = Date.parse(at ?? '') - Date.parse(run?.startedAt ?? '');
+  return seconds((ms >= 0 ? ms : (run?.durationMs ?? 0)) / 1000);
+}
+
+function testCase(incident: Incident, report: Report): string {
   const { outOfMemory, cause, headline, because } = incident;
   const message = attribute(shortened(inWords(headline), 500));
   const story = [
@@ -37,7 +45,7 @@ function testCase(incident: Incident): string {
       : outOfMemory === null
         ? `<skipped message="${message}"/><system-out>${body}</system-out>`
         : `<system-out>${body}</system-out>`;
-  return `    <testcase classname="coroner.${cause}" name="${message}" time="0">${inner}</testcase>`;
+  return `    <testcase classname="coroner.${cause}" name="${message}" time="${timeOf(incident, report)}">${inner}</testcase>`;
 }
 
 /** XML 1.0 has no way to write most controls at all: they are shown as `\x1b`. */

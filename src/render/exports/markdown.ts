@@ -1,9 +1,12 @@
 /** A report as Markdown, for step summaries, issues and chats. */
-import type { Incident, Report } from '../../model/report.ts';
+import type { Incident, Report, RunAccount } from '../../model/report.ts';
 import { safeText, shortened } from '../safe-text.ts';
 import { evidenceTitle, unknownTitle, verdictWord } from '../../model/incident.ts';
 import { inWords } from '../../model/prose.ts';
 import { fiveAnswers } from '../answers.ts';
+import type { Answer } from '../../model/page.ts';
+import { commandLine } from '../command-line.ts';
+import { againWithin, runAnswers, runHeadline, runWord, toldAsRun } from '../run-answers.ts';
 
 /** Text from outside can neither be markup nor HTML nor mention anybody. */
 export const markdownText = (text: string): string =>
@@ -28,6 +31,8 @@ const sign = ({ outOfMemory }: Incident): string =>
 
 /** `most`: how many incidents are told; the others are counted. */
 export function renderMarkdownReport(report: Report, most = 10): string {
+  const run = toldAsRun(report);
+  if (run !== null) return runMarkdown(run, report.incidents);
   if (report.incidents.length === 0) return 'No death was found in what could be read.\n';
   const told = report.incidents.slice(-most);
   const parts = told.map(incidentMarkdown);
@@ -35,12 +40,31 @@ export function renderMarkdownReport(report: Report, most = 10): string {
   return `${more > 0 ? `${more} earlier incidents are not shown.\n\n` : ''}${parts.join('\n---\n\n')}`;
 }
 
-function incidentMarkdown(incident: Incident): string {
-  const { because, against, ruledOut, unknown, remedies } = incident;
-  const rows = fiveAnswers(incident).map(
+function runMarkdown(run: RunAccount, incidents: readonly Incident[]): string {
+  const command = commandLine(run.command);
+  const again = againWithin(run, command);
+  return [
+    `### ✅ ${markdownText(runHeadline(run, command))}`,
+    '',
+    `**${runWord(run, incidents).toUpperCase()}**`,
+    '',
+    '| | |',
+    '| --- | --- |',
+    ...rowsOf(runAnswers(run)),
+    '',
+    ...(again === null ? [] : [codeBlock(again), '']),
+  ].join('\n');
+}
+
+const rowsOf = (answers: readonly Answer[]): readonly string[] =>
+  answers.map(
     ({ question, answer, details }) =>
       `| **${question}** | ${[answer, ...details.slice(0, 2)].map((text) => markdownText(shortened(text, 600))).join('<br>')} |`,
   );
+
+function incidentMarkdown(incident: Incident): string {
+  const { because, against, ruledOut, unknown, remedies } = incident;
+  const rows = rowsOf(fiveAnswers(incident));
   return [
     `### ${sign(incident)} ${markdownText(shortened(inWords(incident.headline), 400))}`,
     '',

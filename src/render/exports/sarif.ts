@@ -87,7 +87,10 @@ const location = (frame: StackFrame, directory: string): object => ({
   logicalLocations: [{ name: safeText(frame.function), kind: 'function' }],
 });
 
+/** encodeURI() throws on half a surrogate pair, which a name from outside may hold. */
+const encoded = (path: string): string => encodeURI(safeText(path));
+
 function uriOf(file: string, directory: string): string {
-  if (file.startsWith(`${directory}/`)) return encodeURI(file.slice(directory.length + 1));
-  return file.startsWith('/') ? pathToFileURL(file).href : encodeURI(file);
+  if (file.startsWith(`${directory}/`)) return encoded(file.slice(directory.length + 1));
+  return file.startsWith('/') ? pathToFileURL(file).href : encoded(file);
 }

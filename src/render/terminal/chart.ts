@@ -1,11 +1,15 @@
 /** Memory against its limit as a few rows of block characters. */
 import { nameWithPid } from '../../model/name-with-pid.ts';
 import type { Incident } from '../../model/report.ts';
-import type { Recording, Series } from '../../model/recording.ts';
+import type { RecordedProcess, Recording, Series } from '../../model/recording.ts';
 
 export interface Curve {
   readonly title: string;
   readonly limitBytes: number | null;
+  /** What the limit counts otherwise than the curve does. */
+  readonly limitNote?: string;
+  /** What the kernel remembers, where that is more than the points; it may have risen higher after the last reading. */
+  readonly peak?: { readonly bytes: number; readonly isLeast: boolean };
   readonly points: readonly { readonly atMs: number; readonly bytes: number }[];
   readonly endMs: number;
   /** When it was killed or failed, where that moment was noted. */
@@ -63,10 +67,35 @@ export function informativeCurve(incident: Incident, recording: Recording): Curv
     ? undefined
     : {
         title: `${virtual ? 'Address space' : 'Memory'} of ${nameWithPid(process)}`,
-        limitBytes: limit?.owner === 'rlimit' ? limit.bytes : null,
+        limitBytes: limit?.owner === 'rlimit' || limit?.owner === 'budget' ? limit.bytes : null,
+        ...(limit?.owner === 'budget' ? { limitNote: asBudget } : {}),
+        ...(virtual ? {} : peakOf(process)),
         points,
         endMs,
         diedMs,
+      };
+}
+
+/** A curve is one process, with the pages of its libraries: it may pass the line, or stay far below it. */
+const asBudget = 'for all processes together, without pages of files';
+
+const peakOf = ({ peakRssBytes, peakIsLeast = false }: RecordedProcess): Pick<Curve, 'peak'> =>
+  peakRssBytes === undefined ? {} : { peak: { bytes: peakRssBytes, isLeast: peakIsLeast } };
+
+/** The process that held most; nothing where it is level. */
+export function curveOfRun({ processes, durationMs }: Recording): Curve | undefined {
+  const [largest] = [...processes].sort((a, b) => (b.peakRssBytes ?? 0) - (a.peakRssBytes ?? 0));
+  if (largest === undefined) return undefined;
+  const points = pointsOf(largest.samples, 'rssBytes');
+  return points.every(({ bytes }) => bytes === points[0]?.bytes)
+    ? undefined
+    : {
+        title: `Memory of ${nameWithPid(largest)}`,
+        limitBytes: null,
+        ...peakOf(largest),
+        points,
+        endMs: Math.max(1, durationMs ?? 0, ...largest.samples.atMs.slice(-1)),
+        diedMs: null,
       };
 }
 

@@ -1,6 +1,6 @@
 /** Who held the memory and who had asked for it: variables, lines, types, the kernel's table of tasks. */
 import type { Recording } from '../../model/recording.ts';
-import type { Allocation, Incident, MemoryPicture } from '../../model/report.ts';
+import type { Allocation, Holder, Incident, MemoryPicture } from '../../model/report.ts';
 import { formatBytes, formatDuration } from '../../model/units.ts';
 import { coarseParts, unexplainedPart } from '../../model/memory-picture.ts';
 import { frameName, informativeFrame, placeOf } from '../../model/stack.ts';
@@ -53,15 +53,21 @@ export function memoryPicture(
     page.item({ text: page.signs.unknown, style: ['yellow'] }, [{ text: inWords(note) }]);
 }
 
-function holders(page: Page, memory: MemoryPicture, recording: Recording | undefined): void {
+export function holders(
+  page: Page,
+  memory: MemoryPicture,
+  recording: Recording | undefined,
+  { most = 15, age }: { readonly most?: number; readonly age?: string } = {},
+): void {
   const { holders: all = [], peakRssBytes = 0, ageAtDeathMs } = memory;
   if (all.length === 0) return;
   const total = Math.max(1, peakRssBytes, ...all.map(({ retainedBytes }) => retainedBytes));
-  const age = ageAtDeathMs === undefined ? '' : `, ${formatDuration(ageAtDeathMs)} before the end`;
-  page.title(`Which variables held the memory${age}`);
+  const when =
+    age ?? (ageAtDeathMs === undefined ? '' : `, ${formatDuration(ageAtDeathMs)} before the end`);
+  page.title(`Which variables held the memory${when}`);
   weights(
     page,
-    all.slice(0, 15).map((holder) => ({
+    all.slice(0, most).map((holder) => ({
       bytes: holder.retainedBytes,
       share: holder.retainedBytes / total,
       what: [
@@ -73,13 +79,30 @@ function holders(page: Page, memory: MemoryPicture, recording: Recording | undef
       ],
     })),
   );
+  explained(page, all, peakRssBytes);
 }
 
-function allocations(
+/** Below this share of the peak the variables explain too little not to say so. */
+const littleShare = 0.3;
+
+/** Says so where what has a name is little of what the process held. */
+function explained(page: Page, holders: readonly Holder[], peakRssBytes: number): void {
+  const bytes = holders.reduce((sum, { retainedBytes }) => sum + retainedBytes, 0);
+  if (peakRssBytes === 0 || bytes >= littleShare * peakRssBytes) return;
+  const share = percent(bytes / peakRssBytes);
+  page.item({ text: page.signs.unknown, style: ['yellow'] }, [
+    {
+      text: `These are only ${share} of the peak of ${formatBytes(peakRssBytes)}: they do not tell what held the rest.`,
+    },
+  ]);
+}
+
+export function allocations(
   page: Page,
   { allocations: all = [] }: MemoryPicture,
   when: Allocation['when'],
   recording: Recording | undefined,
+  most = 15,
 ): void {
   // What is under a hundredth explains nothing, unless all is.
   const at = all
@@ -91,7 +114,7 @@ function allocations(
   );
   weights(
     page,
-    at.slice(0, 15).map(({ bytes, share, plusMinus, text, ...place }) => ({
+    at.slice(0, most).map(({ bytes, share, plusMinus, text, ...place }) => ({
       bytes,
       share,
       what: [
@@ -110,7 +133,7 @@ function allocations(
   );
 }
 
-function types(page: Page, { types: all = [] }: MemoryPicture): void {
+export function types(page: Page, { types: all = [] }: MemoryPicture): void {
   if (all.length === 0) return;
   const most = Math.max(1, ...all.map(({ bytes }) => bytes));
   page.title('Which types it was made of');

@@ -14,6 +14,8 @@ export interface TerminalOptions {
   /** The headlines only. */
   readonly quiet: boolean;
   readonly recording?: Recording | undefined;
+  /** `the 7th time since Tuesday`: the same death came before. */
+  readonly again?: string | undefined;
   /** What shows everything there is; default: `--verbose`. */
   readonly more?: string | undefined;
 }

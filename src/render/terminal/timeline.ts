@@ -1,7 +1,8 @@
 import type { Recording } from '../../model/recording.ts';
 import type { Incident } from '../../model/report.ts';
-import { formatBytes, formatDuration } from '../../model/units.ts';
-import { drawChart, informativeCurve } from './chart.ts';
+import { formatBytes, formatPeak, formatDuration } from '../../model/units.ts';
+import { drawChart, informativeCurve, type Curve } from './chart.ts';
+
 import type { Span } from './layout.ts';
 import type { Page } from './page.ts';
 
@@ -9,7 +10,11 @@ import type { Page } from './page.ts';
 export function timeline(page: Page, incident: Incident, recording: Recording): void {
   const curve = informativeCurve(incident, recording);
   if (curve === undefined) return;
-  const died = incident.death !== 'slow' && incident.outOfMemory !== false;
+  drawCurve(page, curve, incident.death !== 'slow' && incident.outOfMemory !== false);
+}
+
+/** `died`: its end is marked. */
+export function drawCurve(page: Page, curve: Curve, died: boolean): void {
   const margin = 13;
   const columns = Math.min(page.width - margin, 72);
   const chart = drawChart(
@@ -17,11 +22,12 @@ export function timeline(page: Page, incident: Incident, recording: Recording): 
     { columns, rows: page.options.verbose ? 6 : 3 },
     { unicode: page.options.unicode, endMark: died },
   );
-  const peak = Math.max(...curve.points.map(({ bytes }) => bytes));
+  const peak = Math.max(curve.peak?.bytes ?? 0, ...curve.points.map(({ bytes }) => bytes));
+  const most = `peak ${formatPeak(peak, curve.peak?.isLeast)}`;
   const limit =
     curve.limitBytes === null
-      ? `peak ${formatBytes(peak)}`
-      : `peak ${formatBytes(peak)}, limit ${formatBytes(curve.limitBytes)}`;
+      ? most
+      : `${most}, limit ${formatBytes(curve.limitBytes)}${curve.limitNote === undefined ? '' : ` ${curve.limitNote}`}`;
   page.gap();
   page.text([{ text: curve.title }, { text: ` (${limit})`, style: ['dim'] }]);
   const { length } = chart.rows;

@@ -8,6 +8,7 @@ import type {
 import type { Question, Advice, Finding } from '../../model/finding.ts';
 import type { Limit } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
+import { groupedDigits } from '../../model/words.ts';
 import { ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { endedWell, withUnknownFate } from '../shared/ended-well.ts';
@@ -196,9 +197,7 @@ function says(error: ProgramError, again: number): string {
       ? ''
       : ` for an array of shape (${error.array.shape.join(', ')}${error.array.shape.length === 1 ? ',' : ''}) and type ${error.array.dtype}`;
   const size =
-    error.requestBytes === undefined
-      ? ''
-      : ` for ${error.requestBytes.toLocaleString('en-US')} bytes`;
+    error.requestBytes === undefined ? '' : ` for ${groupedDigits(error.requestBytes)} bytes`;
   if (lostTraceback.has(error.class ?? ''))
     return `What is left of a MemoryError: memory was so full that Python could not even print the traceback${times}`;
   const fate = {

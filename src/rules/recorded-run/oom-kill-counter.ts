@@ -14,6 +14,7 @@ import {
   localKills,
   subjectOf,
   unknownKernelLog,
+  peakOf,
   victimOf,
 } from '../shared/recorded.ts';
 
@@ -74,7 +75,7 @@ export const oomKillCounter = defineRule({
               ? { owner: 'host', bytes: host?.totalBytes ?? null }
               : { owner: 'cgroup', bytes: null }
             : { owner: 'cgroup', path: owner.path, bytes: owner.limitBytes },
-        memory: exit.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
+        memory: peakOf(exit),
         unknown: named ? [] : unknownKernelLog(context),
         ...(hostKills === 0
           ? {
@@ -138,13 +139,13 @@ function unseen(
           ),
           reason(
             exit,
-            `${nameWithPid(exit)} vanished from it, and nobody saw how it ended${exit.peakRssBytes === undefined ? '' : `; it had held up to ${formatBytes(exit.peakRssBytes)}`}`,
+            `${nameWithPid(exit)} vanished from it, and nobody saw how it ended${exit.peakRssBytes === undefined ? '' : `; it had held ${exit.peakIsLeast === true ? 'at least' : 'up to'} ${formatBytes(exit.peakRssBytes)}`}`,
           ),
         ],
         victim: victimOf(exit),
         killer: { name: 'kernel' },
         limit: { owner: 'cgroup', path: owner.path, bytes: owner.limitBytes },
-        memory: exit.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
+        memory: peakOf(exit),
         unknown: unknownKernelLog(context),
       },
     ];

@@ -4,7 +4,14 @@ import { defined } from '../../model/defined.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { levelsOf, limitOwner, subjectOf, unknownKernelLog, victimOf } from '../shared/recorded.ts';
+import {
+  levelsOf,
+  limitOwner,
+  peakOf,
+  subjectOf,
+  unknownKernelLog,
+  victimOf,
+} from '../shared/recorded.ts';
 
 /**
  * The tracepoint oom:mark_victim names the very process: certain without a kernel log. Whose limit it was is not in it: the
@@ -70,7 +77,7 @@ export const oomMarkVictim = defineRule({
               : ofMachine
                 ? { owner: 'host', bytes: host?.totalBytes ?? null }
                 : { owner: 'cgroup', bytes: null },
-          memory: exit.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
+          memory: peakOf(exit),
           unknown: unknownKernelLog(context),
         },
       ];

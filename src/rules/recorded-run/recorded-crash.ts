@@ -5,7 +5,7 @@ import type { Limit, StackFrame } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { ofProcess } from '../shared/by-pid.ts';
 import { defineRule, reason, type RuleContext } from '../shared/define-rule.ts';
-import { kernelLogRead, subjectOf, victimOf } from '../shared/recorded.ts';
+import { kernelLogRead, peakOf, subjectOf, victimOf } from '../shared/recorded.ts';
 import { requestOf } from '../shared/kernel-crashes.ts';
 import { whichLimit } from './refusing-limit.ts';
 import { atUsersLine } from '../shared/subjects.ts';
@@ -49,7 +49,7 @@ export const recordedCrash = defineRule({
         subject: subjectOf(exit),
         victim: victimOf(exit),
         stack,
-        memory: exit.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
+        memory: peakOf(exit),
       };
       const aborted = exit.signal === 'SIGABRT';
       const cause = aborted ? 'alloc-failure-abort' : 'alloc-failure-segfault';

@@ -13,7 +13,7 @@ import { ofPid } from '../shared/by-pid.ts';
 import { endedWell } from '../shared/ended-well.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { requestOf } from '../shared/kernel-crashes.ts';
-import { kernelLogRead } from '../shared/recorded.ts';
+import { kernelLogRead, peakOf } from '../shared/recorded.ts';
 import { atUsersLine, subjectOf } from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
 
@@ -55,7 +55,7 @@ export const refusingLimit = defineRule({
         limit: found.limit,
         request: { bytes: error.requestBytes ?? requestOf(refusals) },
         stack: error.stack,
-        memory: limits.peakRssBytes === undefined ? {} : { peakRssBytes: limits.peakRssBytes },
+        memory: peakOf(limits),
         ruledOut: [
           {
             cause: 'kernel-cgroup-oom',

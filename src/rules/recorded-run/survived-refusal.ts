@@ -11,7 +11,7 @@ import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { ofProcess } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { subjectOf, victimOf } from '../shared/recorded.ts';
+import { peakOf, subjectOf, victimOf } from '../shared/recorded.ts';
 import { requestOf } from '../shared/kernel-crashes.ts';
 import { atUsersLine } from '../shared/subjects.ts';
 import { limitOf } from './refusing-limit.ts';
@@ -84,7 +84,7 @@ function finding(exit: ProcessExit, seen: Seen): Finding {
     request: { bytes: request },
     stack,
     victim: victimOf(exit),
-    memory: exit.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
+    memory: peakOf(exit),
   };
 }
 

@@ -6,7 +6,7 @@ import type { Reason } from '../../model/report.ts';
 import { formatBytes, formatDuration } from '../../model/units.ts';
 import { killsOf, ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { levelsOf } from '../shared/recorded.ts';
+import { levelsOf, peakOf } from '../shared/recorded.ts';
 import { remedy } from '../shared/remedies.ts';
 
 /** Slow death as it was recorded: the stall watch has judged the figures, the verdict puts them in words. */
@@ -55,7 +55,7 @@ export const swapThrash = defineRule({
           ...(stall.pid === null ? {} : { pid: stall.pid }),
           ...defined({ name: stall.name, swapBytes: stall.swapBytes, cgroup: stall.cgroup }),
         },
-        memory: exit?.peakRssBytes === undefined ? {} : { peakRssBytes: exit.peakRssBytes },
+        memory: peakOf(exit),
         remedies: remedies[stall.how],
       };
     }),

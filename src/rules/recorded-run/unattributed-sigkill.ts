@@ -21,6 +21,7 @@ import {
   localKills,
   subjectOf,
   unknownKernelLog,
+  peakOf,
   victimOf,
 } from '../shared/recorded.ts';
 import { remedy } from '../shared/remedies.ts';
@@ -149,7 +150,7 @@ export const unattributedSigkill = defineRule({
             ruledOut,
             victim: victimOf(exit),
             unknown: [...unknownKernelLog(context), ...otherKillers],
-            memory: memoryOf(exit),
+            memory: peakOf(exit),
           },
         ];
       return [
@@ -175,7 +176,7 @@ export const unattributedSigkill = defineRule({
             ...(log ? [] : unknownKernelLog(context)),
             ...(pressed(levels, host) ? otherKillers : []),
           ],
-          memory: memoryOf(exit),
+          memory: peakOf(exit),
           remedies: [remedy('look-for-the-sender')],
         },
       ];
@@ -190,9 +191,6 @@ function lastedUntil(stall: Stall, exit: ProcessExit): boolean {
   const ended = Date.parse(exit.when?.wall ?? '');
   return Math.abs(begun + stall.durationMs - ended) < 2500;
 }
-
-const memoryOf = ({ peakRssBytes }: ProcessExit) =>
-  peakRssBytes === undefined ? {} : { peakRssBytes };
 
 /** Memory was short enough that a guard in user space may have acted: they leave no trace in the kernel. */
 function pressed(levels: readonly CgroupCounters[], host: HostCounters | undefined): boolean {
@@ -240,7 +238,7 @@ function killOfUnseen(exit: ProcessExit, kill: KernelNotice): Finding {
       ...defined({ pid: kill.pid, name: kill.name, cgroup: kill.cgroup }),
     },
     killer: { name: 'kernel' },
-    memory: memoryOf(exit),
+    memory: peakOf(exit),
   };
 }
 
@@ -270,6 +268,6 @@ function shellSaidSo(
       ? {}
       : { limit: { owner: 'cgroup', path: own.path, bytes: own.limitBytes } }),
     unknown: unknownKernelLog(context),
-    memory: memoryOf(exit),
+    memory: peakOf(exit),
   };
 }

@@ -19,6 +19,11 @@ const isOther = (resource: Resource): resource is OtherResource => resource in o
 export const isMistaken = ({ resource, actualMeaning }: ProgramError | ProgramAbort): boolean =>
   isOther(resource) && (resource !== 'none' || actualMeaning !== undefined);
 
+/** A thread's EAGAIN may be a stack that found no room. fork() says ENOMEM then. */
+const mayBeMemory = (fact: ProgramError | ProgramAbort): boolean =>
+  fact.resource === 'threads' &&
+  (fact.kind === 'program-error' ? fact.type !== 'BlockingIOError' : fact.reporter !== 'fork');
+
 export function mistaken(fact: ProgramError | ProgramAbort, again: number): Finding {
   const resource = isOther(fact.resource) ? fact.resource : 'none';
   const other = others[resource];
@@ -28,7 +33,7 @@ export function mistaken(fact: ProgramError | ProgramAbort, again: number): Find
     subject: subjectOf(fact, fact),
     cause: 'not-memory',
     variant: fact.variant ?? fact.resource,
-    confidence: 'strong',
+    confidence: mayBeMemory(fact) ? 'likely' : 'strong',
     headline: `Not memory${atUsersLine(fact.stack)}: ${means}`,
     because: [reason(fact, `${who}: ${other}${again === 0 ? '' : ` (${again + 1} times)`}`)],
     ruledOut: [{ cause: 'alloc-failure-exception', because: means }],

@@ -1,9 +1,9 @@
 /** What rules about recordings share. */
 import { plainCgroup, withAncestors } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
-import type { CgroupCounters, ProcessExit } from '../../model/evidence.ts';
+import type { CgroupCounters, ProcessExit, ProcessLimits } from '../../model/evidence.ts';
 import type { Question, Finding } from '../../model/finding.ts';
-import type { ProcessRole } from '../../model/report.ts';
+import type { MemoryPicture, ProcessRole } from '../../model/report.ts';
 import { childrenOf } from './by-pid.ts';
 import type { RuleContext } from './define-rule.ts';
 
@@ -94,6 +94,14 @@ export const victimOf = (exit: ProcessExit): ProcessRole => ({
   name: exit.name,
   ...defined({ cgroup: exit.cgroup, command: exit.command }),
 });
+
+/** What a process held at its peak, as a report tells it. */
+export const peakOf = (
+  read: Pick<ProcessExit | ProcessLimits, 'peakRssBytes' | 'peakIsLeast'> | undefined,
+): Pick<MemoryPicture, 'peakRssBytes' | 'peakIsLeast'> =>
+  read?.peakRssBytes === undefined
+    ? {}
+    : defined({ peakRssBytes: read.peakRssBytes, peakIsLeast: read.peakIsLeast });
 
 /** Within this time of the end of its command a wrapper has ended itself. */
 const duplicateReportMs = 1000;

@@ -45,7 +45,8 @@ export const killersFrame = 'oom_kill_process';
 function killerInTrace(log: KernelLog, text: string): Open | undefined {
   return text.includes(killersFrame) &&
     new RegExp(
-      String.raw`^(?:\[<[0-9a-f]+>\] )?${killersFrame}(?:\.\w{1,20}){0,3}\+0x[0-9a-f]`,
+      // 32-bit ARM writes the caller's offset alone: `name from caller+0x1c/0x40`, up to 5.x `[<c01>] (name) from [<c02>] (caller+0x1c/0x40)`.
+      String.raw`^(?:\[<[0-9a-f]+>\] )?\(?${killersFrame}(?:\.\w{1,20}){0,3}(?:\+0x[0-9a-f]|\)? from )`,
     ).test(text)
     ? log.start()
     : undefined;
@@ -188,7 +189,9 @@ function triggerLine(report: Open, text: string): boolean {
 
 function frameLine(report: Open, text: string): boolean {
   const frame =
-    /^(?:\[<[0-9a-f]+>\] )?(\? )?([A-Za-z_][\w.]*)\+0x[0-9a-f]+(?:\/0x[0-9a-f]+|$)/.exec(text);
+    /^(?:\[<[0-9a-f]+>\] )?(\? )?\(?([A-Za-z_][\w.]*)(?:\+0x[0-9a-f]+(?:\/0x[0-9a-f]+|$)|\)? from (?:\[<[0-9a-f]+>\] )?\(?[A-Za-z_])/.exec(
+      text,
+    );
   if (frame === null) return false;
   const [, doubtful, name = ''] = frame;
   if (report.trace.length < 64) report.trace.push(name);

@@ -149,10 +149,22 @@ export const allocators: readonly Refusal[] = [
       /AddressSanitizer: (?!requested allocation size|out of memory|allocator is out)[\w-]{3,40}/,
   },
   {
-    reporter: 'AddressSanitizer',
-    literal: 'AddressSanitizer',
+    reporter: 'a sanitizer',
+    literal: 'Sanitizer: ',
     pattern:
-      /AddressSanitizer: (?:out of memory|allocator is out of memory|failed to allocate).{0,120}/i,
+      /(?:Address|HWAddress|Memory|Thread|Leak|DataFlow|UndefinedBehavior)Sanitizer: (?:out of memory|allocator is out of memory|failed to allocate).{0,120}/i,
+  },
+  {
+    // sanitizer_common, ReportMmapFailureAndDie(); the code is an errno.
+    reporter: 'a sanitizer',
+    literal: 'Sanitizer failed to ',
+    pattern:
+      /ERROR: \w{4,20}Sanitizer failed to (?:allocate|map|reserve) 0x[0-9a-f]{1,16} \(\d{1,19}\) bytes.{0,120}\((?:errno|error code): 12\)/,
+  },
+  {
+    reporter: 'a sanitizer',
+    literal: 'ReserveShadowMemoryRange failed',
+    pattern: /ReserveShadowMemoryRange failed while trying to map 0x[0-9a-f]{1,16} bytes/,
   },
   {
     reporter: 'macOS malloc',

@@ -1,0 +1,4 @@
+from oom_coroner import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+# A package that is run by -m. truth: STORE | run: -m module_package
+from module_package import store
+
+
+def main():
+    n = 0
+    while True:
+        store.put(n)
+        n += 1
+
+
+main()

@@ -1,0 +1,5 @@
+STORE = {}
+
+
+def put(n):
+    STORE[n] = {"n": n, "text": f"item {n}", "tags": ["a", "b"]}  # <- line

@@ -1,0 +1,218 @@
+// node test/ordinary/run.mjs [--python PATH]... [--limit MIB]... [--how cgroup|memory-limit|ulimit]... [--passes N] [--programs FOLDER]
+//                            [--write FILE] [--quiet] [NAME]...
+//
+// Does `coroner run` name the variable that held the memory, and the line that allocated it? Ordinary programs (docs/ordinary.md), which
+// grow at full speed until something ends them: the kernel in a cgroup (root), coroner's own budget, or a small address space.
+// An answer counts where it comes first: the first holder, the first line. A figure above the limit is a fault.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    python: { type: 'string', multiple: true, default: ['python3'] },
+    limit: { type: 'string', multiple: true, default: ['250'] },
+    how: { type: 'string', multiple: true, default: ['cgroup'] },
+    passes: { type: 'string', default: '1' },
+    programs: { type: 'string', default: fileURLToPath(new URL('programs', import.meta.url)) },
+    write: { type: 'string' },
+    quiet: { type: 'boolean', default: false },
+  },
+});
+const coroner = fileURLToPath(new URL('../../bin/coroner', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'coroner-ordinary-'));
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+/** A program and its truth, which stands in its first line and in marks behind the lines that allocate. */
+function programOf(entry) {
+  const path = join(values.programs, entry);
+  const isPackage = !entry.endsWith('.py');
+  const files = isPackage
+    ? readdirSync(path).filter((name) => name.endsWith('.py'))
+    : [basename(path)];
+  const head = readFileSync(isPackage ? join(path, '__main__.py') : path, 'utf8').split('\n', 1)[0];
+  const field = (name) => new RegExp(`\\b${name}: ([^|]+)`).exec(head)?.[1].trim();
+  const lines = files.flatMap((file) =>
+    readFileSync(isPackage ? join(path, file) : path, 'utf8')
+      .split('\n')
+      .flatMap((line, at) => (line.includes('# <- line') ? [{ file, line: at + 1 }] : [])),
+  );
+  return {
+    name: entry.replace(/\.py$/, ''),
+    path,
+    files,
+    lines,
+    truth: field('truth').split(', '),
+    needs: field('needs') ?? null,
+    anyLine: field('line') !== undefined,
+    run: field('run') ?? null,
+  };
+}
+const programs = readdirSync(values.programs)
+  .filter((entry) => !entry.startsWith('__'))
+  .map(programOf)
+  .filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+
+function commandOf(python, { path, name, run }) {
+  if (run === '-c') return [python, '-c', readFileSync(path, 'utf8')];
+  return run === null ? [python, path] : [python, '-m', name];
+}
+
+const isV1 = existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes');
+const group = `/sys/fs/cgroup/${isV1 ? 'memory/' : ''}coroner-ordinary-${process.pid}`;
+function makeGroup(bytes) {
+  mkdirSync(group);
+  writeFileSync(`${group}/${isV1 ? 'memory.limit_in_bytes' : 'memory.max'}`, String(bytes));
+  const swap = `${group}/${isV1 ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max'}`;
+  if (existsSync(swap)) writeFileSync(swap, isV1 ? String(bytes) : '0');
+}
+/** Ends what is left in it. The kernel takes the last process out of it in its own time. */
+function removeGroup() {
+  for (const pid of readFileSync(`${group}/cgroup.procs`, 'utf8').split('\n').filter(Boolean))
+    process.kill(Number(pid), 'SIGKILL');
+  for (let i = 0; i < 50 && existsSync(group); i += 1)
+    try {
+      rmdirSync(group);
+    } catch {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    }
+}
+
+/** Of an address space: what an interpreter reserves before it has done anything, which is no memory. */
+const reservedMiB = 150;
+
+/** The incident that the run was about, and the stops that its snapshots cost. */
+function record(how, limitMiB, command) {
+  const json = join(scratch, 'report.json');
+  const store = join(scratch, 'store');
+  rmSync(json, { force: true });
+  rmSync(store, { recursive: true, force: true });
+  const limited = {
+    cgroup: [[], ['sh', '-c', `echo $$ > ${group}/cgroup.procs; exec "$@"`, 'sh']],
+    'memory-limit': [['--memory-limit', `${limitMiB}M`], []],
+    ulimit: [
+      [],
+      ['sh', '-c', `ulimit -v ${(Number(limitMiB) + reservedMiB) * 1024}; exec "$@"`, 'sh'],
+    ],
+  }[how];
+  if (how === 'cgroup') makeGroup(Number(limitMiB) * 2 ** 20);
+  try {
+    spawnSync(
+      coroner,
+      ['run', '-q', '--json', json, '-o', store, ...limited[0], '--', ...limited[1], ...command],
+      {
+        stdio: 'ignore',
+        timeout: 60_000,
+        killSignal: 'SIGKILL',
+        env: { ...process.env, PYTHONPATH: values.programs, PYTHONDONTWRITEBYTECODE: '1' },
+      },
+    );
+  } finally {
+    if (how === 'cgroup') removeGroup();
+  }
+  if (!existsSync(json)) return { incident: undefined, stops: null };
+  const { incidents } = JSON.parse(readFileSync(json, 'utf8'));
+  return {
+    incident: incidents.find(({ outOfMemory }) => outOfMemory === true),
+    stops: stopsIn(store),
+  };
+}
+function stopsIn(store) {
+  const looks = readdirSync(store, { recursive: true }).filter((name) =>
+    /looks\/.+\.json$/.test(name),
+  );
+  const all = looks.map((name) => {
+    try {
+      return JSON.parse(readFileSync(join(store, name), 'utf8')).stops ?? null;
+    } catch {
+      return null;
+    }
+  });
+  return all
+    .filter((one) => one !== null)
+    .reduce((most, one) => (most === null || one.sumMs > most.sumMs ? one : most), null);
+}
+
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const names = (text, truth) => new RegExp(`(?:^|[^\\w])${escaped(truth)}(?![\\w])`).test(text);
+function judge(program, { incident, stops }, limitBytes) {
+  const memory = incident?.memory ?? {};
+  const [holder] = memory.holders ?? [];
+  // A program that ended itself after a refusal is told by what was live at its peak.
+  const allocations = memory.allocations ?? [];
+  const line =
+    allocations.find(({ when }) => when === 'death') ??
+    allocations.find(({ when }) => when === 'peak');
+  const said = holder === undefined ? null : `${holder.name} ${holder.path ?? ''}`;
+  const isOwn = (file) => file === '<string>' || program.files.includes(basename(file ?? ''));
+  return {
+    died: incident !== undefined,
+    cause: incident?.cause ?? null,
+    variable: said !== null && program.truth.some((truth) => names(said, truth)),
+    said: holder === undefined ? null : (holder.path ?? holder.name),
+    share: holder === undefined ? null : holder.retainedBytes / limitBytes,
+    line:
+      line !== undefined &&
+      (program.anyLine
+        ? isOwn(line.file)
+        : program.lines.some((one) => one.line === line.line && isOwn(line.file))),
+    saidLine:
+      line === undefined ? null : `${basename(line.file ?? line.function ?? '?')}:${line.line}`,
+    above: (memory.holders ?? []).some(({ retainedBytes }) => retainedBytes > limitBytes * 1.05),
+    stops,
+  };
+}
+
+const hasModule = new Map();
+function lacks(python, module) {
+  if (module === null) return false;
+  const key = `${python} ${module}`;
+  if (!hasModule.has(key))
+    hasModule.set(key, spawnSync(python, ['-c', `import ${module}`]).status === 0);
+  return !hasModule.get(key);
+}
+
+const rows = [];
+for (const python of values.python)
+  for (const how of values.how)
+    for (const limitMiB of values.limit) {
+      const limitBytes = (Number(limitMiB) + (how === 'ulimit' ? reservedMiB : 0)) * 2 ** 20;
+      const these = [];
+      for (const program of programs) {
+        if (lacks(python, program.needs)) {
+          console.log(`${program.name}: skipped (needs ${program.needs} for ${python})`);
+          continue;
+        }
+        for (let pass = 0; pass < Number(values.passes); pass += 1) {
+          const row = {
+            program: program.name,
+            python,
+            how,
+            limitMiB: Number(limitMiB),
+            ...judge(program, record(how, limitMiB, commandOf(python, program)), limitBytes),
+          };
+          these.push(row);
+          if (!values.quiet || !row.variable || !row.line)
+            console.log(
+              `${row.variable ? 'ok ' : 'NO '} ${row.line ? 'ok ' : 'NO '} ${program.name.padEnd(20)} ${String(row.share === null ? '-' : `${Math.round(row.share * 100)} %`).padStart(6)}  ` +
+                `${row.said ?? '(none)'}; ${row.saidLine ?? '(no line)'}${row.above ? '; ABOVE THE LIMIT' : ''}${row.died ? '' : '; NO DEATH TOLD'}`,
+            );
+        }
+      }
+      const count = (what) => these.filter((row) => row[what]).length;
+      const shares = these.map(({ share }) => share ?? 0).toSorted((a, b) => a - b);
+      const stopped = these.map(({ stops }) => stops?.sumMs ?? 0).toSorted((a, b) => a - b);
+      console.log(
+        `${python}, ${how}, ${limitMiB} MiB: of ${these.length} the variable first ${count('variable')}, the line first ${count('line')}, ` +
+          `above the limit ${count('above')}; share of the first holder: median ${Math.round((shares[shares.length >> 1] ?? 0) * 100)} %; ` +
+          `stopped: median ${stopped[stopped.length >> 1] ?? 0} ms, most ${stopped.at(-1) ?? 0} ms, ` +
+          `longest ${Math.max(0, ...these.map(({ stops }) => stops?.longestMs ?? 0))} ms`,
+      );
+      rows.push(...these);
+    }
+if (values.write !== undefined) writeFileSync(values.write, `${JSON.stringify(rows, null, 1)}\n`);
