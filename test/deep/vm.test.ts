@@ -42,9 +42,12 @@ const jobs = {
     what: 'memory.max of the own cgroup, the last look before it names the variable',
     live: cgroupKill('/grow', 140 * MiB),
     also: (folder) => {
-      const { incidents } = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report;
+      const { incidents, sources } = JSON.parse(
+        readFileSync(join(folder, 'report.json'), 'utf8'),
+      ) as Report;
       const { memory } = incidents.find(({ cause }) => cause === 'kernel-cgroup-oom')!;
-      expect(memory.holders?.[0]).toMatchObject({ name: 'rows' });
+      const looks = sources.filter(({ id }) => id === 'last-look');
+      expect(memory.holders?.[0], JSON.stringify(looks)).toMatchObject({ name: 'rows' });
       expect(memory.ageAtDeathMs).toBeGreaterThanOrEqual(0);
     },
   },

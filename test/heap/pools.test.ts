@@ -1,6 +1,7 @@
 /** How much of a process is Python's small objects, told from samples of its memory alone. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { shareOfPools } from '../../src/python/holders/pools.ts';
+import { inWords } from '../../src/model/prose.ts';
 import { isRefusal } from '../../src/python/process/live-process.ts';
 import { closeTarget, openTarget } from '../../src/python/target.ts';
 import { stopped, triedVersions, type Stopped } from './target.ts';
@@ -15,7 +16,7 @@ describe.each(triedVersions())('CPython %s', (_, python) => {
   ] as const)('%s', async ([kind, most, least, greatest]) => {
     target = await stopped(python, 'reached.py', [kind, String(most)]);
     const opened = openTarget(target.pid);
-    if (isRefusal(opened)) throw new Error(opened.detail);
+    if (isRefusal(opened)) throw new Error(inWords(opened.detail));
     try {
       const share = shareOfPools(opened.memory);
       expect(share).toBeGreaterThanOrEqual(least);

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { quickHolders } from '../../src/python/holders/quick.ts';
 import { Interpreter } from '../../src/python/interpreter/interpreter.ts';
 import { threadsOf } from '../../src/python/interpreter/stacks.ts';
+import { inWords } from '../../src/model/prose.ts';
 import { isRefusal } from '../../src/python/process/live-process.ts';
 import { SparseMemory } from '../../src/python/process/sparse-memory.ts';
 import { closeTarget, openTarget, smallChunks } from '../../src/python/target.ts';
@@ -23,7 +24,7 @@ interface Reached {
 async function reached(python: string, kind: string, most: number): Promise<Reached> {
   target = await stopped(python, 'reached.py', [kind, String(most)]);
   const opened = openTarget(target.pid, 64, smallChunks);
-  if (isRefusal(opened)) throw new Error(opened.detail);
+  if (isRefusal(opened)) throw new Error(inWords(opened.detail));
   const memory = new SparseMemory(opened.source);
   try {
     const reader = new Interpreter(memory, opened.runtime);

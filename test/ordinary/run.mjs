@@ -26,7 +26,11 @@ const { values, positionals } = parseArgs({
 });
 const coroner = fileURLToPath(new URL('../../bin/coroner', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'coroner-ordinary-'));
-process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
+process.once('exit', () => {
+  removeGroup();
+  rmSync(scratch, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
 
 /** A program and its truth, which stands in its first line and in marks behind the lines that allocate. */
 function programOf(entry) {
@@ -73,8 +77,13 @@ function makeGroup(bytes) {
 }
 /** Ends what is left in it. The kernel takes the last process out of it in its own time. */
 function removeGroup() {
+  if (!existsSync(group)) return;
   for (const pid of readFileSync(`${group}/cgroup.procs`, 'utf8').split('\n').filter(Boolean))
-    process.kill(Number(pid), 'SIGKILL');
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
   for (let i = 0; i < 50 && existsSync(group); i += 1)
     try {
       rmdirSync(group);
@@ -92,28 +101,22 @@ function record(how, limitMiB, command) {
   const store = join(scratch, 'store');
   rmSync(json, { force: true });
   rmSync(store, { recursive: true, force: true });
-  const limited = {
-    cgroup: [[], ['sh', '-c', `echo $$ > ${group}/cgroup.procs; exec "$@"`, 'sh']],
-    'memory-limit': [['--memory-limit', `${limitMiB}M`], []],
-    ulimit: [
-      [],
-      ['sh', '-c', `ulimit -v ${(Number(limitMiB) + reservedMiB) * 1024}; exec "$@"`, 'sh'],
-    ],
-  }[how];
-  if (how === 'cgroup') makeGroup(Number(limitMiB) * 2 ** 20);
+  // Whatever is measured stays in a group: nothing may outgrow the machine, and what outlives its recorder is ended there.
+  const grouped = how === 'cgroup' || process.getuid?.() === 0;
+  if (grouped) makeGroup(Number(limitMiB) * 2 ** 20 * (how === 'cgroup' ? 1 : 4));
+  const enter = grouped ? `echo $$ > ${group}/cgroup.procs; ` : '';
+  const limit = how === 'ulimit' ? `ulimit -v ${(Number(limitMiB) + reservedMiB) * 1024}; ` : '';
+  const options = how === 'memory-limit' ? ['--memory-limit', `${limitMiB}M`] : [];
+  const words = ['sh', '-c', `${enter}${limit}exec "$@"`, 'sh', ...command];
   try {
-    spawnSync(
-      coroner,
-      ['run', '-q', '--json', json, '-o', store, ...limited[0], '--', ...limited[1], ...command],
-      {
-        stdio: 'ignore',
-        timeout: 60_000,
-        killSignal: 'SIGKILL',
-        env: { ...process.env, PYTHONPATH: values.programs, PYTHONDONTWRITEBYTECODE: '1' },
-      },
-    );
+    spawnSync(coroner, ['run', '-q', '--json', json, '-o', store, ...options, '--', ...words], {
+      stdio: 'ignore',
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+      env: { ...process.env, PYTHONPATH: values.programs, PYTHONDONTWRITEBYTECODE: '1' },
+    });
   } finally {
-    if (how === 'cgroup') removeGroup();
+    if (grouped) removeGroup();
   }
   if (!existsSync(json)) return { incident: undefined, stops: null };
   const { incidents } = JSON.parse(readFileSync(json, 'utf8'));
@@ -138,29 +141,29 @@ function stopsIn(store) {
     .reduce((most, one) => (most === null || one.sumMs > most.sumMs ? one : most), null);
 }
 
-const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-const names = (text, truth) => new RegExp(`(?:^|[^\\w])${escaped(truth)}(?![\\w])`).test(text);
+/** Whether a path begins at the true variable or reaches into it: `cache`, `cache['x'] -> dict`, `cache.rows (being built)`. */
+const beginsAt = (path, truth) => path.startsWith(truth) && !/^\w/.test(path.slice(truth.length));
 function judge(program, { incident, stops }, limitBytes) {
   const memory = incident?.memory ?? {};
   const [holder] = memory.holders ?? [];
   // A program that ended itself after a refusal is told by what was live at its peak.
-  const allocations = memory.allocations ?? [];
-  const line =
-    allocations.find(({ when }) => when === 'death') ??
-    allocations.find(({ when }) => when === 'peak');
-  const said = holder === undefined ? null : `${holder.name} ${holder.path ?? ''}`;
+  const when = incident?.cause === 'kernel-cgroup-oom' ? ['death'] : ['death', 'peak'];
+  const line = when
+    .map((moment) => (memory.allocations ?? []).find((one) => one.when === moment))
+    .find((one) => one !== undefined);
+  const said = holder === undefined ? null : (holder.path ?? holder.name);
   const isOwn = (file) => file === '<string>' || program.files.includes(basename(file ?? ''));
+  const isMarked = (one) =>
+    one.line === line.line && (line.file === '<string>' || basename(line.file ?? '') === one.file);
   return {
     died: incident !== undefined,
     cause: incident?.cause ?? null,
-    variable: said !== null && program.truth.some((truth) => names(said, truth)),
-    said: holder === undefined ? null : (holder.path ?? holder.name),
+    variable: said !== null && program.truth.some((truth) => beginsAt(said, truth)),
+    said,
     share: holder === undefined ? null : holder.retainedBytes / limitBytes,
     line:
       line !== undefined &&
-      (program.anyLine
-        ? isOwn(line.file)
-        : program.lines.some((one) => one.line === line.line && isOwn(line.file))),
+      (program.anyLine ? isOwn(line.file) : program.lines.some((one) => isMarked(one))),
     saidLine:
       line === undefined ? null : `${basename(line.file ?? line.function ?? '?')}:${line.line}`,
     above: (memory.holders ?? []).some(({ retainedBytes }) => retainedBytes > limitBytes * 1.05),

@@ -8,10 +8,14 @@ const holder = (retainedBytes: number, ownBytes = retainedBytes): Holder => ({
   kind: 'variable',
   scope: 'local',
   path: 'rows -> list',
+  function: 'load',
+  file: '/srv/app.py',
+  line: 7,
   type: 'list',
   ownBytes,
   retainedBytes,
   alsoHeldBy: [],
+  estimate: true,
 });
 
 test('no variable is said to hold more than its process has', () => {

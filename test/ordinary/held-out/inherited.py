@@ -1,4 +1,4 @@
-# A list of the base class that every subclass fills. truth: Base.instances, instances
+# A list of the base class that every subclass fills. truth: Base.instances, self.instances
 class Base:
     instances = []
 

@@ -1,4 +1,4 @@
-# A parser class with a token list and an index of positions. truth: lexer, tokens, positions
+# A parser class with a token list and an index of positions. truth: lexer, self.tokens, self.positions
 import re
 
 

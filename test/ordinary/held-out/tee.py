@@ -1,4 +1,4 @@
-# itertools.tee, one half of which is never read. truth: late, tee
+# itertools.tee, one half of which is never read. truth: late
 import itertools
 
 

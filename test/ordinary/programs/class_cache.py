@@ -1,4 +1,4 @@
-# A cache on the class. truth: Thumbnail._made, _made
+# A cache on the class. truth: Thumbnail._made, cls._made
 class Thumbnail:
     _made = {}
 

@@ -1,4 +1,4 @@
-# Listeners that are never removed. truth: bus, listeners
+# Listeners that are never removed. truth: bus, self.listeners
 class Bus:
     def __init__(self):
         self.listeners = {}

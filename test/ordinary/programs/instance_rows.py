@@ -1,4 +1,4 @@
-# An importer object that keeps all it has read. truth: importer, self.records, records
+# An importer object that keeps all it has read. truth: importer, self.records
 class Importer:
     def __init__(self):
         self.records = []

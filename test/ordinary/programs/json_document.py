@@ -1,4 +1,4 @@
-# Parses one big JSON answer. truth: orders, document, text | line: either
+# Parses one big JSON answer. truth: orders, text
 import json
 
 

@@ -1,4 +1,4 @@
-# A handler that keeps all records. truth: handler, records
+# A handler that keeps all records. truth: handler, self.records
 import logging
 
 

@@ -1,4 +1,4 @@
-# lru_cache(None) on a function with endless arguments. truth: lookup, cache
+# lru_cache(None) on a function with endless arguments. truth: lookup
 import functools
 
 

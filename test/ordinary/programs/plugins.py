@@ -1,4 +1,4 @@
-# Objects of a framework that hold each other. truth: app, requests
+# Objects of a framework that hold each other. truth: app, self.app.requests
 class Request:
     def __init__(self, app, n):
         self.app = app

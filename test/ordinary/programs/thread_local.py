@@ -1,4 +1,4 @@
-# Data of a thread in threading.local. truth: local, rows
+# Data of a thread in threading.local. truth: local, threading.local().rows
 import threading
 
 local = threading.local()

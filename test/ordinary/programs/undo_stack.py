@@ -1,4 +1,4 @@
-# An editor's undo stack. truth: editor, undo
+# An editor's undo stack. truth: editor, self.undo
 class Editor:
     def __init__(self):
         self.text = "lorem ipsum " * 300

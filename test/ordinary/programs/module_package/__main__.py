@@ -1,4 +1,4 @@
-# A package that is run by -m. truth: STORE | run: -m module_package
+# A package that is run by -m. truth: STORE, module_package.store.STORE | run: -m module_package
 from module_package import store
 
 
