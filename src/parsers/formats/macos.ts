@@ -132,7 +132,8 @@ const kills: readonly KillerWording[] = [
     variant: 'per-process-limit',
     // Reports of crash reporters on iOS: `Reason: The process was terminated for exceeding jetsam memory limits`
     literal: 'jetsam memory limit',
-    pattern: /(?:terminated|killed) for exceeding (?:its |the )?jetsam memory limits?/,
+    pattern:
+      /(?:Reason: .{0,40}?|\b[Pp]rocess was )(?:terminated|killed) for exceeding (?:its |the )?jetsam memory limits?/,
     message: 'the crash reporter gives the memory limit of jetsam as the reason of the termination',
     refine: named,
   },
@@ -143,6 +144,13 @@ const kills: readonly KillerWording[] = [
     pattern: /(?:Message from debugger: |^)Terminated due to memory issue/,
     message: 'Xcode saw the system end the app for its memory',
     sourceKind: 'indirect',
+    // In a sentence it is a subject to speak of.
+    refine: ({ input, index }, record) =>
+      /(?:Message from debugger: |^\s*)Terminated due to memory issue\.?\s*$/.test(
+        lineAt(input, index),
+      )
+        ? record
+        : undefined,
   },
   {
     ...jetsam,

@@ -235,7 +235,7 @@ const wordings: readonly NoticeWording[] = [
     reporter: 'RStudio',
     literal: 'R Session Aborted',
     vanished: true,
-    pattern: /R Session Aborted/,
+    pattern: /^(?:[#>*] ?)?R Session Aborted(?! \w)|R Session Aborted(?= R encountered)/,
   },
   {
     reporter: 'RStudio',

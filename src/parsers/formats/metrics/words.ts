@@ -35,10 +35,10 @@ const swapFull = new RegExp(
 );
 /** Counters of a cgroup that was at its limit and went round in circles. */
 const circles =
-  /\b(?:memory thrash\w{0,3}|thrash\w{0,3})\b[^]{0,400}?\b(?:refaults?|limit hits|0 oom[_ -]?kills?|oom[- ]killer never (?:fired|ran))\b/i;
+  /\b(?:memory thrash\w{0,3}|thrash\w{0,3})\b[^]{0,400}?\b(?:refaults?|limit hits|0 oom[_ -]?kills?)\b/i;
 /** Not what happened to the one who writes. */
 const supposed =
-  /\b(?:if (?:you|your|the|my)|how (?:much|do|can|to)|should I|would|could|might|to avoid|prevent\w{0,4}|in theory|for example|unused|plenty of|not (?:the )?(?:memory|RAM|swap))\b/i;
+  /\b(?:if (?:you|your|the|my)|how (?:much|do|can|to)|should I|would|could|might|to avoid|prevent\w{0,4}|in theory|for example|so that|alerts?|curious|unused|plenty of|not (?:the )?(?:memory|RAM|swap))\b/i;
 
 /** People write so long a letter, and no longer. */
 const longestLetter = 8192;
