@@ -119,7 +119,7 @@ enum coroner_kind {
 };
 
 enum coroner_stack_flags {
-  /* A thread that is not Python's asked: the Python frames are those of the last sample of a Python thread, a guess. */
+  /* A native thread asked: the Python frames are those of a call into the same library that had it allocate and was still under way. */
   STACK_PROBABLE = 1,
   STACK_CUT = 2, /* deeper than what is kept */
 };

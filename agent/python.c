@@ -37,6 +37,7 @@ static uint32_t hook_checks;
 
 bool python_present(void) { return present; }
 bool python_stacks(void) { return layout && stacks_wanted; }
+bool python_hides_released(void) { return current_state_27; }
 
 /* Where its own thread is in Python; NULL: nowhere. */
 static const char *innermost_frame(void) {
@@ -49,6 +50,7 @@ static const char *innermost_frame(void) {
     hook_checks++;
     verify_hooks();
   }
+  thread.python_state = state;
   uintptr_t frame = word_at(state, layout->state_frame);
   if (layout->frame_indirect >= 0 && looks_like_pointer(frame)) frame = word_at((const char *)frame, (size_t)layout->frame_indirect);
   return looks_like_pointer(frame) ? (const char *)frame : NULL;
@@ -80,6 +82,18 @@ uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut) 
     frame = looks_like_pointer(back) ? (const char *)back : NULL;
   }
   return count;
+}
+
+/* The frame may be gone and its memory with it, or used by another call: all three words have to be as they were. */
+bool python_still_at(const char *state, const struct python_frame *innermost) {
+  uintptr_t frame, code, last = 0;
+  if (!layout || !peek((uintptr_t)state + layout->state_frame, &frame, sizeof frame)) return false;
+  if (layout->frame_indirect >= 0 && !peek(frame + (size_t)layout->frame_indirect, &frame, sizeof frame)) return false;
+  if (frame != (uintptr_t)innermost->frame) return false;
+  if (!peek(frame + layout->frame_code, &code, sizeof code) || (code & ~(uintptr_t)7) != (uintptr_t)innermost->code) return false;
+  if (!peek(frame + layout->frame_last, &last, layout->last_unit ? 4 : sizeof last)) return false;
+  const int32_t at = layout->last_unit ? (int32_t)last * layout->last_unit : (int32_t)(last - (code + layout->code_adaptive));
+  return at == innermost->last_instruction;
 }
 
 /* A code object's address is used again after it is freed: what it is called belongs to its identity. */

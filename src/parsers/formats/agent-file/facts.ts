@@ -22,7 +22,7 @@ export interface AgentPath {
   readonly stack: readonly StackFrame[];
   /** Return addresses, innermost first; all but the first were found by scanning. */
   readonly native: readonly NativeFrame[];
-  /** The stack is a guess: a thread that is not Python's asked. */
+  /** A native thread asked: the Python frames are those of the call into its library that was under way. */
   readonly probable: boolean;
   readonly live: AgentBytes;
   readonly peak: AgentBytes;
