@@ -184,6 +184,7 @@ struct coroner_live {
 enum coroner_live_flags {
   LIVE_EXACT = 1,
   LIVE_WEIGHED = 2, /* weight is what was resident at weighed_monotonic_ns */
+  LIVE_GROWN = 4,   /* its weight is partly that of others, from before it was noted, and partly its own growth */
 };
 
 enum coroner_failure_kind {

@@ -203,6 +203,7 @@ static uint32_t live_put(const struct coroner_live *what) {
   const uint32_t slot = (uint32_t)(live - file->live);
   if (slot == used(SECTION_LIVE)) publish(SECTION_LIVE, slot + 1);
   if (what->kind >= KIND_MAPPING) mapping_count++;
+  weigh_added(slot);
   account(&file->stacks[what->stack - 1], what->weight, what->flags & LIVE_EXACT, 1);
   return slot + 1;
 }
@@ -264,6 +265,7 @@ static struct coroner_live at_size(const struct coroner_live *before, const void
   what.address = (uint64_t)(uintptr_t)block;
   what.weight += (int64_t)bytes - (int64_t)before->bytes;
   what.bytes = bytes;
+  what.flags |= LIVE_GROWN;
   if (bytes >= exact_bytes && !(before->flags & LIVE_EXACT)) what.flags |= LIVE_EXACT, what.weight = (int64_t)bytes;
   if (what.weight < 0) what.weight = 0;
   return what;

@@ -157,6 +157,7 @@ void native_know_modules(const uint64_t *addresses, uint32_t count) {
   if (!unknown || sandboxed) return;
   uint64_t now = monotonic_ns();
   if (now < next_read_ns) return;
+  const uint64_t began = own_cpu_ns();
   int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return;
   static char buffer[8192];
@@ -172,7 +173,7 @@ void native_know_modules(const uint64_t *addresses, uint32_t count) {
     memmove(buffer, buffer + line, kept);
   }
   syscall(SYS_close, fd);
-  uint64_t cost = monotonic_ns() - now;
+  const uint64_t cost = own_cpu_ns() - began;
   if (cost > 500000) next_read_ns = now + cost * 100;
   else if (prompt_reads) prompt_reads--;
   else next_read_ns = now + 50000000;

@@ -209,6 +209,26 @@ describe.skipIf(reason)(`families of processes${reason ? ` (${reason})` : ''}`, 
     }).toEqual({ untouched: 0, half: 32, never: 0, cut: 0 });
   });
 
+  test.each(['kill', 'exit'])(
+    'ended by %s: untouched blocks below 1 MiB count nothing, filled ones in full',
+    async (how) => {
+      const { files } = await underAgent([python, program('untouched.py'), how]);
+      const source = readFileSync(program('untouched.py'), 'utf8').split('\n');
+      for (const when of how === 'kill' ? (['peak', 'death'] as const) : (['peak'] as const)) {
+        const allocations = allocationsOf(files[0]!, when, { leastShare: 0 });
+        const mibAt = (mark: string) => {
+          const line = source.findIndex((text) => text.endsWith(`# ${mark}`)) + 1;
+          return (allocations.find((one) => one.line === line)?.bytes ?? 0) / 2 ** 20;
+        };
+        expect(mibAt('filled')).toBeGreaterThan(20);
+        expect(mibAt('filled')).toBeLessThan(40);
+        // What was granted last is taken at its word: it is about to be filled.
+        expect(mibAt('untouched')).toBeLessThan(30);
+        expect(mibAt('untouched too')).toBeLessThan(30);
+      }
+    },
+  );
+
   test("Python's own start-up and our hook in it are one entry, not lines of the program", async () => {
     const { files } = await underAgent(
       [python, '-c', 'x = [str(i) for i in range(50000)]\nimport json'],
