@@ -79,6 +79,7 @@ const thread = v.object({
   name: v.nullable(text),
   holdsGil: v.boolean(),
   collectingGarbage: optional(v.boolean()),
+  subinterpreter: optional(v.number()),
   stack,
 });
 

@@ -233,6 +233,8 @@ export interface Thread {
   readonly name: string | null;
   readonly holdsGil: boolean;
   readonly collectingGarbage?: boolean;
+  /** Id of the sub-interpreter that it runs in; absent: the main one, or not known. */
+  readonly subinterpreter?: number;
   readonly stack: readonly StackFrame[];
 }
 export interface TypeTotal {
