@@ -6,6 +6,7 @@ import { isoTime } from '../model/units.ts';
 import { readHeap, type Heap } from './heap/heap.ts';
 import { accountFor } from './heap/resident.ts';
 import { censusNotes, typeTotals } from './heap/totals.ts';
+import type { OwnModules } from './heap/own-modules.ts';
 import { holdersOf } from './holders/holders.ts';
 import { quickHolders, type QuickPicture } from './holders/quick.ts';
 import { inUseBy, withinUse } from './holders/resident-data.ts';
@@ -43,6 +44,8 @@ export interface SnapshotOptions {
   readonly pool?: ChunkPool;
   /** How many objects there may be, by what the estimate found: where their count does not fit into the budget, it is not begun. */
   readonly expectedObjects?: (found: QuickPicture) => number;
+  /** What an earlier snapshot of the process found of its modules, for the estimate. */
+  readonly modules?: OwnModules;
   /** Of the census (`CensusOptions`): lower ones take less memory. */
   readonly softNodes?: number;
   readonly maxNodes?: number;
@@ -84,7 +87,7 @@ class Snapshot {
   private readonly deadline: Ms;
   private threads: readonly PythonThread[] = [];
   private estimates: readonly Holder[] = [];
-  private found: QuickPicture = { holders: [], objects: 0, bytes: 0 };
+  private found: QuickPicture = { holders: [], objects: 0, bytes: 0, isWhole: true };
 
   constructor(target: Target, options: SnapshotOptions) {
     this.target = target;
@@ -132,6 +135,8 @@ class Snapshot {
       : `${itIsGone} while its large values were looked for: some are missing`;
     if (why !== null) {
       this.note(why);
+      if (!this.found.isWhole && this.estimates.length === 0)
+        this.note('the time for the look was over before it had found who held the memory');
       options.onRead?.();
     }
     this.tell('quick');
@@ -141,10 +146,12 @@ class Snapshot {
   private quickHolders(): QuickPicture {
     const { target, options, threads } = this;
     const { source, runtime } = target;
-    const deadline = performance.now() + options.budgetMs / 2;
+    // Of the time for which the process stands still, half is for the count; where it runs on, there is no count.
+    const share = options.moves === true ? 1 : 0.5;
+    const deadline = performance.now() + options.budgetMs * share;
     const small = new SparseMemory(source, options.pool);
     const reader = new Interpreter(small, runtime);
-    const found = quickHolders(reader, threads, deadline);
+    const found = quickHolders(reader, threads, deadline, options.modules);
     small.release();
     return found;
   }

@@ -71,6 +71,7 @@ export function openProcess(pid: number, procRoot = '/proc'): MemorySource | Ref
     threads: () => nativeThreads(folder),
     openFile: (path) => openFileOf(`${folder}/root`, path.replace(/ \(deleted\)$/, '')),
     isCurrent: () => programOf(folder) === program,
+    program,
     close: () => closeSync(descriptor),
   };
 }

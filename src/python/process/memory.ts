@@ -37,6 +37,8 @@ export interface MemorySource {
   readonly openFile: (path: string) => OpenFile | null;
   /** Whether the process still runs the program that was opened: it may end, or start another one (exec), at any moment. */
   readonly isCurrent: () => boolean;
+  /** Tells the program from any that ran in the process before or will after it. Absent: a core. */
+  readonly program?: string;
   /** What the source lacks from the start, in words. Absent: nothing. */
   readonly missing?: string;
   readonly close: () => void;

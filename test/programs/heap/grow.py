@@ -1,11 +1,22 @@
-"""Grows until it is killed: grow.py HOW MEGABYTES_A_SECOND."""
+"""
+Grows until it is killed: grow.py HOW MEGABYTES_A_SECOND [SLOWLY_FROM_MEGABYTES].
+From there on it grows by a twentieth of the rate, until coroner has found who holds the memory: an emulated machine takes seconds for it.
+"""
+import glob
 import multiprocessing
+import os
 import sys
 import threading
 import time
 
 how = sys.argv[1]
 rate = float(sys.argv[2]) * 1e6
+slowly_from = float(sys.argv[3]) * 1e6 if len(sys.argv) > 3 else None
+
+
+def is_found():
+    looks = glob.glob(os.environ['CORONER_RUN'] + '/looks/*.json')
+    return any('"holders":[{' in open(name).read() for name in looks)
 
 
 def paced(size, work):
@@ -15,6 +26,9 @@ def paced(size, work):
     while True:
         work()
         done += size
+        if slowly_from is not None and done > slowly_from and not is_found():
+            time.sleep(19 * size / rate)
+            begun += 19 * size / rate
         ahead = done / rate - (time.monotonic() - begun)
         if ahead > 0:
             time.sleep(ahead)
