@@ -144,6 +144,11 @@ struct coroner_stack {
   uint16_t flags;
   uint32_t native_count;
   uint64_t native[NATIVE_DEPTH]; /* return addresses, innermost first; all but the first were found by scanning the stack */
+  /* What was live when a request was refused: the last one that was no aftermath of another. */
+  int64_t refused_exact;
+  int64_t refused_estimated;
+  uint32_t refused_samples;
+  uint32_t reserved;
 };
 
 /* A frame and who called it: stacks share their outer frames. */

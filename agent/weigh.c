@@ -120,6 +120,37 @@ static void copy_peak(uint64_t now) {
   __atomic_store_n(&header->peak_sequence, header->peak_sequence + 1, __ATOMIC_RELEASE);
 }
 
+/*
+ * Telling an exception asks for memory too, and is refused a little of it when most has been given back: that is no moment to keep. Of
+ * thousands of refusals not each is worth its copy.
+ */
+#define COPIED_AT_ONCE 64u
+static uint64_t refused_bytes, next_refused_ns;
+static int64_t refused_live;
+void copy_refused(const struct coroner_failure *failure, uint64_t sequence, bool counts_untouched) {
+  const uint64_t bytes = failure->bytes, now = failure->monotonic_ns;
+  const int64_t live = file->header.live_bytes;
+  if (sequence > 1 && bytes < refused_bytes && live < refused_live / 4 * 3) return;
+  if (sequence > COPIED_AT_ONCE && now < next_refused_ns) return;
+  refused_bytes = bytes;
+  refused_live = live;
+  const uint64_t began = own_cpu_ns();
+  for (uint32_t i = 0; i < used(SECTION_STACKS); i++) {
+    struct coroner_stack *stack = &file->stacks[i];
+    stack->refused_exact = stack->live_exact;
+    stack->refused_estimated = stack->live_estimated;
+    stack->refused_samples = stack->live_samples;
+  }
+  for (uint32_t i = 0; counts_untouched && i < used(SECTION_LIVE); i++) {
+    const struct coroner_live *entry = &file->live[i];
+    if (!entry->address || entry->kind != KIND_HEAP) continue;
+    struct coroner_stack *stack = &file->stacks[entry->stack - 1];
+    if (entry->flags & LIVE_EXACT) stack->refused_exact += (int64_t)entry->bytes - entry->weight;
+    else if (entry->flags & LIVE_WEIGHED) stack->refused_estimated += full_weight[i] - entry->weight;
+  }
+  next_refused_ns = now + (own_cpu_ns() - began) * 300;
+}
+
 static void write_moment(uint64_t now) {
   struct coroner_header *header = &file->header;
   uint32_t count = used(SECTION_HISTORY);
@@ -177,7 +208,7 @@ void weigh_at_end(void) {
 
 void weigh_soon(void) { next_weigh_ns = next_moment_ns = 0; }
 
-void weigh_forget(void) { next_weigh_ns = next_doubt_ns = next_moment_ns = drawn_count = drawn_bytes = 0; }
+void weigh_forget(void) { next_weigh_ns = next_doubt_ns = next_moment_ns = refused_bytes = next_refused_ns = drawn_count = drawn_bytes = 0; }
 
 bool read_statm(uint64_t *vm_bytes, uint64_t *rss_bytes, uint64_t *shared_bytes) {
   char text[128];

@@ -294,7 +294,8 @@ export interface Smell {
   readonly says: Prose;
 }
 export interface Allocation {
-  readonly when: 'peak' | 'death';
+  /** `refusal`: when the request was refused that the death, or the exception, came of. */
+  readonly when: 'peak' | 'refusal' | 'death';
   readonly file: string | null;
   readonly line: number | null;
   readonly function: string | null;

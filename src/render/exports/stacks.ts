@@ -21,5 +21,6 @@ export const stacksAt = (report: Report, when: Moment): readonly WeighedStack[] 
 
 export const moments: readonly (readonly [Moment, string])[] = [
   ['peak', 'live at the peak'],
+  ['refusal', 'live when a request was refused'],
   ['death', 'live at the death'],
 ];

@@ -26,6 +26,8 @@ export interface AgentPath {
   readonly probable: boolean;
   readonly live: AgentBytes;
   readonly peak: AgentBytes;
+  /** When a request was refused; null: none was, or an older agent did not keep it. */
+  readonly refused: AgentBytes | null;
   readonly totalBytes: Bytes;
 }
 export interface AgentFailure {
