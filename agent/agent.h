@@ -120,6 +120,7 @@ struct line_cursor {
 };
 int32_t python_line(const char *code, int32_t last_instruction, struct line_cursor *cursor);
 bool python_present(void);
+void python_appeared(uintptr_t base); /* a libpython that the program has opened itself, under the lock */
 bool python_stacks(void); /* are read */
 bool python_hides_released(void); /* a thread that has released the GIL shows no frames: 2.7 */
 bool python_still_at(const char *state, const struct python_frame *innermost); /* of any thread: read without a fault */

@@ -90,6 +90,10 @@ static void add_module(uint64_t start, uint64_t end, uint64_t offset, const char
     const struct coroner_module *known = &file->modules[i];
     if (known->start == start && known->end == end && known->file_offset == offset) return;
   }
+  static const char library[] = "/libpython";
+  const char *const name = memrchr(path, '/', length);
+  if (name && path + length - name > (long)sizeof library && !memcmp(name, library, sizeof library - 1) && name[sizeof library - 1] <= '9')
+    python_appeared(start - offset);
   if (section->used >= MODULE_CAPACITY) return;
   file->modules[section->used] = (struct coroner_module){start, end, offset, state_text(path, length), 0};
   __atomic_store_n(&section->used, section->used + 1, __ATOMIC_RELEASE);
