@@ -31,6 +31,8 @@ static inline int32_t int_at(const char *base, size_t offset) {
   return value;
 }
 static inline bool looks_like_pointer(uintptr_t value) { return value > 4096 && (value & 7) == 0; }
+/* From 3.14 on what a frame runs carries a mark in the lowest bits: whose reference it is. */
+static inline uintptr_t unmarked(uintptr_t value) { return value & ~(uintptr_t)3; }
 
 static bool verify_hooks(void);
 static uint32_t hook_checks;
@@ -62,7 +64,7 @@ uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut) 
   const void *const code_is = code_type;
   /* The bound is for a chain that is torn or circular: deeper recursion than this is cut anyway. */
   for (uint32_t seen = 0; frame && seen < 4096; seen++) {
-    const char *code = (const char *)word_at(frame, at.frame_code);
+    const char *code = (const char *)unmarked(word_at(frame, at.frame_code));
     const bool of_c_stack = at.frame_owner && (uint8_t)frame[at.frame_owner] >= 3;
     if (!of_c_stack && looks_like_pointer((uintptr_t)code) && (const void *)word_at(code, 8) == code_is) {
       if (count == capacity) {
@@ -277,7 +279,7 @@ static void *block_for_sample(size_t bytes) {
 /* --- free lists --- */
 
 /*
- * CPython keeps freed lists, dicts, tuples, floats and dict keys and gives them out again without asking an allocator. In
+ * CPython keeps freed lists, dicts, tuples, floats, dict keys and (3.14) ints and gives them out again without asking an allocator. In
  * a loop that makes a temporary list and keeps another, the one that is kept is the one that was just given back: by
  * who called the allocator, all lists that leak belong to the line of the temporary ones. So the first uses of a sampled
  * object are watched: when its reference count was seen at 0 and is not 0 any more, somebody has taken it from the free
@@ -291,7 +293,7 @@ static void *block_for_sample(size_t bytes) {
 #define WATCHED_CHANGES 8u
 #define WATCHED_NEW 4u
 #define WATCHED_BYTES 64u
-static const void *watched_types[4];
+static const void *watched_types[5];
 /* One at a time, by the thread that sampled it: sub-interpreters (3.12) may each have a GIL of their own. */
 static struct {
   const struct thread_state *owner;
@@ -309,7 +311,10 @@ static struct {
 #define WATCHED_LIST 0u
 #define WATCHED_DICT 1u
 #define WATCHED_TUPLE 2u
-#define WATCHED_KEYS 4u
+#define WATCHED_KEYS 5u
+
+/* The count of what lies in a free list is 0, or (3.14) gave way to the address of the next in the list: such a count is not to be reached. */
+static inline bool lies_in_free_list(uintptr_t count) { return count == 0 || (layout->version >= 0x030e && (count >> 32 & 0xffff)); }
 
 /* Offset of the reference count of what CPython has a free list for; -1: something else, or not filled in yet. */
 static int count_offset(const char *block) {
@@ -368,11 +373,10 @@ static int32_t building(const char *code, int32_t from, int32_t to) {
     if (!looks_like_pointer(object)) return -1;
     bytes = (const char *)object + 32;
   }
-  const bool new_numbers = layout->version >= 0x030d;
-  const uint8_t tuple = new_numbers ? 52 : 102, map = new_numbers ? 48 : 105, const_key_map = new_numbers ? 46 : 156;
   for (int32_t at = from < 0 ? 0 : from + 2; at <= to; at += 2) {
     const uint8_t op = (uint8_t)bytes[at];
-    if (watched.kind == WATCHED_TUPLE ? op == tuple : op == map || op == const_key_map) return at;
+    if (!op) continue;
+    if (watched.kind == WATCHED_TUPLE ? op == layout->build_tuple : op == layout->build_map || op == layout->build_const_key_map) return at;
   }
   return -1;
 }
@@ -427,7 +431,7 @@ static inline void watch(void) {
     watched.count = (uint8_t)offset;
     watched.unknown = 0;
   }
-  const bool given = word_at(watched.block, watched.count) == 0;
+  const bool given = lies_in_free_list(word_at(watched.block, watched.count));
   if (given != watched.given && watched.changes) {
     watched.changes--;
     *watched.dull = 0;
@@ -605,8 +609,9 @@ void python_start(bool want_stacks, bool want_objects) {
     see_whether_blocks_come_back();
     if (own_blocks_come_back) objects_reserve();
     objects_wanted = true;
-    static const char *const kept[] = {"PyList_Type", "PyDict_Type", "PyTuple_Type", "PyFloat_Type"};
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) watched_types[i] = dlsym(RTLD_DEFAULT, kept[i]);
+    static const char *const kept[] = {"PyList_Type", "PyDict_Type", "PyTuple_Type", "PyFloat_Type", "PyLong_Type"};
+    const size_t kinds = sizeof kept / sizeof *kept - (layout->version < 0x030e); /* ints have a free list from 3.14 on */
+    for (size_t i = 0; i < kinds; i++) watched_types[i] = dlsym(RTLD_DEFAULT, kept[i]);
     flags |= PYTHON_OBJECTS;
   }
   if (file) {

@@ -71,16 +71,21 @@ function make() {
   renameSync(fresh, folder);
 }
 
-/** An executable that keeps its process id: a mount namespace of its own, then the CPython inside the folder. */
+/**
+ * An executable that keeps its process id: a mount namespace of its own, then the CPython inside the folder. It sees the folders of this
+ * machine that are not the system's, wherever a copy of this repository lies.
+ */
 const launcher = (name) => `#!/bin/sh
 # Made by scripts/newest-pythons.mjs.
 exec unshare -m -- /bin/sh -c '
-root=$1; here=$2; name=$3; shift 3
-for part in /proc /dev /sys /tmp "$here"; do
+root=$1; name=$2; shift 2
+for part in /*; do
+  case $part in /bin|/boot|/etc|/lib*|/sbin|/usr|/var|/run) continue;; esac
+  [ -d "$part" ] || continue
   mkdir -p "$root$part" && mount --rbind "$part" "$root$part" || exit 70
 done
 [ -d "$root$PWD" ] || cd /
-exec unshare --root "$root" --wd "$PWD" "/usr/bin/$name" "$@"' sh '${folder}' '${path.dirname(import.meta.dirname)}' ${name} "$@"
+exec unshare --root "$root" --wd "$PWD" "/usr/bin/$name" "$@"' sh '${folder}' ${name} "$@"
 `;
 
 if (!existsSync(path.join(folder, 'usr/bin'))) make();

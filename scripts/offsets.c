@@ -5,6 +5,7 @@
 #define Py_BUILD_CORE 1
 #include <Python.h>
 #include <frameobject.h>
+#include <opcode.h>
 #include <stddef.h>
 #include <stdio.h>
 #define SINCE(minor) (PY_VERSION_HEX >= (0x03000000 | ((minor) << 16)))
@@ -275,6 +276,13 @@ int main(void) {
 # else
   FIELD("definition", PyModuleObject, md_def);
 # endif
+#endif
+  /* Instructions, not offsets: for the agent alone. */
+  group("opcode");
+  number("buildTuple", BUILD_TUPLE);
+  number("buildMap", BUILD_MAP);
+#ifdef BUILD_CONST_KEY_MAP
+  number("buildConstKeyMap", BUILD_CONST_KEY_MAP);
 #endif
   printf("}}\n");
   return 0;

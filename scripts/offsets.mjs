@@ -1,7 +1,7 @@
 // Regenerates the layouts of CPython's structs from the headers of the CPythons at hand:
 //   node scripts/offsets.mjs [--check]
-// writes src/python/layouts/tables.ts (the reader from outside) and checks the rows of agent/offsets.h (the witness's stack walk);
-// --check: writes nothing. Ends with 1 where something differs from the headers.
+// writes src/python/layouts/tables.ts (the reader from outside) and the rows of agent/offsets.h (the witness's stack walk);
+// --check: writes nothing, and ends with 1 where something differs from the headers.
 // Interpreters are looked for under $PYENV_ROOT, ~/.pyenv, on PATH, and in the root folder of scripts/newest-pythons.mjs; a version that
 // is not at hand keeps its table.
 import { execFileSync } from 'node:child_process';
@@ -77,19 +77,25 @@ function layoutFrom(include, folder) {
   return JSON.parse(execFileSync(program, { encoding: 'utf8' }));
 }
 
+/** What the script knows of each version; the agent needs more than the tables hold. */
 const layouts = new Map();
+const opcodes = new Map();
+const learn = (version, { opcode, ...layout }) => {
+  if (layouts.has(version)) return;
+  layouts.set(version, layout);
+  opcodes.set(version, opcode);
+};
 const folder = mkdtempSync(path.join(tmpdir(), 'coroner-offsets-'));
 try {
   for (const interpreter of interpreters()) {
     try {
-      const [version, layout] = layoutOf(interpreter, folder);
-      if (!layouts.has(version)) layouts.set(version, layout);
+      learn(...layoutOf(interpreter, folder));
     } catch (error) {
       process.stderr.write(`${interpreter}: left out (${String(error.message).split('\n')[0]})\n`);
     }
   }
   for (const [version, include] of rootHeaders())
-    if (!layouts.has(version)) layouts.set(version, layoutFrom(include, folder));
+    if (!layouts.has(version)) learn(version, layoutFrom(include, folder));
 } finally {
   rmSync(folder, { recursive: true });
 }
@@ -123,13 +129,20 @@ ${versions
 };
 `;
 
-/** The witness's own table (agent/offsets.h): a row a version, checked here, kept by hand there. */
-function agentRow(version, layout) {
+/** A row of the witness's own table (agent/offsets.h). */
+function agentRow(version, layout, opcode) {
   const [major, minor] = version.split('.').map(Number);
   const { thread, frame, frameObject, code, string } = layout;
   const isSlots = frame !== undefined;
-  const cell = (value) => String(value);
-  return [
+  const isBefore = (other) => major < 3 || minor < other;
+  const lines = isBefore(0)
+    ? 'LINES_LNOTAB_27'
+    : isBefore(10)
+      ? 'LINES_LNOTAB'
+      : isBefore(11)
+        ? 'LINES_310'
+        : 'LINES_311';
+  const cells = [
     `0x${major.toString(16).padStart(2, '0')}${minor.toString(16).padStart(2, '0')}`,
     thread.pthread,
     thread.currentFrame ?? thread.cframe ?? thread.frame,
@@ -147,31 +160,41 @@ function agentRow(version, layout) {
     // Python 2's str: a hash and a state lie before its text.
     string?.asciiSize ?? 36,
     string?.compactSize ?? 36,
-  ].map(cell);
+    opcode.buildTuple,
+    opcode.buildMap,
+    opcode.buildConstKeyMap ?? 0,
+    lines,
+  ];
+  return `    {${cells.join(', ')}},`;
 }
 
-let stale = false;
-if (process.argv.includes('--check')) {
-  // Only numbers decide, not how the formatter breaks lines.
-  const bare = (content) => content.replace(/[\s,]/g, '');
-  if (bare(readFileSync(tablesFile, 'utf8')) !== bare(tables)) {
-    stale = true;
-    process.stderr.write(`${path.relative(root, tablesFile)} differs from the headers\n`);
-  }
-} else writeFileSync(tablesFile, tables);
-if (existsSync(headerFile)) {
-  const rows = readFileSync(headerFile, 'utf8').matchAll(
-    /^\s*\{(0x[0-9a-f]{4}), (.*), LINES_\w+\},$/gm,
+/** The table of agent/offsets.h; a version that is not at hand keeps its row. */
+function agentTable(content) {
+  const rows = new Map(
+    content
+      .split('\n')
+      .map((line) => [/^ *\{(0x[0-9a-f]{4}), .*\},$/.exec(line)?.[1], line])
+      .filter(([version]) => version !== undefined),
   );
-  for (const [, version, numbers] of rows) {
-    const name = `${Number.parseInt(version.slice(2, 4), 16)}.${Number.parseInt(version.slice(4), 16)}`;
-    const layout = layouts.get(name);
-    if (layout === undefined) continue;
-    const expected = agentRow(name, layout).slice(1).join(', ');
-    if (expected === numbers) continue;
-    stale = true;
-    process.stderr.write(`agent/offsets.h, ${name}: ${numbers}\n  the headers say: ${expected}\n`);
+  for (const version of atHand) {
+    const row = agentRow(version, layouts.get(version), opcodes.get(version));
+    rows.set(row.slice(5, 11), row);
+  }
+  const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  return content.replace(/(?:^ *\{0x[0-9a-f]{4}, .*\n)+/m, `${sorted.join('\n')}\n`);
+}
+
+// Only numbers decide, not how the formatter breaks lines.
+const bare = (content) => content.replaceAll(/[\s,]/g, '');
+const header = readFileSync(headerFile, 'utf8');
+for (const [file, content] of [
+  [tablesFile, tables],
+  [headerFile, agentTable(header)],
+]) {
+  if (!process.argv.includes('--check')) writeFileSync(file, content);
+  else if (bare(readFileSync(file, 'utf8')) !== bare(content)) {
+    process.exitCode = 1;
+    process.stderr.write(`${path.relative(root, file)} differs from the headers\n`);
   }
 }
 process.stdout.write(`CPythons with headers at hand: ${atHand.join(', ') || 'none'}\n`);
-process.exitCode = stale ? 1 : 0;

@@ -77,6 +77,11 @@ export const pythons = once((): ReadonlyMap<string, string> => {
     : new Map();
 });
 
+/** All of them, `3.15.2` to an executable. */
+export const everyPython = once(
+  (): ReadonlyMap<string, string> => new Map([...pythons(), ...newestPythons()]),
+);
+
 export interface Hierarchy {
   readonly version: 1 | 2;
   /** Where a cgroup of ours with a memory limit can be made. */

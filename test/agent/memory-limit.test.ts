@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { makeCgroup, type TestCgroup } from '../cgroup.ts';
 import type { Ask } from '../../src/record/final-snapshot/ask-file.ts';
-import { cgroup, pythons } from '../have.ts';
+import { cgroup, everyPython } from '../have.ts';
 import { noAgent, underAgent } from './under-agent.ts';
 
 const program = (name: string) => new URL(`../programs/agent/${name}`, import.meta.url).pathname;
 const mib = 2 ** 20;
 const budget = 128 * mib;
 
-const found = [...pythons()];
+const found = [...everyPython()];
 const [, python = ''] =
   found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
-const reason = python === '' ? 'needs CPython 3.6 to 3.13' : (noAgent(python) ?? cgroup());
+const reason = python === '' ? 'needs CPython 3.6 to 3.15' : (noAgent(python) ?? cgroup());
 
 describe.skipIf(reason)(`--memory-limit${reason ? ` (${reason})` : ''}`, () => {
   let group: TestCgroup | undefined;
