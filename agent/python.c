@@ -305,12 +305,15 @@ static struct {
   uint8_t count;   /* offset of its reference count */
   uint8_t kind;    /* index in watched_types; WATCHED_KEYS */
   bool given;      /* back, and lies in a free list */
+  bool collected;  /* by the collector, which has it in its lists */
   /* The innermost frame at the last request, and who called it. */
   struct python_frame last, last_caller;
 } watched;
 #define WATCHED_LIST 0u
 #define WATCHED_DICT 1u
 #define WATCHED_TUPLE 2u
+#define WATCHED_FLOAT 3u
+#define WATCHED_INT 4u
 #define WATCHED_KEYS 5u
 
 /* The count of what lies in a free list is 0, or (3.14) gave way to the address of the next in the list: such a count is not to be reached. */
@@ -343,7 +346,7 @@ static void watch_first_uses(const void *block, size_t bytes, uint32_t id) {
   watched.block = block;
   watched.id = id;
   watched.unknown = WATCHED_NEW;
-  watched.given = false;
+  watched.given = watched.collected = false;
   sample_every_request(WATCHED_REQUESTS);
 }
 
@@ -381,6 +384,11 @@ static int32_t building(const char *code, int32_t from, int32_t to) {
   return -1;
 }
 
+static void without_inner(struct caller_stack *stack, uint32_t frames) {
+  stack->python_count -= frames;
+  memmove(stack->python, stack->python + frames, stack->python_count * sizeof *stack->python);
+}
+
 static COLD void taken_again(void) {
   struct caller_stack stack = {0};
   bool cut = false;
@@ -397,10 +405,14 @@ static COLD void taken_again(void) {
         const int32_t found = building(one->code, same ? watched.last.last_instruction : watched.last_caller.last_instruction, one->last_instruction);
         if (found >= 0) {
           one->last_instruction = found;
-          stack.python_count -= i;
-          memmove(stack.python, one, stack.python_count * sizeof *one);
+          without_inner(&stack, i);
           break;
         }
+      }
+      /* A number is as likely the doing of who called that frame, once it has returned. */
+      if (!same && (watched.kind == WATCHED_FLOAT || watched.kind == WATCHED_INT)) {
+        without_inner(&stack, i);
+        break;
       }
       /* That frame, on top of those who called it: it is still there, or has returned to this one. */
       const uint32_t from = same ? i + 1 : i, left = stack.python_count - from;
@@ -411,6 +423,17 @@ static COLD void taken_again(void) {
     }
   }
   state_taken_again(watched.id, watched.block, &stack);
+}
+
+/*
+ * From 3.14 on there may be no request between the end of a list and its next use: ints have a free list too. A list that asks for its items
+ * is not in the lists of the collector yet; one that was, and is not, has been given back and taken again.
+ */
+static bool is_renewed_list(void) {
+  if (watched.kind != WATCHED_LIST || watched.count < 16 || layout->version < 0x0308) return false;
+  const bool before = watched.collected;
+  watched.collected = word_at(watched.block, watched.count - 16u) != 0;
+  return before && !watched.collected && !watched.given;
 }
 
 /* With the GIL held: an object is not freed meanwhile. */
@@ -432,12 +455,13 @@ static inline void watch(void) {
     watched.unknown = 0;
   }
   const bool given = lies_in_free_list(word_at(watched.block, watched.count));
+  const bool renewed = !given && is_renewed_list();
   if (given != watched.given && watched.changes) {
     watched.changes--;
     *watched.dull = 0;
     t->watching = WATCHED_REQUESTS;
   }
-  if (watched.given && !given) taken_again();
+  if ((watched.given && !given) || renewed) taken_again();
   if (given && watched.kind != WATCHED_LIST) {
     if (!watched.given) watched.last.id = 0;
     remember_frame();

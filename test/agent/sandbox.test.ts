@@ -76,7 +76,9 @@ describe.skipIf(noCompiler)(
 );
 
 const [, python = ''] =
-  [...everyPython()].find(([version]) => version.startsWith('3.11.')) ?? [...everyPython()].at(-1) ?? [];
+  [...everyPython()].find(([version]) => version.startsWith('3.11.')) ??
+  [...everyPython()].at(-1) ??
+  [];
 const reason = python === '' ? 'needs CPython 3.6 to 3.15' : noAgent(python);
 describe.skipIf(reason)(`a sandbox of its own, in Python${reason ? ` (${reason})` : ''}`, () => {
   test('libc is asked by its handle; the lines and the refusal are there all the same', async () => {

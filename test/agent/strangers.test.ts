@@ -11,7 +11,9 @@ const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const [, python = ''] =
-  [...everyPython()].find(([version]) => version.startsWith('3.11.')) ?? [...everyPython()].at(-1) ?? [];
+  [...everyPython()].find(([version]) => version.startsWith('3.11.')) ??
+  [...everyPython()].at(-1) ??
+  [];
 const reason = cCompiler() ?? (python === '' ? 'needs CPython 3.6 to 3.15' : noAgent(python));
 
 const source = `
