@@ -587,6 +587,21 @@ static uint32_t parse_version(const char *text) {
   return numbers[0] << 24 | numbers[1] << 16 | numbers[2] << 8;
 }
 
+/*
+ * 3.13 and later begin _PyRuntime with the offsets of their structs. A version is not enough: an alpha, or a build that was changed, may have
+ * one that is known and other structs.
+ */
+static bool says_the_same(const struct python_layout *at) {
+  const char *runtime = at->debug_state ? dlsym(RTLD_DEFAULT, "_PyRuntime") : NULL;
+  if (!runtime) return true;
+  const char *state = runtime + at->debug_state, *frame = runtime + at->debug_frame, *code = runtime + at->debug_code;
+  return memcmp(runtime, "xdebugpy", 8) == 0 && word_at(state, 0) == at->state_frame && /* and of a frame: */
+         word_at(frame, 0) == at->frame_back && word_at(frame, 8) == at->frame_code && word_at(frame, 16) == at->frame_last &&
+         word_at(frame, 32) == at->frame_owner && /* and of code: */
+         word_at(code, 0) == at->code_file && word_at(code, 8) == at->code_name && word_at(code, 24) == at->code_lines &&
+         word_at(code, 32) == at->code_first_line && word_at(code, 64) == at->code_adaptive;
+}
+
 /* From the constructor: no Python code has run and there is one thread. */
 void python_start(bool want_stacks, bool want_objects) {
   const char *(*get_version)(void) = (const char *(*)(void))dlsym(RTLD_DEFAULT, "Py_GetVersion");
@@ -598,7 +613,7 @@ void python_start(bool want_stacks, bool want_objects) {
   bool free_threaded = strstr(version_text, "free-threading") != NULL;
   uint32_t flags = 0;
   for (size_t i = 0; i < sizeof python_layouts / sizeof *python_layouts; i++)
-    if (python_layouts[i].version == version >> 16 && !free_threaded) layout = &python_layouts[i];
+    if (python_layouts[i].version == version >> 16 && !free_threaded && says_the_same(&python_layouts[i])) layout = &python_layouts[i];
   if (layout && layout->lines == LINES_LNOTAB_27) {
     current_state_27 = (char **)dlsym(RTLD_DEFAULT, "_PyThreadState_Current");
     /* 2.7's PyGILState_GetThisThreadState() takes a lock of its own. */

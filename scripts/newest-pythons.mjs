@@ -73,7 +73,7 @@ function make() {
 
 /**
  * An executable that keeps its process id: a mount namespace of its own, then the CPython inside the folder. It sees the folders of this
- * machine that are not the system's, wherever a copy of this repository lies.
+ * machine that are not the system's, wherever a copy of this repository lies. $CORONER_TEST_PYTHON: another executable, changed by a test, in the place of the CPython.
  */
 const launcher = (name) => `#!/bin/sh
 # Made by scripts/newest-pythons.mjs.
@@ -85,7 +85,7 @@ for part in /*; do
   mkdir -p "$root$part" && mount --rbind "$part" "$root$part" || exit 70
 done
 [ -d "$root$PWD" ] || cd /
-exec unshare --root "$root" --wd "$PWD" "/usr/bin/$name" "$@"' sh '${folder}' ${name} "$@"
+exec unshare --root "$root" --wd "$PWD" "\${CORONER_TEST_PYTHON:-/usr/bin/$name}" "$@"' sh '${folder}' ${name} "$@"
 `;
 
 if (!existsSync(path.join(folder, 'usr/bin'))) make();

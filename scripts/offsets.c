@@ -277,8 +277,13 @@ int main(void) {
   FIELD("definition", PyModuleObject, md_def);
 # endif
 #endif
-  /* Instructions, not offsets: for the agent alone. */
-  group("opcode");
+  /* For the agent alone: instructions, and where the interpreter itself says what it is made of. */
+  group("agent");
+#if SINCE(13)
+  FIELD("debugState", _Py_DebugOffsets, thread_state.current_frame);
+  FIELD("debugFrame", _Py_DebugOffsets, interpreter_frame.previous);
+  FIELD("debugCode", _Py_DebugOffsets, code_object.filename);
+#endif
   number("buildTuple", BUILD_TUPLE);
   number("buildMap", BUILD_MAP);
 #ifdef BUILD_CONST_KEY_MAP

@@ -79,11 +79,11 @@ function layoutFrom(include, folder) {
 
 /** What the script knows of each version; the agent needs more than the tables hold. */
 const layouts = new Map();
-const opcodes = new Map();
-const learn = (version, { opcode, ...layout }) => {
+const agentFacts = new Map();
+const learn = (version, { agent, ...layout }) => {
   if (layouts.has(version)) return;
   layouts.set(version, layout);
-  opcodes.set(version, opcode);
+  agentFacts.set(version, agent);
 };
 const folder = mkdtempSync(path.join(tmpdir(), 'coroner-offsets-'));
 try {
@@ -130,7 +130,7 @@ ${versions
 `;
 
 /** A row of the witness's own table (agent/offsets.h). */
-function agentRow(version, layout, opcode) {
+function agentRow(version, layout, agent) {
   const [major, minor] = version.split('.').map(Number);
   const { thread, frame, frameObject, code, string } = layout;
   const isSlots = frame !== undefined;
@@ -160,9 +160,12 @@ function agentRow(version, layout, opcode) {
     // Python 2's str: a hash and a state lie before its text.
     string?.asciiSize ?? 36,
     string?.compactSize ?? 36,
-    opcode.buildTuple,
-    opcode.buildMap,
-    opcode.buildConstKeyMap ?? 0,
+    agent.buildTuple,
+    agent.buildMap,
+    agent.buildConstKeyMap ?? 0,
+    agent.debugState ?? 0,
+    agent.debugFrame ?? 0,
+    agent.debugCode ?? 0,
     lines,
   ];
   return `    {${cells.join(', ')}},`;
@@ -177,7 +180,7 @@ function agentTable(content) {
       .filter(([version]) => version !== undefined),
   );
   for (const version of atHand) {
-    const row = agentRow(version, layouts.get(version), opcodes.get(version));
+    const row = agentRow(version, layouts.get(version), agentFacts.get(version));
     rows.set(row.slice(5, 11), row);
   }
   const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
