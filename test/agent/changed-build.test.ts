@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { newestPythons } from '../have.ts';
+import { newestPythons, testRoot } from '../have.ts';
 import { noAgent, underAgent } from './under-agent.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
@@ -36,11 +36,9 @@ describe.skipIf(reason)(
       ),
     )('$version: $what', async ({ version, python, word, by }) => {
       const name = `python${version.replace(/\.\d+$/, '')}`;
-      const image = readFileSync(
-        join(process.env['CORONER_TEST_ROOT'] ?? '/var/cache/coroner-test/sid', 'usr/bin', name),
-      );
+      const image = readFileSync(join(testRoot, 'usr/bin', name));
       // Code names it too; the table itself lies among the data, behind it.
-    const at = image.lastIndexOf('xdebugpy') + word * 8;
+      const at = image.lastIndexOf('xdebugpy') + word * 8;
       image.writeBigUInt64LE(image.readBigUInt64LE(at) + BigInt(by), at);
       const changed = join(folder, name);
       writeFileSync(changed, image);
