@@ -88,6 +88,7 @@ int main(void) {
 #endif
 #if SINCE(14)
   FIELD("gc", PyInterpreterState, gc);
+  FIELD("gcEnabled", PyInterpreterState, gc.enabled);
 #endif
   number("size", sizeof(PyInterpreterState));
 
