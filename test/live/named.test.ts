@@ -3,12 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { SnapshotFile } from '../../src/model/incident-folder.ts';
 import type { Incident } from '../../src/model/report.ts';
 import { makeCgroup, type TestCgroup } from '../cgroup.ts';
 import { coreOf, coresHere } from '../cores/dump.ts';
 import { cgroup, newestPythons } from '../have.ts';
 import { triedVersions } from '../heap/target.ts';
-import { coroner, underCoroner } from './under-coroner.ts';
+import { coroner, underCoroner, type Outcome } from './under-coroner.ts';
 
 const program = new URL('../programs/named_end.py', import.meta.url).pathname;
 const lineOf = (mark: string) =>
@@ -19,10 +20,17 @@ const mib = 2 ** 20;
 const noCgroup = cgroup();
 const because = (reason: string | null) => (reason === null ? '' : ` (${reason})`);
 
-function expectNamed(incident: Incident | undefined): void {
-  expect(incident?.memory.holders?.[0]).toMatchObject({ name: 'records', function: 'load' });
+function expectNamed({ incident, files }: Outcome): void {
   expect(incident?.memory.allocations?.[0]).toMatchObject({ file: program, line: lineOf('grows') });
   expect(incident?.memory.allocations?.[0]?.share).toBeGreaterThan(0.5);
+  const looks = [...files]
+    .filter(([path]) => path.startsWith('looks/'))
+    .map(([, text]) => JSON.parse(text) as SnapshotFile);
+  expect(looks.length).toBeGreaterThan(0);
+  // A look has so much time for each stop: on a busy machine it may end with the stacks.
+  if (looks.every(({ stage }) => stage === 'stacks'))
+    expect(incident?.stack.map((frame) => frame.function)).toContain('load');
+  else expect(incident?.memory.holders?.[0]).toMatchObject({ name: 'records', function: 'load' });
 }
 
 if (newestPythons().size === 0)
@@ -35,29 +43,28 @@ describe.each(triedVersions())('CPython %s', (_, python) => {
   test.skipIf(noCgroup)(`a kill in a cgroup${because(noCgroup)}`, async () => {
     const group: TestCgroup = makeCgroup('named-kill', { limitBytes: 200 * mib, swapBytes: 0 });
     try {
-      const { signal, incident } = underCoroner([...group.enter, ...words('grow')]);
-      expect(signal).toBe('SIGKILL');
-      expect(incident?.cause).toBe('kernel-cgroup-oom');
-      expectNamed(incident);
+      const outcome = underCoroner([...group.enter, ...words('grow')]);
+      expect(outcome.signal).toBe('SIGKILL');
+      expect(outcome.incident?.cause).toBe('kernel-cgroup-oom');
+      expectNamed(outcome);
     } finally {
       await group.remove();
     }
   });
 
   test('a MemoryError at a limit of address space', () => {
-    const { status, incident } = underCoroner(words('grow', 'ulimit -v 220000;'));
-    expect(status).toBe(1);
-    expect(incident?.limit).toMatchObject({ owner: 'rlimit', path: 'RLIMIT_AS' });
-    expectNamed(incident);
+    const outcome = underCoroner(words('grow', 'ulimit -v 220000;'));
+    expect(outcome.status).toBe(1);
+    expect(outcome.incident?.limit).toMatchObject({ owner: 'rlimit', path: 'RLIMIT_AS' });
+    expectNamed(outcome);
   });
 
   test('a budget', () => {
-    const { status, incident } = underCoroner(words('grow'), {
-      options: ['--memory-limit', '96M'],
-    });
+    const outcome = underCoroner(words('grow'), { options: ['--memory-limit', '96M'] });
+    const { status, incident } = outcome;
     expect(status).toBe(1);
     expect(incident?.limit).toMatchObject({ owner: 'budget', path: '--memory-limit' });
-    expectNamed(incident);
+    expectNamed(outcome);
     expect(incident?.memory.failures?.[0]?.stack[0]).toMatchObject({ function: 'load' });
   });
 
