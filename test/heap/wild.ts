@@ -40,6 +40,8 @@ interface Names {
   readonly words: ReadonlySet<string>;
   readonly library: string;
 }
+/** getpath, which finds the library before anything else runs: frozen from a source that no installation has. */
+const wordsOfGetpath = ['search_up', 'prefix', 'landmarks', 'test'];
 const namesByPython = new Map<string, Names>();
 const wordsOf = (text: string): Iterable<string> => text.match(/[\p{L}_][\p{L}\p{N}_]*/gu) ?? [];
 const program = join(programs, 'wild.py');
@@ -58,7 +60,7 @@ function namesOf(python: string): Names {
     const { stdout } = spawnSync(python, [program, '-', 'words'], { encoding: 'utf8' });
     const said = stdout.trimEnd().split('\n');
     const library = said.at(-1)!;
-    const words = new Set(wordsOf(stdout));
+    const words = new Set([...wordsOf(stdout), ...wordsOfGetpath]);
     const sources = [
       ...said.filter((line) => line.endsWith('.py')),
       ...['wild.py', 'busy.py'].map((name) => join(programs, name)),
