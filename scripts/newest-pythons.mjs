@@ -1,7 +1,9 @@
-// Makes a root folder of Debian sid with the newest CPythons, for the tests: `npm run pythons`.
+// Makes a root folder of Debian sid with the newest CPythons, for the tests: `npm run pythons`; `npm run pythons -- 3.16` adds one.
 // The folder is $CORONER_TEST_ROOT or /var/cache/coroner-test/sid. Beside it come executables `bin/python3.X`, which run a CPython in
 // there with the temporary files, the processes and this repository of the machine. Needs root, mmdebstrap and the network; it asks the
-// mirror that this machine's apt asks. Ends with 0 where the folder is there, with 3 where something is lacking: its one line says what.
+// mirror that this machine's apt asks. A version that is added is read from its headers (scripts/offsets.mjs) into the tables of the
+// reader and the agent; from then on `npm run pythons` knows it. Ends with 0 where the folder is there, with 3 where something is
+// lacking: its one line says what.
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -15,11 +17,14 @@ import {
 import path from 'node:path';
 
 const folder = process.env.CORONER_TEST_ROOT ?? '/var/cache/coroner-test/sid';
+const root = path.dirname(import.meta.dirname);
+const added = process.argv.slice(2);
+/** Those of which the tables know, from 3.14 on, and those that are added: bookworm's and trixie's glibc is too old for them. */
+const tables = readFileSync(path.join(root, 'src/python/layouts/tables.ts'), 'utf8');
+const known = [...tables.matchAll(/^ {2}'(3\.\d+)':/gm)].map(([, version]) => version);
+const versions = [...new Set([...known.filter((one) => Number(one.slice(2)) >= 14), ...added])];
 const packages = [
-  'python3.14',
-  'python3.15',
-  'libpython3.14-dev',
-  'libpython3.15-dev',
+  ...versions.flatMap((version) => [`python${version}`, `libpython${version}-dev`]),
   'python3-numpy',
 ];
 
@@ -88,7 +93,9 @@ done
 exec unshare --root "$root" --wd "$PWD" "\${CORONER_TEST_PYTHON:-/usr/bin/$name}" "$@"' sh '${folder}' ${name} "$@"
 `;
 
+if (added.some((version) => !/^3\.\d+$/.test(version))) lacks('a version is like 3.16');
 if (!existsSync(path.join(folder, 'usr/bin'))) make();
+else if (added.length > 0) complete();
 const bin = path.join(path.dirname(folder), 'bin');
 mkdirSync(bin, { recursive: true });
 const names = readdirSync(path.join(folder, 'usr/bin')).filter((name) =>
@@ -96,3 +103,13 @@ const names = readdirSync(path.join(folder, 'usr/bin')).filter((name) =>
 );
 for (const name of names) writeFileSync(path.join(bin, name), launcher(name), { mode: 0o755 });
 process.stdout.write(`${folder}: ${names.join(', ')}\n`);
+if (added.length > 0) {
+  const run = (...words) =>
+    spawnSync(process.execPath, words, { cwd: root, stdio: 'inherit' }).status;
+  if (run('scripts/offsets.mjs') !== 0)
+    lacks('its headers are not those of the versions before: scripts/offsets.c');
+  run('node_modules/oxfmt/bin/oxfmt', 'src/python');
+  process.stdout.write(
+    `tables written. Now: npm run build && npx vitest run test/heap test/agent/agent.test.ts test/live/named.test.ts\n`,
+  );
+}

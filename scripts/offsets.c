@@ -32,6 +32,8 @@
 #endif
 #if SINCE(13)
 # include "internal/pycore_moduleobject.h"
+# define NEED_OPCODE_METADATA
+# include "internal/pycore_opcode_metadata.h"
 #endif
 #if SINCE(14)
 # include "internal/pycore_interpframe.h"
@@ -289,6 +291,18 @@ int main(void) {
   number("buildMap", BUILD_MAP);
 #ifdef BUILD_CONST_KEY_MAP
   number("buildConstKeyMap", BUILD_CONST_KEY_MAP);
+#endif
+#if SINCE(13)
+  /* Of each instruction: its number, that of the one it specialises (or its own), and the code units of its cache. */
+  group("opcodeNumbers");
+  for (int i = 0; i < 256; i++)
+    if (_PyOpcode_OpName[i]) number(_PyOpcode_OpName[i], i);
+  group("opcodeBases");
+  for (int i = 0; i < 256; i++)
+    if (_PyOpcode_OpName[i]) number(_PyOpcode_OpName[i], _PyOpcode_Deopt[i]);
+  group("opcodeCaches");
+  for (int i = 0; i < 256; i++)
+    if (_PyOpcode_OpName[i]) number(_PyOpcode_OpName[i], _PyOpcode_Caches[_PyOpcode_Deopt[i]]);
 #endif
   printf("}}\n");
   return 0;

@@ -1,6 +1,7 @@
 // Regenerates the layouts of CPython's structs from the headers of the CPythons at hand:
 //   node scripts/offsets.mjs [--check]
-// writes src/python/layouts/tables.ts (the reader from outside) and the rows of agent/offsets.h (the witness's stack walk);
+// writes src/python/layouts/tables.ts (the reader from outside), the rows of agent/offsets.h (the witness's stack walk) and, of 3.13 and
+// later, the entries of src/python/interpreter/opcodes.ts;
 // --check: writes nothing, and ends with 1 where something differs from the headers.
 // Interpreters are looked for under $PYENV_ROOT, ~/.pyenv, on PATH, and in the root folder of scripts/newest-pythons.mjs; a version that
 // is not at hand keeps its table.
@@ -12,6 +13,7 @@ import path from 'node:path';
 const root = path.dirname(import.meta.dirname);
 const tablesFile = path.join(root, 'src/python/layouts/tables.ts');
 const headerFile = path.join(root, 'agent/offsets.h');
+const opcodesFile = path.join(root, 'src/python/interpreter/opcodes.ts');
 const source = path.join(root, 'scripts/offsets.c');
 
 /** Candidate interpreters, the newest patch level of a minor version last. */
@@ -80,10 +82,13 @@ function layoutFrom(include, folder) {
 /** What the script knows of each version; the agent needs more than the tables hold. */
 const layouts = new Map();
 const agentFacts = new Map();
-const learn = (version, { agent, ...layout }) => {
+const opcodes = new Map();
+const learn = (version, { agent, opcodeNumbers, opcodeBases, opcodeCaches, ...layout }) => {
   if (layouts.has(version)) return;
   layouts.set(version, layout);
   agentFacts.set(version, agent);
+  if (opcodeNumbers !== undefined)
+    opcodes.set(version, { numbers: opcodeNumbers, bases: opcodeBases, caches: opcodeCaches });
 };
 const folder = mkdtempSync(path.join(tmpdir(), 'coroner-offsets-'));
 try {
@@ -187,12 +192,114 @@ function agentTable(content) {
   return content.replace(/(?:^ *\{0x[0-9a-f]{4}, .*\n)+/m, `${sorted.join('\n')}\n`);
 }
 
+/** The instructions of each role, as `Role` in opcodes.ts has them; specialised ones go with what they were made from. */
+const roles = {
+  endFor: ['END_FOR'],
+  iterate: ['FOR_ITER', 'GET_ITER', 'BEFORE_WITH', 'LOAD_SPECIAL', 'UNPACK_EX', 'UNPACK_SEQUENCE'],
+  end: [
+    'POP_ITER',
+    'POP_TOP',
+    'STORE_SUBSCR',
+    'POP_JUMP_IF_FALSE',
+    'POP_JUMP_IF_TRUE',
+    'RAISE_VARARGS',
+    'YIELD_VALUE',
+  ],
+  return: ['RETURN_VALUE', 'RETURN_CONST'],
+  call: [
+    'BINARY_OP',
+    'BINARY_SLICE',
+    'BINARY_SUBSCR',
+    'BUILD_STRING',
+    'CALL',
+    'CALL_FUNCTION_EX',
+    'CALL_INTRINSIC_1',
+    'CALL_INTRINSIC_2',
+    'CALL_KW',
+    'DICT_MERGE',
+    'DICT_UPDATE',
+    'IMPORT_NAME',
+    'LIST_EXTEND',
+    'SET_UPDATE',
+  ],
+  extend: ['EXTENDED_ARG'],
+  loadDeref: ['LOAD_DEREF'],
+  loadFast: ['LOAD_FAST', 'LOAD_FAST_BORROW', 'LOAD_FAST_CHECK'],
+  loadGlobal: ['LOAD_GLOBAL'],
+  loadName: ['LOAD_NAME'],
+  storeAttribute: ['STORE_ATTR'],
+  storeDeref: ['STORE_DEREF'],
+  storeFast: ['STORE_FAST'],
+  storeFastAndLoad: ['STORE_FAST_LOAD_FAST'],
+  storeFastTwice: ['STORE_FAST_STORE_FAST'],
+  storeGlobal: ['STORE_GLOBAL'],
+  storeName: ['STORE_NAME'],
+  swap: ['SWAP'],
+};
+
+/** `1 3-5` */
+function ranges(numbers) {
+  const found = [];
+  for (const number of numbers.toSorted((a, b) => a - b)) {
+    const last = found.at(-1);
+    if (last?.[1] === number - 1) last[1] = number;
+    else found.push([number, number]);
+  }
+  return found.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(' ');
+}
+
+/** An entry of the tables in opcodes.ts. */
+function opcodeEntry(version, { numbers, bases, caches }) {
+  const names = Object.keys(numbers);
+  const line = (key, all) => `      ${key}: '${ranges(all.map((name) => numbers[name]))}',`;
+  const lengths = [...new Set(Object.values(caches))].filter((length) => length > 0);
+  return [
+    `  ${version.slice(2)}: {`,
+    '    roles: {',
+    ...Object.entries(roles).map(([role, wanted]) => {
+      const own = new Set(wanted.map((name) => numbers[name]));
+      return line(
+        role,
+        names.filter((name) => own.has(bases[name]) || own.has(numbers[name])),
+      );
+    }),
+    '    },',
+    '    caches: {',
+    ...lengths
+      .toSorted((a, b) => a - b)
+      .map((length) =>
+        line(
+          length,
+          names.filter((name) => caches[name] === length),
+        ),
+      ),
+    '    },',
+    '  },\n',
+  ].join('\n');
+}
+
+/** The tables of opcodes.ts; a version that is not at hand keeps its entry. */
+function opcodeTables(content) {
+  const start = content.indexOf('= {\n', content.indexOf('const tables')) + '= {\n'.length;
+  const end = content.indexOf('\n};', start) + 1;
+  const entries = new Map(
+    [...content.slice(start, end).matchAll(/^ {2}(\d+): \{\n[\s\S]*?^ {2}\},\n/gm)].map(
+      ([entry, minor]) => [Number(minor), entry],
+    ),
+  );
+  for (const [version, facts] of opcodes)
+    entries.set(Number(version.slice(2)), opcodeEntry(version, facts));
+  const sorted = [...entries].sort(([a], [b]) => a - b).map(([, entry]) => entry);
+  return content.slice(0, start) + sorted.join('') + content.slice(end);
+}
+
 // Only numbers decide, not how the formatter breaks lines.
 const bare = (content) => content.replaceAll(/[\s,]/g, '');
 const header = readFileSync(headerFile, 'utf8');
 for (const [file, content] of [
   [tablesFile, tables],
   [headerFile, agentTable(header)],
+  [opcodesFile, opcodeTables(readFileSync(opcodesFile, 'utf8'))],
 ]) {
   if (!process.argv.includes('--check')) writeFileSync(file, content);
   else if (bare(readFileSync(file, 'utf8')) !== bare(content)) {

@@ -5,7 +5,7 @@ import { everyPython } from '../have.ts';
 import { underCoroner, type Outcome } from './under-coroner.ts';
 
 const program = (name: string) => new URL(`../programs/${name}`, import.meta.url).pathname;
-const found = [...everyPython()].filter(([version]) => /^3\.(?:9|1[0-5])\./.test(version));
+const found = [...everyPython()].filter(([version]) => /^3\.(?:9|1\d)\./.test(version));
 const [, python = ''] =
   found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
 const reason = found.length === 0 ? 'needs CPython 3.9 to 3.15' : null;
