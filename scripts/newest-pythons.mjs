@@ -76,6 +76,28 @@ function make() {
   renameSync(fresh, folder);
 }
 
+/** Whatever is not in the folder yet. */
+function complete() {
+  const missing = versions.filter(
+    (version) => !existsSync(path.join(folder, `usr/include/python${version}/Python.h`)),
+  );
+  if (missing.length === 0) return;
+  const inside = (...words) => {
+    const { status, stderr } = spawnSync('chroot', [folder, ...words], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: 300_000,
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    });
+    // It warns of what a chroot lacks, also where all went well.
+    if (status !== 0) process.stderr.write(stderr ?? '');
+    return status;
+  };
+  inside('apt-get', 'update', '-qq', '-o', 'Acquire::Check-Valid-Until=false');
+  const wanted = missing.flatMap((version) => [`python${version}`, `libpython${version}-dev`]);
+  if (inside('apt-get', 'install', '-qq', '-y', '--no-install-recommends', ...wanted) !== 0)
+    lacks(`there is no ${missing.join(', ')} in Debian sid, or no network`);
+}
+
 /**
  * An executable that keeps its process id: a mount namespace of its own, then the CPython inside the folder. It sees the folders of this
  * machine that are not the system's, wherever a copy of this repository lies. $CORONER_TEST_PYTHON: another executable, changed by a test, in the place of the CPython.

@@ -1,6 +1,6 @@
 /**
  * Looks at memory that changes, ends or is broken: whatever is there, a look ends with what is true or with a refusal, and lets go whom it
- * stopped. CORONER_FUZZ says how many, in units of 320 looks and 1,600 images (default 1); CORONER_KILLS how often coroner is killed.
+ * stopped. CORONER_FUZZ says how many, in units of 40 looks and 200 images of each CPython (default 1); CORONER_KILLS how often coroner is killed.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
@@ -264,7 +264,6 @@ describe('looks at processes that change wildly', () => {
 });
 
 describe('spoilt images', () => {
-  // 100,800 in all: CORONER_FUZZ=63.
   const looks = Math.ceil(200 * thoroughness);
   test.each([...versions(), ...newestVersions()])(
     'CPython %s: flipped pointers, loops, holes',
