@@ -1,8 +1,8 @@
 /** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR; and at their time limit. */
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
-import type { Input, Parser } from '../parser.ts';
-import { elsewhere, lineAt, originOf, wholeText, type Found } from '../text/lines.ts';
+import type { Input, Line, Parser } from '../parser.ts';
+import { elsewhere, lineAt, maxPasted, originOf, wholeText, type Found } from '../text/lines.ts';
 import { readKillers, type KillerWording } from '../text/killers.ts';
 import { readNotices, type NoticeWording } from '../text/notices.ts';
 import { integer, sizeBytes } from '../text/sizes.ts';
@@ -155,6 +155,12 @@ const kills: readonly KillerWording[] = [
     pattern:
       /(?:killed|exceed\w{0,4}|over).{0,80}\bh_vmem\b|\bh_vmem\b.{0,60}(?:exceeded|limit reached|killed)/,
     message: 'the text says that the job was over h_vmem',
+    // `failed 37` names three limits, of which this is one.
+    refine: ({ match, passage }, record) =>
+      /h_rt|h_cpu/.test(match[0]) ||
+      /enforced h_rt, ?h_cpu,? or $/.test(passage.slice(0, match.index))
+        ? undefined
+        : record,
   },
   // HTCondor
   {
@@ -497,6 +503,28 @@ function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
         sourceKind: 'indirect',
         exitCode: status,
       };
+    else if (isOverInWords(whole, asked))
+      yield {
+        kind: 'killer-record',
+        origin,
+        reporter: 'sge',
+        cause: 'job-scheduler-limit',
+        message:
+          'SGE ended the job by a signal, and the text says that it was over the memory that it had asked for (h_vmem)',
+        ...defined({ subject }),
+        ...(each === undefined ? {} : { limit: { owner: 'scheduler', bytes: each * slots } }),
+        sourceKind: 'indirect',
+        exitCode: status,
+      };
+    else if (isOutOfTime(status, rows))
+      yield {
+        kind: 'death-notice',
+        origin,
+        reporter: 'sge',
+        exitCode: status,
+        otherReason: 'its time limit (h_rt or h_cpu)',
+        ...(subject === undefined ? {} : { name: `job ${subject}` }),
+      };
     else if (status === 137)
       yield {
         kind: 'death-notice',
@@ -507,6 +535,22 @@ function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
         ...(subject === undefined ? {} : { name: `job ${subject}` }),
       };
   }
+}
+
+/** What somebody writes above the accounting that they paste. */
+const isOverInWords = (whole: string, asked: string | undefined): boolean =>
+  asked !== undefined &&
+  whole.length <= maxPasted &&
+  /\bexceed(?:s|ed|ing)?\b[^.\n]{0,40}\b(?:memory limit|memory|h_vmem)\b|\b(?:went |was |is )?over (?:the |its )?(?:memory|h_vmem)\b/.test(
+    whole,
+  );
+
+/** SIGXCPU (128 + 24), or as much time as was asked for. */
+function isOutOfTime(status: number, rows: readonly Line[]): boolean {
+  const text = rows.map((row) => row.text.slice(0, 4096)).join('\n');
+  const asked = Number(/\bh_rt=(\d{1,9})\b/.exec(text)?.[1] ?? Number.NaN);
+  const used = Number(/^\s*ru_wallclock:?\s+(\d{1,9})/m.exec(text)?.[1] ?? Number.NaN);
+  return status === 152 || used >= asked;
 }
 
 export const jobSchedulers: Parser = {

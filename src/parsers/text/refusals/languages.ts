@@ -2,6 +2,7 @@
 import {
   otherPageSize,
   goStack,
+  impossibleSize,
   negativeSize,
   phpLimit,
   rustStack,
@@ -36,10 +37,37 @@ export const languages: readonly Refusal[] = [
   {
     reporter: 'Rust',
     literal: 'capacity overflow',
-    resource: 'none',
+    ...impossibleSize,
     actualMeaning:
       'the size of a vector cannot even be expressed: a bug or a bad input, no shortage',
-    pattern: /panicked at .{0,100}capacity overflow/,
+    pattern: /panicked at .{0,120}capacity overflow/,
+  },
+  {
+    reporter: 'Go',
+    literal: 'len out of range',
+    ...impossibleSize,
+    pattern: /(?:makeslice|makechan|growslice|makemap): (?:len|size|cap) out of range/,
+  },
+  {
+    reporter: 'Go',
+    literal: 'cap out of range',
+    ...impossibleSize,
+    pattern: /makeslice: cap out of range/,
+  },
+  {
+    reporter: 'C++',
+    literal: 'std::length_error',
+    signal: 'SIGABRT',
+    ...impossibleSize,
+    pattern:
+      /terminate called after throwing an instance of 'std::length_error'(?: what\(\): .{0,120})?/,
+  },
+  {
+    reporter: '.NET',
+    literal: 'Array dimensions exceeded supported range',
+    ...impossibleSize,
+    raises: true,
+    pattern: /Array dimensions exceeded supported range/,
   },
   {
     reporter: 'Rust',
@@ -88,7 +116,8 @@ export const languages: readonly Refusal[] = [
   {
     reporter: 'PHP',
     literal: 'tried to allocate',
-    pattern: /Out of memory \(allocated \d+\) (?:\(|at .{0,80})?\(?tried to allocate \d+ bytes\)?/,
+    pattern:
+      /Out of memory \(allocated \d+(?: bytes)?\) (?:\(|at .{0,80})?\(?tried to allocate \d+ bytes\)?/,
   },
   {
     reporter: 'PHP',
@@ -157,7 +186,7 @@ export const languages: readonly Refusal[] = [
     reporter: '.NET',
     literal: 'OutOfMemoryException',
     raises: true,
-    pattern: /System\.OutOfMemoryException(?:: .{0,160})?/,
+    pattern: /System\.OutOfMemoryException(?!: Array dimensions exceeded)(?:: .{0,160})?/,
   },
   {
     reporter: '.NET',

@@ -30,7 +30,7 @@ export const system: readonly Refusal[] = [
     literal: 'ork: Cannot allocate memory',
     raises: true,
     variant: 'fork',
-    pattern: /(?:[Cc]an't save in background: )?[Ff]ork: Cannot allocate memory/,
+    pattern: /(?<!in background: )[Ff]ork: Cannot allocate memory/,
   },
   {
     reporter: 'fork',
