@@ -11,7 +11,13 @@ import type {
 import { isOwnHook, userFrame } from '../../model/stack.ts';
 import type { Bytes } from '../../model/units.ts';
 import { agentFileId } from './agent-file/agent-file.ts';
-import type { AgentFailure, AgentFile, AgentPath, NativeFrame } from './agent-file/facts.ts';
+import type {
+  AgentBytes,
+  AgentFailure,
+  AgentFile,
+  AgentPath,
+  NativeFrame,
+} from './agent-file/facts.ts';
 import { functionName } from '../text/mangled/mangled.ts';
 
 export interface AllocationOptions {
@@ -34,10 +40,11 @@ const mostOwnBytes = 16 * 2 ** 20;
 const isStartUp = ({ file }: StackFrame) =>
   file !== null &&
   (file === '<frozen site>' || /\/lib(?:64)?\/python\d[\w.]*\/site\.py$/.test(file));
-/** What a program imports has the program's own frame outside of importlib's. */
+/** Whom the interpreter calls while it starts: for its modules and its codecs. What a program imports has the program's own frame outside. */
 const isBeforeProgram = (stack: readonly StackFrame[]) =>
-  /^<frozen (?:importlib|zipimport)/.test(stack.at(-1)?.file ?? '') &&
-  userFrame(stack) === undefined;
+  /^<frozen (?:importlib|zipimport)|\/lib(?:64)?\/python\d[\w.]*\/encodings\/__init__\.py$/.test(
+    stack.at(-1)?.file ?? '',
+  ) && userFrame(stack) === undefined;
 
 /** The line that a path counts for. */
 function frameOfPaths(
@@ -62,7 +69,18 @@ function frameOfPaths(
       : (userFrame(path.stack) ?? native(path)[0] ?? path.stack[0] ?? null);
 }
 
-/** The lines that had allocated what was live at the peak or at the end, largest first. */
+function liveAt({ peak, refused, live }: AgentPath, when: Allocation['when']): AgentBytes | null {
+  switch (when) {
+    case 'peak':
+      return peak;
+    case 'refusal':
+      return refused;
+    case 'death':
+      return live;
+  }
+}
+
+/** The lines that had allocated what was live at that moment, largest first. */
 export function allocationsOf(
   file: AgentFile,
   when: Allocation['when'],
@@ -82,7 +100,9 @@ export function allocationsOf(
   const native = (path: AgentPath) => nativeFrames(path, file, symbol);
   const frameOfPath = frameOfPaths(file, native);
   for (const path of file.paths) {
-    const { exactBytes, estimatedBytes, samples } = when === 'peak' ? path.peak : path.live;
+    const at = liveAt(path, when);
+    if (at === null) continue;
+    const { exactBytes, estimatedBytes, samples } = at;
     const bytes = exactBytes + estimatedBytes;
     if (bytes <= 0) continue;
     total += bytes;
@@ -321,6 +341,7 @@ export function agentEvidence(
   const growing = growingLines(growth);
   const allocations = [
     ...allocationsOf(file, 'peak', options),
+    ...allocationsOf(file, 'refusal', options),
     // Exit handlers and the end of the interpreter free what was live: at a regular end only the peak tells.
     ...(file.state === 'exiting' ? [] : allocationsOf(file, 'death', options)),
   ].map((allocation) => ({
