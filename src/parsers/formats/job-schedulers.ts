@@ -2,7 +2,15 @@
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Line, Parser } from '../parser.ts';
-import { elsewhere, lineAt, maxPasted, originOf, wholeText, type Found } from '../text/lines.ts';
+import {
+  elsewhere,
+  lineAt,
+  maxPasted,
+  mentions,
+  originOf,
+  wholeText,
+  type Found,
+} from '../text/lines.ts';
 import { readKillers, type KillerWording } from '../text/killers.ts';
 import { readNotices, type NoticeWording } from '../text/notices.ts';
 import { integer, sizeBytes } from '../text/sizes.ts';
@@ -122,6 +130,22 @@ const kills: readonly KillerWording[] = [
       used: /resources_used\.v?mem=(\d{1,15}kb)/,
     }),
   },
+  {
+    // The mail of Torque has the status alone: 256 + the signal. Whoever got it adds what the job died of.
+    ...job,
+    reporter: 'pbs',
+    literal: 'Exit_status=2',
+    sourceKind: 'indirect',
+    pattern: /Exit_status=(?:265|271)\b/,
+    message: 'the job ended by a signal, and the text says that it was out of memory',
+    refine: ({ input }, record) =>
+      mentions(
+        input,
+        /\bjob\b[^.\n]{0,40}\b(?:exit(?:ed)?|died|killed|ended|crashed|failed)\b[^.\n]{0,40}\b(?:OOM|out of memory)\b/i,
+      )
+        ? record
+        : undefined,
+  },
   // LSF
   {
     ...job,
@@ -158,6 +182,8 @@ const kills: readonly KillerWording[] = [
     // `failed 37` names three limits, of which this is one.
     refine: ({ match, passage }, record) =>
       /h_rt|h_cpu/.test(match[0]) ||
+      // The manual says what happens if.
+      /\b(?:[Ii]f|[Ww]hen(?:ever)?|[Ss]hould)\b[^.]{0,60}$/.test(passage.slice(0, match.index)) ||
       /enforced h_rt, ?h_cpu,? or $/.test(passage.slice(0, match.index))
         ? undefined
         : record,
@@ -203,6 +229,17 @@ const kills: readonly KillerWording[] = [
     literal: 'due to memory',
     pattern: /(?:put on hold|held|removed) by SYSTEM_PERIODIC_(?:HOLD|REMOVE) due to memory.{0,80}/,
     message: 'HTCondor held or removed the job for its memory',
+  },
+  {
+    // condor_holdcodes.h: JobOutOfResources; its other resource is the disk, which the reason names. In an expression it is `=?=`.
+    ...job,
+    reporter: 'htcondor',
+    literal: 'HoldReasonCode = 34',
+    sourceKind: 'indirect',
+    pattern: /\bHoldReasonCode = 34\b/,
+    message: 'HTCondor held the job with the code of one that used more than it had asked for',
+    refine: ({ input }, record) =>
+      mentions(input, /\bdisk (?:usage|limit)\b/i) ? undefined : record,
   },
   // YARN, Spark on YARN
   {

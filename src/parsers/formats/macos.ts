@@ -255,6 +255,8 @@ export const macos: Parser = {
     'vm-compressor-',
     'vm-pageshortage',
     'sustained-memory-pressure',
+    'highwater',
+    'per-process-limit',
   ],
   parse,
 };
@@ -377,7 +379,7 @@ function* statedReason(input: Input): Iterable<KillerRecord> {
   const whole = wholeText(input);
   if (!/jetsam/i.test(whole) || whole.length > 131_072) return;
   const at = input.lines.findIndex(({ text }) =>
-    /\b(?:vm-compressor-space-shortage|vm-compressor-thrashing|vm-pageshortage|sustained-memory-pressure|fc-thrashing)\b/.test(
+    /\b(?:vm-compressor-space-shortage|vm-compressor-thrashing|vm-pageshortage|sustained-memory-pressure|fc-thrashing)\b|\b(?:[Yy]our|[Tt]he|[Ii]ts) (?:termination|kill|death)\b[^.\n]{0,40}\b(?:highwater|per-process-limit)\b/.test(
       text,
     ),
   );

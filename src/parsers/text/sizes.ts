@@ -119,6 +119,8 @@ const requestWordings: readonly RegExp[] = [
   /you tried to allocate (\d{1,20}) bytes/,
   /(?:malloc|realloc|calloc|mmap|posix_memalign|aligned_alloc)(?:_aligned)? of size (\d{1,20}) failed/,
   /memory allocation of (\d{1,20}) bytes failed/,
+  /memory allocation of ~?(\d[\d.]{0,12} ?[KMG]i?B) bytes failed/,
+  /Cannot (?:re)?allocate (\d{1,20}) bytes of memory/,
   /os::commit_memory\(0x[0-9a-f]+, (\d{1,20}),/,
   /(?:failed|unable|cannot|could not|can't|tried|trying|attempt(?:ing)?) to (?:map|allocate|alloc|reserve|commit|malloc|realloc)(?: memory:?)? (?:block of )?(\d{1,20})(?: ?bytes?\b| ?B\b)/i,
   /(?:cannot|can't|could not|couldn't|unable to|failed to) (?:re)?allocate (\d{1,20}) bytes/i,

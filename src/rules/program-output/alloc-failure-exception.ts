@@ -182,6 +182,8 @@ const lostTraceback = new Set(['bare-name', 'object-dump', 'lost-exception', 'ig
 /** A size and errno 12 cannot mean anything else; an exception without them may have been raised by hand, or pass on another's words. */
 function confidenceOf(error: ProgramError): Finding['confidence'] {
   if (error.class === 'lost-exception') return 'likely';
+  // Python code that says so itself: what it was refused, if anything, its author knows.
+  if (/^raise \w*MemoryError\b/.test(error.stack[0]?.text ?? '')) return 'likely';
   // mlock has other reasons for ENOMEM: a part of the range that is not mapped.
   if (error.variant === 'rlimit-memlock' || isServers(error)) return 'strong';
   const unmistakable =

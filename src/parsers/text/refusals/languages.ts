@@ -32,7 +32,8 @@ export const languages: readonly Refusal[] = [
       isNegativeSize(match[0]) ||
       // What such a jemalloc refuses is the first small thing that is asked for.
       (/ \d{1,4} bytes/.test(match[0]) && mentions(input, otherPageSize.pattern)),
-    pattern: /memory allocation of (?:\d{1,20}|[\d_,]{1,25}) bytes failed/,
+    // `~438KB bytes`: as people round it
+    pattern: /memory allocation of ~?(?:\d{1,20}|[\d_,.]{1,25} ?[KMG]?i?B?) bytes failed/,
   },
   {
     reporter: 'Rust',
@@ -171,9 +172,16 @@ export const languages: readonly Refusal[] = [
     pattern: /(?:ERROR: |LoadError: |nested task error: )?OutOfMemoryError\(\)/,
   },
   {
+    // erts/emulator/beam/erl_alloc.c: eheap_alloc, binary_alloc, temp_alloc, …; the slogan of a crash dump, or cut out of a console.
     reporter: 'Erlang',
-    literal: 'eheap_alloc',
-    pattern: /eheap_alloc: Cannot (?:re)?allocate \d+ bytes of memory.{0,60}/,
+    literal: 'bytes of memory (of type',
+    pattern:
+      /(?:\w{2,20}_alloc: )?Cannot (?:re)?allocate \d{1,20} bytes of memory \(of type "\w{1,40}".{0,30}/,
+  },
+  {
+    reporter: 'Erlang',
+    literal: '_alloc: Cannot ',
+    pattern: /\w{2,20}_alloc: Cannot (?:re)?allocate \d{1,20} bytes of memory.{0,60}/,
   },
   {
     reporter: 'Haskell',

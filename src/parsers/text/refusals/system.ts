@@ -96,6 +96,12 @@ export const system: readonly Refusal[] = [
     pattern: /\bmlock(?:all|2)?\b.{0,120}Cannot allocate memory/,
   },
   {
+    // Plan 9: the note that ends the process
+    reporter: 'Plan 9',
+    literal: 'nsufficient physical memory',
+    pattern: /Killed: [Ii]nsufficient physical memory/,
+  },
+  {
     reporter: 'Windows',
     literal: 'aging file is too small',
     raises: true,
