@@ -1,11 +1,13 @@
 import type { CoreFile } from '../elf/index.ts';
 import { defined } from '../model/defined.ts';
 import type { Holder, MemoryPicture, Thread } from '../model/report.ts';
+import { isOwnHook } from '../model/stack.ts';
 import type { Ms } from '../model/units.ts';
 import { isoTime } from '../model/units.ts';
 import { readHeap, type Heap } from './heap/heap.ts';
 import { accountFor } from './heap/resident.ts';
 import { censusNotes, typeTotals } from './heap/totals.ts';
+import type { OwnModules } from './heap/own-modules.ts';
 import { holdersOf } from './holders/holders.ts';
 import { quickHolders, type QuickPicture } from './holders/quick.ts';
 import { inUseBy, withinUse } from './holders/resident-data.ts';
@@ -43,6 +45,8 @@ export interface SnapshotOptions {
   readonly pool?: ChunkPool;
   /** How many objects there may be, by what the estimate found: where their count does not fit into the budget, it is not begun. */
   readonly expectedObjects?: (found: QuickPicture) => number;
+  /** What an earlier snapshot of the process found of its modules, for the estimate. */
+  readonly modules?: OwnModules;
   /** Of the census (`CensusOptions`): lower ones take less memory. */
   readonly softNodes?: number;
   readonly maxNodes?: number;
@@ -84,7 +88,7 @@ class Snapshot {
   private readonly deadline: Ms;
   private threads: readonly PythonThread[] = [];
   private estimates: readonly Holder[] = [];
-  private found: QuickPicture = { holders: [], objects: 0, bytes: 0 };
+  private found: QuickPicture = { holders: [], objects: 0, bytes: 0, isWhole: true };
 
   constructor(target: Target, options: SnapshotOptions) {
     this.target = target;
@@ -125,13 +129,15 @@ class Snapshot {
   estimate(): boolean {
     const { target, options } = this;
     this.found = this.quickHolders();
-    this.estimates = withinUse(this.found.holders, inUseBy(target.source));
+    this.estimates = withinUse(theirs(this.found.holders), inUseBy(target.source));
     this.picture = { ...this.picture, holders: this.estimates };
     const why = target.source.isCurrent()
       ? this.whyNotCounted()
       : `${itIsGone} while its large values were looked for: some are missing`;
     if (why !== null) {
       this.note(why);
+      if (!this.found.isWhole && this.estimates.length === 0)
+        this.note('the time for the look was over before it had found who held the memory');
       options.onRead?.();
     }
     this.tell('quick');
@@ -141,10 +147,12 @@ class Snapshot {
   private quickHolders(): QuickPicture {
     const { target, options, threads } = this;
     const { source, runtime } = target;
-    const deadline = performance.now() + options.budgetMs / 2;
+    // Of the time for which the process stands still, half is for the count; where it runs on, there is no count.
+    const share = options.moves === true ? 1 : 0.5;
+    const deadline = performance.now() + options.budgetMs * share;
     const small = new SparseMemory(source, options.pool);
     const reader = new Interpreter(small, runtime);
-    const found = quickHolders(reader, threads, deadline);
+    const found = quickHolders(reader, threads, deadline, options.modules);
     small.release();
     return found;
   }
@@ -238,7 +246,7 @@ class Snapshot {
         ? checkSmells({ heap, found, candidates: candidatesOf(heap, found) })
         : [];
     const holders = withinUse(
-      found.holders.map((holder) => withLongerPath(holder, estimates)),
+      theirs(found.holders).map((holder) => withLongerPath(holder, estimates)),
       inUseBy(target.source),
     );
     this.picture = { ...this.picture, holders, smells };
@@ -265,6 +273,10 @@ class Snapshot {
     this.options.onRead?.();
   }
 }
+
+/** Those of the program: what coroner's own hook keeps in the process is no news of it. */
+const theirs = (holders: readonly Holder[]): readonly Holder[] =>
+  holders.filter((holder) => !isOwnHook(holder));
 
 /** The holder with the path that the estimate saw while the process stood still, where that goes deeper. */
 function withLongerPath(holder: Holder, estimates: readonly Holder[]): Holder {

@@ -1,6 +1,8 @@
-import type { CoreFile } from '../elf/index.ts';
+import { missingFileText, type CoreFile, type MissingFile } from '../elf/index.ts';
+import { OwnModules } from './heap/own-modules.ts';
 import { findRuntime, type Runtime } from './interpreter/find-runtime.ts';
 import { Interpreter } from './interpreter/interpreter.ts';
+import type { BinaryPlaces } from './process/binary-places.ts';
 import { coreSource, openCoreProcess } from './process/core-process.ts';
 import { isRefusal, openProcess, type Refusal } from './process/live-process.ts';
 import { Memory, type ChunkPool, type MemorySource } from './process/memory.ts';
@@ -13,6 +15,32 @@ export interface Target {
   readonly python: Interpreter;
 }
 
+/** What stays true of a program from one snapshot to the next: to find it again would take longer than the rest of a short stop. */
+export class ProcessKnowledge {
+  private program: string | null = null;
+  private found: Runtime | null = null;
+  private foundModules = new OwnModules();
+
+  get modules(): OwnModules {
+    return this.foundModules;
+  }
+
+  /** The CPython of the program in a process, if it was found before and still has threads. */
+  runtimeIn(memory: Memory, program: string | undefined): Runtime | null {
+    const { found } = this;
+    if (found === null || program !== this.program) return null;
+    const { threadsHead, modules } = found.layout.interpreter;
+    const hasBoth = [threadsHead, modules].every((at) => memory.word(found.interpreter + at) !== 0);
+    return hasBoth ? found : null;
+  }
+
+  learn(program: string | undefined, runtime: Runtime): void {
+    if (program !== this.program) this.foundModules = new OwnModules();
+    this.program = program ?? null;
+    this.found = runtime;
+  }
+}
+
 /** Chunks of 2^16 bytes, for values here and there and for stacks. A census takes chunks of 1 MiB of its own. */
 export const smallChunks = 16;
 
@@ -22,16 +50,19 @@ const sleepCell = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Opens a living process (a pid) or a core (a path) and finds its CPython. At most `maxChunks` chunks of 2^`shift` bytes are kept in
- * memory; they come from `pool`, or else from the system. `closeTarget` ends it.
+ * memory; they come from `pool`, or else from the system. `known` serves where an earlier opening has left it. `closeTarget` ends it.
+ * `places`: where the files of a core lie.
  */
 export function openTarget(
   target: number | string,
   maxChunks?: number,
   shift?: number,
   pool?: ChunkPool,
+  known?: ProcessKnowledge,
+  places?: BinaryPlaces,
 ): Target | Refusal {
-  const source = typeof target === 'number' ? openProcess(target) : openCoreProcess(target);
-  return isRefusal(source) ? source : targetIn(source, maxChunks, shift, pool);
+  const source = typeof target === 'number' ? openProcess(target) : openCoreProcess(target, places);
+  return isRefusal(source) ? source : targetIn(source, maxChunks, shift, pool, known);
 }
 
 /** Finds the CPython of a core that is open already, and that stays open when the target is closed. */
@@ -61,12 +92,15 @@ function targetIn(
   maxChunks?: number,
   shift?: number,
   pool?: ChunkPool,
+  known?: ProcessKnowledge,
 ): Target | Refusal {
   for (let attempt = 1; ; attempt++) {
     const memory = new Memory(source, maxChunks, shift, pool);
-    const runtime = findRuntime(memory);
-    if (!isRefusal(runtime))
+    const runtime = known?.runtimeIn(memory, source.program) ?? findRuntime(memory);
+    if (!isRefusal(runtime)) {
+      known?.learn(source.program, runtime);
       return { memory, source, runtime, python: new Interpreter(memory, runtime) };
+    }
     memory.release();
     const isCurrent = source.isCurrent();
     // Threads come and go while it is read: what did not fit together may fit the next time.
@@ -80,7 +114,19 @@ function targetIn(
   }
 }
 
-function refusalFor({ missing, pid }: MemorySource, found: Refusal, isCurrent: boolean): Refusal {
+/** What a CPython is known by stands in these files: the executable, or libpython. */
+const holdsPython = ({ path }: MissingFile) => /python[^/]*$/.test(path);
+
+function refusalFor(source: MemorySource, found: Refusal, isCurrent: boolean): Refusal {
+  const { missing, pid, missingFiles = () => [] } = source;
+  const file = missingFiles().find(holdsPython);
+  if (file !== undefined)
+    return {
+      code: 'file-missing',
+      status: 'absent',
+      detail: missingFileText(file),
+      hint: 'the files of the process are needed beside its core: --executable FILE, --library-path DIR or --root DIR says where they lie',
+    };
   if (missing !== undefined)
     return {
       code: 'cut-short',

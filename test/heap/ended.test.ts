@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { isRefusal } from '../../src/python/process/live-process.ts';
-import { closeTarget, openTarget, type Target } from '../../src/python/target.ts';
+import { closeTarget, openTarget, ProcessKnowledge, type Target } from '../../src/python/target.ts';
 import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
 import { threadStates } from '../../src/python/process/pause.ts';
 import { triedVersions } from './target.ts';
@@ -29,11 +29,15 @@ async function until(what: () => boolean): Promise<void> {
   for (let i = 0; i < 3000 && !what(); i++) await sleep(10);
   expect(what()).toBe(true);
 }
-function opened(pid: number): Target {
-  const found = openTarget(pid);
+function opened(pid: number, known?: ProcessKnowledge): Target {
+  const found = openTarget(pid, undefined, undefined, undefined, known);
   if (isRefusal(found)) throw new Error(`${found.detail}`);
   return found;
 }
+const quickNames = (target: Target, { modules }: ProcessKnowledge): readonly string[] =>
+  takeSnapshot(target, { budgetMs: 10_000, quick: true, mayCount: false, modules }).holders!.map(
+    ({ name }) => name,
+  );
 
 describe.each(triedVersions())('CPython %s', (_, python) => {
   const holds = 'import os, sys; rows = [str(n) for n in range(20000)]; print(1, flush=True); ';
@@ -51,6 +55,27 @@ describe.each(triedVersions())('CPython %s', (_, python) => {
     expect(picture).not.toHaveProperty('types');
     const after = openTarget(child!.pid!);
     expect(isRefusal(after) ? after.detail : '').toMatch(/no CPython/);
+  });
+
+  test('is not looked for again in the next snapshot, but where another program runs', async () => {
+    const next = `import os, sys; sys.stdin.read(1); os.execv(sys.executable, [sys.executable, '-c', ${JSON.stringify('import sys; other = [0] * 300000; print(2, flush=True); sys.stdin.read()')}])`;
+    await run(python, `${holds}${next}`);
+    const pid = child!.pid!;
+    const known = new ProcessKnowledge();
+    const first = opened(pid, known);
+    closeTarget(first);
+    const second = opened(pid, known);
+    expect(second.runtime).toBe(first.runtime);
+    expect(quickNames(second, known)).toContain('rows');
+    closeTarget(second);
+    let printed = '';
+    child!.stdout!.on('data', (data: Buffer) => (printed += data.toString()));
+    child!.stdin!.write('x');
+    await until(() => printed.includes('2'));
+    const third = opened(pid, known);
+    expect(third.runtime).not.toBe(first.runtime);
+    expect(quickNames(third, known)).toEqual(['other']);
+    closeTarget(third);
   });
 
   test.each([

@@ -15,8 +15,29 @@ export const isOwnFile = (file: string): boolean =>
     file,
   );
 
+/**
+ * The program's own modules, kept from one snapshot of a process to the next: to find them reads the names of all that is imported,
+ * which takes longer than everything else where thousands of modules are there, or the machine is slow.
+ */
+export class OwnModules {
+  /** By interpreter, with what `sys.modules` was and had then. */
+  private readonly known = new Map<
+    number,
+    { readonly imported: string; readonly modules: readonly OwnModule[] }
+  >();
+
+  of(python: Interpreter, interpreter: number): readonly OwnModule[] {
+    const imported = python.dictVersion(python.modules(interpreter));
+    const known = this.known.get(interpreter);
+    if (known?.imported === imported) return known.modules;
+    const modules = ownModules(python, interpreter);
+    this.known.set(interpreter, { imported, modules });
+    return modules;
+  }
+}
+
 /** `__main__`, then the modules whose package has a file of the program's own. */
-export function ownModules(python: Interpreter, interpreter: number): readonly OwnModule[] {
+function ownModules(python: Interpreter, interpreter: number): readonly OwnModule[] {
   const found: OwnModule[] = [];
   /** By the name of the package, up to its first dot. */
   const isOwn = new Map<string, boolean>();

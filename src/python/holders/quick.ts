@@ -12,7 +12,7 @@ import { isPlausible } from '../process/memory.ts';
 import { unnamedHolder } from './row.ts';
 import { awaiting, awaitingFromC, placeOf, type Awaiting } from '../heap/awaiting.ts';
 import { heldByC, isData } from './held-by-c.ts';
-import { isOwnFile, ownModules } from '../heap/own-modules.ts';
+import { isOwnFile, OwnModules } from '../heap/own-modules.ts';
 import { shareOfPools } from './pools.ts';
 import { residentOf } from './resident-data.ts';
 import { SampledWalk } from './sampled-walk.ts';
@@ -53,6 +53,8 @@ export interface QuickPicture {
   /** How many objects there are below all names, and their bytes. */
   readonly objects: number;
   readonly bytes: Bytes;
+  /** False: the time was over before everything was followed. */
+  readonly isWhole: boolean;
 }
 
 interface Name {
@@ -74,15 +76,17 @@ const beingBuiltName = unnamedHolders['being-built'];
 /**
  * The large values of locals and of the program's own globals within milliseconds, before everything is counted: what a walk with samples
  * reaches from each name. All sizes are estimates. What is found by the deadline (`performance.now()`) comes back, the largest first.
+ * `modules`: what an earlier snapshot of the process found of its modules.
  */
 export function quickHolders(
   python: Interpreter,
   threads: readonly PythonThread[],
   deadline: Ms,
+  modules: OwnModules = new OwnModules(),
 ): QuickPicture {
   const look = new QuickLook(python, deadline);
   for (const interpreter of python.interpreters())
-    for (const { prefix, dict } of ownModules(python, interpreter))
+    for (const { prefix, dict } of modules.of(python, interpreter))
       for (const part of namedEntries(look.walk, dict, 'global'))
         if (!/^__.*__$/.test(part.name)) look.root(part, nameOfPart(part, prefix));
   const ofMain = unexplainedOwner(python, threads.slice(0, 1));
@@ -326,6 +330,7 @@ class QuickLook {
         ...(walk.isWhole ? holders : oneStructure(holders, this.classesOf(picked))),
         ...(walk.isWhole ? outOfReach(walk.python, owner, explained) : []),
       ]),
+      isWhole: walk.isWhole,
       objects: walk.isWhole ? shares.reduce((sum, share) => sum + share, 0) : 0,
       bytes: walk.isWhole ? explained : 0,
     };

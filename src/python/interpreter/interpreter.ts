@@ -246,6 +246,16 @@ export class Interpreter {
     }
   }
 
+  /** Changes whenever a dict gains or loses a key: its address, that of its keys, and how many there are and were. */
+  dictVersion(dict: number): string {
+    if (!isPlausible(dict)) return '';
+    const { memory } = this;
+    const used = memory.word(dict + (this.isPython2 ? 24 : 16));
+    const keys = memory.word(dict + (this.isPython2 ? 40 : 32));
+    const entries = this.isPython2 ? memory.word(dict + 16) : this.keysEntries(keys).count;
+    return `${dict}:${keys}:${used}:${entries}`;
+  }
+
   /** Where the entries of a PyDictKeysObject lie. */
   keysEntries(keys: number): KeysEntries {
     return this.minor >= 11

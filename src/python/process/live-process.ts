@@ -22,7 +22,8 @@ export type RefusalCode =
   | 'version-not-known'
   | 'no-interpreter'
   | 'not-as-expected'
-  | 'free-threaded';
+  | 'free-threaded'
+  | 'file-missing';
 
 /** Why a process or core cannot be read, in words for the user. */
 export interface Refusal {
@@ -71,6 +72,7 @@ export function openProcess(pid: number, procRoot = '/proc'): MemorySource | Ref
     threads: () => nativeThreads(folder),
     openFile: (path) => openFileOf(`${folder}/root`, path.replace(/ \(deleted\)$/, '')),
     isCurrent: () => programOf(folder) === program,
+    program,
     close: () => closeSync(descriptor),
   };
 }

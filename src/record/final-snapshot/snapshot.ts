@@ -15,6 +15,7 @@ import {
 import {
   closeTarget,
   openTarget,
+  ProcessKnowledge,
   smallChunks,
   versionText,
   type Target,
@@ -64,6 +65,8 @@ export interface Taker {
   /** By pid: when it was seen to be no Python, on `performance.now()`'s clock. */
   readonly notPython: Map<number, Ms>;
   readonly missedPids: Set<number>;
+  /** By pid. */
+  readonly known: Map<number, ProcessKnowledge>;
   count: number;
   /** What a whole snapshot takes here, measured. */
   wholeMs: Ms;
@@ -91,6 +94,7 @@ export function newTaker(setup: Setup, guard: Guard, reply: Taker['reply']): Tak
     pool,
     notPython: new Map(),
     missedPids: new Set(),
+    known: new Map(),
     count: 0,
     wholeMs: 300,
     neededFreeBytes: setup.forced ? neededAgainBytes : neededAtFirstBytes,
@@ -210,11 +214,25 @@ function runWithin(own: string, pid: number): string | null {
   return other === own ? null : other;
 }
 
+const maxKnownProcesses = 64;
+function knowledgeOf({ known }: Taker, pid: number): ProcessKnowledge {
+  const before = known.get(pid);
+  if (before !== undefined) return before;
+  // Of very many processes the first ones have most likely ended.
+  if (known.size >= maxKnownProcesses) known.delete(known.keys().next().value!);
+  const made = new ProcessKnowledge();
+  known.set(pid, made);
+  return made;
+}
+
+const open = (taker: Taker, pid: number): ReturnType<typeof openTarget> =>
+  openTarget(pid, smallCount, smallChunks, taker.pool, knowledgeOf(taker, pid));
+
 const sinceStart = ({ setup }: Taker): Ms => Date.now() - setup.startedAt;
 
 /** Whether the process is a Python that can be read, found out before it is stopped. */
 function isReadable(taker: Taker, pid: number, begun: Ms): boolean {
-  const probe = openTarget(pid, smallCount, smallChunks, taker.pool);
+  const probe = open(taker, pid);
   if (!isRefusal(probe)) {
     closeTarget(probe);
     return true;
@@ -253,7 +271,7 @@ interface Taking extends Subject {
 function hold(taker: Taker, taking: Taking): void {
   const { pid } = taking.process;
   try {
-    const target = openTarget(pid, smallCount, smallChunks, taker.pool);
+    const target = open(taker, pid);
     if (isRefusal(target)) return;
     if (target.runtime.isStacksOnly)
       sayMissed(
@@ -293,6 +311,7 @@ function readTarget(taker: Taker, taking: Taking, target: Target): void {
         (stopMs > stopBudget.mostMs / 2 && msLeft(limit, taking.freeShare) > 3 * taker.wholeMs)),
     goOn: () => isHeld() || !isPressing(limit),
     pool: taker.pool,
+    modules: knowledgeOf(taker, taking.process.pid).modules,
     censusChunks,
     expectedObjects: (found) => expectedObjects(rssBytes, found),
     ...(censusChunks < mostChunks ? tightNodes : wideNodes),
@@ -399,7 +418,7 @@ export function warmUpOn(
   pid: number,
   { briefly }: { readonly briefly: boolean },
 ): boolean {
-  const target = openTarget(pid, smallCount, smallChunks, taker.pool);
+  const target = open(taker, pid);
   if (isRefusal(target)) {
     taker.notPython.set(pid, performance.now());
     return false;
@@ -410,6 +429,7 @@ export function warmUpOn(
       quick: true,
       mayCount: !briefly,
       pool: taker.pool,
+      modules: knowledgeOf(taker, pid).modules,
       censusChunks: leastChunks,
       ...tightNodes,
     });
