@@ -29,6 +29,13 @@
 # include "internal/pycore_code.h"
 # include "internal/pycore_dict.h"
 #endif
+#if SINCE(13)
+# include "internal/pycore_moduleobject.h"
+#endif
+#if SINCE(14)
+# include "internal/pycore_interpframe.h"
+# include "internal/pycore_interpframe_structs.h"
+#endif
 #if SINCE(11) && !SINCE(13)
 # include "internal/pycore_genobject.h"
 #elif !SINCE(11)
@@ -77,6 +84,9 @@ int main(void) {
 #endif
 #if SINCE(12)
   FIELD("gil", PyInterpreterState, ceval.gil);
+#endif
+#if SINCE(14)
+  FIELD("gc", PyInterpreterState, gc);
 #endif
   number("size", sizeof(PyInterpreterState));
 
@@ -133,7 +143,11 @@ int main(void) {
   FIELD("globals", _PyInterpreterFrame, f_globals);
   FIELD("locals", _PyInterpreterFrame, f_locals);
   FIELD("frameObject", _PyInterpreterFrame, frame_obj);
+# if SINCE(14)
+  FIELD("stackpointer", _PyInterpreterFrame, stackpointer);
+# else
   FIELD("stacktop", _PyInterpreterFrame, stacktop);
+# endif
   FIELD("owner", _PyInterpreterFrame, owner);
 # if SINCE(12)
   FIELD("function", _PyInterpreterFrame, f_funcobj);
@@ -231,11 +245,14 @@ int main(void) {
   number("size", sizeof(PyUnicodeObject));
 
   group("generator");
-# if SINCE(13)
-  /* private to genobject.c since 3.13: the frame ends the object, as its type's tp_basicsize says. */
+# if SINCE(13) && !SINCE(14)
+  /* private to genobject.c in 3.13: the frame ends the object, as its type's tp_basicsize says. */
 # elif SINCE(11)
   FIELD("interpreterFrame", PyGenObject, gi_iframe);
   FIELD("frameState", PyGenObject, gi_frame_state);
+#  if SINCE(14)
+  number("executing", FRAME_EXECUTING);
+#  endif
 # else
   FIELD("frame", PyGenObject, gi_frame);
 # endif
@@ -248,6 +265,17 @@ int main(void) {
   FIELD("qualname", PyFunctionObject, func_qualname);
 #endif
   FIELD("closure", PyFunctionObject, func_closure);
+#if SINCE(14)
+  group("tuple");
+  FIELD("items", PyTupleObject, ob_item);
+  group("module");
+  FIELD("state", PyModuleObject, md_state);
+# if SINCE(15)
+  FIELD("stateSize", PyModuleObject, md_state_size);
+# else
+  FIELD("definition", PyModuleObject, md_def);
+# endif
+#endif
   printf("}}\n");
   return 0;
 }

@@ -2,7 +2,8 @@
 //   node scripts/offsets.mjs [--check]
 // writes src/python/layouts/tables.ts (the reader from outside) and checks the rows of agent/offsets.h (the witness's stack walk);
 // --check: writes nothing. Ends with 1 where something differs from the headers.
-// Interpreters are looked for under $PYENV_ROOT, ~/.pyenv and on PATH; a version that is not at hand keeps its table.
+// Interpreters are looked for under $PYENV_ROOT, ~/.pyenv, on PATH, and in the root folder of scripts/newest-pythons.mjs; a version that
+// is not at hand keeps its table.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -30,6 +31,19 @@ function interpreters() {
   return found.filter((file) => existsSync(file));
 }
 
+/** The headers of the CPythons in the root folder: version and include folder of each. */
+function rootHeaders() {
+  const include = path.join(
+    process.env.CORONER_TEST_ROOT ?? '/var/cache/coroner-test/sid',
+    'usr/include',
+  );
+  if (!existsSync(include)) return [];
+  return readdirSync(include)
+    .map((name) => /^python(3\.\d+)$/.exec(name))
+    .filter((match) => match !== null)
+    .map(([name, version]) => [version, path.join(include, name)]);
+}
+
 function layoutOf(interpreter, folder) {
   const [version, include] = execFileSync(
     interpreter,
@@ -41,11 +55,26 @@ function layoutOf(interpreter, folder) {
   )
     .trim()
     .split('\n');
+  return [version, layoutFrom(include, folder)];
+}
+
+function layoutFrom(include, folder) {
   const program = path.join(folder, 'offsets');
-  execFileSync('cc', ['-w', `-I${include}`, `-I${include}/internal`, source, '-o', program], {
-    stdio: 'pipe',
-  });
-  return [version, JSON.parse(execFileSync(program, { encoding: 'utf8' }))];
+  // Debian's pyconfig.h asks for the one of the machine's kind, which lies beside.
+  const beside = path.join(
+    path.dirname(include),
+    `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`,
+  );
+  const folders = [
+    include,
+    `${include}/internal`,
+    path.join(beside, path.basename(include)),
+    path.dirname(include),
+  ];
+  const flags = folders.slice(0, 2).map((name) => `-I${name}`);
+  if (existsSync(folders[2])) flags.push('-idirafter', beside, '-idirafter', folders[3]);
+  execFileSync('cc', ['-w', ...flags, source, '-o', program], { stdio: 'pipe' });
+  return JSON.parse(execFileSync(program, { encoding: 'utf8' }));
 }
 
 const layouts = new Map();
@@ -59,6 +88,8 @@ try {
       process.stderr.write(`${interpreter}: left out (${String(error.message).split('\n')[0]})\n`);
     }
   }
+  for (const [version, include] of rootHeaders())
+    if (!layouts.has(version)) layouts.set(version, layoutFrom(include, folder));
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -37,6 +37,24 @@ export const pythonModule = (name: string): string | null =>
   existsSync(systemPython) && runs(systemPython, ['-c', `import ${name}`])
     ? null
     : `needs ${name} for ${systemPython}`;
+/**
+ * The CPythons of the root folder that `npm run pythons` makes, `3.15.2` to an executable which runs it in there. Empty where there is
+ * no such folder, or no right to run something in it.
+ */
+export const newestPythons = once((): ReadonlyMap<string, string> => {
+  const folder = process.env['CORONER_TEST_ROOT'] ?? '/var/cache/coroner-test/sid';
+  const bin = join(folder, '../bin');
+  if (root() !== null || !existsSync(folder) || !existsSync(bin)) return new Map();
+  const version = 'import platform; print(platform.python_version())';
+  return new Map(
+    readdirSync(bin).flatMap((name) => {
+      const path = join(bin, name);
+      const { stdout } = spawnSync(path, ['-c', version], { encoding: 'utf8', timeout: 20_000 });
+      return /^3\.\d+\.\d+$/.test(stdout?.trim() ?? '') ? [[stdout.trim(), path] as const] : [];
+    }),
+  );
+});
+
 /** The CPythons of pyenv, `3.12.1` to the path of its executable; where there is no pyenv, the machine's own. */
 export const pythons = once((): ReadonlyMap<string, string> => {
   const folder = join(process.env['PYENV_ROOT'] ?? join(homedir(), '.pyenv'), 'versions');

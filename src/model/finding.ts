@@ -55,6 +55,7 @@ export type QuestionId =
   | 'whether-rlimit-refused'
   | 'whether-refusal-behind-crash'
   | 'whether-guard'
+  | 'which-device'
   | 'who-sent-it'
   | 'who-called-the-killer'
   | 'why-it-crashed'

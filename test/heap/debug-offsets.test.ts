@@ -1,5 +1,5 @@
 /**
- * 3.14 describes its structs itself. There is none here to try: a 3.13 whose image is rewritten as a 3.14 would have it (the longer
+ * 3.14 describes its structs itself. For builds that cannot be had: a 3.13 whose image is rewritten as a 3.14 would have it (the longer
  * table, tagged references on the stack of calls) must give the same stacks.
  */
 import { afterEach, describe, expect, test } from 'vitest';
@@ -12,7 +12,8 @@ import { threadsOf } from '../../src/python/interpreter/stacks.ts';
 import { Memory, type MemorySource } from '../../src/python/process/memory.ts';
 import { toThread } from '../../src/python/interpreter/stacks.ts';
 import { imageOf, sourceOf } from './spoil.ts';
-import { stopped, versions, type Stopped } from './target.ts';
+import { collectorHeads } from '../../src/python/interpreter/runtime-state.ts';
+import { newestVersions, stopped, versions, type Stopped } from './target.ts';
 
 let target: Stopped | null = null;
 afterEach(() => target?.end());
@@ -46,7 +47,7 @@ async function rewritten(more: (words: number[]) => void = () => {}) {
     [thread.nativeId!, 200, 300],
     // interpreter_frame, with tlbc_index
     [frame!.localsplus + 8, frame!.previous, frame!.code, frame!.instruction],
-    [frame!.localsplus, frame!.owner, frame!.stacktop, 0],
+    [frame!.localsplus, frame!.owner, frame!.stacktop!, 0],
     // code_object
     [code.bytecode! + 8, code.filename, code.name, code.qualname!, code.lineTable],
     [code.firstLine, 52, code.localsplusNames!, code.localsplusKinds!, code.bytecode!],
@@ -108,3 +109,59 @@ describe.skipIf(newest === undefined)('a synthesised 3.14 (needs CPython 3.13)',
     expect(isRefusal(found) ? found.detail : '').toMatch(/3\.14 is not laid out as expected/);
   });
 });
+
+/** The images of a real one, read as it is and after `change` has written into it. */
+async function changedImage(
+  python: string,
+  change: (python: Interpreter, write: (address: number, value: number) => void) => void,
+) {
+  target = await stopped(python, 'small.py');
+  const image = imageOf(target.pid);
+  const source = sourceOf(image);
+  const before = lookAt(source);
+  const memory = new Memory(source);
+  const runtime = findRuntime(memory);
+  if (isRefusal(before) || isRefusal(runtime)) throw new Error('no CPython');
+  const changes: Change[] = [];
+  change(new Interpreter(memory, runtime), (address, value) => changes.push({ address, value }));
+  for (const { address, value } of changes) {
+    const i = image.regions.findIndex(({ start, end }) => address >= start && address < end);
+    const part = image.parts[i]!;
+    const view = new DataView(part.buffer, part.byteOffset, part.byteLength);
+    view.setBigUint64(address - image.regions[i]!.start, BigInt(value), true);
+  }
+  return { before, after: lookAt(source), changes: changes.length };
+}
+
+const newestSkip = newestVersions().length === 0;
+describe.skipIf(newestSkip).each(newestVersions())(
+  'a changed CPython %s (needs the root folder of `npm run pythons`)',
+  (version, python) => {
+    test('marks in the links of the collector, as 3.14.0 to 3.14.4 have them, change nothing', async () => {
+      const { before, after, changes } = await changedImage(python, (interpreter, write) => {
+        const { memory, layout } = interpreter;
+        for (const head of collectorHeads(interpreter))
+          for (let at = memory.word(head); at !== head; at = memory.word(at))
+            write(at, memory.word(at) + 1);
+        expect(layout.gc.headSize).toBe(16);
+      });
+      expect(changes).toBeGreaterThan(1000);
+      if (isRefusal(after)) throw new Error(`${after.detail}`);
+      expect(after.picture.types).toEqual(before.picture.types);
+      expect(after.picture.types!.length).toBeGreaterThan(10);
+    });
+
+    test('objects that lie elsewhere are left out, and that is said', async () => {
+      const { after } = await changedImage(python, ({ runtime, layout, memory }, write) => {
+        // As if a tuple had one more field.
+        const mro = memory.word(runtime.typeType + layout.type.mro);
+        write(mro + layout.tuple!.items + 8, runtime.typeType);
+        write(mro + layout.tuple!.items, 1);
+      });
+      if (isRefusal(after)) throw new Error(`${after.detail}`);
+      expect(after.picture.types).toBeUndefined();
+      expect(after.picture.threads!.length).toBeGreaterThan(0);
+      expect(after.picture.notes).toEqual([`of CPython ${version} only the stacks can be read`]);
+    });
+  },
+);

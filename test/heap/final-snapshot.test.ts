@@ -84,7 +84,7 @@ describe('a kill at a cgroup limit names the line and the variable', () => {
     test.skipIf(reason !== null)(`${name}${reason === null ? '' : ` (${reason})`}`, () => {
       const { incidents } = lastReport(
         how === 'arrays' ? have.systemPython : python,
-        [how, rate],
+        [how, rate, '150'],
         220 * mib,
       );
       const incident = incidents.find(({ cause }) => cause === 'kernel-cgroup-oom');
@@ -147,6 +147,7 @@ describe('coroner within the small limit of the command', () => {
       join(programs, 'grow.py'),
       'small',
       '40',
+      ...(options.includes('--last-look') ? ['120'] : []),
     ] as const;
     spawnSync(enter!, args, { stdio: 'ignore', timeout: 110_000, killSignal: 'SIGKILL' });
     return JSON.parse(readFileSync(json, 'utf8')) as Report;

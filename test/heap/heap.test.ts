@@ -10,7 +10,7 @@ import { takeSnapshot } from '../../src/python/heap-snapshot.ts';
 import { openTarget, type Target } from '../../src/python/target.ts';
 import { threadsOf } from '../../src/python/interpreter/stacks.ts';
 import { command, pythonModule, systemPython } from '../have.ts';
-import { stopped, triedVersions, versions, type Stopped } from './target.ts';
+import { stopped, newestVersions, triedVersions, versions, type Stopped } from './target.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -26,6 +26,8 @@ function open(what: number | string): Target {
 /** A suite must not be empty where there is none: what it lacks is said by name. */
 const needsPython = () => {
   if (versions().length === 0) test.skip('every CPython (needs CPython 3.6 to 3.13)', () => {});
+  if (newestVersions().length === 0)
+    test.skip('CPython 3.14 and 3.15 (needs the root folder of `npm run pythons`)', () => {});
 };
 
 describe('census', () => {

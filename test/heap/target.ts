@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { threadStates } from '../../src/python/process/pause.ts';
-import { deep, pythons } from '../have.ts';
+import { deep, newestPythons, pythons } from '../have.ts';
 
 export const programs = fileURLToPath(new URL('../programs/heap/', import.meta.url));
 
@@ -33,6 +33,8 @@ export function start(
 ): Stopped {
   const folder = mkdtempSync(join(tmpdir(), 'coroner-test-heap-'));
   const child = spawn(python, [...flags, join(programs, program), join(folder, 'truth'), ...args], {
+    // A core is written here.
+    cwd: folder,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env },
     timeout: timeoutMs,
@@ -86,18 +88,27 @@ export async function underWay(
 }
 
 /** `3.12` and the like: one CPython of each minor version at hand, 3.6 and later. */
-export const versions = (): readonly (readonly [string, string])[] => {
+export const versions = (): readonly (readonly [string, string])[] => minorsOf(pythons());
+
+/** As `versions`, those of the root folder. */
+export const newestVersions = (): readonly (readonly [string, string])[] =>
+  minorsOf(newestPythons());
+
+function minorsOf(
+  interpreters: ReadonlyMap<string, string>,
+): readonly (readonly [string, string])[] {
   const found = new Map<string, string>();
-  for (const [version, path] of pythons()) {
+  for (const [version, path] of interpreters) {
     const match = /^3\.(\d+)\.\d+$/.exec(version);
     if (match !== null && Number(match[1]) >= 6) found.set(`3.${match[1]}`, path);
   }
   return [...found].sort((a, b) => Number(a[0].slice(2)) - Number(b[0].slice(2)));
-};
+}
 
-/** All of them in the deep tests; else the oldest, one of the middle and the newest. */
+/** All of them in the deep tests; else the oldest, one of the middle and the newest. Those of the root folder are always tried. */
 export const triedVersions = (): readonly (readonly [string, string])[] => {
   const all = versions();
   const some = new Set([0, (all.length >> 1) + 1, all.length - 1]);
-  return deep ? all : all.filter((_, index) => some.has(index));
+  const tried = deep ? all : all.filter((_, index) => some.has(index));
+  return [...tried, ...newestVersions()];
 };

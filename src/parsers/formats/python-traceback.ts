@@ -9,6 +9,7 @@ import type { Input, Parser } from '../parser.ts';
 import { stripPrefix } from '../text/prefix.ts';
 import { isAdvice, lineAt, mentions, originOf, whenAt, wholeText } from '../text/lines.ts';
 import { exceptionMeaning, meaningOf, type Meaning } from '../text/meaning.ts';
+import { tensorMeaning, tensorOnUnknownDevice } from '../text/tensor-device.ts';
 import { arrayRequest, requestedBytes } from '../text/sizes.ts';
 
 const id = 'python-traceback';
@@ -56,6 +57,8 @@ interface Block {
   /** Outermost first, as printed. */
   readonly frames: StackFrame[];
   lastLine: number;
+  /** IPython names the exception above its traceback too: all that is left of it where the end was cut off. */
+  readonly named?: string;
 }
 
 interface Raised {
@@ -108,12 +111,19 @@ function asGiven(fact: ProgramError, given: Input): ProgramError {
 
 const header =
   /(?:Traceback|Exception Group Traceback) \((?:most recent call last|innermost last)\)/;
-const frameLine = /^(.*?)\bFile "([^"]{0,1000})", line (\d{1,9})(?:, in ([^\n]{1,300}))?/;
+// A quotation mark within a field of CSV stands twice.
+const frameLine = /^(.*?)\bFile "{1,2}([^"]{0,1000})"{1,2}, line (\d{1,9})(?:, in ([^\n]{1,300}))?/;
 const ipythonFrame =
   /^\s*(?:File )?(~?[^\s:]{0,500}\.py|<ipython-input-[\w-]{1,60}>|\/[^\s:]{1,500}):(\d{1,7}), in ([\w.<>]{1,120})/;
-const ipythonOldFrame = /^\s*([~/.<\w][^\s]{0,500}) in ([\w.<>]{1,120})\(.{0,300}\)\s*$/;
+const ipythonOldFrame = /^\s*([~/.<\w][^\s]{0,500}) in ([\w.<>]{1,120})(?:\(.{0,300}\))?\s*$/;
 const ipythonCell =
   /^\s*(Cell In ?\[\d{1,6}\]|Input In \[\d{1,6}\])(?:, in)?,? (?:line (\d{1,7})|<(?:cell line: )?(\d{1,7})>|([\w.<>]{1,120})\()/;
+/** `MemoryError          Traceback (most recent call last)`, above the frames. */
+const ipythonHead =
+  /^[\s`]*((?:\w{1,80}\.){0,12}_?[A-Z]\w{1,80}) {1,100}Traceback \(most recent call last\)/;
+/** Types that say nothing without their words. */
+const sayNothing =
+  /(?:^|\.)(?:Runtime|OS|System|Internal|Database|Operational)?(?:Error|Exception)$/;
 const ipythonArrow = /^-{1,6}> ?(\d{1,7})(?: |$)/;
 /** An exception's name at the end of its traceback: dotted, or ending as exceptions do. */
 const raisedLine =
@@ -174,8 +184,8 @@ function* raisedIn(input: Input): Iterable<Raised> {
       continue;
     const text = lineAt(input, at);
     if (header.test(text)) {
-      // IPython puts the exception's name before the header and again at the end.
-      block = newBlock(at);
+      if (block !== null) yield* cutShort(block);
+      block = newBlock(at, ipythonHead.exec(text)?.[1]);
       continue;
     }
     const frame = frameOf(text, input, at, block);
@@ -196,7 +206,12 @@ function* raisedIn(input: Input): Iterable<Raised> {
       }
     }
     const words = withoutLogPrefix(text);
-    const match = raisedLine.exec(words);
+    // Markdown around the last line of a traceback; elsewhere a bold name is a heading.
+    const match =
+      raisedLine.exec(words) ??
+      (block === null || isComment(text, words, block, at)
+        ? null
+        : raisedLine.exec(unmarked(words)));
     if (match !== null && !isSource(text, match[1]!, block)) {
       yield {
         type: match[1]!,
@@ -209,26 +224,48 @@ function* raisedIn(input: Input): Iterable<Raised> {
       block = null;
       continue;
     }
-    if (block !== null && at - block.lastLine > patience) block = null;
+    if (block !== null && at - block.lastLine > patience) {
+      yield* cutShort(block);
+      block = null;
+    }
     if (block === null) yield* inlineIn(input, at, text);
   }
+  if (block !== null) yield* cutShort(block);
 }
 
-const newBlock = (at: number): Block => ({
+const newBlock = (at: number, named?: string): Block => ({
   start: at,
   frames: [],
   lastLine: at,
+  ...defined({ named }),
 });
+
+/** A traceback whose last line never came: what its head says of it, where that says something. */
+function* cutShort({ named, frames, start }: Block): Iterable<Raised> {
+  if (named === undefined || frames.length === 0 || sayNothing.test(named)) return;
+  if (!raisedLine.test(named)) return;
+  yield { type: named, message: '', frames, start, end: start, headed: true };
+}
+
+/** Without the marks of Markdown and HTML around it, and with its underscores as they were. */
+function unmarked(words: string): string {
+  const inner = words
+    .replace(/^(?:[*`~#]|<(?:b|i|em|strong|code|pre)>){1,12} ?/, '')
+    .replace(/(?:[*`~]|<\/(?:b|i|em|strong|code|pre)>){1,12}$/, '')
+    .replaceAll('\\_', '_');
+  // The end of a field of CSV.
+  return inner.endsWith('"') && inner.split('"').length % 2 === 0 ? inner.slice(0, -1) : inner;
+}
 
 function frameOf(text: string, input: Input, at: number, block: Block | null): StackFrame | null {
   const cpython = frameLine.exec(text);
   if (cpython !== null) {
-    const [, , file = '', line, name] = cpython;
+    const [, before = '', file = '', line, name] = cpython;
     return frame(
       name ?? '<module>',
       file === '' ? '<unknown>' : file,
       Number(line),
-      sourceAfter(input, at),
+      sourceAfter(input, at, before.trimEnd()),
     );
   }
   if (block === null) return null;
@@ -249,9 +286,16 @@ const frame = (name: string, file: string, line: number | null, text?: string): 
   ...defined({ text }),
 });
 
-/** The source line under a frame, where it was printed. */
-function sourceAfter(input: Input, at: number): string | undefined {
-  const next = lineAt(input, at + 1);
+/** Prefixes of one logger differ in their digits: times, counters. */
+const prefixShape = (prefix: string): string => prefix.replace(/\d/g, '0');
+
+/** The source line under a frame, where it was printed. `prefix`: what a log had put before the frame. */
+function sourceAfter(input: Input, at: number, prefix: string): string | undefined {
+  const line = lineAt(input, at + 1);
+  const next =
+    prefix !== '' && prefixShape(line.slice(0, prefix.length)) === prefixShape(prefix)
+      ? line.slice(prefix.length)
+      : line;
   const words = bare(stripPrefix(next).text);
   if (words === '' || frameLine.test(next) || header.test(next) || /^[\^~\s]+$/.test(words))
     return undefined;
@@ -270,6 +314,10 @@ function isSource(text: string, type: string, block: Block | null): boolean {
     text.includes(type)
   );
 }
+
+/** `# MemoryError` under a frame is source text as well, a heading of Markdown is not. */
+const isComment = (text: string, words: string, block: Block, at: number): boolean =>
+  words.startsWith('#') && (/^\s{4,}/.test(text) || at === block.lastLine + 1);
 
 /** The message with the lines it was wrapped over, as far as they go on it and not on something else. */
 function messageFrom(input: Input, at: number, first: string, inBlock: boolean): string {
@@ -391,8 +439,11 @@ function factOf(chain: readonly Raised[], input: Input): ProgramError | undefine
   const last = chain.at(-1)!;
   const chosen = telling?.one ?? last;
   const meaning = telling?.meaning;
-  // Others read these: the guard or the pool that speaks knows more than the type.
-  if (elsewhere.test(chosen.type) || elsewhere.test(`${chosen.type}: ${chosen.message}`))
+  // Others read these: the guard or the pool that speaks knows more than the type. A server's words are the client's.
+  if (
+    meaning?.resource !== 'none' &&
+    (elsewhere.test(chosen.type) || elsewhere.test(`${chosen.type}: ${chosen.message}`))
+  )
     return undefined;
   if (meaning === undefined && !(last.headed && last.frames.length > 0)) return undefined;
   const from = telling === undefined ? last.end : chosen.end;
@@ -448,12 +499,20 @@ const elsewhere =
 /** A library built for other pages fails at its first allocation, whatever the machine has free. */
 const foreignPages = /<jemalloc>: Unsupported system page size/;
 
+/** TensorFlow lists the roots of an error, and their devices, below it. */
+const isTensorError = ({ type }: Raised, meaning: Meaning | undefined): boolean =>
+  meaning?.variant === tensorOnUnknownDevice ||
+  (type.endsWith('ResourceExhaustedError') &&
+    meaning?.resource === 'memory' &&
+    meaning.variant === undefined);
+
 function meaningOfRaised(one: Raised, input: Input): Meaning | undefined {
   const frames = one.frames.map(({ file, text }) => `${file ?? ''} ${text ?? ''}`).join(' ');
   const meaning =
     one.type.endsWith('ArrowMemoryError') && mentions(input, foreignPages)
       ? meaningOf('<jemalloc>: Unsupported system page size')
       : exceptionMeaning(one.type, one.message);
+  if (isTensorError(one, meaning)) return tensorMeaning(input, one.end);
   if (meaning?.resource === 'gpu' && /pin_memory|cudaHostAlloc/.test(frames.slice(-600)))
     return { resource: 'memory', variant: 'pinned-host-memory' };
   if (

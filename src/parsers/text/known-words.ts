@@ -69,7 +69,7 @@ export const mapCountCheck: KnownWords = {
   means: lies('a start-up check asks for a higher vm.max_map_count; no memory ran out'),
 };
 export const redisLimit: KnownWords = {
-  pattern: /OOM command not allowed when used memory/,
+  pattern: /\bcommand not allowed when used memory/,
   means: lies("Redis reached its own 'maxmemory' setting and refuses writes"),
 };
 export const phpLimit: KnownWords = {

@@ -1,4 +1,5 @@
 import { defined } from '../../model/defined.ts';
+import { tensorOnUnknownDevice } from './tensor-device.ts';
 import {
   boardRegisters,
   duckdbLimit,
@@ -78,7 +79,33 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     /Memory access fault by GPU|Segmentation fault.{0,40}address not mapped/i,
     misleading('a wrong address was touched: a bug, not a shortage'),
   ],
+  // Another program's memory: what a client is told by a server --------------------------------------------------
+  [
+    /\[(?:parent|request|fielddata|in_flight_requests|accounting)\] Data too large|circuit_breaking_exception/,
+    { resource: 'language-heap', variant: 'circuit-breaker' },
+  ],
+  [
+    /Memory limit \(.{1,40}\) exceeded: would use|Query exceeded (?:per-node|distributed).{0,20} memory limit|[Ss]ort exceeded memory limit of \d|Exceeded memory limit for \$\w|Out of sort memory/,
+    { resource: 'language-heap', variant: 'server-memory-limit' },
+  ],
+  [
+    /(?:psycopg\d?|asyncpg|pg8000|sqlalchemy)\b.{0,200}[Oo]ut ?[Oo]f ?[Mm]emory|out of memory.{0,80}Failed on request of size \d+ in memory context|\(?10(?:37|41)\b.{0,20}Out of memory; restart server/,
+    { resource: 'memory', variant: 'server-memory' },
+  ],
   // GPU ------------------------------------------------------------------------------------------------------
+  [
+    /(?:RESOURCE_EXHAUSTED|ResourceExhausted).{0,400}(?:\bhbm\b|HBM\d|\bTPU(?:_\d+)?\b|device:TPU)/,
+    { resource: 'gpu', variant: 'tpu' },
+  ],
+  [/NPU out of memory/, { resource: 'gpu', variant: 'npu' }],
+  [
+    /MPS backend out of memory|kIOGPUCommandBufferCallbackErrorOutOfMemory|allocate Metal\d{0,3} buffer/,
+    { resource: 'gpu', variant: 'shared-gpu-memory' },
+  ],
+  [
+    /(?:RESOURCE_EXHAUSTED|Resource exhausted): OOM when allocating tensor with shape\[[\d,]{0,80}\](?: and type \w{1,20})?(?! ?(?:on|and) )|^(?:\w{1,40}\.){0,6}ResourceExhaustedError: (?:\d{1,3} root error|Graph execution error|OOM when allocating tensor)(?!.{0,400}(?:device:|by allocator))/,
+    { resource: 'gpu', variant: tensorOnUnknownDevice },
+  ],
   [
     /cudaHostAlloc|cuMemHostAlloc|cudaMallocHost|hipHostMalloc|pinned (?:host )?memory|CUDA_ERROR_OUT_OF_HOST|OUT_OF_HOST_MEMORY|CachingHostAllocator/i,
     { resource: 'memory', variant: 'pinned-host-memory' },

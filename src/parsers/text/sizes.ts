@@ -128,6 +128,8 @@ const requestWordings: readonly RegExp[] = [
   /unable to mmap (\d{1,19}) bytes/,
   /\b(?:malloc|mmap)\((\d{5,19})\)/,
   /failed to allocate (?:\w{1,12} )?buffer of size (\d{1,19})/,
+  /failed to allocate buffer, size = {1,6}(\d[\d.]* ?[KMGT]i?B)/,
+  /memory allocation of size (\d{1,19}) failed/,
   /attempted to allocate {1,6}(\d[\d.]* ?[KMGT]i?B)/,
   /requires more system memory \(([\d.]+ ?[KMGT]i?B)\)/,
   /allocating (\d{1,19}) bytes/,

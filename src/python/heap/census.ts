@@ -76,6 +76,8 @@ export class Census implements Visitor {
   private readonly onKnown: ((address: number) => void) | null;
   /** Since 3.12 the digits of an int stand above its tag, and the shape of a str is kept in another way. */
   private readonly isSince312: boolean;
+  /** The bits of the second half of a count that no live object has: since 3.14 its upper 16 are flags. */
+  private readonly neverCounted: number;
   private readonly visited: VisitedObjects;
   /** Pages of memory out of line, and of objects that are longer than a page. */
   private readonly pages: PageSet;
@@ -108,6 +110,7 @@ export class Census implements Visitor {
     this.maxNodes = this.mostNodes;
     this.maxPending = maxPending ?? Infinity;
     this.isSince312 = python.minor >= 12;
+    this.neverCounted = python.minor >= 14 ? 0xffff : -1;
     this.onKnown = probes?.onKnown ?? null;
     // Over smaller chunks nothing is counted: only single objects are looked at.
     const chunks = 2 ** memory.shift === chunkBytes ? memory.denseChunks : 1024;
@@ -265,7 +268,9 @@ export class Census implements Visitor {
   }
 
   isAlive(address: number): boolean {
-    return this.memory.u32(address) !== 0 && this.memory.u32(address + 4) === 0;
+    return (
+      this.memory.u32(address) !== 0 && (this.memory.u32(address + 4) & this.neverCounted) === 0
+    );
   }
 
   addExternal(bytes: Bytes): void {
@@ -412,7 +417,7 @@ export class Census implements Visitor {
     const words = memory.words[slot]!;
     const index = bit << 1;
     const references = words[index]!;
-    const isAlive = references !== 0 && words[index + 1] === 0;
+    const isAlive = references !== 0 && (words[index + 1]! & this.neverCounted) === 0;
     const type = isAlive ? this.typeCache.at(words[index + 2]! | 0, words[index + 3]! | 0) : null;
     if (type === null) {
       this.invalidReferences += 1;

@@ -23,7 +23,7 @@ function localRoots(census: Census, frame: Frame, depth: number, roots: RootName
   const { memory, python } = census;
   const { code, slots } = frame;
   for (const [i, name] of code.names.entries()) {
-    const value = memory.word(slots + 8 * i);
+    const value = python.reference(memory.word(slots + 8 * i));
     if (!isPlausible(value)) continue;
     const isCell = (code.kinds[i]! & (cell | free)) !== 0 && python.typeName(value) === 'cell';
     if (isCell) {
@@ -56,7 +56,7 @@ export function evaluationStackRoots(census: Census, thread: PythonThread, roots
     const start = frame.slots + 8 * frame.code.names.length;
     let awaited: Awaiting | null | undefined;
     for (let i = 0; i < frame.code.stackSize; i++) {
-      const node = census.lateRoot(census.memory.word(start + 8 * i), 0);
+      const node = census.lateRoot(census.python.reference(census.memory.word(start + 8 * i)), 0);
       if (node !== 0 && awaited === undefined)
         awaited = awaiting(census.python, thread.frames, depth);
       roots.beingBuilt(node, frame, depth, awaited ?? null);

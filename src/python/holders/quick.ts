@@ -645,7 +645,7 @@ function childrenOf(parent: readonly number[]): (node: number) => readonly numbe
 function localsOf(python: Interpreter, { code, slots }: Frame): readonly Part[] {
   const { memory } = python;
   return code.names.flatMap((name, i): readonly Part[] => {
-    let address = memory.word(slots + 8 * i);
+    let address = python.reference(memory.word(slots + 8 * i));
     // 0x40 and 0x80: CO_FAST_CELL and CO_FAST_FREE.
     if ((code.kinds[i]! & 0xc0) !== 0 && python.typeName(address) === 'cell')
       address = memory.word(address + 16);
@@ -655,9 +655,11 @@ function localsOf(python: Interpreter, { code, slots }: Frame): readonly Part[] 
 
 /** Containers on a call's evaluation stack. */
 function beingBuilt(walk: SampledWalk, { code, slots }: Frame): readonly Part[] {
-  const { memory } = walk;
+  const { memory, python } = walk;
   const stack = slots + 8 * code.names.length;
-  return Array.from({ length: Math.min(code.stackSize, 64) }, (_, i) => memory.word(stack + 8 * i))
+  return Array.from({ length: Math.min(code.stackSize, 64) }, (_, i) =>
+    python.reference(memory.word(stack + 8 * i)),
+  )
     .filter((address) => isData(walk, address))
     .map((address) => ({ name: beingBuiltName, address, scope: 'stack' }));
 }

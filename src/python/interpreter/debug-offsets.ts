@@ -4,7 +4,7 @@ import { isPlausible, type Memory } from '../process/memory.ts';
 /** First bytes of `_PyRuntime` since 3.13. */
 export const debugCookie = 'xdebugpy';
 
-/** Words after the cookie that are of interest; the groups which stacks need are among the first sixty. */
+/** Words after the cookie that are of interest; the groups which stacks need are among the first seventy. */
 const maxWords = 80;
 
 /** Words of `_Py_DebugOffsets`, by their index after the start. */
@@ -17,17 +17,21 @@ interface Group<Fields> {
 }
 
 /**
- * The layout of a 3.14, as far as stacks need it, from its own `_Py_DebugOffsets` (pycore_debug_offsets.h): groups of words, each begun by
+ * The layout of a 3.14 or later, `before` that of its headers, with what stacks need from its own `_Py_DebugOffsets` (pycore_debug_offsets.h): groups of words, each begun by
  * the size of the struct that it describes. Groups grew while 3.14 was made, so they are not counted but recognised: a frame ends with
  * its first slot, a code object with its first instruction, a thread state points back to its interpreter. null: something does not fit.
  * What a census needs (`tp_basicsize`, keys of dicts, the collector's lists) is not in there.
  */
-export function layoutOf314(memory: Memory, runtimeAddress: number, before: Layout): Layout | null {
+export function layoutOfDebugOffsets(
+  memory: Memory,
+  runtimeAddress: number,
+  before: Layout,
+): Layout | null {
   const words: Words = (from, count) =>
     from + count > maxWords
       ? []
       : Array.from({ length: count }, (_, i) => memory.word(runtimeAddress + 8 * (from + i)));
-  const head = headOf(words);
+  const head = headOf(words, before);
   if (head === null) return null;
   const interpreter = memory.word(runtimeAddress + head.runtime.interpretersHead);
   const state = isPlausible(interpreter)
@@ -36,7 +40,7 @@ export function layoutOf314(memory: Memory, runtimeAddress: number, before: Layo
   if (!isPlausible(state)) return null;
   const pointsBack = (field: number) => memory.word(state + field) === interpreter;
   for (const thread of threadGroups(words, pointsBack)) {
-    const frame = frameGroup(words, thread.at + 9);
+    const frame = frameGroup(words, thread.end);
     const code = frame === null ? null : codeGroup(words, frame.at + 6);
     if (frame === null || code === null) continue;
     return {
@@ -58,15 +62,25 @@ const isWithin = (size: number, fields: readonly number[]): boolean =>
  * cookie, version, free_threaded, runtime_state {size, finalizing, interpreters_head}, interpreter_state {size, id, next, threads_head,
  * threads_main, gc, imports_modules, sysdict, builtins, ceval_gil, gil {start, enabled, locked, holder}, ...}
  */
-function headOf(words: Words): Required<Pick<Layout, 'runtime' | 'interpreter' | 'gil'>> | null {
+function headOf(
+  words: Words,
+  before: Layout,
+): Required<Pick<Layout, 'runtime' | 'interpreter' | 'gil'>> | null {
   const [runtimeSize, , interpretersHead] = words(3, 3);
-  const [size, , next, threadsHead, , , modules, sysdict, builtins, gil] = words(6, 10);
+  const [size, , next, threadsHead, , gc, modules, sysdict, builtins, gil] = words(6, 10);
   const [start, , locked, lastHolder] = words(16, 4);
   if (!(size! > 1000 && size! < 2 ** 24)) return null;
-  if (!isWithin(size!, [next!, threadsHead!, modules!, sysdict!, builtins!, gil!])) return null;
+  if (!isWithin(size!, [next!, threadsHead!, gc!, modules!, sysdict!, builtins!, gil!]))
+    return null;
+  const { interpreter } = before;
+  const shift = gc! - interpreter.gc!;
   return {
     runtime: { interpretersHead: interpretersHead!, size: runtimeSize! },
     interpreter: {
+      gc: gc!,
+      gcGenerations: interpreter.gcGenerations! + shift,
+      gcPermanent: interpreter.gcPermanent! + shift,
+      gcCollecting: interpreter.gcCollecting! + shift,
       next: next!,
       threadsHead: threadsHead!,
       modules: modules!,
@@ -79,36 +93,47 @@ function headOf(words: Words): Required<Pick<Layout, 'runtime' | 'interpreter' |
   };
 }
 
-/** thread_state {size, prev, next, interp, current_frame, thread_id, native_thread_id, datastack_chunk, status} */
+/**
+ * thread_state {size, prev, next, interp, current_frame, thread_id, native_thread_id, datastack_chunk, status}; 3.15 has {base_frame,
+ * last_profiled_frame, last_profiled_frame_seq} before `thread_id`, and {holds_gil, gil_requested, current_exception, exc_state} and
+ * err_stackitem {exc_value} at the end. `end`: the word after it.
+ */
 function* threadGroups(words: Words, pointsBack: (interp: number) => boolean) {
   for (let at = 18; at < 30; at++) {
-    const [size, , next, interpreter, currentFrame, pthread, nativeId] = words(at, 9);
+    const [size, , next, interpreter, currentFrame] = words(at, 5);
     if (!(size! > 100 && size! < 8192)) continue;
-    if (!isWithin(size!, [next!, interpreter!, currentFrame!, pthread!, nativeId!])) continue;
+    if (!isWithin(size!, [next!, interpreter!, currentFrame!])) continue;
     if (!pointsBack(interpreter!)) continue;
-    const fields = {
-      next: next!,
-      interpreter: interpreter!,
-      pthread: pthread!,
-      nativeId: nativeId!,
-      currentFrame: currentFrame!,
-    };
-    yield { at, fields } satisfies Group<Partial<Layout['thread']>>;
+    for (const [profiled, length] of [
+      [0, 9],
+      [3, 17],
+    ] as const) {
+      const [pthread, nativeId] = words(at + 5 + profiled, 2);
+      if (nativeId! - pthread! !== 8 || !isWithin(size!, [nativeId!])) continue;
+      const fields = {
+        next: next!,
+        interpreter: interpreter!,
+        pthread: pthread!,
+        nativeId: nativeId!,
+        currentFrame: currentFrame!,
+      };
+      yield { end: at + length, fields };
+    }
   }
 }
 
 /** interpreter_frame {size, previous, executable, instr_ptr, localsplus, owner, stackpointer, ...} */
 function frameGroup(words: Words, at: number): Group<Partial<NonNullable<Layout['frame']>>> | null {
-  const [size, previous, code, instruction, localsplus, owner, stacktop] = words(at, 7);
+  const [size, previous, code, instruction, localsplus, owner, stackpointer] = words(at, 7);
   if (size! - localsplus! !== 8 || size! > 512) return null;
-  if (!isWithin(size!, [previous!, code!, instruction!, owner!, stacktop!])) return null;
+  if (!isWithin(size!, [previous!, code!, instruction!, owner!, stackpointer!])) return null;
   const fields = {
     code: code!,
     previous: previous!,
     instruction: instruction!,
     localsplus: localsplus!,
     owner: owner!,
-    stacktop: stacktop!,
+    stackpointer: stackpointer!,
   };
   return { at, fields };
 }

@@ -1,5 +1,5 @@
 import { loadedObject } from '../../elf/index.ts';
-import { debugCookie, layoutOf314 } from './debug-offsets.ts';
+import { debugCookie, layoutOfDebugOffsets } from './debug-offsets.ts';
 import type { Layout } from '../layouts/layout.ts';
 import { layouts } from '../layouts/tables.ts';
 import { isRefusal, type Refusal } from '../process/live-process.ts';
@@ -20,7 +20,7 @@ export interface Runtime {
   readonly interpreter: number;
   /** Address of `PyType_Type`. */
   readonly typeType: number;
-  /** Of 2.7 and 3.14 no more than the stacks is known. */
+  /** No more than the stacks is known: of 2.7, and of a 3.14 or later whose objects do not lie as expected. */
   readonly isStacksOnly: boolean;
   /** 3.6 only: heads of the collector's generations. */
   readonly generations36: number | null;
@@ -47,7 +47,7 @@ export function findRuntime(memory: Memory): Runtime | Refusal {
       status: 'unsupported',
       code: 'not-cpython',
       detail: 'no CPython was found in it',
-      hint: 'coroner inspect looks into CPython 3.6 to 3.14; other programs have no variables that it could name',
+      hint: 'coroner inspect looks into CPython 3.6 to 3.15; other programs have no variables that it could name',
     }
   );
 }
@@ -95,13 +95,15 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   const pointsBack =
     isPlausible(thread) && memory.word(thread + layout.thread.interpreter) === interpreter;
   if (!isDict || !pointsBack) return notAsExpected(text);
+  const typeType = image.symbol('PyType_Type') ?? memory.word(dictType + 8);
   return {
     version,
     layout,
-    isStacksOnly: isStacksOnly(version),
+    isStacksOnly:
+      version.major === 2 || !isObjectsAsExpected(memory, layout, interpreter, typeType),
     runtimeAddress,
     interpreter,
-    typeType: image.symbol('PyType_Type') ?? memory.word(dictType + 8),
+    typeType,
     generations36,
     path,
   };
@@ -136,9 +138,37 @@ function startOf(memory: Memory, image: LoadedImage, path: string): Start | null
     : { runtimeAddress: address + image.bias, threadCurrent: null };
 }
 
-/** Of 2.7 and 3.14 no more than the stacks is known. */
-const isStacksOnly = ({ major, minor }: Runtime['version']): boolean =>
-  major === 2 || (major === 3 && minor === 14);
+/**
+ * What tells the objects of a 3.14 or later from those of a build that is laid out in another way: `type` is its own type and the first
+ * in its tuple of bases, and the collector's lists lead back to where they begin. Older ones have not changed for years: true.
+ */
+function isObjectsAsExpected(
+  memory: Memory,
+  { interpreter: fields, tuple, gc, type }: Layout,
+  interpreter: number,
+  typeType: number,
+): boolean {
+  if (tuple === undefined) return true;
+  const mro = memory.word(typeType + type.mro);
+  if (memory.word(typeType + 8) !== typeType || !isPlausible(mro)) return false;
+  if (memory.word(mro + 16) !== 2 || memory.word(mro + tuple.items) !== typeType) return false;
+  // The younger lists change all the time while a process is looked at that goes on.
+  const heads = [fields.gcGenerations! + 2 * gc.generationSize, fields.gcPermanent!];
+  const attempts = [0, 1, 2];
+  return attempts.some((attempt) => {
+    if (attempt > 0) memory.forget();
+    return heads.every((head) => isListHead(memory, interpreter + head));
+  });
+}
+
+/** Whether the neighbours of a head of a doubly linked list of the collector, flags in the low bits, point back to it. */
+function isListHead(memory: Memory, head: number): boolean {
+  const next = memory.word(head);
+  const before = memory.word(head + 8);
+  const plain = (link: number) => link - (link % 4);
+  if (!isPlausible(plain(next)) || !isPlausible(plain(before))) return false;
+  return plain(memory.word(plain(before))) === head;
+}
 
 function layoutFor(
   memory: Memory,
@@ -146,17 +176,16 @@ function layoutFor(
   runtimeAddress: number | null,
 ): Layout | Refusal {
   const { major, minor } = version;
-  const is314 = major === 3 && minor === 14;
-  const layout = layouts[is314 ? '3.13' : `${major}.${minor}`];
+  const layout = layouts[`${major}.${minor}`];
   if (layout === undefined)
     return {
       status: 'unsupported',
       code: 'version-not-known',
       detail: `CPython ${major}.${minor} is not known to this coroner`,
-      hint: 'known are CPython 3.6 to 3.13, and the stacks of 2.7 and 3.14',
+      hint: 'known are CPython 3.6 to 3.15, and the stacks of 2.7',
     };
   return major === 3 && minor >= 13 && runtimeAddress !== null
-    ? withDebugOffsets(memory, runtimeAddress, layout, is314)
+    ? withDebugOffsets(memory, runtimeAddress, layout, minor)
     : layout;
 }
 
@@ -231,10 +260,10 @@ function withDebugOffsets(
   memory: Memory,
   runtimeAddress: number,
   layout: Layout,
-  is314: boolean,
+  minor: number,
 ): Layout | Refusal {
   if (memory.cString(runtimeAddress, 8) !== debugCookie || layout.runtime === undefined)
-    return is314 ? notAsExpected('3.14') : layout;
+    return minor >= 14 ? notAsExpected(`3.${minor}`) : layout;
   const field = (index: number) => memory.word(runtimeAddress + 8 * index);
   if (field(2) !== 0)
     return {
@@ -243,7 +272,8 @@ function withDebugOffsets(
       detail:
         'this is a free-threaded CPython: its objects have another shape, and coroner does not guess',
     };
-  if (is314) return layoutOf314(memory, runtimeAddress, layout) ?? notAsExpected('3.14');
+  if (minor >= 14)
+    return layoutOfDebugOffsets(memory, runtimeAddress, layout) ?? notAsExpected(`3.${minor}`);
   const { interpreter } = layout;
   const shift = field(10) - (interpreter.gcGenerations! - gcGenerationsWithinGc);
   return {

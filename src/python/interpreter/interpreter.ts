@@ -28,7 +28,7 @@ export class Interpreter {
   readonly memory: Memory;
   readonly runtime: Runtime;
   readonly layout: Layout;
-  /** 6 to 13; 0 for Python 2.7. */
+  /** 6 to 15; 0 for Python 2.7. */
   readonly minor: number;
   readonly isPython2: boolean;
   private readonly codes = new Map<number, Code | null>();
@@ -116,11 +116,26 @@ export class Interpreter {
     return Buffer.from(bytes).toString('utf8');
   }
 
+  /**
+   * The object that a word of a frame refers to; 0: none. Since 3.14 the low bits say what a word is (pycore_stackref.h): 1 a reference
+   * that is not counted, 2 and 3 no object.
+   */
+  reference(word: number): number {
+    if (this.minor < 14) return word;
+    const tag = word % 4;
+    return tag === 0 ? word : tag === 1 ? word - 1 : 0;
+  }
+
+  /** Address of a tuple's first item. */
+  tupleItems(tuple: number): number {
+    return tuple + (this.layout.tuple?.items ?? 24);
+  }
+
   private nameTuple(tuple: number): readonly string[] {
     if (!isPlausible(tuple)) return [];
     const count = Math.min(this.memory.word(tuple + 16), maxNames);
     return Array.from({ length: count }, (_, i) =>
-      this.string(this.memory.word(tuple + 24 + 8 * i)),
+      this.string(this.memory.word(this.tupleItems(tuple) + 8 * i)),
     );
   }
 

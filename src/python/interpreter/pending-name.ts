@@ -106,7 +106,7 @@ function globalName(python: Interpreter, code: Code, index: number): string {
   const { memory, minor } = python;
   const names = memory.word(code.address + (minor >= 11 ? 32 : minor >= 8 ? 64 : 56));
   if (!isPlausible(names) || !(index < memory.word(names + 16))) return '';
-  return python.string(memory.word(names + 24 + 8 * index), 128);
+  return python.string(memory.word(python.tupleItems(names) + 8 * index), 128);
 }
 
 /** The code of a call from its instruction under way on; `index` in code units. null: it has not begun. */

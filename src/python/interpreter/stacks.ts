@@ -160,9 +160,7 @@ function slotFrame(python: Interpreter, address: number): Frame | null {
   const layout = python.layout.frame!;
   // 3: FRAME_OWNED_BY_CSTACK, a shim between C and Python (3.12+).
   if (minor >= 12 && memory.u8(address + layout.owner) >= 3) return null;
-  // 3.14 keeps flags in the low bits of a reference on its stack.
-  const executable = memory.word(address + layout.code);
-  const code = python.code(minor >= 14 ? executable - (executable % 8) : executable);
+  const code = python.code(python.reference(memory.word(address + layout.code)));
   if (code === null) return null;
   // 3.13 runs `__init__` through a trampoline of its own code object, with no file and no line.
   if (code.file === '__init__' && code.firstLine <= 1) return null;
@@ -174,7 +172,7 @@ function slotFrame(python: Interpreter, address: number): Frame | null {
     line: instruction < 0 ? code.firstLine : python.line(code, instruction),
     globals: memory.word(address + layout.globals),
     localsDict: memory.word(address + layout.locals),
-    function: memory.word(address + layout.function),
+    function: python.reference(memory.word(address + layout.function)),
     slots: address + layout.localsplus,
     isObject: false,
   };

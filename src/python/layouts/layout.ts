@@ -1,6 +1,6 @@
 /**
  * Where the fields lie in the structs of one minor version of CPython: offsets and sizes in bytes.
- * A field that a version lacks is absent. Same in 3.6 to 3.13 and so not in here: `ob_refcnt` 0, `ob_type` 8,
+ * A field that a version lacks is absent. Same in 3.6 to 3.15 and so not in here: `ob_refcnt` 0, `ob_type` 8,
  * `ob_size` 16 and the insides of list, tuple, dict, set, bytes, bytearray, deque and array.
  */
 export interface Layout {
@@ -22,6 +22,8 @@ export interface Layout {
     readonly gcPermanent?: number;
     readonly gcCollecting?: number;
     readonly gil?: number;
+    /** 3.14 and later: `struct _gc_runtime_state`, in which the collector's fields lie. */
+    readonly gc?: number;
     readonly size: number;
   };
   readonly gc: { readonly generationSize: number; readonly headSize: number };
@@ -47,7 +49,9 @@ export interface Layout {
     readonly globals: number;
     readonly locals: number;
     readonly frameObject: number;
-    readonly stacktop: number;
+    /** Index of the first free slot, as the frame was left; 3.14 and later have a pointer to it. */
+    readonly stacktop?: number;
+    readonly stackpointer?: number;
     readonly owner: number;
     readonly function: number;
     readonly localsplus: number;
@@ -124,6 +128,8 @@ export interface Layout {
   readonly generator?: {
     readonly interpreterFrame?: number;
     readonly frameState?: number;
+    /** 3.14 and later: the state of one that runs. Lower: not begun or suspended; higher: its frame is gone. */
+    readonly executing?: number;
     readonly frame?: number;
     readonly size: number;
   };
@@ -132,5 +138,13 @@ export interface Layout {
     readonly globals: number;
     readonly qualname?: number;
     readonly closure: number;
+  };
+  /** 3.14 and later: before it, a tuple's items begin at 24. */
+  readonly tuple?: { readonly items: number };
+  /** 3.14 and later. `definition`: a PyModuleDef, which tells the size of the state; 3.15 has the size itself. */
+  readonly module?: {
+    readonly state: number;
+    readonly definition?: number;
+    readonly stateSize?: number;
   };
 }

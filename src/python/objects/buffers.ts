@@ -4,10 +4,14 @@ import { isPlausible } from '../process/memory.ts';
 import { scanFields } from './fields.ts';
 import type { TypeInfo } from './types.ts';
 
+/** Head of a bytes object and the zero at its end: in 3.15 the buffer of a bytearray is one, which nothing else refers to. */
+const bytesObjectBytes = 33;
+
 /** bytearray: `ob_alloc` 24, `ob_bytes` 32. Returns the bytes of the buffer. */
 export function visitBytearray(visitor: Visitor, object: number): Bytes {
-  const { memory } = visitor;
-  const allocated = memory.word(object + 24);
+  const { memory, python } = visitor;
+  const wanted = memory.word(object + 24);
+  const allocated = python.minor >= 15 && wanted > 0 ? wanted + bytesObjectBytes : wanted;
   visitor.addBuffer(memory.word(object + 32), allocated);
   return allocated;
 }

@@ -21,13 +21,13 @@ export function visitList(visitor: Visitor, list: number, owner: number): Bytes 
   return allocated * 8;
 }
 
-/** Returns the bytes of the items, which lie in the object (24 and on). */
+/** Returns the bytes of the items, which lie at the end of the object. */
 export function visitTuple(visitor: Visitor, tuple: number, owner: number): Bytes {
-  const { memory } = visitor;
+  const { memory, python } = visitor;
   const count = memory.word(tuple + 16);
   if (count > memory.writableBytes) return 0;
   visitor.noteItems(owner, count);
-  visitor.visitArray(tuple + 24, count, owner);
+  visitor.visitArray(python.tupleItems(tuple), count, owner);
   return count * 8;
 }
 

@@ -75,7 +75,9 @@ export class Describer {
           memory.word(memory.word(object + 24) + 8 * i),
         );
       case kinds.tuple:
-        return spaced(memory.word(object + 16), limit, (i) => memory.word(object + 24 + 8 * i));
+        return spaced(memory.word(object + 16), limit, (i) =>
+          memory.word(this.reader.python.tupleItems(object) + 8 * i),
+        );
       case kinds.dict:
       case kinds.orderedDict:
         return this.dictSlots(object, limit, 'value');

@@ -32,15 +32,41 @@ export function visitGenerator(
     return 0;
   }
   const slots = object + type.basicBytes;
-  const code = python.code(memory.word(slots - frame.localsplus + frame.code));
+  const start = slots - frame.localsplus;
+  const code = python.code(python.reference(memory.word(start + frame.code)));
   const count = code === null ? 0 : code.names.length + code.stackSize;
   const skip = type.weaklistOffset > 0 ? object + type.weaklistOffset : 0;
-  visitor.visitWords(object + 16, slots, owner, skip);
-  // Above `stacktop` lie left-overs; it is -1 while the generator runs.
-  const top = memory.i32(slots - frame.localsplus + frame.stacktop);
+  visitor.visitWords(object + 16, start, owner, skip);
+  visitSlots(visitor, start, frame.localsplus / 8, owner);
+  const top = stackTop(visitor, object, slots);
   const used = top >= 0 && top <= count ? top : (code?.names.length ?? 0);
-  visitor.visitWords(slots, slots + 8 * used, owner);
+  visitSlots(visitor, slots, used, owner);
   return count * 8;
+}
+
+/**
+ * How many slots of a generator's frame are in use: above them lie left-overs. -1: it runs, or the count is not known. From 3.14 on a
+ * frame that is gone keeps a pointer into its slots: its state tells.
+ */
+function stackTop({ memory, python }: Visitor, object: number, slots: number): number {
+  const { frame, generator } = python.layout;
+  const start = slots - frame!.localsplus;
+  if (frame!.stackpointer === undefined) return memory.i32(start + frame!.stacktop!);
+  const state = (memory.u8(object + generator!.frameState!) << 24) >> 24;
+  if (state === generator!.executing!) return -1;
+  if (state > generator!.executing!) return 0;
+  return (memory.word(start + frame!.stackpointer) - slots) / 8;
+}
+
+/** Follows `count` words of a frame. */
+function visitSlots(visitor: Visitor, start: number, count: number, owner: number): void {
+  const { memory, python } = visitor;
+  if (python.minor < 14) {
+    visitor.visitWords(start, start + 8 * count, owner);
+    return;
+  }
+  for (let i = 0; i < count; i++)
+    visitor.visit(python.reference(memory.word(start + 8 * i)), owner);
 }
 
 /** A frame object that something keeps: a traceback, a debugger, a generator before 3.11. Returns the bytes of its slots. */
@@ -51,16 +77,12 @@ export function visitFrame(visitor: Visitor, object: number, owner: number): Byt
     visitor.visit(memory.word(object + frameObject.back), owner);
     const own = object + frameObject.frameData!;
     const used = memory.word(object + frameObject.frame!);
-    const code = python.code(memory.word(used + frame.code));
+    const code = python.code(python.reference(memory.word(used + frame.code)));
     // From 3.11 on it has no ob_size: its slots are counted by its code (frame_sizeof).
     const size = code === null ? 0 : 8 * (code.names.length + code.stackSize);
     // A frame that still runs lies in its thread's stack, where it is a root.
     if (used !== own) return size;
-    visitor.visitWords(own, own + frame.localsplus, owner);
-    if (code !== null) {
-      const slots = own + frame.localsplus;
-      visitor.visitWords(slots, slots + 8 * code.names.length, owner);
-    }
+    visitSlots(visitor, own, frame.localsplus / 8 + (code?.names.length ?? 0), owner);
     return size;
   }
   const code = python.code(memory.word(object + frameObject.code!));

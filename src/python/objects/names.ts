@@ -120,7 +120,7 @@ function functionParts(reader: ObjectReader, object: number): readonly Part[] {
   const free = code.names.filter((_, i) => (code.kinds[i]! & 0x80) !== 0);
   const place = { function: code.name, file: code.file, line: code.firstLine };
   return free.flatMap((name, i): Part[] => {
-    const cell = memory.word(closure + 24 + 8 * i);
+    const cell = memory.word(python.tupleItems(closure) + 8 * i);
     const address = isPlausible(cell) ? memory.word(cell + 16) : 0;
     return isPlausible(address) ? [{ name, address, scope: 'closure', place }] : [];
   });
@@ -141,7 +141,7 @@ function generatorLocals(reader: ObjectReader, object: number, type: TypeInfo): 
 function slotLocals(reader: ObjectReader, start: number): readonly Part[] {
   const { memory, python } = reader;
   const frame = python.layout.frame!;
-  const code = python.code(memory.word(start + frame.code));
+  const code = python.code(python.reference(memory.word(start + frame.code)));
   if (code === null) return [];
   const bytecode = code.address + python.layout.code.bytecode!;
   const instruction = (memory.word(start + frame.instruction) - bytecode) / 2;
@@ -179,7 +179,7 @@ function localParts(
   place: NonNullable<Part['place']>,
 ): readonly Part[] {
   return names.flatMap((name, i): Part[] => {
-    let address = memory.word(slots + 8 * i);
+    let address = python.reference(memory.word(slots + 8 * i));
     const isCell = (nameKinds[i]! & 0xc0) !== 0 && python.typeName(address) === 'cell';
     if (isCell) address = memory.word(address + 16);
     const scope = (nameKinds[i]! & 0x80) !== 0 ? 'closure' : 'local';

@@ -4,7 +4,7 @@ import { isPlausible } from '../process/memory.ts';
 import { scanFields } from './fields.ts';
 import type { TypeInfo } from './types.ts';
 
-/** A module: each of its names gets a node. Returns the bytes of a C module's state (`md_def` 24, `md_state` 32; `m_size` 56). */
+/** A module: each of its names gets a node. Returns the bytes of a C module's state. */
 export function visitModule(
   visitor: Visitor,
   module: number,
@@ -19,10 +19,20 @@ export function visitModule(
     if (node !== 0) visitor.markNamespace(node);
   }
   scanFields(visitor, module, type, owner, 24);
-  const definition = memory.word(module + 24);
-  const state = memory.word(module + 32);
-  if (!isPlausible(definition) || !isPlausible(state)) return 0;
-  const bytes = memory.signedWord(definition + 56);
+  const layout = visitor.python.layout.module ?? {
+    definition: 24,
+    state: 32,
+    stateSize: undefined,
+  };
+  const state = memory.word(module + layout.state);
+  if (!isPlausible(state)) return 0;
+  let bytes = 0;
+  if (layout.stateSize !== undefined) bytes = memory.signedWord(module + layout.stateSize);
+  else {
+    const definition = memory.word(module + layout.definition!);
+    // `m_size` of PyModuleDef.
+    if (isPlausible(definition)) bytes = memory.signedWord(definition + 56);
+  }
   if (!(bytes > 0 && bytes < 1 << 20)) return 0;
   visitor.visitWords(state, state + bytes, owner);
   return bytes;

@@ -45,6 +45,8 @@ const kindOfName: ReadonlyMap<string, number> = new Map(
     list: kinds.list,
     tuple: kinds.tuple,
     dict: kinds.dict,
+    // 3.15: a dict with a hash behind it.
+    frozendict: kinds.dict,
     'collections.OrderedDict': kinds.orderedDict,
     set: kinds.set,
     frozenset: kinds.set,

@@ -45,6 +45,7 @@ export const allocFailureException = defineRule({
         group[0],
         exits,
       );
+      if (isServers(group[0])) return finding;
       const refused = refusedFor(group[0], failures);
       if (refused !== undefined) return withRefusal(finding, refused);
       // A watched process has told its limits: the rule about them knows which it was.
@@ -68,7 +69,9 @@ function judge(
     ? undefined
     : error.variant === 'rlimit-memlock'
       ? lockedMemory
-      : statedRlimit(limits);
+      : isServers(error)
+        ? undefined
+        : statedRlimit(limits);
   return {
     subject: subjectOf(error, error),
     cause:
@@ -103,10 +106,16 @@ function judge(
             ...defined({ pid: error.pid, name: error.name }),
           },
         }),
-    unknown: [...lost(error), ...(limit === undefined && !commit ? [whoseLimit] : [])],
+    unknown: [
+      ...lost(error),
+      ...(limit === undefined && !commit && !isServers(error) ? [whoseLimit] : []),
+    ],
     remedies: remedies(error),
   };
 }
+
+/** A server was refused and told its client: the client's limits have nothing to do with it. */
+const isServers = ({ variant }: ProgramError): boolean => variant === 'server-memory';
 
 /** The refusal that the agent saw in this very process at this very line. */
 const refusedFor = (
@@ -167,7 +176,7 @@ const lostTraceback = new Set(['bare-name', 'object-dump', 'lost-exception', 'ig
 function confidenceOf(error: ProgramError): Finding['confidence'] {
   if (error.class === 'lost-exception') return 'likely';
   // mlock has other reasons for ENOMEM: a part of the range that is not mapped.
-  if (error.variant === 'rlimit-memlock') return 'strong';
+  if (error.variant === 'rlimit-memlock' || isServers(error)) return 'strong';
   const unmistakable =
     error.requestBytes !== undefined || /errno 12|bad_alloc/i.test(error.message);
   if (error.headed === true && error.fate !== 'unknown' && unmistakable && !isTiny(error))
@@ -185,6 +194,8 @@ function headline(error: ProgramError, limit: Limit | undefined): string {
     return `Python ran out of memory while it unwound a deep recursion${place} and lost the exception`;
   if (error.variant === 'rlimit-memlock')
     return `${who} could not lock memory${place}: its limit of locked memory (RLIMIT_MEMLOCK, ulimit -l) refused it: ${type}`;
+  if (isServers(error))
+    return `The database server could not get ${error.requestBytes === undefined ? 'memory' : formatBytes(error.requestBytes)} and told its client${place}: its memory, not Python's (${type})`;
   if (error.requestBytes !== undefined)
     return `${who} asked for ${formatBytes(error.requestBytes)} and was refused${place}${against}: ${type}`;
   return `${who} ran out of memory${place}${against}: ${type}`;
@@ -238,6 +249,7 @@ const rarelyMeantBytes = 2 ** 40;
 
 function remedies(error: ProgramError): readonly Advice[] {
   if (error.variant === 'rlimit-memlock') return [remedy('raise-locked-memory')];
+  if (isServers(error)) return [remedy('look-at-the-server')];
   const list: Advice[] = [];
   const text =
     error.stack

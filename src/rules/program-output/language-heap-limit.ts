@@ -26,6 +26,9 @@ function runtimeName(variant: string | undefined): string {
       return 'MicroPython';
     case 'duckdb-memory-limit':
       return 'DuckDB';
+    case 'server-memory-limit':
+    case 'circuit-breaker':
+      return 'The server';
     default:
       return 'The runtime';
   }

@@ -3,6 +3,7 @@ import { defined } from '../../model/defined.ts';
 import type { Cause } from '../../model/causes.ts';
 import type { ProgramAbort, ProgramError, Resource } from '../../model/evidence.ts';
 import type { Advice, Finding } from '../../model/finding.ts';
+import type { Prose } from '../../model/prose.ts';
 import type { LimitOwner } from '../../model/report.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason, type Rule } from './define-rule.ts';
@@ -17,8 +18,10 @@ export interface OtherMemory {
   readonly cause: Cause;
   readonly owner: LimitOwner;
   readonly headline: (size: string, place: string, words: Words) => string;
-  readonly says: string;
+  readonly says: Prose | ((words: Words) => Prose);
   readonly remedies: (words: Words) => readonly Advice[];
+  /** Where some of these words say less, or more. */
+  readonly refine?: (finding: Finding, words: Words, place: string) => Finding;
 }
 
 /** By exceptions. Either kind of words may be there alone, so each has a rule. */
@@ -43,20 +46,22 @@ function judge(facts: readonly Words[], kind: OtherMemory): readonly Finding[] {
   return groupRepeated(facts.filter((fact) => fact.resource === kind.resource)).map(
     ([fact, ...again]) => {
       const size = fact.requestBytes === undefined ? 'memory' : formatBytes(fact.requestBytes);
+      const place = atUsersLine(fact.stack);
+      const says = typeof kind.says === 'function' ? kind.says(fact) : kind.says;
       const limitBytes = fact.kind === 'program-error' ? fact.limitBytes : undefined;
-      return {
+      const finding: Finding = {
         subject: subjectOf(fact, fact),
         cause: kind.cause,
         ...defined({ variant: fact.variant }),
         confidence: 'strong',
-        headline: kind.headline(size, atUsersLine(fact.stack), fact),
+        headline: kind.headline(size, place, fact),
         because: [
-          reason(fact, `${kind.says}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`),
+          reason(fact, `${says}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`),
         ],
         ruledOut: [
           {
             cause: 'alloc-failure-exception',
-            because: `${kind.says}; nothing says that the host was short of memory`,
+            because: `${says}; nothing says that the host was short of memory`,
           },
         ],
         request: { bytes: fact.requestBytes ?? null },
@@ -65,6 +70,7 @@ function judge(facts: readonly Words[], kind: OtherMemory): readonly Finding[] {
         ...(fact.pid === undefined ? {} : { victim: { pid: fact.pid } }),
         remedies: kind.remedies(fact),
       };
+      return kind.refine?.(finding, fact, place) ?? finding;
     },
   );
 }

@@ -36,6 +36,10 @@ const runtimeCaps: Readonly<Record<string, string>> = {
   'jvm-heap':
     '-Xmx, -XX:MaxMetaspaceSize or -XX:MaxDirectMemorySize; -XX:+HeapDumpOnOutOfMemoryError writes what fills it. In Spark: spark.executor.memory, spark.driver.memory.',
   'php-memory-limit': 'memory_limit in php.ini, or php -d memory_limit=1G.',
+  'server-memory-limit':
+    'It is a setting of the server, not of this program. A query that sorts, joins or groups less fits as well.',
+  'circuit-breaker':
+    'A larger heap for the server, or requests that ask for less: smaller pages, fewer buckets, smaller bulks.',
   micropython:
     'The heap of the board is small and fragments: gc.collect() before large buffers, preallocate them, freeze modules into the firmware.',
   'duckdb-memory-limit':
@@ -339,6 +343,13 @@ const advice = {
     command: 'java -XX:MaxRAMPercentage=70 …',
   }),
 
+  'look-at-the-server': () => ({
+    title: "Look at the server's memory, not at this program's",
+    detail:
+      'The server was refused, on its own machine and under its own limit, and told its client: what each query may take, times the connections, must fit there.',
+    command: null,
+  }),
+
   // Ask for less, hold less.
   'check-the-shape': (size: string | undefined) => ({
     title: 'Check the shape that is asked for',
@@ -431,6 +442,18 @@ const advice = {
     title: 'See who else holds the GPU',
     detail: 'Other processes (a forgotten notebook) may hold most of it.',
     command: 'nvidia-smi',
+  }),
+  'see-who-holds-the-accelerator': () => ({
+    title: 'See who else holds the device',
+    detail:
+      'One process holds it at a time; a forgotten notebook keeps it. Sharding over more devices makes room too.',
+    command: null,
+  }),
+  'free-shared-gpu-memory': () => ({
+    title: 'Free memory of the machine for the GPU',
+    detail:
+      'The GPU takes its memory from that of the machine, up to a share that the system sets: end other programs, or ask for less.',
+    command: 'top -o mem',
   }),
   'more-shared-memory': (counts: boolean) => ({
     title: 'Give the container more shared memory',

@@ -3,6 +3,7 @@ Grows until it is killed: grow.py HOW MEGABYTES_A_SECOND [SLOWLY_FROM_MEGABYTES]
 From there on it grows by a twentieth of the rate, until coroner has found who holds the memory: an emulated machine takes seconds for it.
 """
 import glob
+import json
 import multiprocessing
 import os
 import sys
@@ -15,8 +16,13 @@ slowly_from = float(sys.argv[3]) * 1e6 if len(sys.argv) > 3 else None
 
 
 def is_found():
-    looks = glob.glob(os.environ['CORONER_RUN'] + '/looks/*.json')
-    return any('"holders":[{' in open(name).read() for name in looks)
+    """Whether a snapshot of when it was most of the way there names a holder."""
+    for name in glob.glob(os.environ['CORONER_RUN'] + '/looks/*.json'):
+        with open(name) as file:
+            look = json.load(file)
+        if look['picture'].get('holders') and look['rssBytes'] > 0.6 * slowly_from:
+            return True
+    return False
 
 
 def paced(size, work):

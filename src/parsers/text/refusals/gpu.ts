@@ -1,4 +1,5 @@
 /** The GPU's memory, outside of Python exceptions. */
+import { tensorMeaning, tensorOnUnknownDevice } from '../tensor-device.ts';
 import type { Refusal } from './refusal.ts';
 
 export const gpu: readonly Refusal[] = [
@@ -8,6 +9,44 @@ export const gpu: readonly Refusal[] = [
     resource: 'gpu',
     raises: true,
     pattern: /thrust::[\w:]{0,40}bad_alloc/,
+  },
+  {
+    reporter: 'ggml',
+    literal: 'Metal buffer of size ',
+    resource: 'gpu',
+    variant: 'shared-gpu-memory',
+    raises: true,
+    pattern: /failed to allocate Metal buffer of size \d{1,19}/,
+  },
+  {
+    reporter: 'ggml',
+    literal: 'ggml_metal',
+    resource: 'gpu',
+    variant: 'shared-gpu-memory',
+    raises: true,
+    pattern: /ggml_(?:backend_)?metal\w{0,60}: (?:error: )?failed to allocate(?: buffer)?.{0,40}/,
+  },
+  {
+    reporter: 'ggml',
+    literal: 'failed to allocate ',
+    resource: 'gpu',
+    raises: true,
+    pattern:
+      /ggml_(?:backend_)?(?:opencl|vk|vulkan|sycl|cann|hip|musa)\w{0,60}: (?:error: )?failed to allocate (?:buffer, size = {1,6})?\d[\d.]{0,12} ?[KMG]?i?B/,
+  },
+  {
+    reporter: 'ggml',
+    literal: 'nable to allocate ',
+    resource: 'gpu',
+    raises: true,
+    pattern: /[Uu]nable to allocate (?:OpenCL|CUDA|ROCm|Vulkan|SYCL|CANN)\d{0,3} buffer/,
+  },
+  {
+    reporter: 'Vulkan',
+    literal: 'Device memory allocation of size',
+    resource: 'gpu',
+    raises: true,
+    pattern: /Device memory allocation of size \d{1,19} failed/,
   },
   {
     reporter: 'ggml',
@@ -112,6 +151,15 @@ export const gpu: readonly Refusal[] = [
     reporter: 'XLA',
     literal: 'RESOURCE_EXHAUSTED: ',
     resource: 'gpu',
+    variant: 'tpu',
+    raises: true,
+    pattern:
+      /RESOURCE_EXHAUSTED: (?:Attempting to (?:reserve|allocate)|Ran out of memory in memory space|Error loading program).{0,200}(?:\bhbm\b|HBM\d|\bTPU\b).{0,60}/,
+  },
+  {
+    reporter: 'XLA',
+    literal: 'RESOURCE_EXHAUSTED: ',
+    resource: 'gpu',
     raises: true,
     pattern:
       /RESOURCE_EXHAUSTED: (?:Attempting to (?:reserve|allocate)|Out of memory (?:while trying to allocate|allocating)|Failed to allocate request for).{0,160}/,
@@ -141,6 +189,7 @@ export const gpu: readonly Refusal[] = [
     reporter: 'Metal',
     literal: 'kIOGPUCommandBufferCallbackErrorOutOfMemory',
     resource: 'gpu',
+    variant: 'shared-gpu-memory',
     raises: true,
     pattern: /kIOGPUCommandBufferCallbackErrorOutOfMemory/,
   },
@@ -150,6 +199,16 @@ export const gpu: readonly Refusal[] = [
     resource: 'gpu',
     raises: true,
     pattern: /(?<!Error: )OOM when allocating tensor with shape(?!.{0,200}device:CPU).{0,200}/,
+    unless: ({ input, index }) => tensorMeaning(input, index).variant !== undefined,
+  },
+  {
+    reporter: 'TensorFlow',
+    literal: 'OOM when allocating tensor',
+    resource: 'gpu',
+    variant: tensorOnUnknownDevice,
+    raises: true,
+    pattern: /(?<!Error: )OOM when allocating tensor with shape ?\[[\d, ]{0,80}\]/,
+    unless: ({ input, index }) => tensorMeaning(input, index).variant !== tensorOnUnknownDevice,
   },
   {
     reporter: 'TensorFlow',

@@ -37,10 +37,10 @@ export const servers: readonly Refusal[] = [
   },
   {
     reporter: 'Redis',
-    literal: 'OOM command not allowed',
+    literal: 'command not allowed when used',
     ...redisLimit.means,
     raises: true,
-    pattern: /OOM command not allowed when used memory > 'maxmemory'/,
+    pattern: /(?:OOM )?command not allowed when used memory > 'maxmemory'/,
   },
   {
     reporter: 'SQLite',
@@ -55,6 +55,22 @@ export const servers: readonly Refusal[] = [
     ...mapCountCheck.means,
     raises: true,
     pattern: mapCountCheck.pattern,
+  },
+  {
+    reporter: 'MongoDB',
+    literal: 'exceeded memory limit of',
+    resource: 'language-heap',
+    variant: 'server-memory-limit',
+    raises: true,
+    pattern: /[Ss]ort exceeded memory limit of \d{1,15} bytes.{0,80}/,
+  },
+  {
+    reporter: 'MySQL',
+    literal: 'Out of sort memory',
+    resource: 'language-heap',
+    variant: 'server-memory-limit',
+    raises: true,
+    pattern: /Out of sort memory, consider increasing server sort buffer size/,
   },
   {
     reporter: 'Oracle',
