@@ -7,12 +7,13 @@ const deep = process.env['CORONER_DEEP'] ?? '';
 /** Some quick tests go deeper there: every CPython, more rounds (`deep` in test/have.ts). */
 const computing = [
   'test/deep/{vm,systemd,fuzz-parsers,fuzz-folders,core-fuzz,heap-robust,untrusted-input,hostile-files}.test.ts',
-  'test/parsers.test.ts',
-  'test/heap/{heap,stacks,unnamed}.test.ts',
+  'test/{page,parsers,untrusted-input}.test.ts',
+  'test/heap/{budget,ended,heap,listed,moving,pools,reached,shared,stacks,unnamed}.test.ts',
 ];
 const deaths = [
   'test/deep/**/*.test.ts',
-  'test/heap/pause.test.ts',
+  'test/agent/memory-limit.test.ts',
+  'test/heap/{final-snapshot,pause}.test.ts',
   'test/transparency/transparency.test.ts',
 ];
 

@@ -1,5 +1,6 @@
 /*
- * At --memory-limit the moment is ours: the process waits, at the very request that is refused, while the recorder looks into it.
+ * Where a request is refused, by --memory-limit or by a limit of the process, the moment is ours: the process waits while the recorder
+ * looks into it.
  *
  * Node can neither wait at a futex nor wake one, and a pipe would be a descriptor that the program sees and may close. So both sides use
  * `tree`, which they have anyway: the process writes who it is and sleeps a millisecond at a time on the count of answers; the recorder's

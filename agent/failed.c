@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "ask.h"
 #include "file.h"
 #include "intern.h"
 #include "live.h"
@@ -24,6 +25,14 @@ void look_at_limits(void) {
   if (sandboxed) return;
   limit_as = soft_limit(RLIMIT_AS);
   limit_data = soft_limit(RLIMIT_DATA);
+}
+
+/*
+ * Whether a limit of the process itself refuses a request. One far above the limit is a fault in a size, whoever holds memory; a block that
+ * grows may ask for a little more than all. What counts against RLIMIT_DATA is at most the whole address space.
+ */
+static bool fills(uint64_t limit, uint64_t used_bytes, size_t bytes) {
+  return limit != UINT64_MAX && bytes / 4 <= limit && used_bytes + bytes > limit;
 }
 
 /* A request was refused. errno is the allocator's and stays as it is. */
@@ -70,6 +79,8 @@ COLD void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t ca
       keep_books(now);
       unlock();
     }
+    const bool is_full = fills(limit_as, failure.vm_bytes, bytes) || fills(limit_data, failure.vm_bytes, bytes);
+    if (is_full && !(flags & FAILURE_BY_LIMIT)) ask_for_snapshot(failure.vm_bytes, bytes);
   }
   errno = error;
   thread.inside = 0;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -73,6 +74,12 @@ static bool has_room(int fd) {
 static struct coroner_file *locked;
 static bool program_locks;
 
+/* Every tool of valgrind preloads something, and none knows mlock2(): each would complain in the program's stderr. */
+static bool under_valgrind(void) {
+  const char *preloaded = getenv("LD_PRELOAD");
+  return preloaded && strstr(preloaded, "vgpreload_");
+}
+
 /*
  * Under a memory limit the kernel takes back the pages of files first, and whoever touches one then waits for the disk: near a limit,
  * for seconds. So they stay, where what may be locked (RLIMIT_MEMLOCK) is twice as much; what nobody touches is not made.
@@ -81,7 +88,7 @@ static void lock_file(struct coroner_file *made) {
   const long on_fault = 1; /* MLOCK_ONFAULT */
   struct rlimit lockable;
   locked = NULL;
-  if (program_locks || getrlimit(RLIMIT_MEMLOCK, &lockable) || lockable.rlim_cur < 2 * sizeof *made) return;
+  if (program_locks || under_valgrind() || getrlimit(RLIMIT_MEMLOCK, &lockable) || lockable.rlim_cur < 2 * sizeof *made) return;
   if (!syscall(SYS_mlock2, made, sizeof *made, on_fault)) locked = made;
 }
 

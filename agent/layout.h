@@ -105,7 +105,7 @@ struct coroner_header {
   uint64_t limit_bytes; /* --memory-limit */
   uint64_t limit_hits;
   uint64_t limit_monotonic_ns; /* of the first hit */
-  uint64_t limit_used_bytes;   /* what the tree held then */
+  uint64_t limit_used_bytes;   /* what counts against the limit: with --memory-limit all that the tree held, else the address space */
   char name[16];
   char executable[256];
   struct coroner_section_entry sections[SECTION_COUNT];
@@ -260,8 +260,8 @@ struct coroner_file {
 
 /*
  * One small file for the whole tree of processes (`tree`): made by the recorder, mapped by every agent.
- * It bounds the number of files. With --memory-limit it adds up what the processes hold, and a process that is about to be refused
- * asks here for a snapshot (agent/ask.c, src/record/final-snapshot/refusals.ts).
+ * It bounds the number of files. With --memory-limit it adds up what the processes hold. A process that is refused memory, by that limit or
+ * by one of its own, asks here for a snapshot (agent/ask.c, src/record/final-snapshot/asks.ts).
  */
 #define CORONER_TREE_MAGIC "CORONERT"
 #define TREE_SLOTS 1014u

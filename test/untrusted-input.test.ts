@@ -31,7 +31,7 @@ import {
   siginfo,
   syntheticCore,
 } from './cores/synthetic-core.ts';
-import { command } from './have.ts';
+import { command, deep } from './have.ts';
 
 const bin = fileURLToPath(new URL('../bin/coroner.js', import.meta.url));
 const built = existsSync(new URL('../dist/cli/main.js', import.meta.url))
@@ -194,15 +194,16 @@ describe.skipIf(built !== null)(
       expect(reportOf(stdout).incidents).toEqual([]);
     });
 
-    test('20,000 kills in one log are 20,000 deaths', () => {
-      const lines = Array.from({ length: 20_000 }, (_, n) =>
+    const many = deep ? 20_000 : 2000;
+    test(`${many} kills in one log are ${many} deaths`, () => {
+      const lines = Array.from({ length: many }, (_, n) =>
         kill('python3')
           .replace('9.000000', (1000 + n / 100).toFixed(6))
           .replace('4711', String(1000 + n)),
       );
       const { status, stdout } = diagnoseInput(lines.join(''), '-', '--json');
       expect(status).toBe(0);
-      expect(reportOf(stdout).incidents).toHaveLength(20_000);
+      expect(reportOf(stdout).incidents).toHaveLength(many);
     });
   },
 );
@@ -231,20 +232,22 @@ describe('what may be packed', () => {
     expect(sources.map(({ status }) => status)).toContain('truncated');
   });
 
-  test.skipIf(built !== null)(
-    `a gzip bomb is cut off${built === null ? '' : ` (${built})`}`,
-    () => {
-      // Members of a gzip file follow each other: 3 GiB of zeros in 3 MB.
-      const member = gzipSync(Buffer.alloc(64 << 20));
-      const path = put('bomb.gz', Buffer.concat(Array.from({ length: 48 }, () => member)));
-      const { stdout, status } = diagnose('--json', '-', path);
-      expect(status).toBe(0);
-      expect(reportOf(stdout)).toMatchObject({
-        incidents: [],
-        sources: [{ status: 'truncated', detail: expect.stringMatching(/unpacks to more than/) }],
-      });
-    },
-  );
+  // It takes as long as it takes to unpack what is allowed.
+  if (deep)
+    test.skipIf(built !== null)(
+      `a gzip bomb is cut off${built === null ? '' : ` (${built})`}`,
+      () => {
+        // Members of a gzip file follow each other: 3 GiB of zeros in 3 MB.
+        const member = gzipSync(Buffer.alloc(64 << 20));
+        const path = put('bomb.gz', Buffer.concat(Array.from({ length: 48 }, () => member)));
+        const { stdout, status } = diagnose('--json', '-', path);
+        expect(status).toBe(0);
+        expect(reportOf(stdout)).toMatchObject({
+          incidents: [],
+          sources: [{ status: 'truncated', detail: expect.stringMatching(/unpacks to more than/) }],
+        });
+      },
+    );
 
   test('a core that unpacks without end is cut off', async () => {
     const temporaryFolder = mkdtempSync(join(folder, 'unpack-'));

@@ -19,6 +19,12 @@ export interface Situation {
   readonly unrecorded?: true;
 }
 
+/** Of a family the first ones are tried by `npm test` too. */
+export const firstOnes = (quick: number, family: readonly Situation[]): readonly Situation[] =>
+  family.map((situation, index) =>
+    index < quick ? situation : { ...situation, deep: true as const },
+  );
+
 const run = '"${RUN[@]}"';
 
 /** Prints the whole wait status, with the flag that a core was written: neither a shell nor Node tells all of it. */
@@ -31,7 +37,7 @@ const descriptors: readonly Situation[] = [
   ...[3, 4, 9, 10, 11, 15, 16, 17, 30, 63, 200, 255, 1000].map((fd) => ({
     name: `descriptor ${fd}`,
     script: `echo text > file; exec ${run} $PROBE fds ${fd}<file`,
-    ...([3, 10, 15, 16, 255].includes(fd) ? {} : { deep: true as const }),
+    ...([3, 15, 255].includes(fd) ? {} : { deep: true as const }),
   })),
   {
     name: 'descriptors 3 to 15',
@@ -67,10 +73,13 @@ exec make --no-print-directory -j4 -f outer 2>&1 | sort`,
     name: 'LISTEN_FDS',
     script: `echo text > file; exec 3<file 4<file; export LISTEN_FDS=2 LISTEN_FDNAMES=a:b; exec ${run} $PROBE fds,environment`,
   },
-  ...['<&-', '>&-', '2>&-', '<&- >&-', '<&- 2>&-', '>&- 2>&-', '<&- >&- 2>&-'].map((closed) => ({
-    name: `closed: ${closed}`,
-    script: `export PROBE_FILE=$WORK/facts; (exec ${run} $PROBE all ${closed}); echo $?; cat facts`,
-  })),
+  ...firstOnes(
+    3,
+    ['<&-', '>&-', '2>&-', '<&- >&-', '<&- 2>&-', '>&- 2>&-', '<&- >&- 2>&-'].map((closed) => ({
+      name: `closed: ${closed}`,
+      script: `export PROBE_FILE=$WORK/facts; (exec ${run} $PROBE all ${closed}); echo $?; cat facts`,
+    })),
+  ),
   {
     name: 'closed stdin, as Python sees it',
     script: `exec ${run} $PYTHON $PYPROBE <&-`,
@@ -112,19 +121,22 @@ print(os.read(r, 1 << 20).decode()); sys.exit(p.wait())' ${run} $PROBE fds`,
 
 const signals: readonly Situation[] = [
   { name: 'nohup', script: `exec nohup ${run} $PROBE signals,fds </dev/null` },
-  ...[
-    ['HUP'],
-    ['INT', 'QUIT'],
-    ['TERM'],
-    ['PIPE'],
-    ['CHLD'],
-    ['USR1', 'USR2', 'ALRM'],
-    ['TSTP', 'TTIN', 'TTOU'],
-    ['RTMIN+6', 'RTMAX'],
-  ].map((ignored) => ({
-    name: `ignored: ${ignored.join(' ')}`,
-    script: `trap '' ${ignored.join(' ')}; exec ${run} $PROBE signals`,
-  })),
+  ...firstOnes(
+    4,
+    [
+      ['HUP'],
+      ['INT', 'QUIT'],
+      ['TERM'],
+      ['PIPE'],
+      ['CHLD'],
+      ['USR1', 'USR2', 'ALRM'],
+      ['TSTP', 'TTIN', 'TTOU'],
+      ['RTMIN+6', 'RTMAX'],
+    ].map((ignored) => ({
+      name: `ignored: ${ignored.join(' ')}`,
+      script: `trap '' ${ignored.join(' ')}; exec ${run} $PROBE signals`,
+    })),
+  ),
   {
     name: 'every signal ignored',
     script: `for n in {1..31} {34..64}; do trap '' $n 2>/dev/null; done; exec ${run} $PROBE signals`,
@@ -134,11 +146,14 @@ const signals: readonly Situation[] = [
     script: `exec $PYTHON -c 'import subprocess, sys
 sys.exit(subprocess.call(sys.argv[1:], restore_signals=False))' ${run} $PROBE signals`,
   },
-  ...['{15, 17}', '{34, 40, 64}', '{2, 3, 20, 21, 22}', 'set(range(1, 65))'].map((mask) => ({
-    name: `blocked: ${mask}`,
-    script: `exec $PYTHON -c 'import os, signal, sys
+  ...firstOnes(
+    2,
+    ['{15, 17}', '{34, 40, 64}', '{2, 3, 20, 21, 22}', 'set(range(1, 65))'].map((mask) => ({
+      name: `blocked: ${mask}`,
+      script: `exec $PYTHON -c 'import os, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, ${mask}); os.execvp(sys.argv[1], sys.argv[1:])' ${run} $PROBE signals`,
-  })),
+    })),
+  ),
   {
     name: 'ignored SIGCHLD, and the command waits',
     script: `trap '' CHLD; exec ${run} bash -c 'trap; true & wait; echo $?'`,
@@ -149,12 +164,15 @@ signal.pthread_sigmask(signal.SIG_BLOCK, ${mask}); os.execvp(sys.argv[1], sys.ar
     .map((number): Situation => ({
       name: `dies of signal ${number}`,
       script: `ulimit -c 0; ${waitStatus} ${run} bash -c 'kill -${number} $$'`,
-      ...([9, 11, 16, 34, 40, 64].includes(number) ? {} : { deep: true }),
+      ...([9, 11, 40].includes(number) ? {} : { deep: true }),
     })),
-  ...[32, 33].map((number) => ({
-    name: `dies of signal ${number}`,
-    script: `${waitStatus} ${run} $PYTHON -c 'import ctypes, os; ctypes.CDLL(None).kill(os.getpid(), ${number})'`,
-  })),
+  ...firstOnes(
+    1,
+    [32, 33].map((number) => ({
+      name: `dies of signal ${number}`,
+      script: `${waitStatus} ${run} $PYTHON -c 'import ctypes, os; ctypes.CDLL(None).kill(os.getpid(), ${number})'`,
+    })),
+  ),
   {
     name: 'TERM to who was started',
     script: `${run} bash -c 'trap "echo got; exit 5" TERM; echo ready > flag; while :; do sleep 0.05; done' & while [ ! -s flag ]; do sleep 0.02; done; kill -TERM $!; wait $!; echo $?`,
@@ -196,7 +214,7 @@ const statuses: readonly Situation[] = [
   ].map((code): Situation => ({
     name: `exit ${code}`,
     script: `exec ${run} sh -c 'exit ${code}'`,
-    ...([0, 1, 70, 127, 137, 255].includes(code) ? {} : { deep: true }),
+    ...([0, 1, 137].includes(code) ? {} : { deep: true }),
   })),
   {
     name: 'its core is its own, and the status says that there is one',
@@ -290,42 +308,51 @@ libc.execve(shutil.which(sys.argv[1]).encode(), argv, (ctypes.c_char_p * (len(en
 ];
 
 const surroundings: readonly Situation[] = [
-  ...[
-    '-n 256',
-    '-Sn 64',
-    '-Sn 40',
-    '-Sn 12',
-    '-n 100',
-    '-Sf 1',
-    '-f 100000',
-    '-Sv 4000000',
-    '-Sv 1000000',
-    '-Sv 500000',
-    '-Sv 100000',
-    '-St 100',
-    '-c 0',
-    '-Sc 0',
-    '-s 1024',
-    '-Ss 4096',
-    '-Su 5000',
-    '-l 64',
-    '-d 4000000',
-    '-Sd 300000',
-  ].map((limit) => ({
-    name: `ulimit ${limit}`,
-    script: `ulimit ${limit}; exec ${run} $PROBE limits,fds`,
-  })),
-  ...['-v 3000000', '-v 1500000', '-v 1000000', '-v 900000', '-v 800000', '-v 500000'].map(
-    (limit) => ({
-      name: `ulimit ${limit}, hard`,
-      script: `ulimit ${limit}; exec ${run} sh -c 'echo started; ulimit -v; sleep 0.3; echo finished; exit 3'`,
-    }),
+  ...firstOnes(
+    8,
+    [
+      '-n 256',
+      '-Sn 64',
+      '-Sn 40',
+      '-Sn 12',
+      '-n 100',
+      '-Sf 1',
+      '-f 100000',
+      '-Sv 4000000',
+      '-Sv 1000000',
+      '-Sv 500000',
+      '-Sv 100000',
+      '-St 100',
+      '-c 0',
+      '-Sc 0',
+      '-s 1024',
+      '-Ss 4096',
+      '-Su 5000',
+      '-l 64',
+      '-d 4000000',
+      '-Sd 300000',
+    ].map((limit) => ({
+      name: `ulimit ${limit}`,
+      script: `ulimit ${limit}; exec ${run} $PROBE limits,fds`,
+    })),
   ),
-  ...['-v 200000', '-v 60000', '-n 40', '-n 20', '-n 10'].map((limit) => ({
-    name: `ulimit ${limit}, hard`,
-    script: `ulimit ${limit}; exec ${run} $PROBE limits,fds`,
-    unrecorded: true as const,
-  })),
+  ...firstOnes(
+    2,
+    ['-v 3000000', '-v 1500000', '-v 1000000', '-v 900000', '-v 800000', '-v 500000'].map(
+      (limit) => ({
+        name: `ulimit ${limit}, hard`,
+        script: `ulimit ${limit}; exec ${run} sh -c 'echo started; ulimit -v; sleep 0.3; echo finished; exit 3'`,
+      }),
+    ),
+  ),
+  ...firstOnes(
+    2,
+    ['-v 200000', '-v 60000', '-n 40', '-n 20', '-n 10'].map((limit) => ({
+      name: `ulimit ${limit}, hard`,
+      script: `ulimit ${limit}; exec ${run} $PROBE limits,fds`,
+      unrecorded: true as const,
+    })),
+  ),
   ...['-n 40', '-v 100000'].map((limit) => ({
     name: `ulimit ${limit}, and options before the command`,
     script: `ulimit ${limit}; [ \${#RUN[@]} = 0 ] || RUN=("\${RUN[@]:0:2}" -qo "$WORK/out" --json "$WORK/r.json" --at-limit kill); exec ${run} sh -c 'echo started; exit 3'`,
@@ -335,10 +362,13 @@ const surroundings: readonly Situation[] = [
     name: 'a MemoryError at a limit of 1,000,000 KiB',
     script: `ulimit -v 1000000; exec ${run} $PYTHON -c 'x = bytearray(2 << 30)'`,
   },
-  ...['000', '077', '002'].map((mask) => ({
-    name: `umask ${mask}`,
-    script: `umask ${mask}; exec ${run} $PROBE status`,
-  })),
+  ...firstOnes(
+    1,
+    ['000', '077', '002'].map((mask) => ({
+      name: `umask ${mask}`,
+      script: `umask ${mask}; exec ${run} $PROBE status`,
+    })),
+  ),
   { name: 'nice', script: `exec nice -n 7 ${run} $PROBE rest` },
   { name: 'ionice', script: `exec ionice -c 3 ${run} $PROBE rest` },
   { name: 'one CPU', script: `exec taskset -c 0 ${run} $PROBE status` },

@@ -21,11 +21,11 @@ export const ask = {
   slots: 80,
 } as const;
 
-/** A process that waits at the request that `--memory-limit` refuses. */
+/** A process that waits at a request that `--memory-limit` refuses, or that a limit of its own has refused. */
 export interface Ask {
   readonly pid: number;
   readonly requestBytes: Bytes;
-  /** What all processes of the run held together. */
+  /** What counts against the limit: of `--memory-limit` what all processes of the run held together, else the address space. */
   readonly usedBytes: Bytes;
   /** How long it has been waiting. */
   readonly waitedMs: Ms;

@@ -76,14 +76,14 @@ test('a process of another run is answered and left alone, whatever pid stands t
   expect(replies).toEqual([]);
   expect(tree().readUInt32LE(ask.pid)).toBe(0);
   expect(tree().readUInt32LE(ask.answers)).toBe(8);
-  asks.limit.gauge.close();
+  asks.file.close();
 });
 
 test('it promises to answer, and no more when it ends', () => {
   const { asks, taker } = watched();
   answerAsks(asks, taker, [], []);
   expect(tree().readBigUInt64LE(ask.until)).toBeGreaterThan(process.hrtime.bigint());
-  asks.limit.gauge.close();
+  asks.file.close();
   expect(tree().readBigUInt64LE(ask.until)).toBe(0n);
 });
 
@@ -97,7 +97,7 @@ test('near the limit the file is read soon again, far from it seldomer', () => {
   const near = answerAsks(asks, taker, [], []);
   expect(near).toBe(1);
   expect(far).toBeGreaterThan(10);
-  asks.limit.gauge.close();
+  asks.file.close();
 });
 
 test('no file of an agent, or something else in its place, is no fault', () => {

@@ -1,6 +1,6 @@
 /**
- * Snapshots at `--memory-limit`: a process waits where it is refused until it was looked at, and the next one is taken when the processes
- * hold a tenth more. agent/ask.c is the other side.
+ * Snapshots at a refusal, by `--memory-limit` or by an rlimit: a process waits where it is refused until it was looked at, and the next one
+ * is taken when a tenth more is held. agent/ask.c is the other side.
  */
 import type { SnapshotFile } from '../../model/incident-folder.ts';
 import { nameWithPid } from '../../model/name-with-pid.ts';
@@ -24,11 +24,14 @@ const mostWaitMs: Ms = 480;
 /** In less nothing is learned. */
 const leastStopMs: Ms = 25;
 const longestRestMs: Ms = 20;
+/** A process that an rlimit has refused may wait for so long. */
+const betweenRlimitsMs: Ms = 5;
 
-/** The limit of `--memory-limit` while it is watched. */
+/** Where processes ask, and the limit of `--memory-limit` while it is watched. */
 export interface Asks {
   readonly file: AskFile;
-  readonly limit: ScheduledLimit;
+  /** null: there is no `--memory-limit`, and rlimits refuse. */
+  readonly limit: ScheduledLimit | null;
   usedBytes: Bytes;
   /** On `performance.now()`'s clock. */
   movedAt: Ms;
@@ -36,27 +39,32 @@ export interface Asks {
 }
 
 /** null: no agent was loaded. */
-export function watchAsks(folder: string, limitBytes: Bytes, pageSizeBytes: Bytes): Asks | null {
+export function watchAsks(
+  folder: string,
+  limitBytes: Bytes | null,
+  pageSizeBytes: Bytes,
+): Asks | null {
   const file = AskFile.open(folder, pageSizeBytes);
   if (file === null) return null;
-  const gauge: Gauge = {
-    id: 'memory-limit',
-    kind: 'budget',
-    limitBytes,
-    pid: null,
-    read: () => headroomOf('budget', limitBytes, asks.usedBytes),
-    reclaimableBytes: () => 0,
-    close: () => file.close(),
-  };
   const asks: Asks = {
     file,
-    limit: schedule(gauge),
+    limit: limitBytes === null ? null : schedule(budgetGauge(limitBytes, () => asks.usedBytes)),
     usedBytes: 0,
     movedAt: performance.now(),
     promisedAt: -Infinity,
   };
   return asks;
 }
+
+const budgetGauge = (limitBytes: Bytes, usedBytes: () => Bytes): Gauge => ({
+  id: 'memory-limit',
+  kind: 'budget',
+  limitBytes,
+  pid: null,
+  read: () => headroomOf('budget', limitBytes, usedBytes()),
+  reclaimableBytes: () => 0,
+  close: () => {},
+});
 
 /** Takes the snapshot that is asked for. Returns how long the file need not be read again. */
 export function answerAsks(
@@ -71,6 +79,11 @@ export function answerAsks(
   if (now - asks.promisedAt > renewMs) {
     asks.file.promise(promiseMs);
     asks.promisedAt = now;
+  }
+  if (asks.limit === null) {
+    if (reading.ask !== null)
+      answer(asks, taker, { ...reading, ask: reading.ask }, processes, limits);
+    return betweenRlimitsMs;
   }
   const usedBytes = [...reading.held.values()].reduce((sum, bytes) => sum + bytes, 0);
   if (usedBytes !== asks.usedBytes) asks.movedAt = now;
@@ -97,13 +110,19 @@ function answer(
   };
   const process = processOf(ask.pid, processes, taker);
   const mostStopMs = mostWaitMs - ask.waitedMs;
-  if (process !== null && mostStopMs >= leastStopMs && !isNoPython(taker, ask.pid)) {
-    const { limitBytes } = asks.limit.gauge;
-    const others = othersThan(ask.pid, held, processes, taker);
+  const limit = asks.limit ?? limits.find(({ gauge }) => gauge.pid === ask.pid) ?? null;
+  if (
+    process !== null &&
+    limit !== null &&
+    mostStopMs >= leastStopMs &&
+    !isNoPython(taker, ask.pid)
+  ) {
+    const { limitBytes } = limit.gauge;
+    const others = asks.limit === null ? [] : othersThan(ask.pid, held, processes, taker);
     lookInto(taker, {
       process,
       rssBytes: residentBytes(ask.pid, taker.setup.pageSizeBytes) ?? process.rssBytes,
-      limit: asks.limit,
+      limit,
       due: 'dying',
       freeShare: Math.max(0, 1 - ask.usedBytes / limitBytes),
       mostStopMs,

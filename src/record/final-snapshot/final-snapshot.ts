@@ -81,6 +81,11 @@ export function finalSnapshot({
       // A thread costs as much as Node's start: none for `coroner run true`, nor where no limit is near.
       const isNear = isWithinReach(event.headrooms, event.growthBytesPerSecond);
       const isLarge = atPeak && event.processes.some(({ rssBytes }) => rssBytes >= leastPeakBytes);
+      // Who is refused by a limit of its own waits for a snapshot: somebody must be there by then.
+      const mayBeRefused = event.processes.some((process) =>
+        memoryRlimits.some(({ path }) => rlimitBytes(process, path) !== null),
+      );
+      if (mayBeRefused && state.run !== null && !state.wasStarted) beReadyFor(state, state.run);
       if (event.atMs > startAfterMs && (isNear || isLarge)) startWorker(state);
       if (state.worker !== null) send(state, orderOf(event));
     },
@@ -88,7 +93,7 @@ export function finalSnapshot({
   };
 }
 
-/** At --memory-limit a process waits: whoever set it has the thread from the start, warm when it is needed. */
+/** A process that is refused waits: where there is a limit that refuses, the thread is there from the start, warm when it is needed. */
 function beReadyFor(state: State, { folder, pageSizeBytes }: NonNullable<State['run']>): void {
   const file = AskFile.open(folder, pageSizeBytes);
   if (file === null) return;

@@ -65,8 +65,8 @@ interface Worker {
   processes: readonly WatchedProcess[];
   /** From the last sample that read it; null: none has. */
   hostAvailableBytes: Bytes | null;
-  /** null: there is no `--memory-limit`. */
-  readonly asks: Asks | null;
+  /** null: no agent was loaded, or nothing refuses: neither `--memory-limit` nor an rlimit. */
+  asks: Asks | null;
   /** On `performance.now()`'s clock. */
   readonly startedAt: Ms;
   /** By pid: what it held when a peak was looked at. */
@@ -97,7 +97,7 @@ export function watch(setup: Setup, port: MessagePort): void {
       takeOrders(worker);
       if (worker.hasEnded) {
         for (const { gauge } of worker.limits.values()) gauge.close();
-        worker.asks?.limit.gauge.close();
+        worker.asks?.file.close();
         guard.close();
         reply({ what: 'ended' });
         port.close();
@@ -122,9 +122,16 @@ function takeOrders(worker: Worker): void {
     else {
       worker.processes = order.processes;
       followLimits(worker, order.cgroups);
+      worker.asks ??= asksAtRlimits(worker);
       if (order.host !== null) worker.hostAvailableBytes = order.host.availableBytes;
     }
   }
+}
+
+/** null: no process has an rlimit that refuses memory. */
+function asksAtRlimits({ processes, taker }: Worker): Asks | null {
+  if (processes.every(({ rlimits }) => rlimits.length === 0)) return null;
+  return watchAsks(taker.setup.folder, null, taker.setup.pageSizeBytes);
 }
 
 /** Watches the limits that there are now, and no others. */
@@ -224,14 +231,15 @@ function warmUp(worker: Worker): void {
   const gauges = [...worker.limits.values()]
     .map(({ gauge }) => gauge)
     .filter(({ kind }) => kind !== 'host');
-  if (worker.asks !== null) gauges.push(worker.asks.limit.gauge);
+  const budget = worker.asks?.limit?.gauge;
+  if (budget !== undefined) gauges.push(budget);
   const process = processes.find(
     ({ pid, rssBytes }) => rssBytes > warmUpBytes && !isNoPython(taker, pid),
   );
   // Near a limit there is no time for it, nor on a fast way there: the limit must be read.
   if (process === undefined || gauges.length === 0 || gauges.some(isFilling)) return;
   // A process that waits at its refusal would wait for all of it, so it is brief there, and early.
-  const briefly = worker.asks !== null;
+  const briefly = budget !== undefined;
   if (!briefly && performance.now() - worker.startedAt < knownMs) return;
   const isFast = (limit: ScheduledLimit) =>
     msLeft(limit, freeBytesOf(limit.gauge) / limit.gauge.limitBytes) < warmUpLeftMs;
