@@ -1,5 +1,5 @@
 /** What changed between two runs, looks or reports: the verdict, the figures, who held the memory and which lines allocated it. */
-import { alikeFile, alikePath, alikeType } from '../model/alike.ts';
+import { alikeFile, alikePath, alikeType, shortFile } from '../model/alike.ts';
 import { mainIncident } from '../model/incident.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Allocation, Holder, Incident, MemoryPicture, Report } from '../model/report.ts';
@@ -156,7 +156,7 @@ const linesOf = ({ allocations = [] }: MemoryPicture): readonly Listed[] =>
 const lineName = ({ file, line, function: name }: Allocation): string =>
   file === null
     ? (name ?? 'unknown place')
-    : [placeOf({ file: alikeFile(file), line }), ...(name === null ? [] : [name])].join(' in ');
+    : [placeOf({ file: shortFile(file), line }), ...(name === null ? [] : [name])].join(' in ');
 
 const groupShare = 0.1;
 const container =
