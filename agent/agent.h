@@ -38,6 +38,8 @@ struct thread_state {
   uint8_t seeded;
   uint8_t in_arena; /* CPython maps memory for small objects, which are counted one by one */
   uint8_t watching; /* so many requests more take the slow path: python.c, "free lists" */
+  uint32_t last_node; /* of its last Python stack */
+  const char *python_state; /* its PyThreadState, where the last look found Python frames */
 };
 extern _Thread_local struct thread_state thread __attribute__((tls_model("initial-exec")));
 
@@ -52,6 +54,7 @@ struct caller_stack {
   uint32_t python_count;
   uint32_t native_count;
   uint16_t flags;
+  uint32_t node; /* without Python frames of its own: the Python call that it works for; 0: none */
   struct python_frame python[MAX_PYTHON_DEPTH];
   uint64_t native[NATIVE_DEPTH];
 };
@@ -101,6 +104,8 @@ void early_hold(void (*hold)(uintptr_t));
 void native_stack(struct caller_stack *out, uintptr_t caller, uintptr_t stack, bool deep);
 void native_know_modules(const uint64_t *addresses, uint32_t count); /* under the lock */
 void native_forget_modules(void);
+uint32_t native_library(uint64_t address); /* under the lock: one that a call can be told by; 0: none, or everybody's */
+bool peek(uintptr_t address, void *out, size_t bytes);
 
 /* python.c */
 uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut);
@@ -115,7 +120,10 @@ struct line_cursor {
 };
 int32_t python_line(const char *code, int32_t last_instruction, struct line_cursor *cursor);
 bool python_present(void);
+void python_appeared(uintptr_t base); /* a libpython that the program has opened itself, under the lock */
 bool python_stacks(void); /* are read */
+bool python_hides_released(void); /* a thread that has released the GIL shows no frames: 2.7 */
+bool python_still_at(const char *state, const struct python_frame *innermost); /* of any thread: read without a fault */
 
 /* limit.c */
 extern bool limit_set;

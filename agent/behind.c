@@ -53,7 +53,7 @@ static const ElfW(Sym) *look_up(const struct tables *tables, const char *name) {
     const ElfW(Sym) *symbol = tables->symbols + at;
     const bool is_old_version = tables->versions && tables->versions[at] & 0x8000;
     if ((chains[at - first] | 1) == (hash | 1) && symbol->st_shndx != SHN_UNDEF && !is_old_version &&
-        ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && !strcmp(tables->strings + symbol->st_name, name))
+        (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC || ELF64_ST_TYPE(symbol->st_info) == STT_OBJECT) && !strcmp(tables->strings + symbol->st_name, name))
       return symbol;
     if (chains[at - first] & 1) break;
   }
@@ -79,6 +79,22 @@ static int look_into(struct dl_phdr_info *module, size_t size, void *argument) {
     if (symbol) search->found = (void *)(module->dlpi_addr + symbol->st_value);
   }
   return search->found != NULL;
+}
+
+void *behind_in(uintptr_t base, const char *name) {
+  const ElfW(Ehdr) *header = (const void *)base;
+  if (memcmp(header->e_ident, ELFMAG, SELFMAG)) return NULL;
+  const ElfW(Phdr) *segments = (const void *)(base + header->e_phoff);
+  const struct dl_phdr_info module = {.dlpi_addr = base, .dlpi_phdr = segments, .dlpi_phnum = header->e_phnum};
+  for (uint16_t i = 0; i < header->e_phnum; i++) {
+    /* Where it is not made for address 0 its addresses are not counted from its base. */
+    if (segments[i].p_type == PT_LOAD && segments[i].p_offset == 0 && segments[i].p_vaddr) return NULL;
+    if (segments[i].p_type != PT_DYNAMIC) continue;
+    const struct tables tables = tables_of(&module, segments + i);
+    const ElfW(Sym) *symbol = look_up(&tables, name);
+    return symbol ? (void *)(base + symbol->st_value) : NULL;
+  }
+  return NULL;
 }
 
 void *behind_by_hand(const char *name) {

@@ -77,6 +77,7 @@ COLD void state_failed(size_t bytes, uint16_t kind, uint16_t flags, uintptr_t ca
       /* The state at the first refusal is worth a look of its own: weigh now, whatever the last weighing cost. */
       if (sequence == 1) weigh_soon();
       keep_books(now);
+      copy_refused(&failure, sequence, limit_as != UINT64_MAX && failure.vm_bytes + bytes > limit_as);
       unlock();
     }
     const bool is_full = fills(limit_as, failure.vm_bytes, bytes) || fills(limit_data, failure.vm_bytes, bytes);

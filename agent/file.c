@@ -209,6 +209,11 @@ void state_open(const char *folder, uint32_t parent) {
 
 void state_end(uint32_t how, int code) {
   if (!file || !is_own_end()) return;
+  const bool ends = how == STATE_EXITING || how == STATE_EXITED;
+  if (ends && !thread.inside && lock()) {
+    weigh_at_end();
+    unlock();
+  }
   file->header.exit_code = code;
   file->header.state_monotonic_ns = monotonic_ns();
   __atomic_store_n(&file->header.state, how, __ATOMIC_RELEASE);

@@ -137,7 +137,7 @@ uint32_t intern_path(const struct caller_stack *stack) {
 }
 
 uint32_t intern_stack(struct caller_stack *stack, uint16_t kind) {
-  uint64_t hash = kind + 1u + ((uint64_t)stack->flags << 8);
+  uint64_t hash = kind + 1u + ((uint64_t)stack->flags << 8) + ((uint64_t)stack->node << 32);
   for (uint32_t i = 0; i < stack->native_count; i++) hash = mix(hash ^ stack->native[i]);
   for (uint32_t i = 0; i < stack->python_count; i++) {
     stack->python[i].hash = python_frame_hash(&stack->python[i]);
@@ -157,7 +157,7 @@ uint32_t intern_stack(struct caller_stack *stack, uint16_t kind) {
     memset(entry, 0, sizeof *entry);
     native_know_modules(stack->native, stack->native_count);
     entry->hash = hash;
-    entry->node = intern_path(stack);
+    entry->node = stack->python_count ? intern_path(stack) : stack->node;
     entry->kind = kind;
     entry->flags = stack->flags;
     entry->native_count = stack->native_count;

@@ -119,7 +119,7 @@ enum coroner_kind {
 };
 
 enum coroner_stack_flags {
-  /* A thread that is not Python's asked: the Python frames are those of the last sample of a Python thread, a guess. */
+  /* A native thread asked: the Python frames are those of a call into the same library that had it allocate and was still under way. */
   STACK_PROBABLE = 1,
   STACK_CUT = 2, /* deeper than what is kept */
 };
@@ -144,6 +144,11 @@ struct coroner_stack {
   uint16_t flags;
   uint32_t native_count;
   uint64_t native[NATIVE_DEPTH]; /* return addresses, innermost first; all but the first were found by scanning the stack */
+  /* What was live when a request was refused: the last one that was no aftermath of another. */
+  int64_t refused_exact;
+  int64_t refused_estimated;
+  uint32_t refused_samples;
+  uint32_t reserved;
 };
 
 /* A frame and who called it: stacks share their outer frames. */
@@ -184,6 +189,7 @@ struct coroner_live {
 enum coroner_live_flags {
   LIVE_EXACT = 1,
   LIVE_WEIGHED = 2, /* weight is what was resident at weighed_monotonic_ns */
+  LIVE_GROWN = 4,   /* its weight is partly that of others, from before it was noted, and partly its own growth */
 };
 
 enum coroner_failure_kind {

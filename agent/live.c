@@ -17,9 +17,16 @@ static uint16_t live_index[LIVE_INDEX];
 static uint16_t live_free[LIVE_CAPACITY];
 static uint32_t live_free_count, live_used_count;
 static uint32_t mapping_count;
-/* The last stack of a Python thread: what a native thread's memory was probably asked for by. */
-static uint32_t last_python_node;
-static uint64_t last_python_ns;
+/*
+ * By library: the last Python call that had it allocate. A native thread of that library works for this call as long as the call is
+ * under way. What the last line of some Python thread was tells nothing: that may be any line.
+ */
+#define LIBRARY_CALLS 64u
+static struct library_call {
+  uint32_t library, node;
+  const char *state;
+  struct python_frame innermost;
+} library_calls[LIBRARY_CALLS];
 
 static uint32_t live_slot_of(uint64_t address) { return (uint32_t)(mix(address >> 4) >> 20) & (LIVE_INDEX - 1); }
 
@@ -133,6 +140,7 @@ static void thin_out(void) {
 void look_at_callers(struct caller_stack *stack, uintptr_t caller, uintptr_t here, bool deep) {
   bool cut = false;
   stack->flags = 0;
+  stack->node = 0;
   stack->python_count = python_walk(stack->python, MAX_PYTHON_DEPTH, &cut);
   if (cut) stack->flags |= STACK_CUT;
   deep = deep || (stack->python_count == 0 && (python_stacks() || !python_present()));
@@ -145,13 +153,35 @@ void look_at_callers(struct caller_stack *stack, uintptr_t caller, uintptr_t her
   native_stack(stack, caller, here, deep);
 }
 
-static uint32_t stack_of(struct caller_stack *stack, uint16_t kind, uint64_t now) {
-  if (stack->python_count == 0 && python_present() && last_python_node && now - last_python_ns < 1000000000u)
-    stack->flags |= STACK_PROBABLE;
+/* The first of its callers that is a library of its own. */
+static uint32_t library_of(const struct caller_stack *stack) {
+  for (uint32_t i = 0; i < stack->native_count; i++) {
+    const uint32_t library = native_library(stack->native[i]);
+    if (library) return library;
+  }
+  return 0;
+}
+
+static struct library_call *library_call_of(uint32_t library) { return &library_calls[mix(library) % LIBRARY_CALLS]; }
+
+static void remember_call(const struct caller_stack *stack, uint32_t node) {
+  thread.last_node = node;
+  const uint32_t library = library_of(stack);
+  if (library) *library_call_of(library) = (struct library_call){library, node, thread.python_state, stack->python[0]};
+}
+
+/* For whom a thread without Python frames works: 0, for nobody that can be told. */
+static uint32_t call_under_way(const struct caller_stack *stack) {
+  if (python_hides_released() && thread.last_node) return thread.last_node;
+  const uint32_t library = library_of(stack);
+  const struct library_call *call = library_call_of(library);
+  return library && call->library == library && python_still_at(call->state, &call->innermost) ? call->node : 0;
+}
+
+static uint32_t stack_of(struct caller_stack *stack, uint16_t kind) {
+  if (stack->python_count == 0 && python_present() && (stack->node = call_under_way(stack))) stack->flags |= STACK_PROBABLE;
   const uint32_t id = intern_stack(stack, kind);
-  struct coroner_stack *entry = &file->stacks[id - 1];
-  if ((stack->flags & STACK_PROBABLE) && !entry->node) entry->node = last_python_node;
-  if (stack->python_count) last_python_node = entry->node, last_python_ns = now;
+  if (stack->python_count) remember_call(stack, file->stacks[id - 1].node);
   return id;
 }
 
@@ -173,6 +203,7 @@ static uint32_t live_put(const struct coroner_live *what) {
   const uint32_t slot = (uint32_t)(live - file->live);
   if (slot == used(SECTION_LIVE)) publish(SECTION_LIVE, slot + 1);
   if (what->kind >= KIND_MAPPING) mapping_count++;
+  weigh_added(slot);
   account(&file->stacks[what->stack - 1], what->weight, what->flags & LIVE_EXACT, 1);
   return slot + 1;
 }
@@ -203,7 +234,7 @@ static uint32_t note(const void *address, size_t bytes, size_t drawn, uint16_t k
         .flags = exact ? LIVE_EXACT : 0,
     };
     if (lock()) {
-      what.stack = stack_of(&stack, what.kind, what.born_monotonic_ns);
+      what.stack = stack_of(&stack, what.kind);
       noted = live_put(&what);
       if (noted) thin_out();
       count_total(what.stack, (uint64_t)what.weight);
@@ -234,6 +265,7 @@ static struct coroner_live at_size(const struct coroner_live *before, const void
   what.address = (uint64_t)(uintptr_t)block;
   what.weight += (int64_t)bytes - (int64_t)before->bytes;
   what.bytes = bytes;
+  what.flags |= LIVE_GROWN;
   if (bytes >= exact_bytes && !(before->flags & LIVE_EXACT)) what.flags |= LIVE_EXACT, what.weight = (int64_t)bytes;
   if (what.weight < 0) what.weight = 0;
   return what;
@@ -251,7 +283,7 @@ COLD void state_regrown(const struct coroner_live *before, const void *block, si
     if (lock()) {
       uint32_t slot, id = live_find(before->address, &slot);
       if (id && file->live[id - 1].born_monotonic_ns == before->born_monotonic_ns) live_remove(id, slot);
-      what.stack = stack_of(&stack, what.kind, now);
+      what.stack = stack_of(&stack, what.kind);
       if (live_put(&what)) growing_keep(what.address, bytes, what.flags & LIVE_EXACT);
       count_total(what.stack, bytes > before->bytes ? bytes - before->bytes : 0);
       keep_books(now);
@@ -404,5 +436,7 @@ void live_forget(void) {
   for (uint32_t i = 0; i < sizeof filter; i++) __atomic_store_n(&filter[i], filter_count[i] ? FILTER_MANY : 0, __ATOMIC_RELAXED);
   memset(live_index, 0, sizeof live_index);
   memset(growing, 0, sizeof growing);
-  live_free_count = live_used_count = mapping_count = last_python_node = 0;
+  memset(library_calls, 0, sizeof library_calls);
+  thread.last_node = 0;
+  live_free_count = live_used_count = mapping_count = 0;
 }

@@ -26,6 +26,12 @@ static uint64_t now_ns(clockid_t precise, clockid_t coarse) {
 uint64_t monotonic_ns(void) { return now_ns(CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE); }
 uint64_t realtime_ns(void) { return now_ns(CLOCK_REALTIME, CLOCK_REALTIME_COARSE); }
 
+uint64_t own_cpu_ns(void) {
+  struct timespec now = {0};
+  if (!sandboxed) syscall(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /*
  * Private to the process and never waited for without end: a thread that was cancelled or killed with the lock in its
  * hand costs samples, not the program. A signal handler cannot meet its own thread's lock (`inside`).

@@ -15,5 +15,6 @@ uint32_t own_thread_id(void); /* 0: not to be had */
 void lock_begin_child(void);
 uint64_t monotonic_ns(void);
 uint64_t realtime_ns(void);
+uint64_t own_cpu_ns(void); /* of this thread: on a busy machine a look takes longer than it costs; 0 in a sandbox */
 
 #endif

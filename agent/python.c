@@ -3,6 +3,7 @@
  * allocator may do. Only fields of the own thread's frames are read, at the offsets of its version.
  */
 #include "agent.h"
+#include "behind.h"
 #include "failed.h"
 #include "intern.h"
 #include "live.h"
@@ -13,6 +14,10 @@
 #include <string.h>
 
 static const struct python_layout *layout;
+/* Of a libpython that the program has opened itself (an embedding, a frozen program). 0: Python is part of the program, or there is none. */
+static uintptr_t own_base;
+static bool objects_late; /* its allocators are still to be hooked, by a thread that holds the GIL */
+static struct { bool stacks, objects; } asked_for;
 static bool present, stacks_wanted, objects_wanted;
 static const void *code_type;
 static char *(*current_state)(void); /* of the thread that holds the GIL (to 3.11), or of this thread while attached (3.12 on) */
@@ -33,10 +38,13 @@ static inline int32_t int_at(const char *base, size_t offset) {
 static inline bool looks_like_pointer(uintptr_t value) { return value > 4096 && (value & 7) == 0; }
 
 static bool verify_hooks(void);
+static void begin_objects(void);
+static void begin_late(void);
 static uint32_t hook_checks;
 
 bool python_present(void) { return present; }
 bool python_stacks(void) { return layout && stacks_wanted; }
+bool python_hides_released(void) { return current_state_27; }
 
 /* Where its own thread is in Python; NULL: nowhere. */
 static const char *innermost_frame(void) {
@@ -45,17 +53,22 @@ static const char *innermost_frame(void) {
   if (!holds_gil) {
     state = own_state ? own_state() : NULL;
     if (!state || word_at(state, layout->state_thread_id) != (uintptr_t)pthread_self()) return NULL;
+  } else if (objects_late) {
+    objects_late = false;
+    begin_objects();
   } else if (objects_wanted && hook_checks < 8) {
     hook_checks++;
     verify_hooks();
   }
+  thread.python_state = state;
   uintptr_t frame = word_at(state, layout->state_frame);
   if (layout->frame_indirect >= 0 && looks_like_pointer(frame)) frame = word_at((const char *)frame, (size_t)layout->frame_indirect);
   return looks_like_pointer(frame) ? (const char *)frame : NULL;
 }
 
 uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut) {
-  if (!layout || !stacks_wanted) return 0;
+  if (UNLIKELY(own_base && !present)) begin_late();
+  if (!__atomic_load_n(&stacks_wanted, __ATOMIC_ACQUIRE) || !layout) return 0;
   uint32_t count = 0;
   const char *frame = innermost_frame();
   const struct python_layout at = *layout;
@@ -80,6 +93,18 @@ uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut) 
     frame = looks_like_pointer(back) ? (const char *)back : NULL;
   }
   return count;
+}
+
+/* The frame may be gone and its memory with it, or used by another call: all three words have to be as they were. */
+bool python_still_at(const char *state, const struct python_frame *innermost) {
+  uintptr_t frame, code, last = 0;
+  if (!layout || !peek((uintptr_t)state + layout->state_frame, &frame, sizeof frame)) return false;
+  if (layout->frame_indirect >= 0 && !peek(frame + (size_t)layout->frame_indirect, &frame, sizeof frame)) return false;
+  if (frame != (uintptr_t)innermost->frame) return false;
+  if (!peek(frame + layout->frame_code, &code, sizeof code) || (code & ~(uintptr_t)7) != (uintptr_t)innermost->code) return false;
+  if (!peek(frame + layout->frame_last, &last, layout->last_unit ? 4 : sizeof last)) return false;
+  const int32_t at = layout->last_unit ? (int32_t)last * layout->last_unit : (int32_t)(last - (code + layout->code_adaptive));
+  return at == innermost->last_instruction;
 }
 
 /* A code object's address is used again after it is freed: what it is called belongs to its identity. */
@@ -559,58 +584,83 @@ static uint32_t parse_version(const char *text) {
   return numbers[0] << 24 | numbers[1] << 16 | numbers[2] << 8;
 }
 
-/* From the constructor: no Python code has run and there is one thread. */
-void python_start(bool want_stacks, bool want_objects) {
-  const char *(*get_version)(void) = (const char *(*)(void))dlsym(RTLD_DEFAULT, "Py_GetVersion");
-  code_type = dlsym(RTLD_DEFAULT, "PyCode_Type");
-  if (!get_version || !code_type || sizeof(void *) != 8) return;
+static void *find(const char *name) { return own_base ? behind_in(own_base, name) : dlsym(RTLD_DEFAULT, name); }
+
+static void begin_objects(void) {
+  get_allocator = (void (*)(int, struct py_allocator *))find("PyMem_GetAllocator");
+  set_allocator = (void (*)(int, const struct py_allocator *))find("PyMem_SetAllocator");
+  if (!get_allocator || !set_allocator || !process_malloc) return;
+  void (*get_arena)(struct py_arena_allocator *) = (void (*)(struct py_arena_allocator *))find("PyObject_GetArenaAllocator");
+  void (*set_arena)(const struct py_arena_allocator *) =
+      (void (*)(const struct py_arena_allocator *))find("PyObject_SetArenaAllocator");
+  get_allocator(DOMAIN_RAW, &raw_next);
+  get_allocator(DOMAIN_MEM, &mem_next);
+  get_allocator(DOMAIN_OBJ, &obj_next);
+  install();
+  if (get_arena && set_arena) {
+    get_arena(&arena_next);
+    struct py_arena_allocator arena = {arena_next.context, arena_alloc, arena_next.free};
+    set_arena(&arena);
+  }
+  /* Other threads allocate meanwhile where Python is under way: nothing can be tried out then. */
+  if (!own_base) see_whether_blocks_come_back();
+  if (own_blocks_come_back) objects_reserve();
+  objects_wanted = true;
+  static const char *const kept[] = {"PyList_Type", "PyDict_Type", "PyTuple_Type", "PyFloat_Type"};
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) watched_types[i] = find(kept[i]);
+  if (file) file->header.python_flags |= PYTHON_OBJECTS;
+}
+
+/* What is known of it, its stacks, and whether its small objects can be sampled. */
+static bool begin(bool want_stacks) {
+  const char *(*get_version)(void) = (const char *(*)(void))find("Py_GetVersion");
+  code_type = find("PyCode_Type");
+  if (!get_version || !code_type || sizeof(void *) != 8) return false;
   const char *version_text = get_version();
   uint32_t version = parse_version(version_text);
-  present = true;
   bool free_threaded = strstr(version_text, "free-threading") != NULL;
-  uint32_t flags = 0;
   for (size_t i = 0; i < sizeof python_layouts / sizeof *python_layouts; i++)
     if (python_layouts[i].version == version >> 16 && !free_threaded) layout = &python_layouts[i];
   if (layout && layout->lines == LINES_LNOTAB_27) {
-    current_state_27 = (char **)dlsym(RTLD_DEFAULT, "_PyThreadState_Current");
+    current_state_27 = (char **)find("_PyThreadState_Current");
     /* 2.7's PyGILState_GetThisThreadState() takes a lock of its own. */
     if (!current_state_27) layout = NULL;
   } else if (layout) {
-    current_state = (char *(*)(void))dlsym(RTLD_DEFAULT, "_PyThreadState_UncheckedGet");
-    if (!current_state) current_state = (char *(*)(void))dlsym(RTLD_DEFAULT, "PyThreadState_GetUnchecked"); /* 3.13 */
-    own_state = (char *(*)(void))dlsym(RTLD_DEFAULT, "PyGILState_GetThisThreadState");
+    current_state = (char *(*)(void))find("_PyThreadState_UncheckedGet");
+    if (!current_state) current_state = (char *(*)(void))find("PyThreadState_GetUnchecked"); /* 3.13 */
+    own_state = (char *(*)(void))find("PyGILState_GetThisThreadState");
     if (!current_state) layout = NULL;
   }
-  stacks_wanted = want_stacks;
-  flags |= layout ? PYTHON_STACKS : PYTHON_UNKNOWN_VERSION;
-  if (free_threaded) flags |= PYTHON_FREE_THREADED;
-
-  get_allocator = (void (*)(int, struct py_allocator *))dlsym(RTLD_DEFAULT, "PyMem_GetAllocator");
-  set_allocator = (void (*)(int, const struct py_allocator *))dlsym(RTLD_DEFAULT, "PyMem_SetAllocator");
-  process_malloc = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
-  /* Unknown versions keep their allocators as they are: their pymalloc may treat a foreign address otherwise. */
-  if (want_objects && layout && get_allocator && set_allocator && process_malloc) {
-    void (*get_arena)(struct py_arena_allocator *) = (void (*)(struct py_arena_allocator *))dlsym(RTLD_DEFAULT, "PyObject_GetArenaAllocator");
-    void (*set_arena)(const struct py_arena_allocator *) =
-        (void (*)(const struct py_arena_allocator *))dlsym(RTLD_DEFAULT, "PyObject_SetArenaAllocator");
-    get_allocator(DOMAIN_RAW, &raw_next);
-    get_allocator(DOMAIN_MEM, &mem_next);
-    get_allocator(DOMAIN_OBJ, &obj_next);
-    install();
-    if (get_arena && set_arena) {
-      get_arena(&arena_next);
-      struct py_arena_allocator arena = {arena_next.context, arena_alloc, arena_next.free};
-      set_arena(&arena);
-    }
-    see_whether_blocks_come_back();
-    if (own_blocks_come_back) objects_reserve();
-    objects_wanted = true;
-    static const char *const kept[] = {"PyList_Type", "PyDict_Type", "PyTuple_Type", "PyFloat_Type"};
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) watched_types[i] = dlsym(RTLD_DEFAULT, kept[i]);
-    flags |= PYTHON_OBJECTS;
-  }
+  present = true;
   if (file) {
     file->header.python_version = version;
-    file->header.python_flags = flags;
+    file->header.python_flags = (layout ? PYTHON_STACKS : PYTHON_UNKNOWN_VERSION) | (free_threaded ? PYTHON_FREE_THREADED : 0);
   }
+  /* Last: from here on other threads read what was found. */
+  __atomic_store_n(&stacks_wanted, want_stacks, __ATOMIC_RELEASE);
+  /* Unknown versions keep their allocators as they are: their pymalloc may treat a foreign address otherwise. */
+  return layout != NULL;
+}
+
+/* From the constructor: no Python code has run and there is one thread. */
+void python_start(bool want_stacks, bool want_objects) {
+  process_malloc = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
+  asked_for.stacks = want_stacks;
+  asked_for.objects = want_objects;
+  if (begin(want_stacks) && want_objects) begin_objects();
+}
+
+/* dlopen() gives no sign, and its lock is held where it allocates: the loader must not be asked. */
+void python_appeared(uintptr_t base) {
+  if (present || own_base || !behind_in(base, "PyCode_Type")) return;
+  code_type = behind_in(base, "PyCode_Type");
+  __atomic_store_n(&own_base, base, __ATOMIC_RELEASE);
+}
+
+/* Not before Python has begun: until then its library may not even be relocated. */
+static void begin_late(void) {
+  const size_t flags_of_type = 168, ready = 1u << 12;
+  static bool begun;
+  if (!(word_at(code_type, flags_of_type) & ready) || __atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL)) return;
+  objects_late = begin(asked_for.stacks) && asked_for.objects;
 }

@@ -17,6 +17,7 @@ int main(void) {
   FIELD(stack, live_exact); FIELD(stack, live_estimated); FIELD(stack, peak_exact); FIELD(stack, peak_estimated);
   FIELD(stack, total); FIELD(stack, live_samples); FIELD(stack, peak_samples); FIELD(stack, node); FIELD(stack, kind);
   FIELD(stack, flags); FIELD(stack, native_count); FIELD(stack, native);
+  FIELD(stack, refused_exact); FIELD(stack, refused_estimated); FIELD(stack, refused_samples);
   FIELD(failure, realtime_ns); FIELD(failure, monotonic_ns); FIELD(failure, bytes); FIELD(failure, rss_bytes);
   FIELD(failure, vm_bytes); FIELD(failure, limit_as_bytes); FIELD(failure, limit_data_bytes); FIELD(failure, thread_id);
   FIELD(failure, error); FIELD(failure, node); FIELD(failure, kind); FIELD(failure, flags); FIELD(failure, native_count);

@@ -7,6 +7,8 @@ import { gather, gatherStream, gatherThisMachine, isUnreadable } from '../gather
 import { mergeGathered, type Gathered, type Wanted } from '../model/gathered.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Report } from '../model/report.ts';
+import type { BinaryPlaces } from '../python/process/binary-places.ts';
+import { addBinaryOptions, placesOf, type BinaryOptions } from './binary-options.ts';
 import { exitCodes } from './exit-codes.ts';
 import { checkOutputs, isStdout, withDefault, writeOutput } from './output-path.ts';
 import { pointInTime } from './point-in-time.ts';
@@ -25,7 +27,7 @@ import {
   sayWritten,
 } from './report-files.ts';
 
-interface Options extends FileOptions {
+interface Options extends FileOptions, BinaryOptions {
   readonly json?: string | true;
   readonly quiet?: true;
   readonly brief?: true;
@@ -61,12 +63,14 @@ export function configure(command: Command): void {
     .option('--redact', redactHelp)
     .option('--boot <boot>', "this machine's boot: 0 is the current one, -1 the one before")
     .action((files: readonly string[], options: Options) => run(files, options));
+  addBinaryOptions(command);
   addFileOptions(command);
 }
 
 async function run(files: readonly string[], options: Options): Promise<void> {
   const { boot, ...wanted } = wantedOf(options);
   if (options.source !== undefined) checkSourceFolder(options.source);
+  const places = placesOf(options);
   checkOutputs(outputsOf(options), {
     force: options.force === true,
     inputs: files,
@@ -77,8 +81,8 @@ async function run(files: readonly string[], options: Options): Promise<void> {
     throw new Problem('--boot narrows what this machine is asked, and files were named');
   const gathered =
     files.length > 0
-      ? mergeGathered(await gatherAll(files))
-      : await gatherUnnamed({ ...wanted, ...defined({ boot }) });
+      ? mergeGathered(await gatherAll(files, places))
+      : await gatherUnnamed({ ...wanted, ...defined({ boot }) }, places);
   const { report, sourceText } = withSourceBelow(
     narrow(diagnose(gathered), wanted),
     gathered.sourceText,
@@ -96,12 +100,12 @@ async function run(files: readonly string[], options: Options): Promise<void> {
 }
 
 /** No file is named: standard input where something comes through it, else this machine. */
-async function gatherUnnamed(wanted: Wanted): Promise<Gathered> {
+async function gatherUnnamed(wanted: Wanted, places: BinaryPlaces): Promise<Gathered> {
   const progress = progressLine(process.stderr);
   if (wanted.pid === undefined && wanted.boot === undefined) {
     const input = await standardInput();
     if (input.kind === 'bytes')
-      return gatherStream(input.chunks, progress.show).finally(progress.clear);
+      return gatherStream(input.chunks, progress.show, places).finally(progress.clear);
     if (input.kind !== 'none')
       process.stderr.write(
         `coroner: standard input ${input.kind === 'empty' ? 'is empty' : 'said nothing for 2 s'}: this machine is asked instead (coroner diagnose - waits for standard input)\n`,
@@ -114,7 +118,10 @@ async function gatherUnnamed(wanted: Wanted): Promise<Gathered> {
  * All inputs as one body of evidence. One that cannot be read is a problem; beside others it is said, and ends with
  * status 66 after the verdict on the rest.
  */
-async function gatherAll(files: readonly string[]): Promise<readonly Gathered[]> {
+async function gatherAll(
+  files: readonly string[],
+  places: BinaryPlaces,
+): Promise<readonly Gathered[]> {
   const parts: Gathered[] = [];
   const names = files.map((file) => basename(file));
   for (const [index, file] of files.entries()) {
@@ -122,7 +129,7 @@ async function gatherAll(files: readonly string[]): Promise<readonly Gathered[]>
     // Two files of one name (a/kern.log, b/kern.log) are told apart by their paths.
     const name = names.indexOf(base) === names.lastIndexOf(base) ? base : file;
     try {
-      parts.push(await gatherOne(file, name));
+      parts.push(await gatherOne(file, name, places));
     } catch (error) {
       if (!(error instanceof Problem) || files.length === 1) throw error;
       process.stderr.write(`coroner: ${error.message}\n`);
@@ -134,9 +141,9 @@ async function gatherAll(files: readonly string[]): Promise<readonly Gathered[]>
   return parts;
 }
 
-async function gatherOne(path: string, name: string): Promise<Gathered> {
+async function gatherOne(path: string, name: string, places: BinaryPlaces): Promise<Gathered> {
   const progress = progressLine(process.stderr);
-  const gathered = await gather(path, name, progress.show).finally(progress.clear);
+  const gathered = await gather(path, name, progress.show, places).finally(progress.clear);
   if (isUnreadable(gathered))
     throw new Problem(`cannot read ${path}: ${gathered.why}`, gathered.command, exitCodes.noInput);
   return gathered;

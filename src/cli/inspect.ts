@@ -19,6 +19,7 @@ import { renderHoldersCollapsed, renderHoldersSpeedscope } from '../render/expor
 import { compareRuns, type Run } from '../render/compare.ts';
 import { renderGrowth } from '../render/comparison.ts';
 import { renderInspection } from '../render/inspection.ts';
+import { addBinaryOptions, placesOf, type BinaryOptions } from './binary-options.ts';
 import { exitCodes } from './exit-codes.ts';
 import {
   addForce,
@@ -33,7 +34,7 @@ import { terminalOptions } from './terminal-options.ts';
 import { version } from './version.ts';
 import { inWords } from '../model/prose.ts';
 
-interface Options {
+interface Options extends BinaryOptions {
   readonly json?: string | true;
   readonly color: boolean;
   readonly pause: boolean;
@@ -48,7 +49,7 @@ interface Options {
 }
 
 export function configure(command: Command): void {
-  addForce(command)
+  addBinaryOptions(addForce(command))
     .argument('<target>', 'a process id, or a core file')
     .option('--stacks', 'stacks only: stops the process for some milliseconds')
     .option('--json [file]', 'the result as JSON (format coroner/1), to a file or - (default)')
@@ -89,6 +90,7 @@ function inspect(name: string, options: Options): Inspection {
     inputs: pid === null ? [name] : [],
   });
   if (pid === null) checkFile(name);
+  const places = placesOf(options);
   const guard = pid !== null && options.pause ? startGuard() : null;
   let target: Target | null = null;
   let paused: Paused | null = null;
@@ -98,7 +100,7 @@ function inspect(name: string, options: Options): Inspection {
     const notes = stopped !== null && isTraced(stopped) ? [notStopped(stopped)] : [];
     paused = stopped === null || isTraced(stopped) ? null : stopped;
     // Small chunks read a tenth for the stacks; the count takes larger ones of its own.
-    const opened = openTarget(pid ?? name, 256, smallChunks);
+    const opened = openTarget(pid ?? name, 256, smallChunks, undefined, undefined, places);
     if (isRefusal(opened)) throw problemOf(opened);
     target = opened;
     // Now: later another program may run in its place.

@@ -131,7 +131,8 @@ function unknowns(
     for (const { id, place, status, detail, command } of sources) {
       // Speaks of one process: memory.ts says it where that one died.
       if (id === finalSnapshotId) continue;
-      if (status === 'read' || status === 'truncated' || command === undefined) continue;
+      // One that was read and has a command still was read in part.
+      if (status === 'truncated' || command === undefined) continue;
       told.push({
         id: `source-${id}`,
         what: `what ${id} would have told`,

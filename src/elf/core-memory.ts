@@ -1,7 +1,14 @@
 /** The memory that a core holds, by address: what was dumped, and what the files behind it still tell. */
 import type { Segments } from './core-segments.ts';
 import { buildIdOf, programHeader, PT_NOTE, readElfHeader } from './elf.ts';
-import { BackingFiles, moduleBase, type MappedFile, type OpenedFile } from './mapped-files.ts';
+import {
+  BackingFiles,
+  moduleBase,
+  type Elsewhere,
+  type MappedFile,
+  type MissingFile,
+  type OpenedFile,
+} from './mapped-files.ts';
 import { regionAt, type MemoryReader, type MemoryRegion } from './memory-reader.ts';
 import type { ReadAt } from './read-at.ts';
 
@@ -22,12 +29,15 @@ export class CoreMemory {
     segments: Segments,
     files: readonly MappedFile[],
     openFile: ((path: string) => OpenedFile | null) | undefined,
+    elsewhere?: Elsewhere,
   ) {
     this.#readAt = readAt;
     this.#segments = segments;
     this.#files = files;
     this.#backing =
-      openFile === undefined ? null : new BackingFiles(openFile, (base) => this.buildIdAt(base));
+      openFile === undefined
+        ? null
+        : new BackingFiles(openFile, (base) => this.buildIdAt(base), elsewhere);
   }
 
   get regions(): readonly MemoryRegion[] {
@@ -62,6 +72,10 @@ export class CoreMemory {
       this.#buildIds.set(base, id);
     }
     return id;
+  }
+
+  get missingFiles(): readonly MissingFile[] {
+    return this.#backing?.missing ?? [];
   }
 
   openMapped(file: MappedFile): OpenedFile | null {

@@ -8,7 +8,7 @@ import { ownerOf, padded } from './notes.ts';
 import { CoreMemory } from './core-memory.ts';
 import { readSegments, type Segments } from './core-segments.ts';
 import { readElfHeader, type ElfHeader } from './elf.ts';
-import type { MappedFile, OpenedFile } from './mapped-files.ts';
+import type { MappedFile, MissingFile, OpenedFile } from './mapped-files.ts';
 import type { MemoryReader } from './memory-reader.ts';
 import { cString, readBytes, u64, type ElfProblem, type ReadAt } from './read-at.ts';
 
@@ -22,6 +22,8 @@ export interface CoreFile extends MemoryReader {
   readonly threads: readonly CoreThread[];
   /** NT_FILE: what was mapped from files. */
   readonly files: readonly MappedFile[];
+  /** The file that holds the entry point; null: not known. */
+  readonly executable: string | null;
   /** NT_AUXV: AT_* numbers to values. */
   readonly auxv: ReadonlyMap<number, number>;
   /** Number of mappings (VMAs) and their lengths together, dumped or not: what vm.max_map_count and RLIMIT_AS count. */
@@ -35,6 +37,8 @@ export interface CoreFile extends MemoryReader {
   readonly buildIdAt: (base: number) => string | null;
   /** The file on disk behind a mapping, where it is the one that the process had; null where not. */
   readonly openMapped: (file: MappedFile) => OpenedFile | null;
+  /** Mapped files that were needed for what was read so far, and are not here. */
+  readonly missingFiles: readonly MissingFile[];
 }
 
 export interface CoreProcess {
@@ -76,6 +80,8 @@ export interface CoreOptions {
    * (coredump_filter 0x33), so code and constants come from there. Only used where its build id is that of the core.
    */
   readonly openFile?: (path: string) => OpenedFile | null;
+  /** Other files that may be the one of that path, the likeliest first. Of them, too, only that of the same build id is used. */
+  readonly elsewhere?: (path: string, isExecutable: boolean) => Iterable<OpenedFile>;
 }
 
 /** Order of the general registers in NT_PRSTATUS, x86-64 (`struct user_regs_struct`). */
@@ -109,6 +115,7 @@ export const x86Registers = [
   'gs',
 ] as const;
 
+const AT_ENTRY = 9;
 const NT_PRSTATUS = 1;
 const NT_PRPSINFO = 3;
 const NT_AUXV = 6;
@@ -125,7 +132,7 @@ const maxThreads = 100_000;
 export function openCore(
   readAt: ReadAt,
   size: number,
-  { openFile }: CoreOptions = {},
+  { openFile, elsewhere }: CoreOptions = {},
 ): { readonly core: CoreFile } | { readonly problem: ElfProblem } {
   const read = readElfHeader(readAt, size);
   if ('problem' in read) return read;
@@ -135,7 +142,14 @@ export function openCore(
 
   const segments = readSegments(readAt, header);
   const { process, signalInfo, threads, files, auxv } = factsOfNotes(readAt, header, segments);
-  const memory = new CoreMemory(readAt, segments, files, openFile);
+  const entry = auxv.get(AT_ENTRY);
+  const executable =
+    entry === undefined
+      ? null
+      : (files.find(({ start, end }) => entry >= start && entry < end)?.path ?? null);
+  const memory = new CoreMemory(readAt, segments, files, openFile, (path) =>
+    elsewhere === undefined ? [] : elsewhere(path, path === executable),
+  );
   return {
     core: {
       header,
@@ -144,6 +158,7 @@ export function openCore(
       signalInfo,
       threads,
       files,
+      executable,
       auxv,
       mapCount: segments.mapCount,
       totalVmBytes: segments.totalVmBytes,
@@ -158,6 +173,9 @@ export function openCore(
       readMemory: (address, into) => memory.read(address, into),
       buildIdAt: (base) => memory.buildIdAt(base),
       openMapped: (file) => memory.openMapped(file),
+      get missingFiles() {
+        return memory.missingFiles;
+      },
     },
   };
 }

@@ -1,7 +1,7 @@
 /** ELF and core files: bytes in, structures out. */
 export { openCore, x86Registers } from './core.ts';
 export type { CoreFile, CoreOptions, CoreProcess, CoreThread, SignalInfo } from './core.ts';
-export { moduleBase, type MappedFile } from './mapped-files.ts';
+export { missingFileText, moduleBase, type MappedFile, type MissingFile } from './mapped-files.ts';
 export { loadedObject, type LoadedObject } from './dynamic.ts';
 export {
   readElf,

@@ -16,12 +16,15 @@ import { createFile } from '../files/held-folder.ts';
 import { anySize, isFileRefusal, openNamed } from '../files/open-safely.ts';
 import type { SourceReport } from '../model/report.ts';
 import { readCore, type CoreInput, type CoreReading } from '../parsers/formats/core.ts';
+import { filesElsewhere, type BinaryPlaces } from '../python/process/binary-places.ts';
 import { compressionOf, decompress } from '../machine/decompress.ts';
 import { fileChunks } from './file-chunks.ts';
 import type { Prose } from '../model/prose.ts';
 
 export interface CoreFileOptions {
   readonly pythonStacks?: NonNullable<CoreInput['pythonStacks']>;
+  /** Where the files lie that the process had mapped. */
+  readonly places?: BinaryPlaces;
   /** Where a compressed core is unpacked to; default: TMPDIR, else /var/tmp, which is seldom in memory. */
   readonly temporaryFolder?: string;
   /** Unpacked bytes that are looked at, and those of them that may be stored (zeros are not). */
@@ -76,9 +79,10 @@ export async function readCoreStream(
 function readOpened(
   { fd, size }: OpenFile,
   name: string,
-  { pythonStacks }: CoreFileOptions,
+  { pythonStacks, places = {} }: CoreFileOptions,
 ): CoreReading {
   const libraries: number[] = [];
+  const elsewhere: (() => void)[] = [];
   try {
     return readCore({
       name,
@@ -91,10 +95,17 @@ function readOpened(
         libraries.push(file.fd);
         return { size: file.size, readAt: readAt(file.fd) };
       },
+      elsewhere: function* (mapped, isExecutable) {
+        for (const file of filesElsewhere(places, mapped, isExecutable)) {
+          elsewhere.push(file.close);
+          yield file;
+        }
+      },
       ...defined({ pythonStacks }),
     });
   } finally {
     for (const library of libraries) closeSync(library);
+    for (const close of elsewhere) close();
   }
 }
 

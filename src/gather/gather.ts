@@ -2,6 +2,7 @@
 import { containedLater, type Fault } from '../model/faults.ts';
 import type { Gathered, Wanted } from '../model/gathered.ts';
 import { mergeGathered } from '../model/gathered.ts';
+import type { BinaryPlaces } from '../python/process/binary-places.ts';
 import { openInput, openStream, type OpenedInput, type Unreadable } from './input.ts';
 import { gatherChunks, gatherUnreadable } from './text.ts';
 
@@ -13,13 +14,14 @@ export async function gather(
   path: string,
   name: string,
   onProgress: OnProgress,
+  places: BinaryPlaces = {},
 ): Promise<Gathered | Unreadable> {
-  if (path === '-') return gatherStream(process.stdin, onProgress);
+  if (path === '-') return gatherStream(process.stdin, onProgress, places);
   return containedLater(
     `reading ${name}`,
     async () => {
       const opened = await openInput(path);
-      return gatherOpened(opened, opened.kind === 'folder' ? path : name, onProgress);
+      return gatherOpened(opened, opened.kind === 'folder' ? path : name, onProgress, places);
     },
     faultyInput,
   );
@@ -29,11 +31,12 @@ export async function gather(
 export async function gatherStream(
   chunks: AsyncIterable<Uint8Array>,
   onProgress: OnProgress,
+  places: BinaryPlaces = {},
 ): Promise<Gathered> {
   const opened = await openStream(chunks);
   // A classic syslog has no year: what comes through a pipe was written by now.
   const dated = opened.kind === 'bytes' ? { ...opened, writtenMs: Date.now() } : opened;
-  const gathered = await gatherOpened(dated, 'stdin', onProgress);
+  const gathered = await gatherOpened(dated, 'stdin', onProgress, places);
   return isUnreadable(gathered) ? gatherUnreadable(gathered, 'stdin') : gathered;
 }
 
@@ -47,6 +50,7 @@ async function gatherOpened(
   opened: OpenedInput,
   name: string,
   onProgress: OnProgress,
+  places: BinaryPlaces,
 ): Promise<Gathered | Unreadable> {
   switch (opened.kind) {
     case 'bytes': {
@@ -58,18 +62,18 @@ async function gatherOpened(
     }
     case 'core': {
       const { gatherCore } = await import('./python-in-core.ts');
-      return gatherCore(opened.path, name);
+      return gatherCore(opened.path, name, places);
     }
     case 'core-stream': {
       const { gatherCoreStream } = await import('./python-in-core.ts');
-      return gatherCoreStream(opened.chunks, name);
+      return gatherCoreStream(opened.chunks, name, places);
     }
     case 'incident-folder': {
       const { gatherIncidentFolder } = await import('./incident-folder/gather-incident.ts');
       return gatherIncidentFolder(opened.path);
     }
     case 'folder':
-      return gatherFolder(opened, name, onProgress);
+      return gatherFolder(opened, name, onProgress, places);
     case 'unreadable':
       return opened;
   }
@@ -86,13 +90,15 @@ async function gatherFolder(
   { files, leftOut }: OpenedInput & { kind: 'folder' },
   folder: string,
   onProgress: OnProgress,
+  places: BinaryPlaces,
 ): Promise<Gathered> {
   const parts: Gathered[] = [];
   for (const file of files) {
     const name = file.slice(folder.length).replace(/^\/+/, '');
     const part = await containedLater(
       `reading ${name}`,
-      async () => gatherOpened(await openInput(file, 'found in a folder'), name, onProgress),
+      async () =>
+        gatherOpened(await openInput(file, 'found in a folder'), name, onProgress, places),
       faultyInput,
     );
     parts.push(isUnreadable(part) ? gatherUnreadable(part, name) : part);

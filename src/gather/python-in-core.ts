@@ -3,12 +3,17 @@ import { readCoreFile, readCoreStream } from './core-file.ts';
 import type { HeapSnapshot } from '../model/evidence.ts';
 import type { Gathered } from '../model/gathered.ts';
 import type { Thread } from '../model/report.ts';
+import type { BinaryPlaces } from '../python/process/binary-places.ts';
 import { snapshotCore } from '../python/heap-snapshot.ts';
 
 /** A core file straight from disk, compressed or not, with its Python stacks and who held its memory where it was a Python. */
-export async function gatherCore(path: string, name: string): Promise<Gathered> {
+export async function gatherCore(
+  path: string,
+  name: string,
+  places: BinaryPlaces = {},
+): Promise<Gathered> {
   const python = pythonInCore(name);
-  const { evidence, source } = await readCoreFile(path, name, python);
+  const { evidence, source } = await readCoreFile(path, name, { ...python, places });
   return { evidence: [...evidence, ...python.snapshots], sources: [source] };
 }
 
@@ -16,9 +21,10 @@ export async function gatherCore(path: string, name: string): Promise<Gathered> 
 export async function gatherCoreStream(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
+  places: BinaryPlaces = {},
 ): Promise<Gathered> {
   const python = pythonInCore(name);
-  const { evidence, source } = await readCoreStream(chunks, name, python);
+  const { evidence, source } = await readCoreStream(chunks, name, { ...python, places });
   return { evidence: [...evidence, ...python.snapshots], sources: [source] };
 }
 

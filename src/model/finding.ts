@@ -37,6 +37,7 @@ type Roles = Pick<
 /** What may stay open after a verdict. What one rule does not know another may: then the question falls (`diagnose/incident.ts`). */
 export type QuestionId =
   | 'which-limit'
+  | 'how-it-ended'
   | 'whether-a-process-died'
   | 'how-high-the-limit'
   | 'which-cgroup'

@@ -4,7 +4,7 @@
  */
 import { alikeFunction, alikePath, alikeType, moduleName } from './alike.ts';
 import { isIncidental } from './incident.ts';
-import { heaviestHolder, isSum } from './memory-picture.ts';
+import { heaviestHolder, isSum, tellingMoment } from './memory-picture.ts';
 import type { Holder, Incident, StackFrame } from './report.ts';
 import { isUserFrame } from './stack.ts';
 
@@ -132,8 +132,9 @@ const sumOf = (holders: readonly Holder[] = []): number =>
 /** Of a death that can come at any line, the line that had allocated most tells more than the one that ran. */
 function frameOf(incident: Incident): string | null {
   const { memory, stack } = incident;
+  const moment = tellingMoment(memory);
   const [heaviest] = (memory.allocations ?? [])
-    .filter((one) => !isSum(one) && isUserFrame(one))
+    .filter((one) => one.when === moment && !isSum(one) && isUserFrame(one))
     .toSorted((a, b) => b.bytes - a.bytes);
   const allocated = heaviest === undefined ? [] : ownCalls([...heaviest.stack]);
   const ran = ownCalls(stack);

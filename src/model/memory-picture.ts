@@ -6,9 +6,37 @@ import type { Bytes } from './units.ts';
 export const isSum = ({ file, function: name }: Pick<Allocation, 'file' | 'function'>): boolean =>
   file === null && name?.startsWith('(') === true;
 
-/** The line that had allocated most, at whichever moment; a sum is no line. */
-export const heaviestLine = ({ allocations = [] }: MemoryPicture): Allocation | undefined =>
-  allocations.filter((each) => !isSum(each)).sort((a, b) => b.bytes - a.bytes)[0];
+/** Less than this of the peak at the death: what ended it was not how much itself held then. */
+const telling = 0.5;
+const bytesAt = (allocations: readonly Allocation[], moment: Allocation['when']): Bytes =>
+  allocations.reduce((sum, { when, bytes }) => sum + (when === moment ? bytes : 0), 0);
+
+/**
+ * The moment whose lines explain a death: the death itself, else the refusal of a request. What was live at the peak may have been given
+ * back long before. undefined: there are no lines.
+ */
+export function tellingMoment({ allocations = [] }: MemoryPicture): Allocation['when'] | undefined {
+  const peak = bytesAt(allocations, 'peak');
+  const death = bytesAt(allocations, 'death');
+  if (death > 0 && death >= peak * telling) return 'death';
+  if (bytesAt(allocations, 'refusal') > 0) return 'refusal';
+  return peak > 0 ? 'peak' : allocations[0]?.when;
+}
+
+/** In words that go on from "live at". */
+export const momentWords: Readonly<Record<Allocation['when'], string>> = {
+  peak: 'the peak',
+  refusal: 'the refusal',
+  death: 'its death',
+};
+
+/** The line that had allocated most at the moment that explains the death; a sum is no line. */
+export function heaviestLine(memory: MemoryPicture): Allocation | undefined {
+  const moment = tellingMoment(memory);
+  return (memory.allocations ?? [])
+    .filter((each) => each.when === moment && !isSum(each))
+    .sort((a, b) => b.bytes - a.bytes)[0];
+}
 
 /** The variable that held most. */
 export const heaviestHolder = ({ holders = [] }: MemoryPicture): Holder | undefined =>

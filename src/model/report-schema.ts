@@ -79,6 +79,7 @@ const thread = v.object({
   name: v.nullable(text),
   holdsGil: v.boolean(),
   collectingGarbage: optional(v.boolean()),
+  subinterpreter: optional(v.number()),
   stack,
 });
 
@@ -142,7 +143,7 @@ export const memoryPicture = v.object({
   allocations: optional(
     v.array(
       v.object({
-        when: v.picklist(['peak', 'death']),
+        when: v.picklist(['peak', 'refusal', 'death']),
         file: v.nullable(text),
         line: v.nullable(v.number()),
         function: v.nullable(text),

@@ -233,6 +233,8 @@ export interface Thread {
   readonly name: string | null;
   readonly holdsGil: boolean;
   readonly collectingGarbage?: boolean;
+  /** Id of the sub-interpreter that it runs in; absent: the main one, or not known. */
+  readonly subinterpreter?: number;
   readonly stack: readonly StackFrame[];
 }
 export interface TypeTotal {
@@ -292,7 +294,8 @@ export interface Smell {
   readonly says: Prose;
 }
 export interface Allocation {
-  readonly when: 'peak' | 'death';
+  /** `refusal`: when the request was refused that the death, or the exception, came of. */
+  readonly when: 'peak' | 'refusal' | 'death';
   readonly file: string | null;
   readonly line: number | null;
   readonly function: string | null;

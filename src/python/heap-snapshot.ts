@@ -1,6 +1,7 @@
 import type { CoreFile } from '../elf/index.ts';
 import { defined } from '../model/defined.ts';
 import type { Holder, MemoryPicture, Thread } from '../model/report.ts';
+import { isOwnHook } from '../model/stack.ts';
 import type { Ms } from '../model/units.ts';
 import { isoTime } from '../model/units.ts';
 import { readHeap, type Heap } from './heap/heap.ts';
@@ -128,7 +129,7 @@ class Snapshot {
   estimate(): boolean {
     const { target, options } = this;
     this.found = this.quickHolders();
-    this.estimates = withinUse(this.found.holders, inUseBy(target.source));
+    this.estimates = withinUse(theirs(this.found.holders), inUseBy(target.source));
     this.picture = { ...this.picture, holders: this.estimates };
     const why = target.source.isCurrent()
       ? this.whyNotCounted()
@@ -245,7 +246,7 @@ class Snapshot {
         ? checkSmells({ heap, found, candidates: candidatesOf(heap, found) })
         : [];
     const holders = withinUse(
-      found.holders.map((holder) => withLongerPath(holder, estimates)),
+      theirs(found.holders).map((holder) => withLongerPath(holder, estimates)),
       inUseBy(target.source),
     );
     this.picture = { ...this.picture, holders, smells };
@@ -272,6 +273,10 @@ class Snapshot {
     this.options.onRead?.();
   }
 }
+
+/** Those of the program: what coroner's own hook keeps in the process is no news of it. */
+const theirs = (holders: readonly Holder[]): readonly Holder[] =>
+  holders.filter((holder) => !isOwnHook(holder));
 
 /** The holder with the path that the estimate saw while the process stood still, where that goes deeper. */
 function withLongerPath(holder: Holder, estimates: readonly Holder[]): Holder {

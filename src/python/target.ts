@@ -1,7 +1,8 @@
-import type { CoreFile } from '../elf/index.ts';
+import { missingFileText, type CoreFile, type MissingFile } from '../elf/index.ts';
 import { OwnModules } from './heap/own-modules.ts';
 import { findRuntime, type Runtime } from './interpreter/find-runtime.ts';
 import { Interpreter } from './interpreter/interpreter.ts';
+import type { BinaryPlaces } from './process/binary-places.ts';
 import { coreSource, openCoreProcess } from './process/core-process.ts';
 import { isRefusal, openProcess, type Refusal } from './process/live-process.ts';
 import { Memory, type ChunkPool, type MemorySource } from './process/memory.ts';
@@ -50,6 +51,7 @@ const sleepCell = new Int32Array(new SharedArrayBuffer(4));
 /**
  * Opens a living process (a pid) or a core (a path) and finds its CPython. At most `maxChunks` chunks of 2^`shift` bytes are kept in
  * memory; they come from `pool`, or else from the system. `known` serves where an earlier opening has left it. `closeTarget` ends it.
+ * `places`: where the files of a core lie.
  */
 export function openTarget(
   target: number | string,
@@ -57,8 +59,9 @@ export function openTarget(
   shift?: number,
   pool?: ChunkPool,
   known?: ProcessKnowledge,
+  places?: BinaryPlaces,
 ): Target | Refusal {
-  const source = typeof target === 'number' ? openProcess(target) : openCoreProcess(target);
+  const source = typeof target === 'number' ? openProcess(target) : openCoreProcess(target, places);
   return isRefusal(source) ? source : targetIn(source, maxChunks, shift, pool, known);
 }
 
@@ -111,7 +114,19 @@ function targetIn(
   }
 }
 
-function refusalFor({ missing, pid }: MemorySource, found: Refusal, isCurrent: boolean): Refusal {
+/** What a CPython is known by stands in these files: the executable, or libpython. */
+const holdsPython = ({ path }: MissingFile) => /python[^/]*$/.test(path);
+
+function refusalFor(source: MemorySource, found: Refusal, isCurrent: boolean): Refusal {
+  const { missing, pid, missingFiles = () => [] } = source;
+  const file = missingFiles().find(holdsPython);
+  if (file !== undefined)
+    return {
+      code: 'file-missing',
+      status: 'absent',
+      detail: missingFileText(file),
+      hint: 'the files of the process are needed beside its core: --executable FILE, --library-path DIR or --root DIR says where they lie',
+    };
   if (missing !== undefined)
     return {
       code: 'cut-short',

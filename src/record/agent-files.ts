@@ -1,7 +1,7 @@
 /**
  * The agent's files as the recorder keeps them: ready before a process needs one, and trimmed afterwards.
  *
- * A process may not be allowed to make a file of 3.7 MB (`ulimit -f` ends it by a signal), and which processes there will be
+ * A process may not be allowed to make a file of 3.9 MB (`ulimit -f` ends it by a signal), and which processes there will be
  * is not known before. So some files of full size lie ready in the folder, sparse; the agent of such a process counts one as taken in
  * `tree` and renames it. It reserves room on the disk for all of it, most of which is never written: that is given back at the end.
  */

@@ -169,7 +169,7 @@ const treeFilesOffset = 8;
 const treeProcessesOffset = 16;
 
 /**
- * Removes agent files beyond the number that is read afterwards. A supervisor whose workers die for days would leave 3.7 MB a worker, and
+ * Removes agent files beyond the number that is read afterwards. A supervisor whose workers die for days would leave 3.9 MB a worker, and
  * from the thousandth file on the agent makes no more. Of the processes that have ended the first files stay, and the last of those that
  * did not end well. Returns the pids whose files are left. Throws where the folder cannot be read.
  */

@@ -1,5 +1,5 @@
 /**
- * The agent's file as it stays on the disk: 3.7 MB of tables of a fixed size, of which a short program fills a hundredth. Where each
+ * The agent's file as it stays on the disk: 3.9 MB of tables of a fixed size, of which a short program fills a hundredth. Where each
  * table lies is said in the header (struct coroner_section in agent/layout.h), so the used rows can stand one behind the other.
  */
 import { readSync } from 'node:fs';

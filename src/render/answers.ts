@@ -3,7 +3,7 @@ import { isBlank, inWords } from '../model/prose.ts';
 import { causes } from '../model/causes.ts';
 import { confidenceMeaning, type Confidence } from '../model/confidence.ts';
 import { isIncidental } from '../model/incident.ts';
-import { heaviestHolder, heaviestLine } from '../model/memory-picture.ts';
+import { heaviestHolder, heaviestLine, momentWords } from '../model/memory-picture.ts';
 import type { Answer } from '../model/page.ts';
 import type { Allocation, Holder, Incident, MemoryPicture } from '../model/report.ts';
 import { frameName, informativeFrame, placeOf } from '../model/stack.ts';
@@ -240,7 +240,7 @@ function whoFilledIt({ memory, request, limit }: Incident): readonly string[] {
     ...(allocation === undefined || allocation.bytes < least
       ? []
       : [
-          `${placeOf(allocation) || (allocation.function ?? 'a place without a name')} had allocated ${formatBytes(allocation.bytes)}, ${percent(allocation.share)} of what was live at ${allocation.when === 'peak' ? 'the peak' : 'its death'}`,
+          `${placeOf(allocation) || (allocation.function ?? 'a place without a name')} had allocated ${formatBytes(allocation.bytes)}, ${percent(allocation.share)} of what was live at ${momentWords[allocation.when]}`,
         ]),
     ...(holder === undefined || holder.retainedBytes < least
       ? []

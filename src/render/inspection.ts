@@ -74,12 +74,15 @@ function threadsPart(
   // Threads that wait at the same place are one to a reader.
   const groups = new Map<string, Thread[]>();
   for (const thread of threads) {
-    const key = thread.holdsGil ? `${thread.id}` : JSON.stringify(thread.stack);
+    const key = thread.holdsGil
+      ? `${thread.id} ${thread.subinterpreter ?? 0}`
+      : JSON.stringify([thread.stack, thread.subinterpreter]);
     groups.set(key, [...(groups.get(key) ?? []), thread]);
   }
   for (const [first, ...others] of groups.values()) {
     const thread = first!;
     const marks = [
+      thread.subinterpreter === undefined ? '' : `sub-interpreter ${thread.subinterpreter}`,
       thread.holdsGil ? 'holds the GIL' : '',
       thread.collectingGarbage === true ? 'collecting garbage' : '',
     ].filter((mark) => mark !== '');

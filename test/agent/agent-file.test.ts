@@ -219,6 +219,8 @@ test.skipIf(cCompiler())(
         'stack.live_samples': '48',
         'stack.node': '60',
         'stack.native': '72',
+        'stack.refused_exact': '120',
+        'stack.refused_samples': '136',
         'failure.bytes': '24',
         'failure.limit_as_bytes': '48',
         'failure.node': '72',

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { allocationsOf } from '../../src/parsers/formats/agent-allocations.ts';
+import { agentEvidence, allocationsOf } from '../../src/parsers/formats/agent-allocations.ts';
+import { heaviestLine } from '../../src/model/memory-picture.ts';
 import { pythons } from '../have.ts';
 import { noAgent, underAgent } from './under-agent.ts';
 
@@ -98,6 +99,11 @@ describe.skipIf(reason)(`ground truth${reason ? ` (${reason})` : ''}`, () => {
     },
   );
 });
+
+const agentPicture = (file: Parameters<typeof agentEvidence>[0]) =>
+  agentEvidence(file, { place: 'agent' }).flatMap((one) =>
+    one.kind === 'heap-snapshot' ? (one.picture.allocations ?? []) : [],
+  );
 
 /** 2.7 has no stack while ctypes calls without the GIL: the last line before it is the guess. */
 function expectedOf(version: string, stdout: string): Expected {
@@ -208,6 +214,43 @@ describe.skipIf(reason)(`families of processes${reason ? ` (${reason})` : ''}`, 
       cut: mibAt('cut'),
     }).toEqual({ untouched: 0, half: 32, never: 0, cut: 0 });
   });
+
+  test.each(['kill', 'exit'])(
+    'ended by %s: untouched blocks below 1 MiB count nothing, filled ones in full',
+    async (how) => {
+      const { files } = await underAgent([python, program('untouched.py'), how]);
+      const source = readFileSync(program('untouched.py'), 'utf8').split('\n');
+      for (const when of how === 'kill' ? (['peak', 'death'] as const) : (['peak'] as const)) {
+        const allocations = allocationsOf(files[0]!, when, { leastShare: 0 });
+        const mibAt = (mark: string) => {
+          const line = source.findIndex((text) => text.endsWith(`# ${mark}`)) + 1;
+          return (allocations.find((one) => one.line === line)?.bytes ?? 0) / 2 ** 20;
+        };
+        expect(mibAt('filled')).toBeGreaterThan(20);
+        expect(mibAt('filled')).toBeLessThan(40);
+        // What was granted last is taken at its word: it is about to be filled.
+        expect(mibAt('untouched')).toBeLessThan(30);
+        expect(mibAt('untouched too')).toBeLessThan(30);
+      }
+    },
+  );
+
+  test.each(['caught', 'uncaught'])(
+    '%s: what was live at a refusal stands beside the peak, which was given back before',
+    async (how) => {
+      const { files } = await underAgent([python, program('refused.py'), how]);
+      const source = readFileSync(program('refused.py'), 'utf8').split('\n');
+      const line = source.findIndex((text) => text.endsWith('# kept')) + 1;
+      const [peak] = allocationsOf(files[0]!, 'peak');
+      expect(peak).toMatchObject({ function: 'early' });
+      const [refused] = allocationsOf(files[0]!, 'refusal');
+      expect(refused).toMatchObject({ when: 'refusal', line });
+      // Address space is what the limit counts, touched or not.
+      expect(refused?.bytes).toBeGreaterThan(99 * 2 ** 20);
+      expect(refused?.bytes).toBeLessThan(102 * 2 ** 20);
+      expect(heaviestLine({ allocations: agentPicture(files[0]!) })).toMatchObject({ line });
+    },
+  );
 
   test("Python's own start-up and our hook in it are one entry, not lines of the program", async () => {
     const { files } = await underAgent(

@@ -8,6 +8,7 @@ export interface SyntheticPath {
   /** exact, estimated, samples */
   readonly live?: readonly [number, number, number];
   readonly peak?: readonly [number, number, number];
+  readonly refused?: readonly [number, number, number];
   readonly native?: readonly number[];
 }
 export interface SyntheticFailure {
@@ -34,7 +35,7 @@ export interface Synthetic {
 }
 
 const sizes = {
-  stacks: 120,
+  stacks: 144,
   nodes: 8,
   frames: 16,
   codes: 40,
@@ -117,6 +118,10 @@ export function syntheticAgentFile(wanted: Synthetic): Uint8Array {
       entry.writeUInt32LE(path.native?.length ?? 0, 68);
       for (const [i, address] of (path.native ?? []).entries())
         entry.writeBigUInt64LE(BigInt(address), 72 + i * 8);
+      const [refusedExact, refusedEstimated, refusedSamples] = path.refused ?? [0, 0, 0];
+      entry.writeBigInt64LE(BigInt(refusedExact), 120);
+      entry.writeBigInt64LE(BigInt(refusedEstimated), 128);
+      entry.writeUInt32LE(refusedSamples, 136);
     });
   }
   for (const failure of wanted.failures ?? []) {

@@ -147,7 +147,7 @@ function judge(program, { incident, stops }, limitBytes) {
   const memory = incident?.memory ?? {};
   const [holder] = memory.holders ?? [];
   // A program that ended itself after a refusal is told by what was live at its peak.
-  const when = incident?.cause === 'kernel-cgroup-oom' ? ['death'] : ['death', 'peak'];
+  const when = incident?.cause === 'kernel-cgroup-oom' ? ['death'] : ['death', 'refusal', 'peak'];
   const line = when
     .map((moment) => (memory.allocations ?? []).find((one) => one.when === moment))
     .find((one) => one !== undefined);

@@ -1,7 +1,7 @@
 /** Which lines had allocated the memory: as a flame graph and as a list. */
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { isSum } from '../../../src/model/memory-picture.ts';
+import { isSum, momentWords, tellingMoment } from '../../../src/model/memory-picture.ts';
 import type { Allocation, MemoryPicture } from '../../../src/model/report.ts';
 import { formatBytes } from '../../../src/model/units.ts';
 import { percent } from '../../../src/model/words.ts';
@@ -18,18 +18,18 @@ export function Allocations({
   nearest: 'peak' | 'death' | null;
 }): JSX.Element | null {
   const all = memory.allocations ?? [];
-  const moments = (['peak', 'death'] as const).filter((moment) =>
+  const moments = (['peak', 'refusal', 'death'] as const).filter((moment) =>
     all.some(({ when }) => when === moment),
   );
-  const [asked, setAsked] = useState<'peak' | 'death'>('peak');
-  useEffect(() => setAsked(nearest ?? 'peak'), [nearest]);
+  const [asked, setAsked] = useState<Allocation['when']>(tellingMoment(memory) ?? 'peak');
+  useEffect(() => setAsked(nearest ?? tellingMoment(memory) ?? 'peak'), [nearest, memory]);
   const when = moments.includes(asked) ? asked : (moments[0] ?? 'peak');
   const chosen = all
     .filter((allocation) => allocation.when === when)
     .sort((a, b) => b.bytes - a.bytes);
   // The interpreter's own start alone is nobody's line.
   if (chosen.every(isSum)) return null;
-  const live = when === 'peak' ? 'what was live at the peak' : 'what was live at its death';
+  const live = `what was live at ${momentWords[when]}`;
   return (
     <Section
       id="allocations"
@@ -39,10 +39,7 @@ export function Allocations({
       {moments.length > 1 ? (
         <Choice
           label="Moment"
-          options={[
-            ['peak', 'At the peak'],
-            ['death', 'At its death'],
-          ]}
+          options={moments.map((moment) => [moment, `At ${momentWords[moment]}`] as const)}
           value={when}
           onChange={setAsked}
         />

@@ -11,7 +11,13 @@ import type {
 import { isOwnHook, userFrame } from '../../model/stack.ts';
 import type { Bytes } from '../../model/units.ts';
 import { agentFileId } from './agent-file/agent-file.ts';
-import type { AgentFailure, AgentFile, AgentPath, NativeFrame } from './agent-file/facts.ts';
+import type {
+  AgentBytes,
+  AgentFailure,
+  AgentFile,
+  AgentPath,
+  NativeFrame,
+} from './agent-file/facts.ts';
 import { functionName } from '../text/mangled/mangled.ts';
 
 export interface AllocationOptions {
@@ -62,7 +68,18 @@ function frameOfPaths(
       : (userFrame(path.stack) ?? native(path)[0] ?? path.stack[0] ?? null);
 }
 
-/** The lines that had allocated what was live at the peak or at the end, largest first. */
+function liveAt({ peak, refused, live }: AgentPath, when: Allocation['when']): AgentBytes | null {
+  switch (when) {
+    case 'peak':
+      return peak;
+    case 'refusal':
+      return refused;
+    case 'death':
+      return live;
+  }
+}
+
+/** The lines that had allocated what was live at that moment, largest first. */
 export function allocationsOf(
   file: AgentFile,
   when: Allocation['when'],
@@ -82,7 +99,9 @@ export function allocationsOf(
   const native = (path: AgentPath) => nativeFrames(path, file, symbol);
   const frameOfPath = frameOfPaths(file, native);
   for (const path of file.paths) {
-    const { exactBytes, estimatedBytes, samples } = when === 'peak' ? path.peak : path.live;
+    const at = liveAt(path, when);
+    if (at === null) continue;
+    const { exactBytes, estimatedBytes, samples } = at;
     const bytes = exactBytes + estimatedBytes;
     if (bytes <= 0) continue;
     total += bytes;
@@ -321,6 +340,7 @@ export function agentEvidence(
   const growing = growingLines(growth);
   const allocations = [
     ...allocationsOf(file, 'peak', options),
+    ...allocationsOf(file, 'refusal', options),
     // Exit handlers and the end of the interpreter free what was live: at a regular end only the peak tells.
     ...(file.state === 'exiting' ? [] : allocationsOf(file, 'death', options)),
   ].map((allocation) => ({

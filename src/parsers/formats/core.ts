@@ -2,6 +2,7 @@ import { defined } from '../../model/defined.ts';
 import {
   crashFacts,
   formatOperand,
+  missingFileText,
   moduleBase,
   openCore,
   type CoreFile,
@@ -29,11 +30,11 @@ export interface CoreReading {
 }
 
 const SIGBUS = 7;
-const AT_ENTRY = 9;
 
 /** One core file as evidence. Never throws on what stands in it. */
-export function readCore({ name, readAt, size, openFile, pythonStacks }: CoreInput): CoreReading {
-  const opened = openCore(readAt, size, openFile === undefined ? {} : { openFile });
+export function readCore(input: CoreInput): CoreReading {
+  const { name, readAt, size, openFile, elsewhere, pythonStacks } = input;
+  const opened = openCore(readAt, size, defined({ openFile, elsewhere }));
   if ('problem' in opened) {
     const { status, why } = opened.problem;
     return {
@@ -48,20 +49,40 @@ export function readCore({ name, readAt, size, openFile, pythonStacks }: CoreInp
   }
   const { core } = opened;
   const status = core.truncated === null ? 'read' : 'truncated';
+  const evidence = coreDump(name, core, pythonStacks?.(core) ?? []);
   const detail =
     core.truncated === null
-      ? undefined
+      ? missingText(core)
       : `the core was cut short: ${core.truncated.actualBytes} of ${core.truncated.expectedBytes} bytes are there`;
   return {
-    evidence: [coreDump(name, core, pythonStacks?.(core) ?? [])],
-    source: { id: 'core', place: name, status, ...defined({ detail }) },
+    evidence: [evidence],
+    source: {
+      id: 'core',
+      place: name,
+      status,
+      ...defined({ detail }),
+      ...(core.missingFiles.length === 0
+        ? {}
+        : { command: `coroner diagnose ${name} --executable FILE --library-path DIR` }),
+    },
   };
+}
+
+/** Which files its stacks and names would need that are not here. */
+function missingText({ missingFiles, executable }: CoreFile): string | undefined {
+  const first =
+    missingFiles.find(({ path }) => path === executable) ??
+    missingFiles.find(({ path }) => /\/libpython[^/]*$/.test(path)) ??
+    missingFiles[0];
+  if (first === undefined) return undefined;
+  const others = missingFiles.length - 1;
+  return `stacks and names are incomplete: ${missingFileText(first)}${others === 0 ? '' : `, and ${others} more`}`;
 }
 
 function coreDump(name: string, core: CoreFile, pythonThreads: readonly Thread[]): CoreDump {
   const facts = crashFacts(core);
   const { process } = core;
-  const executable = executableOf(core);
+  const { executable } = core;
   const own = pythonThreads.find(({ id }) => id === core.threads[0]?.id);
   const stack =
     (own ?? (pythonThreads.length === 1 ? pythonThreads[0] : undefined))?.stack ??
@@ -149,15 +170,9 @@ function busMapping(core: CoreFile, { signal, faultAddress }: CrashFacts): strin
   return core.files.find(({ start, end }) => address >= start && address < end)?.path ?? null;
 }
 
-function executableOf(core: CoreFile): string | null {
-  const entry = core.auxv.get(AT_ENTRY);
-  if (entry === undefined) return null;
-  return core.files.find(({ start, end }) => entry >= start && entry < end)?.path ?? null;
-}
-
 /** Of the objects that matter: the one that faulted, the executable, libc, libpython. */
 function buildIds(core: CoreFile, facts: CrashFacts): NonNullable<CoreDump['buildIds']> {
-  const executable = executableOf(core);
+  const { executable } = core;
   const found = new Map<string, string>();
   if (facts.object?.buildId != null) found.set(facts.object.path, facts.object.buildId);
   for (const file of core.files) {

@@ -1,7 +1,7 @@
 /** On whose memory TensorFlow wanted a tensor: its words often leave the device to the lines around them. */
 import type { Input } from '../parser.ts';
 import { elsewhere, lineAt } from './lines.ts';
-import type { Meaning } from './meaning.ts';
+import type { KnownMeaning } from './known-words.ts';
 
 /** Lines in which the roots of an error are listed, each with its device. */
 const rootLines = 25;
@@ -15,7 +15,7 @@ const speaksOfGpu = /\bGPUs?\b|GPU:\d|GPU_\d|cuda|cudnn|nvidia|\bVRAM\b|显存/i
 export const tensorOnUnknownDevice = 'device-unknown';
 
 /** The words begin on line `index`. The GPU's memory, the host's, or one that is not known (variant `device-unknown`). */
-export function tensorMeaning(input: Input, index: number): Meaning {
+export function tensorMeaning(input: Input, index: number): KnownMeaning {
   let near = '';
   for (let at = index; at < Math.min(index + rootLines, input.lines.length); at += 1)
     near += `${lineAt(input, at)} `;

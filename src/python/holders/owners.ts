@@ -1,4 +1,5 @@
 import type { Bytes } from '../../model/units.ts';
+import { kinds } from '../objects/types.ts';
 import type { HolderGraph } from './holder-graph.ts';
 import type { NameTable } from './names.ts';
 
@@ -68,12 +69,24 @@ function pickHolders(held: HolderGraph, names: NameTable): readonly number[] {
   const pick = (node: number, depth: number) => {
     const below = parts.get(node) ?? [];
     const explained = below.reduce((sum: Bytes, part) => sum + retained[part]!, 0);
-    if (below.length > 0 && explained >= explainedShare * retained[node]! && depth < maxDepth)
+    const gives = explained >= explainedShare * retained[node]! && !isChain(held, node, below);
+    if (below.length > 0 && gives && depth < maxDepth)
       for (const part of below) pick(part, depth + 1);
     else picked.push(node);
   };
   for (const top of tops) pick(top, 0);
   return picked.sort((a, b) => retained[b]! - retained[a]!);
+}
+
+/** A linked list: each node holds the rest of it, so `head` tells as much as `head.next.next.next`. */
+function isChain(held: HolderGraph, node: number, below: readonly number[]): boolean {
+  const type = held.typeOf(node);
+  return (
+    type?.kind === kinds.generic &&
+    type.isHeap &&
+    below.length === 1 &&
+    held.typeOf(below[0]!)?.name === type.name
+  );
 }
 
 /** The dominator tree reduced to named nodes that keep enough. */

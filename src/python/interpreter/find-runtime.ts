@@ -24,6 +24,8 @@ export interface Runtime {
   readonly isStacksOnly: boolean;
   /** 3.6 only: heads of the collector's generations. */
   readonly generations36: number | null;
+  /** Where 2.7 and 3.6 keep the thread state that holds the GIL; null: another version, or not known. */
+  readonly threadCurrent: number | null;
   /** The executable or library that holds the interpreter. */
   readonly path: string;
 }
@@ -105,6 +107,7 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
     interpreter,
     typeType,
     generations36,
+    threadCurrent: start.threadCurrent,
     path,
   };
 }

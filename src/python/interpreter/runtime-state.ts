@@ -25,7 +25,21 @@ export function gilHolder(
   }
   if (layout.runtime?.threadCurrent !== undefined && runtime.runtimeAddress !== null)
     return memory.word(runtime.runtimeAddress + layout.runtime.threadCurrent);
-  return null;
+  return runtime.threadCurrent === null ? null : memory.word(runtime.threadCurrent);
+}
+
+/** Where `id` lies in the `PyInterpreterState` of 3.7 to 3.11. 3.6 has none. */
+const interpreterIds: Readonly<Record<number, number>> = { 7: 16, 8: 16, 9: 24, 10: 24, 11: 48 };
+
+/** The ids of the interpreters, by address: 0 is the main one. Empty: not known. */
+export function interpreterIdsOf(python: Interpreter): ReadonlyMap<number, number> {
+  const { layout, memory, minor } = python;
+  // From 3.12 on it follows `next`.
+  const offset = minor >= 12 ? layout.interpreter.next + 8 : interpreterIds[minor];
+  if (offset === undefined) return new Map();
+  const ids = new Map(python.interpreters().map((at) => [at, memory.word(at + offset)]));
+  const different = new Set(ids.values());
+  return different.has(0) && different.size === ids.size ? ids : new Map();
 }
 
 /** Addresses of the heads of the collector's lists: three generations and, from 3.7 on, the permanent one, of each interpreter. */

@@ -1,6 +1,6 @@
 import type { StackFrame, Thread } from '../../model/report.ts';
 import type { Code, Interpreter } from './interpreter.ts';
-import { gilHolder, isCollecting } from './runtime-state.ts';
+import { gilHolder, interpreterIdsOf, isCollecting } from './runtime-state.ts';
 import { isPlausible, type NativeThread } from '../process/memory.ts';
 
 /** A Python call that is under way. */
@@ -24,6 +24,8 @@ export interface PythonThread {
   /** Addresses of the PyThreadState and of its PyInterpreterState. */
   readonly state: number;
   readonly interpreter: number;
+  /** 0: the main one; null: not known. */
+  readonly interpreterId: number | null;
   /** The kernel's id. null: not known. */
   readonly tid: number | null;
   readonly name: string | null;
@@ -42,6 +44,7 @@ const maxFrames = 100_000;
 function readThreads(python: Interpreter): readonly PythonThread[] {
   const natives = new Map(python.memory.source.threads().map((thread) => [thread.tid, thread]));
   const threads: PythonThread[] = [];
+  const ids = interpreterIdsOf(python);
   for (const interpreter of python.interpreters()) {
     const names = threadNames(python, interpreter);
     const holder = gilHolder(python, interpreter);
@@ -54,6 +57,7 @@ function readThreads(python: Interpreter): readonly PythonThread[] {
       threads.push({
         state,
         interpreter,
+        interpreterId: ids.get(interpreter) ?? null,
         tid,
         name: names.get(pthread) ?? null,
         holdsGil,
@@ -74,12 +78,14 @@ export function threadsOf(python: Interpreter): readonly PythonThread[] {
 }
 
 /** A thread as the report has it. */
-export function toThread({ tid, name, holdsGil, collectingGarbage, frames }: PythonThread): Thread {
+export function toThread(thread: PythonThread): Thread {
+  const { tid, name, interpreterId, holdsGil, collectingGarbage, frames } = thread;
   return {
     id: tid ?? 0,
     name,
     holdsGil,
     ...(collectingGarbage ? { collectingGarbage } : {}),
+    ...(interpreterId === null || interpreterId === 0 ? {} : { subinterpreter: interpreterId }),
     stack: frames.map(toStackFrame),
   };
 }

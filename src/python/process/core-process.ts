@@ -1,4 +1,5 @@
 import { openCore, x86Registers, type CoreFile } from '../../elf/index.ts';
+import { filesElsewhere, type BinaryPlaces } from './binary-places.ts';
 import type { Refusal } from './live-process.ts';
 import { addressLimit, type MemorySource, type Region } from './memory.ts';
 import { openFile } from './open-file.ts';
@@ -12,10 +13,13 @@ export interface CoreSource extends MemorySource {
  * Opens an ELF core as the memory of the process that it was. Read-only pages of files are not dumped (coredump_filter 0x33):
  * names of builtin types come from the libraries on disk, where their build id is still the same.
  */
-export function openCoreProcess(path: string): CoreSource | Refusal {
+export function openCoreProcess(path: string, places: BinaryPlaces = {}): CoreSource | Refusal {
   const file = openFile(path);
   if (file === null) return { code: 'gone', status: 'absent', detail: `${path} cannot be opened` };
-  const opened = openCore(file.readAt, file.size, { openFile });
+  const opened = openCore(file.readAt, file.size, {
+    openFile,
+    elsewhere: (mapped, isExecutable) => filesElsewhere(places, mapped, isExecutable),
+  });
   if ('problem' in opened) {
     file.close();
     const { status, why } = opened.problem;
@@ -47,7 +51,13 @@ export function coreSource(core: CoreFile, close: () => void): CoreSource {
     ...(core.process === null
       ? {}
       : { processName: core.process.name, commandLine: core.process.commandLine }),
-    openFile,
+    openFile: (path) => {
+      const file = core.files.find((mapped) => mapped.path === path);
+      const opened = file === undefined ? null : core.openMapped(file);
+      // It stays open for what is read of it later.
+      return opened === null ? null : { ...opened, close: () => {} };
+    },
+    missingFiles: () => core.missingFiles,
     isCurrent: () => true,
     ...(core.truncated === null
       ? {}

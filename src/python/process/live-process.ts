@@ -22,7 +22,8 @@ export type RefusalCode =
   | 'version-not-known'
   | 'no-interpreter'
   | 'not-as-expected'
-  | 'free-threaded';
+  | 'free-threaded'
+  | 'file-missing';
 
 /** Why a process or core cannot be read, in words for the user. */
 export interface Refusal {

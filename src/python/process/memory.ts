@@ -1,5 +1,6 @@
 // Not by the index: a run, which needs this much alone, would load all of elf/ with it.
 import { regionAt } from '../../elf/memory-reader.ts';
+import type { MissingFile } from '../../elf/mapped-files.ts';
 import type { OpenFile } from './open-file.ts';
 
 /** A mapping of the process that is read. */
@@ -35,6 +36,8 @@ export interface MemorySource {
   readonly threads: () => readonly NativeThread[];
   /** The mapped file, to look for symbols that are not in memory. null: it cannot be opened, or is no plain file. */
   readonly openFile: (path: string) => OpenFile | null;
+  /** Of a core: mapped files that were needed for what was read so far, and are not here. */
+  readonly missingFiles?: () => readonly MissingFile[];
   /** Whether the process still runs the program that was opened: it may end, or start another one (exec), at any moment. */
   readonly isCurrent: () => boolean;
   /** Tells the program from any that ran in the process before or will after it. Absent: a core. */

@@ -21,6 +21,7 @@ const read = (name: string): Report =>
   JSON.parse(readFileSync(new URL(`${name}/report.json`, folder), 'utf8')) as Report;
 const usual = read('assassination-cgroup');
 const hostile = read('hostile-names');
+const endedWell = read('ended-well');
 const options = { version: '0.1.0', directory: '/srv/app' };
 
 /** 100 bytes by two paths of 60 and 30; 10 on neither. */
@@ -82,6 +83,14 @@ describe('collapsed', () => {
       'left (a.py:1);leaf (a.py:1) 10',
       '',
     ]);
+  });
+  test('of a run in which nothing died: what was live at its peak', () => {
+    const alive: Report = {
+      ...twoPaths,
+      incidents: [],
+      run: { ...endedWell.run!, memory: twoPaths.incidents[0]!.memory },
+    };
+    expect(renderCollapsed(alive)).toBe(renderCollapsed(twoPaths));
   });
   test('names cannot break a line or a frame', () => {
     const odd = structuredClone(twoPaths) as unknown as {

@@ -10,10 +10,15 @@ export interface WeighedStack {
   readonly bytes: number;
 }
 
-/** Allocations of all incidents that were live at that moment. Of a line with several call paths each is one. */
+/** Those of all incidents, or of a run in which nothing died, or nothing that was looked into. */
+function allocationsIn({ incidents, run }: Report): readonly Allocation[] {
+  const ofDeaths = incidents.flatMap(({ memory }) => memory.allocations ?? []);
+  return ofDeaths.length > 0 ? ofDeaths : (run?.memory?.allocations ?? []);
+}
+
+/** Allocations that were live at that moment. Of a line with several call paths each is one. */
 export const stacksAt = (report: Report, when: Moment): readonly WeighedStack[] =>
-  report.incidents
-    .flatMap(({ memory }) => memory.allocations ?? [])
+  allocationsIn(report)
     .filter((allocation) => allocation.when === when)
     .flatMap(weighedStacks)
     .map(({ bytes, stack }) => ({ bytes: Math.round(bytes), frames: stack.toReversed() }))
@@ -21,5 +26,6 @@ export const stacksAt = (report: Report, when: Moment): readonly WeighedStack[] 
 
 export const moments: readonly (readonly [Moment, string])[] = [
   ['peak', 'live at the peak'],
+  ['refusal', 'live when a request was refused'],
   ['death', 'live at the death'],
 ];

@@ -2,7 +2,7 @@
 import type { Recording } from '../../model/recording.ts';
 import type { Allocation, Holder, Incident, MemoryPicture } from '../../model/report.ts';
 import { formatBytes, formatDuration } from '../../model/units.ts';
-import { coarseParts, unexplainedPart } from '../../model/memory-picture.ts';
+import { coarseParts, momentWords, unexplainedPart } from '../../model/memory-picture.ts';
 import { frameName, informativeFrame, placeOf } from '../../model/stack.ts';
 import { groupedDigits, percent } from '../../model/words.ts';
 import { belowDirectory, exactBytes, processName } from '../names.ts';
@@ -44,7 +44,8 @@ export function memoryPicture(
   recording: Recording | undefined,
 ): void {
   holders(page, memory, recording);
-  for (const when of ['peak', 'death'] as const) allocations(page, memory, when, recording);
+  for (const when of ['refusal', 'peak', 'death'] as const)
+    allocations(page, memory, when, recording);
   types(page, memory);
   smells(page, memory);
   failures(page, memory, recording);
@@ -109,9 +110,7 @@ export function allocations(
     .filter((allocation) => allocation.when === when)
     .filter(({ share }, index) => index < 3 || share >= 0.01);
   if (at.length === 0) return;
-  page.title(
-    `Which lines allocated what was live at ${when === 'peak' ? 'the peak' : 'its death'}`,
-  );
+  page.title(`Which lines allocated what was live at ${momentWords[when]}`);
   weights(
     page,
     at.slice(0, most).map(({ bytes, share, plusMinus, text, ...place }) => ({

@@ -45,16 +45,19 @@ export function runScreen(
   if (page.options.verbose) sourcesRead(page, sources);
 }
 
-function banner(page: Page, { startedAt, durationMs }: RunAccount, word: string): void {
+function banner(page: Page, { startedAt, durationMs, state }: RunAccount, word: string): void {
   page.gap();
   const when = startedAt.replace('T', ' ').replace(/(?:\.\d+)?Z$/, ' UTC');
-  const left = `${page.signs.proves} ${word.toUpperCase()}`;
+  const isKnown = state !== 'cut-short';
+  const sign = isKnown ? page.signs.proves : page.signs.unknown;
+  const colour = isKnown ? 'green' : 'yellow';
+  const left = `${sign} ${word.toUpperCase()}`;
   const lasted = durationMs === null ? '' : `  ${formatDuration(durationMs)}`;
   const space = page.width - 2 - left.length - lasted.length - when.length;
   page.add([
     { text: '  ' },
-    { text: left, style: ['bold', 'green'] },
-    { text: lasted, style: ['green'] },
+    { text: left, style: ['bold', colour] },
+    { text: lasted, style: [colour] },
     ...(when === '' || space < 2
       ? []
       : [{ text: ' '.repeat(space) }, { text: when, style: ['dim'] as const }]),

@@ -16,8 +16,10 @@ export function stack(page: Page, incident: Incident, recording: Recording | und
   for (const thread of incident.memory.threads ?? []) {
     // The stack of the death is mostly that of one of the threads, seen once more.
     if (JSON.stringify(thread.stack) === told) continue;
+    const within =
+      thread.subinterpreter === undefined ? '' : ` of sub-interpreter ${thread.subinterpreter}`;
     page.title(
-      `Thread ${thread.name ?? thread.id}${thread.holdsGil ? ' (running Python)' : ''}${thread.collectingGarbage === true ? ' (collecting garbage)' : ''}`,
+      `Thread ${thread.name ?? thread.id}${within}${thread.holdsGil ? ' (running Python)' : ''}${thread.collectingGarbage === true ? ' (collecting garbage)' : ''}`,
     );
     frames(page, thread.stack, recording, 12);
   }

@@ -226,6 +226,18 @@ const advice = {
       'What it touches again and again must fit in RAM. Swap does not replace it, it only hides the shortage: fewer workers, smaller batches or a higher limit do.',
     command: null,
   }),
+  'limit-below-machine': () => ({
+    title: 'Give it a limit below what the machine has',
+    detail:
+      'At its own limit it gets a MemoryError or is killed, within a second and with its line; the machine goes on. 90 % of the smallest limit leaves the rest its room.',
+    command: 'coroner run --memory-limit 90% COMMAND',
+  }),
+  'guard-the-machine': () => ({
+    title: 'Let somebody act before the kernel does',
+    detail:
+      "systemd-oomd or earlyoom end the largest while there is still memory to do so; the kernel's own killer waits until nothing can be reclaimed, which here it never saw.",
+    command: 'systemctl enable --now systemd-oomd',
+  }),
   'fail-early': () => ({
     title: 'Fail early rather than crawl',
     detail:

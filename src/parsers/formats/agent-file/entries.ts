@@ -20,6 +20,7 @@ export function pathAt(image: AgentImage, place: number): AgentPath {
     probable: (image.u16(place + 66) & 1) !== 0,
     live: amount(8, 16, 48),
     peak: amount(24, 32, 52),
+    refused: image.keepsRefusals ? amount(120, 128, 136) : null,
     totalBytes: image.u64(place + 40),
   };
 }

@@ -22,10 +22,12 @@ export interface AgentPath {
   readonly stack: readonly StackFrame[];
   /** Return addresses, innermost first; all but the first were found by scanning. */
   readonly native: readonly NativeFrame[];
-  /** The stack is a guess: a thread that is not Python's asked. */
+  /** A native thread asked: the Python frames are those of the call into its library that was under way. */
   readonly probable: boolean;
   readonly live: AgentBytes;
   readonly peak: AgentBytes;
+  /** When a request was refused; null: none was, or an older agent did not keep it. */
+  readonly refused: AgentBytes | null;
   readonly totalBytes: Bytes;
 }
 export interface AgentFailure {

@@ -32,6 +32,7 @@ const leastStride: Readonly<Record<SectionName, number>> = {
   modules: 32,
 };
 const mostStride = 4096;
+const strideWithRefusals = 144;
 const longestText = 4096;
 const nativeDepth = 6;
 /** More than the agent notes (MAX_PYTHON_DEPTH in agent/agent.h). */
@@ -119,6 +120,11 @@ export class AgentImage {
   /** At a monotonic time in nanoseconds; 0: there was none. */
   sinceStartMs(ns: number): Ms {
     return ns === 0 ? 0 : Math.max(0, Math.round((ns - this.startedNs) / 1e6));
+  }
+
+  /** Whether stacks tell what was live when a request was refused. */
+  get keepsRefusals(): boolean {
+    return this.u64(header.failureCount) > 0 && this.stride('stacks') >= strideWithRefusals;
   }
 
   stride(name: SectionName): number {
