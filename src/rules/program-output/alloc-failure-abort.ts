@@ -1,6 +1,6 @@
 import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
-import type { ProgramAbort, StatedLimit } from '../../model/evidence.ts';
+import type { DeathNotice, ProgramAbort, StatedLimit } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
@@ -12,12 +12,38 @@ export const allocFailureAbort = defineRule({
   id: 'alloc-failure-abort',
   title: 'An allocation failed and the program ended itself',
   needs: ['program-abort'],
-  uses: ['stated-limit', 'process-exit'],
-  judge: ({ 'program-abort': aborts, 'stated-limit': limits, 'process-exit': exits }) =>
-    groupRepeated(
-      aborts.filter(({ resource, pid }) => resource === 'memory' && !endedWell(pid, exits)),
-    ).map((group) => withUnknownFate(judge(group, limits), group[0], exits)),
+  uses: ['stated-limit', 'process-exit', 'death-notice'],
+  judge: (facts) => {
+    const { 'program-abort': aborts, 'stated-limit': limits, 'process-exit': exits } = facts;
+    const dying = aborts.filter(
+      ({ resource, pid }) => resource === 'memory' && !endedWell(pid, exits),
+    );
+    return groupRepeated(dying).map((group) =>
+      withUnknownFate(
+        withDump(judge(group, limits), group[0], facts['death-notice']),
+        group[0],
+        exits,
+      ),
+    );
+  },
 });
+
+/** Where its words have no stack, as those of PyPy: the one that faulthandler wrote for it. Of several nobody knows whose they are. */
+function withDump(finding: Finding, abort: ProgramAbort, notices: readonly DeathNotice[]): Finding {
+  if (finding.stack !== undefined) return finding;
+  const [dump, ...others] = notices.filter(
+    ({ reporter, stack, pid }) =>
+      reporter === 'faulthandler' &&
+      (stack ?? []).length > 0 &&
+      (pid === undefined || abort.pid === undefined || pid === abort.pid),
+  );
+  if (dump?.stack === undefined || others.length > 0) return finding;
+  return {
+    ...finding,
+    stack: dump.stack,
+    because: [...finding.because, reason(dump, 'its Python stack when it ended')],
+  };
+}
 
 /** Those that speak through an exception: their words without its type are what a person quotes. */
 const quoted = new Set(['numpy', 'PyTorch', 'DuckDB', 'OpenCV']);

@@ -172,8 +172,8 @@ export const languages: readonly Refusal[] = [
   },
   {
     reporter: 'PyPy',
-    literal: "couldn't allocate a few KB more",
-    pattern: /out of memory: couldn't allocate a few KB more/,
+    literal: "out of memory: couldn't allocate ",
+    pattern: /out of memory: couldn't allocate (?:a few KB more|the next arena)/,
   },
   {
     reporter: 'Dart',
