@@ -154,11 +154,14 @@ describe.skipIf(newestSkip).each(newestVersions())(
 
     test('in the midst of a collection, whose links do not lead back, its objects are read too', async () => {
       const inACollection = (isCollecting: number) =>
-        changedImage(python, ({ layout, runtime }, write) => {
+        changedImage(python, ({ memory, layout, runtime }, write) => {
           const { gcGenerations, gcCollecting } = layout.interpreter;
           const oldest = runtime.interpreter + gcGenerations! + 2 * layout.gc.generationSize;
           // What was last has been moved to those that may be garbage: the link leads to something of another list.
+          const first = memory.word(oldest);
           write(oldest + 8, runtime.typeType);
+          // The first has its count there.
+          if (first !== oldest) write(first + 8, 6);
           write(runtime.interpreter + gcCollecting!, isCollecting);
         });
       const { before, after } = await inACollection(1);

@@ -194,13 +194,17 @@ function isObjectsAsExpected(
   });
 }
 
-/** Whether the neighbours of a head of a doubly linked list of the collector, flags in the low bits, point back to it. */
+/**
+ * Whether a neighbour of a head of a doubly linked list of the collector, flags in the low bits, points back to it. One is enough: a
+ * process that is stopped at any moment may be about to mend the other.
+ */
 function isListHead(memory: Memory, head: number, isCollecting: boolean): boolean {
-  const next = memory.word(head);
-  const before = memory.word(head + 8);
   const plain = (link: number) => link - (link % 4);
-  if (!isPlausible(plain(next)) || !isPlausible(plain(before))) return false;
-  return isCollecting || plain(memory.word(plain(before))) === head;
+  const next = plain(memory.word(head));
+  const before = plain(memory.word(head + 8));
+  if (!isPlausible(next) || !isPlausible(before)) return false;
+  const isLinked = plain(memory.word(before)) === head || plain(memory.word(next + 8)) === head;
+  return isLinked || isCollecting;
 }
 
 function layoutFor(
