@@ -614,6 +614,21 @@ static uint32_t parse_version(const char *text) {
 
 static void *find(const char *name) { return own_base ? behind_in(own_base, name) : dlsym(RTLD_DEFAULT, name); }
 
+/*
+ * 3.13 and later begin _PyRuntime with the offsets of their structs. A version is not enough: an alpha, or a build that was changed, may have
+ * one that is known and other structs.
+ */
+static bool says_the_same(const struct python_layout *at) {
+  const char *runtime = at->debug_state ? find("_PyRuntime") : NULL;
+  if (!runtime) return true;
+  const char *state = runtime + at->debug_state, *frame = runtime + at->debug_frame, *code = runtime + at->debug_code;
+  return memcmp(runtime, "xdebugpy", 8) == 0 && word_at(state, 0) == at->state_frame && /* and of a frame: */
+         word_at(frame, 0) == at->frame_back && word_at(frame, 8) == at->frame_code && word_at(frame, 16) == at->frame_last &&
+         word_at(frame, 32) == at->frame_owner && /* and of code: */
+         word_at(code, 0) == at->code_file && word_at(code, 8) == at->code_name && word_at(code, 24) == at->code_lines &&
+         word_at(code, 32) == at->code_first_line && word_at(code, 64) == at->code_adaptive;
+}
+
 static void begin_objects(void) {
   get_allocator = (void (*)(int, struct py_allocator *))find("PyMem_GetAllocator");
   set_allocator = (void (*)(int, const struct py_allocator *))find("PyMem_SetAllocator");
@@ -638,21 +653,6 @@ static void begin_objects(void) {
   const size_t kinds = sizeof kept / sizeof *kept - (layout->version < 0x030e); /* ints have a free list from 3.14 on */
   for (size_t i = 0; i < kinds; i++) watched_types[i] = find(kept[i]);
   if (file) file->header.python_flags |= PYTHON_OBJECTS;
-}
-
-/*
- * 3.13 and later begin _PyRuntime with the offsets of their structs. A version is not enough: an alpha, or a build that was changed, may have
- * one that is known and other structs.
- */
-static bool says_the_same(const struct python_layout *at) {
-  const char *runtime = at->debug_state ? find("_PyRuntime") : NULL;
-  if (!runtime) return true;
-  const char *state = runtime + at->debug_state, *frame = runtime + at->debug_frame, *code = runtime + at->debug_code;
-  return memcmp(runtime, "xdebugpy", 8) == 0 && word_at(state, 0) == at->state_frame && /* and of a frame: */
-         word_at(frame, 0) == at->frame_back && word_at(frame, 8) == at->frame_code && word_at(frame, 16) == at->frame_last &&
-         word_at(frame, 32) == at->frame_owner && /* and of code: */
-         word_at(code, 0) == at->code_file && word_at(code, 8) == at->code_name && word_at(code, 24) == at->code_lines &&
-         word_at(code, 32) == at->code_first_line && word_at(code, 64) == at->code_adaptive;
 }
 
 /* What is known of it, its stacks, and whether its small objects can be sampled. */

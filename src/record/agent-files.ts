@@ -23,7 +23,7 @@ import { textOf } from '../machine/read.ts';
 import { compacted } from './compact-agent-file.ts';
 
 /** sizeof(struct coroner_file) in agent/layout.h */
-export const agentFileBytes = 3_704_832;
+export const agentFileBytes = 3_901_440;
 /** Offsets in struct coroner_tree. */
 const sparesMadeOffset = 20;
 const sparesTakenOffset = 24;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { agentFileBytes } from '../../src/record/agent-files.ts';
 import {
   agentEvidence,
   allocationsOf,
@@ -233,6 +234,8 @@ test.skipIf(cCompiler())(
         compared += 1;
       }
       expect(compared).toBeGreaterThan(30);
+      const sizes = stdout.split('\n').find((line) => line.startsWith('sizes '));
+      expect(sizes?.split(' ').at(-1)).toBe(String(agentFileBytes));
       // The fields of entries that the reader takes by number.
       expect(Object.fromEntries(offsets)).toMatchObject({
         'stack.live_exact': '8',

@@ -52,7 +52,11 @@ function programOf(entry) {
     files,
     lines,
     truth: field('truth').split(', '),
-    needs: field('needs') ?? null,
+    needs: field('needs')?.split(', ') ?? [],
+    limitMiB: field('limit') ?? null,
+    // The line of a notebook's cell: the program only sends it.
+    cell: field('cell') === undefined ? null : Number(field('cell')),
+    about: head.replace(/^# /, '').split(/\. truth:/, 1)[0],
     anyLine: field('line') !== undefined,
     run: field('run') ?? null,
   };
@@ -64,7 +68,8 @@ const programs = readdirSync(values.programs)
 
 function commandOf(python, { path, name, run }) {
   if (run === '-c') return [python, '-c', readFileSync(path, 'utf8')];
-  return run === null ? [python, path] : [python, '-m', name];
+  if (run === '-m') return [python, '-m', name];
+  return [python, ...(run === null ? [path] : run.replace('{path}', path).split(' '))];
 }
 
 const isV1 = existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes');
@@ -100,7 +105,8 @@ function record(how, limitMiB, command) {
   const json = join(scratch, 'report.json');
   const store = join(scratch, 'store');
   rmSync(json, { force: true });
-  rmSync(store, { recursive: true, force: true });
+  // A recorder that was ended by the timeout leaves a helper that may still write.
+  rmSync(store, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
   // Whatever is measured stays in a group: nothing may outgrow the machine, and what outlives its recorder is ended there.
   const grouped = how === 'cgroup' || process.getuid?.() === 0;
   if (grouped) makeGroup(Number(limitMiB) * 2 ** 20 * (how === 'cgroup' ? 1 : 4));
@@ -111,7 +117,7 @@ function record(how, limitMiB, command) {
   try {
     spawnSync(coroner, ['run', '-q', '--json', json, '-o', store, ...options, '--', ...words], {
       stdio: 'ignore',
-      timeout: 60_000,
+      timeout: 120_000,
       killSignal: 'SIGKILL',
       env: { ...process.env, PYTHONPATH: values.programs, PYTHONDONTWRITEBYTECODE: '1' },
     });
@@ -153,6 +159,10 @@ function judge(program, { incident, stops }, limitBytes) {
     .find((one) => one !== undefined);
   const said = holder === undefined ? null : (holder.path ?? holder.name);
   const isOwn = (file) => file === '<string>' || program.files.includes(basename(file ?? ''));
+  const isInCell = (one) =>
+    program.cell !== null &&
+    one.line === program.cell &&
+    one.file?.includes('/ipykernel_') === true;
   const isMarked = (one) =>
     one.line === line.line && (line.file === '<string>' || basename(line.file ?? '') === one.file);
   return {
@@ -163,17 +173,20 @@ function judge(program, { incident, stops }, limitBytes) {
     share: holder === undefined ? null : holder.retainedBytes / limitBytes,
     line:
       line !== undefined &&
-      (program.anyLine ? isOwn(line.file) : program.lines.some((one) => isMarked(one))),
+      (isInCell(line) ||
+        (program.anyLine ? isOwn(line.file) : program.lines.some((one) => isMarked(one)))),
     saidLine:
       line === undefined ? null : `${basename(line.file ?? line.function ?? '?')}:${line.line}`,
     above: (memory.holders ?? []).some(({ retainedBytes }) => retainedBytes > limitBytes * 1.05),
+    bytes: holder?.retainedBytes ?? null,
+    headline: incident?.headline ?? null,
+    remedies: (incident?.remedies ?? []).map(({ title, detail }) => `${title}. ${detail}`),
     stops,
   };
 }
 
 const hasModule = new Map();
 function lacks(python, module) {
-  if (module === null) return false;
   const key = `${python} ${module}`;
   if (!hasModule.has(key))
     hasModule.set(key, spawnSync(python, ['-c', `import ${module}`]).status === 0);
@@ -184,20 +197,25 @@ const rows = [];
 for (const python of values.python)
   for (const how of values.how)
     for (const limitMiB of values.limit) {
-      const limitBytes = (Number(limitMiB) + (how === 'ulimit' ? reservedMiB : 0)) * 2 ** 20;
       const these = [];
       for (const program of programs) {
-        if (lacks(python, program.needs)) {
-          console.log(`${program.name}: skipped (needs ${program.needs} for ${python})`);
+        const lacking = program.needs.find((module) => lacks(python, module));
+        if (lacking !== undefined) {
+          console.log(`${program.name}: skipped (needs ${lacking} for ${python})`);
           continue;
         }
+        const givenMiB = Number(program.limitMiB ?? limitMiB);
+        const limitBytes = (givenMiB + (how === 'ulimit' ? reservedMiB : 0)) * 2 ** 20;
         for (let pass = 0; pass < Number(values.passes); pass += 1) {
           const row = {
             program: program.name,
+            about: program.about,
+            truth: program.truth,
+            lines: program.lines.map(({ line }) => line),
             python,
             how,
-            limitMiB: Number(limitMiB),
-            ...judge(program, record(how, limitMiB, commandOf(python, program)), limitBytes),
+            limitMiB: givenMiB,
+            ...judge(program, record(how, givenMiB, commandOf(python, program)), limitBytes),
           };
           these.push(row);
           if (!values.quiet || !row.variable || !row.line)

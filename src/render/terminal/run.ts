@@ -4,7 +4,7 @@ import type { Report, RunAccount, SourceReport } from '../../model/report.ts';
 import { formatDuration } from '../../model/units.ts';
 import { commandLine } from '../command-line.ts';
 import { belowDirectory } from '../names.ts';
-import { againWithin, runAnswers, runHeadline, runWord } from '../run-answers.ts';
+import { againWithin, lookMoment, runAnswers, runHeadline, runWord } from '../run-answers.ts';
 import { hanging } from './layout.ts';
 import { allocations, holders, types } from './memory.ts';
 import type { Page } from './page.ts';
@@ -36,7 +36,8 @@ export function runScreen(
   if (memory !== undefined) {
     const most = page.options.verbose ? 15 : 5;
     allocations(page, memory, 'peak', recording, most);
-    holders(page, memory, recording, { most, age: '' });
+    const moment = lookMoment(run);
+    holders(page, memory, recording, { most, age: moment === null ? '' : `, ${moment}` });
     if (page.options.verbose) types(page, memory);
   }
   notLooked(page, run, sources);
