@@ -64,7 +64,8 @@ export class NativeBlocks {
         if (region === null || this.isObject(pointer)) continue;
         this.seen.add(pointer);
         const chunk = this.chunkBytes(pointer, region);
-        const block = Math.max(lengthBeside(words, index, region), chunk);
+        // The allocator knows best.
+        const block = chunk > 0 ? chunk : lengthBeside(words, index, region);
         if (block >= leastBlock) total += block;
         // A long block of pointers is an array of structs: its beginning tells of it.
         const most = chunk > 0 ? Math.min(chunk, largestStruct) : unknownStruct;
@@ -105,15 +106,14 @@ export class NativeBlocks {
   }
 }
 
-/** Bytes of a block by what stands beside its pointer: its length or capacity, or where it ends; 0: nothing does. */
+/** Bytes of a block by what stands beside its pointer: its length or capacity, or (of a vector) its end and the end of its room; 0: nothing does. */
 function lengthBeside(words: readonly number[], index: number, region: Region): Bytes {
   const pointer = words[index]!;
-  const most = region.end - pointer;
-  let found = 0;
-  for (const beside of [index - 1, index + 1, index + 2]) {
-    const word = words[beside] ?? 0;
-    const bytes = beside > index && word > pointer ? word - pointer : word;
-    if (bytes >= leastBlock && bytes <= most) found = Math.max(found, bytes);
-  }
-  return found;
+  const [end = 0, room = 0] = words.slice(index + 1);
+  const isWithin = (bytes: Bytes) => bytes >= leastBlock && bytes <= region.end - pointer;
+  if (end > pointer && room >= end && isWithin(room - pointer)) return room - pointer;
+  // A length and the room behind it. What stands before a pointer mostly belongs to the one before: not where it is the room of this one.
+  if (isWithin(end)) return room > end && isWithin(room) ? room : end;
+  const before = words[index - 1] ?? 0;
+  return end > 0 && end <= before && isWithin(before) ? before : 0;
 }
