@@ -105,7 +105,7 @@ struct coroner_header {
   uint64_t limit_bytes; /* --memory-limit */
   uint64_t limit_hits;
   uint64_t limit_monotonic_ns; /* of the first hit */
-  uint64_t limit_used_bytes;   /* what counts against the limit: with --memory-limit all that the tree held, else the address space */
+  uint64_t limit_used_bytes;   /* what the tree held then */
   char name[16];
   char executable[256];
   struct coroner_section_entry sections[SECTION_COUNT];
@@ -283,7 +283,7 @@ struct coroner_ask {
   uint64_t until_ns;      /* somebody answers until then, and says so again before; 0: nobody */
   uint64_t not_before_ns; /* to ask before is in vain */
   uint64_t asked_ns;      /* written last */
-  uint64_t used_bytes;    /* what the tree held then */
+  uint64_t used_bytes;    /* what counts against the limit: of --memory-limit all that the tree held, else the address space */
   uint64_t request_bytes;
   uint32_t pid;           /* who waits; 0: nobody */
   uint32_t answers;       /* a count; a process waits until it changes */

@@ -36,6 +36,8 @@ static inline int32_t int_at(const char *base, size_t offset) {
   return value;
 }
 static inline bool looks_like_pointer(uintptr_t value) { return value > 4096 && (value & 7) == 0; }
+/* From 3.14 on what a frame runs carries a mark in the lowest bits: whose reference it is. */
+static inline uintptr_t unmarked(uintptr_t value) { return value & ~(uintptr_t)3; }
 
 static bool verify_hooks(void);
 static void begin_objects(void);
@@ -75,7 +77,7 @@ uint32_t python_walk(struct python_frame *frames, uint32_t capacity, bool *cut) 
   const void *const code_is = code_type;
   /* The bound is for a chain that is torn or circular: deeper recursion than this is cut anyway. */
   for (uint32_t seen = 0; frame && seen < 4096; seen++) {
-    const char *code = (const char *)word_at(frame, at.frame_code);
+    const char *code = (const char *)unmarked(word_at(frame, at.frame_code));
     const bool of_c_stack = at.frame_owner && (uint8_t)frame[at.frame_owner] >= 3;
     if (!of_c_stack && looks_like_pointer((uintptr_t)code) && (const void *)word_at(code, 8) == code_is) {
       if (count == capacity) {
@@ -302,7 +304,7 @@ static void *block_for_sample(size_t bytes) {
 /* --- free lists --- */
 
 /*
- * CPython keeps freed lists, dicts, tuples, floats and dict keys and gives them out again without asking an allocator. In
+ * CPython keeps freed lists, dicts, tuples, floats, dict keys and (3.14) ints and gives them out again without asking an allocator. In
  * a loop that makes a temporary list and keeps another, the one that is kept is the one that was just given back: by
  * who called the allocator, all lists that leak belong to the line of the temporary ones. So the first uses of a sampled
  * object are watched: when its reference count was seen at 0 and is not 0 any more, somebody has taken it from the free
@@ -316,7 +318,7 @@ static void *block_for_sample(size_t bytes) {
 #define WATCHED_CHANGES 8u
 #define WATCHED_NEW 4u
 #define WATCHED_BYTES 64u
-static const void *watched_types[4];
+static const void *watched_types[5];
 /* One at a time, by the thread that sampled it: sub-interpreters (3.12) may each have a GIL of their own. */
 static struct {
   const struct thread_state *owner;
@@ -328,13 +330,19 @@ static struct {
   uint8_t count;   /* offset of its reference count */
   uint8_t kind;    /* index in watched_types; WATCHED_KEYS */
   bool given;      /* back, and lies in a free list */
+  bool collected;  /* by the collector, which has it in its lists */
   /* The innermost frame at the last request, and who called it. */
   struct python_frame last, last_caller;
 } watched;
 #define WATCHED_LIST 0u
 #define WATCHED_DICT 1u
 #define WATCHED_TUPLE 2u
-#define WATCHED_KEYS 4u
+#define WATCHED_FLOAT 3u
+#define WATCHED_INT 4u
+#define WATCHED_KEYS 5u
+
+/* The count of what lies in a free list is 0, or (3.14) gave way to the address of the next in the list: such a count is not to be reached. */
+static inline bool lies_in_free_list(uintptr_t count) { return count == 0 || (layout->version >= 0x030e && (count >> 32 & 0xffff)); }
 
 /* Offset of the reference count of what CPython has a free list for; -1: something else, or not filled in yet. */
 static int count_offset(const char *block) {
@@ -363,7 +371,7 @@ static void watch_first_uses(const void *block, size_t bytes, uint32_t id) {
   watched.block = block;
   watched.id = id;
   watched.unknown = WATCHED_NEW;
-  watched.given = false;
+  watched.given = watched.collected = false;
   sample_every_request(WATCHED_REQUESTS);
 }
 
@@ -393,13 +401,17 @@ static int32_t building(const char *code, int32_t from, int32_t to) {
     if (!looks_like_pointer(object)) return -1;
     bytes = (const char *)object + 32;
   }
-  const bool new_numbers = layout->version >= 0x030d;
-  const uint8_t tuple = new_numbers ? 52 : 102, map = new_numbers ? 48 : 105, const_key_map = new_numbers ? 46 : 156;
   for (int32_t at = from < 0 ? 0 : from + 2; at <= to; at += 2) {
     const uint8_t op = (uint8_t)bytes[at];
-    if (watched.kind == WATCHED_TUPLE ? op == tuple : op == map || op == const_key_map) return at;
+    if (!op) continue;
+    if (watched.kind == WATCHED_TUPLE ? op == layout->build_tuple : op == layout->build_map || op == layout->build_const_key_map) return at;
   }
   return -1;
+}
+
+static void without_inner(struct caller_stack *stack, uint32_t frames) {
+  stack->python_count -= frames;
+  memmove(stack->python, stack->python + frames, stack->python_count * sizeof *stack->python);
 }
 
 static COLD void taken_again(void) {
@@ -418,10 +430,14 @@ static COLD void taken_again(void) {
         const int32_t found = building(one->code, same ? watched.last.last_instruction : watched.last_caller.last_instruction, one->last_instruction);
         if (found >= 0) {
           one->last_instruction = found;
-          stack.python_count -= i;
-          memmove(stack.python, one, stack.python_count * sizeof *one);
+          without_inner(&stack, i);
           break;
         }
+      }
+      /* A number is as likely the doing of who called that frame, once it has returned. */
+      if (!same && (watched.kind == WATCHED_FLOAT || watched.kind == WATCHED_INT)) {
+        without_inner(&stack, i);
+        break;
       }
       /* That frame, on top of those who called it: it is still there, or has returned to this one. */
       const uint32_t from = same ? i + 1 : i, left = stack.python_count - from;
@@ -432,6 +448,17 @@ static COLD void taken_again(void) {
     }
   }
   state_taken_again(watched.id, watched.block, &stack);
+}
+
+/*
+ * From 3.14 on there may be no request between the end of a list and its next use: ints have a free list too. A list that asks for its items
+ * is not in the lists of the collector yet; one that was, and is not, has been given back and taken again.
+ */
+static bool is_renewed_list(void) {
+  if (watched.kind != WATCHED_LIST || watched.count < 16 || layout->version < 0x0308) return false;
+  const bool before = watched.collected;
+  watched.collected = word_at(watched.block, watched.count - 16u) != 0;
+  return before && !watched.collected && !watched.given;
 }
 
 /* With the GIL held: an object is not freed meanwhile. */
@@ -452,13 +479,14 @@ static inline void watch(void) {
     watched.count = (uint8_t)offset;
     watched.unknown = 0;
   }
-  const bool given = word_at(watched.block, watched.count) == 0;
+  const bool given = lies_in_free_list(word_at(watched.block, watched.count));
+  const bool renewed = !given && is_renewed_list();
   if (given != watched.given && watched.changes) {
     watched.changes--;
     *watched.dull = 0;
     t->watching = WATCHED_REQUESTS;
   }
-  if (watched.given && !given) taken_again();
+  if ((watched.given && !given) || renewed) taken_again();
   if (given && watched.kind != WATCHED_LIST) {
     if (!watched.given) watched.last.id = 0;
     remember_frame();
@@ -586,6 +614,21 @@ static uint32_t parse_version(const char *text) {
 
 static void *find(const char *name) { return own_base ? behind_in(own_base, name) : dlsym(RTLD_DEFAULT, name); }
 
+/*
+ * 3.13 and later begin _PyRuntime with the offsets of their structs. A version is not enough: an alpha, or a build that was changed, may have
+ * one that is known and other structs.
+ */
+static bool says_the_same(const struct python_layout *at) {
+  const char *runtime = at->debug_state ? find("_PyRuntime") : NULL;
+  if (!runtime) return true;
+  const char *state = runtime + at->debug_state, *frame = runtime + at->debug_frame, *code = runtime + at->debug_code;
+  return memcmp(runtime, "xdebugpy", 8) == 0 && word_at(state, 0) == at->state_frame && /* and of a frame: */
+         word_at(frame, 0) == at->frame_back && word_at(frame, 8) == at->frame_code && word_at(frame, 16) == at->frame_last &&
+         word_at(frame, 32) == at->frame_owner && /* and of code: */
+         word_at(code, 0) == at->code_file && word_at(code, 8) == at->code_name && word_at(code, 24) == at->code_lines &&
+         word_at(code, 32) == at->code_first_line && word_at(code, 64) == at->code_adaptive;
+}
+
 static void begin_objects(void) {
   get_allocator = (void (*)(int, struct py_allocator *))find("PyMem_GetAllocator");
   set_allocator = (void (*)(int, const struct py_allocator *))find("PyMem_SetAllocator");
@@ -606,8 +649,9 @@ static void begin_objects(void) {
   if (!own_base) see_whether_blocks_come_back();
   if (own_blocks_come_back) objects_reserve();
   objects_wanted = true;
-  static const char *const kept[] = {"PyList_Type", "PyDict_Type", "PyTuple_Type", "PyFloat_Type"};
-  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) watched_types[i] = find(kept[i]);
+  static const char *const kept[] = {"PyList_Type", "PyDict_Type", "PyTuple_Type", "PyFloat_Type", "PyLong_Type"};
+  const size_t kinds = sizeof kept / sizeof *kept - (layout->version < 0x030e); /* ints have a free list from 3.14 on */
+  for (size_t i = 0; i < kinds; i++) watched_types[i] = find(kept[i]);
   if (file) file->header.python_flags |= PYTHON_OBJECTS;
 }
 
@@ -620,7 +664,7 @@ static bool begin(bool want_stacks) {
   uint32_t version = parse_version(version_text);
   bool free_threaded = strstr(version_text, "free-threading") != NULL;
   for (size_t i = 0; i < sizeof python_layouts / sizeof *python_layouts; i++)
-    if (python_layouts[i].version == version >> 16 && !free_threaded) layout = &python_layouts[i];
+    if (python_layouts[i].version == version >> 16 && !free_threaded && says_the_same(&python_layouts[i])) layout = &python_layouts[i];
   if (layout && layout->lines == LINES_LNOTAB_27) {
     current_state_27 = (char **)find("_PyThreadState_Current");
     /* 2.7's PyGILState_GetThisThreadState() takes a lock of its own. */

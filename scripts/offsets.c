@@ -5,6 +5,7 @@
 #define Py_BUILD_CORE 1
 #include <Python.h>
 #include <frameobject.h>
+#include <opcode.h>
 #include <stddef.h>
 #include <stdio.h>
 #define SINCE(minor) (PY_VERSION_HEX >= (0x03000000 | ((minor) << 16)))
@@ -31,6 +32,8 @@
 #endif
 #if SINCE(13)
 # include "internal/pycore_moduleobject.h"
+# define NEED_OPCODE_METADATA
+# include "internal/pycore_opcode_metadata.h"
 #endif
 #if SINCE(14)
 # include "internal/pycore_interpframe.h"
@@ -87,6 +90,7 @@ int main(void) {
 #endif
 #if SINCE(14)
   FIELD("gc", PyInterpreterState, gc);
+  FIELD("gcEnabled", PyInterpreterState, gc.enabled);
 #endif
   number("size", sizeof(PyInterpreterState));
 
@@ -275,6 +279,30 @@ int main(void) {
 # else
   FIELD("definition", PyModuleObject, md_def);
 # endif
+#endif
+  /* For the agent alone: instructions, and where the interpreter itself says what it is made of. */
+  group("agent");
+#if SINCE(13)
+  FIELD("debugState", _Py_DebugOffsets, thread_state.current_frame);
+  FIELD("debugFrame", _Py_DebugOffsets, interpreter_frame.previous);
+  FIELD("debugCode", _Py_DebugOffsets, code_object.filename);
+#endif
+  number("buildTuple", BUILD_TUPLE);
+  number("buildMap", BUILD_MAP);
+#ifdef BUILD_CONST_KEY_MAP
+  number("buildConstKeyMap", BUILD_CONST_KEY_MAP);
+#endif
+#if SINCE(13)
+  /* Of each instruction: its number, that of the one it specialises (or its own), and the code units of its cache. */
+  group("opcodeNumbers");
+  for (int i = 0; i < 256; i++)
+    if (_PyOpcode_OpName[i]) number(_PyOpcode_OpName[i], i);
+  group("opcodeBases");
+  for (int i = 0; i < 256; i++)
+    if (_PyOpcode_OpName[i]) number(_PyOpcode_OpName[i], _PyOpcode_Deopt[i]);
+  group("opcodeCaches");
+  for (int i = 0; i < 256; i++)
+    if (_PyOpcode_OpName[i]) number(_PyOpcode_OpName[i], _PyOpcode_Caches[_PyOpcode_Deopt[i]]);
 #endif
   printf("}}\n");
   return 0;

@@ -1,7 +1,8 @@
 // Regenerates the layouts of CPython's structs from the headers of the CPythons at hand:
 //   node scripts/offsets.mjs [--check]
-// writes src/python/layouts/tables.ts (the reader from outside) and checks the rows of agent/offsets.h (the witness's stack walk);
-// --check: writes nothing. Ends with 1 where something differs from the headers.
+// writes src/python/layouts/tables.ts (the reader from outside), the rows of agent/offsets.h (the witness's stack walk) and, of 3.13 and
+// later, the entries of src/python/interpreter/opcodes.ts;
+// --check: writes nothing, and ends with 1 where something differs from the headers.
 // Interpreters are looked for under $PYENV_ROOT, ~/.pyenv, on PATH, and in the root folder of scripts/newest-pythons.mjs; a version that
 // is not at hand keeps its table.
 import { execFileSync } from 'node:child_process';
@@ -12,6 +13,7 @@ import path from 'node:path';
 const root = path.dirname(import.meta.dirname);
 const tablesFile = path.join(root, 'src/python/layouts/tables.ts');
 const headerFile = path.join(root, 'agent/offsets.h');
+const opcodesFile = path.join(root, 'src/python/interpreter/opcodes.ts');
 const source = path.join(root, 'scripts/offsets.c');
 
 /** Candidate interpreters, the newest patch level of a minor version last. */
@@ -77,19 +79,28 @@ function layoutFrom(include, folder) {
   return JSON.parse(execFileSync(program, { encoding: 'utf8' }));
 }
 
+/** What the script knows of each version; the agent needs more than the tables hold. */
 const layouts = new Map();
+const agentFacts = new Map();
+const opcodes = new Map();
+const learn = (version, { agent, opcodeNumbers, opcodeBases, opcodeCaches, ...layout }) => {
+  if (layouts.has(version)) return;
+  layouts.set(version, layout);
+  agentFacts.set(version, agent);
+  if (opcodeNumbers !== undefined)
+    opcodes.set(version, { numbers: opcodeNumbers, bases: opcodeBases, caches: opcodeCaches });
+};
 const folder = mkdtempSync(path.join(tmpdir(), 'coroner-offsets-'));
 try {
   for (const interpreter of interpreters()) {
     try {
-      const [version, layout] = layoutOf(interpreter, folder);
-      if (!layouts.has(version)) layouts.set(version, layout);
+      learn(...layoutOf(interpreter, folder));
     } catch (error) {
       process.stderr.write(`${interpreter}: left out (${String(error.message).split('\n')[0]})\n`);
     }
   }
   for (const [version, include] of rootHeaders())
-    if (!layouts.has(version)) layouts.set(version, layoutFrom(include, folder));
+    if (!layouts.has(version)) learn(version, layoutFrom(include, folder));
 } finally {
   rmSync(folder, { recursive: true });
 }
@@ -123,13 +134,20 @@ ${versions
 };
 `;
 
-/** The witness's own table (agent/offsets.h): a row a version, checked here, kept by hand there. */
-function agentRow(version, layout) {
+/** A row of the witness's own table (agent/offsets.h). */
+function agentRow(version, layout, agent) {
   const [major, minor] = version.split('.').map(Number);
   const { thread, frame, frameObject, code, string } = layout;
   const isSlots = frame !== undefined;
-  const cell = (value) => String(value);
-  return [
+  const isBefore = (other) => major < 3 || minor < other;
+  const lines = isBefore(0)
+    ? 'LINES_LNOTAB_27'
+    : isBefore(10)
+      ? 'LINES_LNOTAB'
+      : isBefore(11)
+        ? 'LINES_310'
+        : 'LINES_311';
+  const cells = [
     `0x${major.toString(16).padStart(2, '0')}${minor.toString(16).padStart(2, '0')}`,
     thread.pthread,
     thread.currentFrame ?? thread.cframe ?? thread.frame,
@@ -147,31 +165,146 @@ function agentRow(version, layout) {
     // Python 2's str: a hash and a state lie before its text.
     string?.asciiSize ?? 36,
     string?.compactSize ?? 36,
-  ].map(cell);
+    agent.buildTuple,
+    agent.buildMap,
+    agent.buildConstKeyMap ?? 0,
+    agent.debugState ?? 0,
+    agent.debugFrame ?? 0,
+    agent.debugCode ?? 0,
+    lines,
+  ];
+  return `    {${cells.join(', ')}},`;
 }
 
-let stale = false;
-if (process.argv.includes('--check')) {
-  // Only numbers decide, not how the formatter breaks lines.
-  const bare = (content) => content.replace(/[\s,]/g, '');
-  if (bare(readFileSync(tablesFile, 'utf8')) !== bare(tables)) {
-    stale = true;
-    process.stderr.write(`${path.relative(root, tablesFile)} differs from the headers\n`);
-  }
-} else writeFileSync(tablesFile, tables);
-if (existsSync(headerFile)) {
-  const rows = readFileSync(headerFile, 'utf8').matchAll(
-    /^\s*\{(0x[0-9a-f]{4}), (.*), LINES_\w+\},$/gm,
+/** The table of agent/offsets.h; a version that is not at hand keeps its row. */
+function agentTable(content) {
+  const rows = new Map(
+    content
+      .split('\n')
+      .map((line) => [/^ *\{(0x[0-9a-f]{4}), .*\},$/.exec(line)?.[1], line])
+      .filter(([version]) => version !== undefined),
   );
-  for (const [, version, numbers] of rows) {
-    const name = `${Number.parseInt(version.slice(2, 4), 16)}.${Number.parseInt(version.slice(4), 16)}`;
-    const layout = layouts.get(name);
-    if (layout === undefined) continue;
-    const expected = agentRow(name, layout).slice(1).join(', ');
-    if (expected === numbers) continue;
-    stale = true;
-    process.stderr.write(`agent/offsets.h, ${name}: ${numbers}\n  the headers say: ${expected}\n`);
+  for (const version of atHand) {
+    const row = agentRow(version, layouts.get(version), agentFacts.get(version));
+    rows.set(row.slice(5, 11), row);
+  }
+  const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  return content.replace(/(?:^ *\{0x[0-9a-f]{4}, .*\n)+/m, `${sorted.join('\n')}\n`);
+}
+
+/** The instructions of each role, as `Role` in opcodes.ts has them; specialised ones go with what they were made from. */
+const roles = {
+  endFor: ['END_FOR'],
+  iterate: ['FOR_ITER', 'GET_ITER', 'BEFORE_WITH', 'LOAD_SPECIAL', 'UNPACK_EX', 'UNPACK_SEQUENCE'],
+  end: [
+    'POP_ITER',
+    'POP_TOP',
+    'STORE_SUBSCR',
+    'POP_JUMP_IF_FALSE',
+    'POP_JUMP_IF_TRUE',
+    'RAISE_VARARGS',
+    'YIELD_VALUE',
+  ],
+  return: ['RETURN_VALUE', 'RETURN_CONST'],
+  call: [
+    'BINARY_OP',
+    'BINARY_SLICE',
+    'BINARY_SUBSCR',
+    'BUILD_STRING',
+    'CALL',
+    'CALL_FUNCTION_EX',
+    'CALL_INTRINSIC_1',
+    'CALL_INTRINSIC_2',
+    'CALL_KW',
+    'DICT_MERGE',
+    'DICT_UPDATE',
+    'IMPORT_NAME',
+    'LIST_EXTEND',
+    'SET_UPDATE',
+  ],
+  extend: ['EXTENDED_ARG'],
+  loadDeref: ['LOAD_DEREF'],
+  loadFast: ['LOAD_FAST', 'LOAD_FAST_BORROW', 'LOAD_FAST_CHECK'],
+  loadGlobal: ['LOAD_GLOBAL'],
+  loadName: ['LOAD_NAME'],
+  storeAttribute: ['STORE_ATTR'],
+  storeDeref: ['STORE_DEREF'],
+  storeFast: ['STORE_FAST'],
+  storeFastAndLoad: ['STORE_FAST_LOAD_FAST'],
+  storeFastTwice: ['STORE_FAST_STORE_FAST'],
+  storeGlobal: ['STORE_GLOBAL'],
+  storeName: ['STORE_NAME'],
+  swap: ['SWAP'],
+};
+
+/** `1 3-5` */
+function ranges(numbers) {
+  const found = [];
+  for (const number of numbers.toSorted((a, b) => a - b)) {
+    const last = found.at(-1);
+    if (last?.[1] === number - 1) last[1] = number;
+    else found.push([number, number]);
+  }
+  return found.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(' ');
+}
+
+/** An entry of the tables in opcodes.ts. */
+function opcodeEntry(version, { numbers, bases, caches }) {
+  const names = Object.keys(numbers);
+  const line = (key, all) => `      ${key}: '${ranges(all.map((name) => numbers[name]))}',`;
+  const lengths = [...new Set(Object.values(caches))].filter((length) => length > 0);
+  return [
+    `  ${version.slice(2)}: {`,
+    '    roles: {',
+    ...Object.entries(roles).map(([role, wanted]) => {
+      const own = new Set(wanted.map((name) => numbers[name]));
+      return line(
+        role,
+        names.filter((name) => own.has(bases[name]) || own.has(numbers[name])),
+      );
+    }),
+    '    },',
+    '    caches: {',
+    ...lengths
+      .toSorted((a, b) => a - b)
+      .map((length) =>
+        line(
+          length,
+          names.filter((name) => caches[name] === length),
+        ),
+      ),
+    '    },',
+    '  },\n',
+  ].join('\n');
+}
+
+/** The tables of opcodes.ts; a version that is not at hand keeps its entry. */
+function opcodeTables(content) {
+  const start = content.indexOf('= {\n', content.indexOf('const tables')) + '= {\n'.length;
+  const end = content.indexOf('\n};', start) + 1;
+  const entries = new Map(
+    [...content.slice(start, end).matchAll(/^ {2}(\d+): \{\n[\s\S]*?^ {2}\},\n/gm)].map(
+      ([entry, minor]) => [Number(minor), entry],
+    ),
+  );
+  for (const [version, facts] of opcodes)
+    entries.set(Number(version.slice(2)), opcodeEntry(version, facts));
+  const sorted = [...entries].sort(([a], [b]) => a - b).map(([, entry]) => entry);
+  return content.slice(0, start) + sorted.join('') + content.slice(end);
+}
+
+// Only numbers decide, not how the formatter breaks lines.
+const bare = (content) => content.replaceAll(/[\s,]/g, '');
+const header = readFileSync(headerFile, 'utf8');
+for (const [file, content] of [
+  [tablesFile, tables],
+  [headerFile, agentTable(header)],
+  [opcodesFile, opcodeTables(readFileSync(opcodesFile, 'utf8'))],
+]) {
+  if (!process.argv.includes('--check')) writeFileSync(file, content);
+  else if (bare(readFileSync(file, 'utf8')) !== bare(content)) {
+    process.exitCode = 1;
+    process.stderr.write(`${path.relative(root, file)} differs from the headers\n`);
   }
 }
 process.stdout.write(`CPythons with headers at hand: ${atHand.join(', ') || 'none'}\n`);
-process.exitCode = stale ? 1 : 0;

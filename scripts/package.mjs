@@ -25,6 +25,8 @@ if (!existsSync(join(root, 'dist/bundle/main.js'))) {
   });
   if (status !== 0) process.exit(1);
 }
+// Modes are part of what is packed: not those of whoever packs.
+process.umask(0o022);
 mkdirSync(out, { recursive: true });
 const parts = buildBinaries();
 const missing = [...parts.missing];

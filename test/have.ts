@@ -37,14 +37,15 @@ export const pythonModule = (name: string): string | null =>
   existsSync(systemPython) && runs(systemPython, ['-c', `import ${name}`])
     ? null
     : `needs ${name} for ${systemPython}`;
+/** The root folder of another system, with CPythons that are too new for this one; it need not be there. */
+export const testRoot = process.env['CORONER_TEST_ROOT'] ?? '/var/cache/coroner-test/sid';
 /**
  * The CPythons of the root folder that `npm run pythons` makes, `3.15.2` to an executable which runs it in there. Empty where there is
  * no such folder, or no right to run something in it.
  */
 export const newestPythons = once((): ReadonlyMap<string, string> => {
-  const folder = process.env['CORONER_TEST_ROOT'] ?? '/var/cache/coroner-test/sid';
-  const bin = join(folder, '../bin');
-  if (root() !== null || !existsSync(folder) || !existsSync(bin)) return new Map();
+  const bin = join(testRoot, '../bin');
+  if (root() !== null || !existsSync(testRoot) || !existsSync(bin)) return new Map();
   const version = 'import platform; print(platform.python_version())';
   return new Map(
     readdirSync(bin).flatMap((name) => {
@@ -76,6 +77,11 @@ export const pythons = once((): ReadonlyMap<string, string> => {
     ? new Map([[stdout.trim(), systemPython]])
     : new Map();
 });
+
+/** All of them, `3.15.2` to an executable. */
+export const everyPython = once(
+  (): ReadonlyMap<string, string> => new Map([...pythons(), ...newestPythons()]),
+);
 
 export interface Hierarchy {
   readonly version: 1 | 2;

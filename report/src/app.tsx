@@ -119,21 +119,27 @@ function Moment({ data, unpacked, incident, chosenMs, onBack }: MomentProps): JS
     () => (chosenMs === null ? null : nearerTo(chosenMs, recording, unpacked, incident)),
     [chosenMs, recording, unpacked, incident],
   );
-  const memory = look?.picture ?? incident?.memory ?? {};
+  const memory = look?.picture ?? incident?.memory ?? run?.memory ?? {};
+  const whole = incident === undefined ? 'the peak' : 'the death';
+  const ofRun = data.run?.lookMoment ?? null;
   const moment = look === null ? null : `as seen at ${clock(look.atMs)}`;
   return (
     <>
       {chosenMs === null ? null : (
         <p class="chosen">
           {moment === null
-            ? 'No look into the process was recorded: what follows is the death.'
+            ? `No look into the process was recorded: what follows is ${whole}.`
             : `What follows is ${moment}, the look nearest to the chosen moment.`}{' '}
-          <LinkButton onClick={onBack}>Back to the death</LinkButton>
+          <LinkButton onClick={onBack}>Back to {whole}</LinkButton>
         </p>
       )}
       {incident === undefined && run?.memory !== undefined ? (
         <>
-          <Holders memory={run.memory} moment={moment} documents={data.documents} />
+          <Holders
+            memory={memory}
+            moment={moment ?? (ofRun === null ? null : `as seen ${ofRun}`)}
+            documents={data.documents}
+          />
           <Allocations memory={run.memory} nearest={nearest} />
         </>
       ) : null}

@@ -35,7 +35,10 @@ export async function deb({ folder: binaries }) {
     const folder = await laidOut(fresh(join(work, `deb-${arch}`)), binaries, arch, node);
     control(folder, debian);
     settle(folder);
-    run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z2', '--build', folder, join(out, name)]);
+    run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z2', '--build', folder, join(out, name)], {
+      // How xz cuts its blocks depends on the threads that it finds memory for.
+      env: { DPKG_DEB_THREADS_MAX: '1' },
+    });
     names.push(name);
   }
   return { names, missing };

@@ -1,14 +1,24 @@
 /**
  * coroner-image.tar: an OCI image (`podman load -i`, `skopeo copy oci-archive:`), made from a Debian root folder without a registry or a
- * daemon. It has Debian 12's python3, so that `run python3 ...` works as it is.
+ * daemon. It has Debian 12's python3, so that `run python3 ...` works as it is. It runs as an ordinary user: nothing in it needs more.
  */
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { laidOut } from './deb.mjs';
 import { epoch, fresh, nodeFor, out, run, settle, version, work } from './stage.mjs';
 
 const suite = 'bookworm';
+const user = { name: 'coroner', id: 1000, home: '/home/coroner' };
 
 export async function image({ folder: binaries }) {
   const node = nodeFor('x64');
@@ -42,6 +52,7 @@ export async function image({ folder: binaries }) {
     verbatimSymlinks: true,
   });
   settle(join(base, 'usr/lib/coroner'));
+  addUser(base);
   const layout = fresh(join(work, 'image'));
   const index = archive(base, layout);
   writeFileSync(join(layout, 'index.json'), JSON.stringify(index));
@@ -59,6 +70,14 @@ export async function image({ folder: binaries }) {
     'oci-layout',
   ]);
   return { name: file };
+}
+
+function addUser(base) {
+  const { name, id, home } = user;
+  appendFileSync(join(base, 'etc/passwd'), `${name}:x:${id}:${id}::${home}:/bin/sh\n`);
+  appendFileSync(join(base, 'etc/group'), `${name}:x:${id}:\n`);
+  mkdirSync(join(base, home));
+  chownSync(join(base, home), id, id);
 }
 
 const steady = [
@@ -103,10 +122,15 @@ function archive(base, layout) {
     architecture: 'amd64',
     os: 'linux',
     config: {
-      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+      User: `${user.id}:${user.id}`,
+      Env: [
+        'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        // Not every runtime looks it up.
+        `HOME=${user.home}`,
+      ],
       Entrypoint: ['coroner'],
       Cmd: ['--help'],
-      WorkingDir: '/',
+      WorkingDir: user.home,
       Labels: {
         'org.opencontainers.image.version': version,
         'org.opencontainers.image.licenses': 'Apache-2.0',

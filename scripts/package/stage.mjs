@@ -74,6 +74,7 @@ export function settle(folder) {
     chmodSync(path, entry.isDirectory() || statSync(path).mode & 0o100 ? 0o755 : 0o644);
     utimesSync(path, epoch, epoch);
   }
+  chmodSync(folder, 0o755);
   utimesSync(folder, epoch, epoch);
 }
 

@@ -4,7 +4,7 @@ import type { Incident } from '../model/report.ts';
 import { recurrenceOf, recurrenceText, type Recurrence } from '../model/recurrence.ts';
 import { isInterrupt } from '../model/incident.ts';
 import { defined } from '../model/defined.ts';
-import { formatBytes, formatDuration, isoTime } from '../model/units.ts';
+import { formatDuration, formatPeak, isoTime } from '../model/units.ts';
 import { commandLine } from '../render/command-line.ts';
 import { safeCopy } from '../render/safe-text.ts';
 import { clipped, displayWidth, inked, type Line, type Style } from '../render/terminal/layout.ts';
@@ -31,6 +31,8 @@ interface Row {
   readonly signal: string | null;
   /** The run's peak, where it was long enough to be told or died. */
   readonly peakBytes: number | null;
+  /** It may have held more after the last reading. */
+  readonly peakIsLeast?: true;
   /** The same death before, by its fingerprint; null: it came once, or there was none. */
   readonly recurrence: Recurrence | null;
   readonly verdict: Pick<
@@ -92,6 +94,7 @@ function rowOf(folder: string, deaths: readonly StoredDeath[]): readonly Row[] {
       exitCode: end?.exitCode ?? null,
       signal: end?.signal ?? null,
       peakBytes: report?.run?.peak?.bytes ?? null,
+      ...(report?.run?.peak?.isLeast === true ? { peakIsLeast: true } : {}),
       recurrence: own === undefined ? null : recurrenceOf(own, deaths),
       verdict:
         loaded === undefined
@@ -112,6 +115,15 @@ function rowOf(folder: string, deaths: readonly StoredDeath[]): readonly Row[] {
   ];
 }
 
+function endingOf(row: Row): string {
+  const { id, state, verdict, exitCode, signal, peakBytes, peakIsLeast } = row;
+  const peak = peakBytes === null ? '' : `, peak ${formatPeak(peakBytes, peakIsLeast)}`;
+  if (verdict !== null)
+    return isInterrupt(verdict) ? `stopped by Ctrl-C${peak}` : inWords(verdict.headline);
+  if (state === 'ended') return `ended with ${signal ?? `status ${exitCode ?? '?'}`}${peak}`;
+  return state === 'running' ? 'still running' : `no verdict yet: coroner show ${id}`;
+}
+
 function table(rows: readonly Row[], total: number, root: string, terminal: Terminal): string {
   if (rows.length === 0)
     return inked(
@@ -128,18 +140,11 @@ function table(rows: readonly Row[], total: number, root: string, terminal: Term
   const idWidth = 22;
   const now = isoTime(Date.now()) ?? '';
   const lines = safeCopy(rows, !terminal.unicode).flatMap((row): readonly Line[] => {
-    const { id, command, durationMs, state, verdict, exitCode, signal, recurrence, peakBytes } =
-      row;
+    const { id, command, durationMs, state, verdict, recurrence } = row;
     const [mark, style] = markOf(row, terminal);
     const again = recurrence === null ? '' : `, ${recurrenceText(recurrence, now)}`;
     const how = durationMs === null ? state : formatDuration(durationMs);
-    const ending =
-      verdict?.headline ??
-      (state === 'ended'
-        ? `ended with ${signal ?? `status ${exitCode ?? '?'}`}${peakBytes === null ? '' : `, peak ${formatBytes(peakBytes)}`}`
-        : state === 'running'
-          ? 'still running'
-          : `no verdict yet: coroner show ${id}`);
+    const ending = endingOf(row);
     return [
       [
         { text: mark, style },
@@ -156,7 +161,7 @@ function table(rows: readonly Row[], total: number, root: string, terminal: Term
       [
         { text: '  ' },
         {
-          text: `${clipped(inWords(ending), width - 2 - again.length, ellipsis)}${again}`,
+          text: `${clipped(ending, width - 2 - again.length, ellipsis)}${again}`,
           ...(verdict === null ? { style: ['dim'] as const } : {}),
         },
       ],

@@ -136,6 +136,8 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   const helper = takeHelper(process.env);
   const [file, ...args] = words;
   if (file === undefined) throw new Problem('run: no command given');
+  if (options.memoryLimit !== undefined && !options.agent)
+    throw new Problem('--memory-limit: the agent enforces it, and --no-agent leaves that out');
   if (options.source !== undefined) checkSourceFolder(options.source);
   checkOutputs(outputsOf(options), {
     force: options.force === true,
@@ -277,6 +279,8 @@ function companions(
             sampleEveryBytes: options.sampleEvery?.agentBytes,
             memoryLimitBytes: options.memoryLimit,
             atLimit: options.atLimit,
+            // Who asks for a limit relies on it, --quiet or not.
+            unlimited: (why) => write(2, `coroner: ${oneLine(why)}\n`),
           }),
         ]
       : []),

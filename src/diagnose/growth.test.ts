@@ -31,6 +31,11 @@ test('a sawtooth on a leak is still a leak', () => {
   expect(growth?.reachesLimitInMs).toBeNull();
 });
 
+test('a leak in steps is still a leak', () => {
+  const steps = (share: number) => 20 + 10 * Math.floor(share * 10);
+  expect(steadyGrowth(run(steps), null)).not.toBeNull();
+});
+
 test.each([
   ['level', () => 100],
   ['a cache that filled up', (share: number) => 20 + 100 * Math.min(1, share * 3)],
@@ -38,6 +43,10 @@ test.each([
   ['growth that was given back at last', (share: number) => (share < 0.9 ? 20 + 100 * share : 20)],
   ['a sawtooth', (share: number) => 50 + 50 * ((share * 9) % 1)],
   ['next to nothing', (share: number) => 100 + 3 * share],
+  [
+    'a cache that was full three quarters through',
+    (share: number) => 20 + 100 * Math.min(1, share * 1.33),
+  ],
   ['one step at the beginning', (share: number) => (share < 0.3 ? 20 : 120)],
 ])('%s is no growth to the end', (_, bytes) => {
   expect(steadyGrowth(run(bytes), null)).toBeNull();

@@ -36,6 +36,7 @@ export function steadyGrowth(
   if (lately < (grewBytes * 2) / (windows - 1) / 3) return null;
   // The first quarter alone must not be all of it either.
   if (end - (floors[2] ?? 0) < grewBytes / 3) return null;
+  if (stoodStill(moments, { fromMs, toMs, start, grewBytes })) return null;
   const windowMs = (toMs - fromMs) / windows;
   const bytesPerMs = grewBytes / ((windows - 1) * windowMs);
   return {
@@ -44,6 +45,32 @@ export function steadyGrowth(
     grewBytes,
     reachesLimitInMs: limitBytes === null ? null : Math.max(0, (limitBytes - end) / bytesPerMs),
   };
+}
+
+const riseShare = 1 / 16;
+/** A pause at the end may be somewhat longer than those before: it may be the longest by chance. */
+const pauseFactor = 2;
+
+/** Whether it stood at its end for longer than it ever paused while it grew: then it had what it wanted. */
+function stoodStill(
+  moments: readonly MomentOfRun[],
+  grown: {
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly start: Bytes;
+    readonly grewBytes: Bytes;
+  },
+): boolean {
+  const { fromMs, toMs, grewBytes } = grown;
+  let high = grown.start;
+  let roseMs = fromMs;
+  let longestMs = (toMs - fromMs) * riseShare;
+  for (const { atMs, bytes } of moments) {
+    if (atMs < fromMs || atMs >= toMs || bytes < high + grewBytes * riseShare) continue;
+    longestMs = Math.max(longestMs, atMs - roseMs);
+    [high, roseMs] = [bytes, atMs];
+  }
+  return toMs - roseMs > longestMs * pauseFactor;
 }
 
 /** The least that was held in each of the windows: what a collector gives back now and then does not count. */

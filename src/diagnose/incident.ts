@@ -59,7 +59,7 @@ export function toIncident(group: DeathGroup, sources: readonly SourceReport[]):
       variant === best.variant
         ? (best.remedies ?? [])
         : distinctAdvice([...(finer?.remedies ?? []), ...(best.remedies ?? [])]),
-    stack: all.find(({ stack }) => stack !== undefined && stack.length > 0)?.stack ?? [],
+    stack: stackOf(all),
     memory: Object.assign({}, ...all.toReversed().map(({ memory = {} }) => memory)),
     ...(related.length === 0 ? {} : { related }),
     ...mergeTasks(all),
@@ -141,4 +141,10 @@ function unknowns(
       });
     }
   return told.filter(({ id }, index) => told.findIndex((other) => other.id === id) === index);
+}
+
+/** The first that knows lines of a program: of a refusal inside an interpreter that is no CPython only native frames are known. */
+function stackOf(findings: readonly Finding[]): Incident['stack'] {
+  const stacks = findings.map(({ stack = [] }) => stack).filter((stack) => stack.length > 0);
+  return stacks.find((stack) => stack.some(({ line }) => line !== null)) ?? stacks[0] ?? [];
 }

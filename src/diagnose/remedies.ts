@@ -285,6 +285,7 @@ const cheaper: Readonly<Record<string, string>> = {
   'duplicate-arrays': 'One copy of arrays that are equal',
   'equal-strings': 'One copy of strings that are equal',
   'fork-copies': 'No private copies after a fork',
+  'incremental-collector': 'CPython 3.14.5 or later',
   'integers-as-floats': 'A narrower dtype',
   'object-columns': 'A typed column instead of objects',
   'over-allocated': 'Trim containers with much unused room',

@@ -2,11 +2,11 @@
  * Names by which the same thing is known again in another run, on another machine, in another Python: without folders, counts, sizes and pids.
  * For matching; people are shown the names as they were.
  */
-import { fileName } from './stack.ts';
+import { alikeCell, cellName } from './notebook-cells.ts';
 
 /** `/srv/x/grow.py` as `grow.py`, `/usr/lib/python3/dist-packages/pandas/core/frame.py` as `pandas/core/frame.py`. */
 export function alikeFile(file: string): string {
-  const name = fileName(file).replaceAll('\\', '/');
+  const name = (alikeCell(file) ?? file).replaceAll('\\', '/');
   const installed = /(?:^|\/)(?:site-packages|dist-packages)\/(.+)$/.exec(name)?.[1];
   if (installed !== undefined) return installed;
   const library = /\/lib(?:64)?\/python\d[\w.]*\/(.+)$/.exec(name)?.[1];
@@ -15,6 +15,9 @@ export function alikeFile(file: string): string {
   const own = /[^/]+\/__(?:init|main)__\.py$/.exec(name)?.[0];
   return own ?? name.slice(name.lastIndexOf('/') + 1);
 }
+
+/** Of two runs side by side: as `alikeFile`, but a cell has its number. */
+export const shortFile = (file: string): string => cellName(file) ?? alikeFile(file);
 
 /** `grow` of `/srv/x/grow.py`, `pandas.core.frame`. */
 export const moduleName = (file: string): string =>

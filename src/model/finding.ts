@@ -37,6 +37,7 @@ type Roles = Pick<
 /** What may stay open after a verdict. What one rule does not know another may: then the question falls (`diagnose/incident.ts`). */
 export type QuestionId =
   | 'which-limit'
+  | 'how-it-ended'
   | 'whether-a-process-died'
   | 'how-high-the-limit'
   | 'which-cgroup'
@@ -56,6 +57,7 @@ export type QuestionId =
   | 'whether-refusal-behind-crash'
   | 'whether-guard'
   | 'which-device'
+  | 'was-memory-short'
   | 'who-sent-it'
   | 'who-called-the-killer'
   | 'why-it-crashed'

@@ -25,6 +25,8 @@ export interface RunTold {
   readonly word: string;
   readonly headline: string;
   readonly answers: readonly Answer[];
+  /** When the variables were looked at, `1.3 s before the peak`; null: at the peak, or nobody knows. */
+  readonly lookMoment: string | null;
   /** To run it again within the limit that is enough; null: it is not known. */
   readonly again: string | null;
 }

@@ -1,5 +1,6 @@
 /** Whose code a frame is, which frame of a stack to name, and how frames and places are written. */
 import type { StackFrame } from './report.ts';
+import { cellName } from './notebook-cells.ts';
 
 /** Folders and archives that hold installed code only, on any system whose tracebacks people give us. */
 const installed: readonly RegExp[] = [
@@ -65,15 +66,10 @@ export function userFrame(stack: readonly StackFrame[]): StackFrame | undefined 
 export const informativeFrame = (stack: readonly StackFrame[]): StackFrame | undefined =>
   userFrame(stack) ?? stack[0];
 
-/**
- * A cell of a notebook: ipykernel compiles it under a file of the kernel's pid and a hash of its text, which no reader knows it by. The hash
- * stays: it is the same in every kernel that runs the same text.
- */
-const cellFile = /^(?:.*[\\/])?ipykernel_\d+[\\/](\d+)\.py$/;
-export const fileName = (file: string): string =>
-  file.replace(cellFile, (_, hash: string) => `notebook cell ${hash}`);
+/** What people know a file by: a cell of a notebook has no name but its number. */
+export const fileName = (file: string): string => cellName(file) ?? file;
 
-/** `/srv/app.py:42`, `/srv/app.py`, `notebook cell 29631374:6`; '' without a file. */
+/** `/srv/app.py:42`, `/srv/app.py`, `cell In[3]:6`; '' without a file. */
 export const placeOf = ({ file, line }: Pick<StackFrame, 'file' | 'line'>): string =>
   file === null ? '' : line === null ? fileName(file) : `${fileName(file)}:${line}`;
 

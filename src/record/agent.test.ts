@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { preloading, thinOut } from './agent.ts';
+import { agentCompanion, preloading, thinOut } from './agent.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -78,4 +78,19 @@ describe('LD_PRELOAD', () => {
   ])('%s', (_, before, after) => {
     expect(preloading(library, before)).toBe(after);
   });
+});
+
+test('who asks for a limit hears that nobody enforces it', () => {
+  const said = (memoryLimitBytes: number | undefined): readonly string[] => {
+    const told: string[] = [];
+    const command = ['/no/such/program'];
+    agentCompanion({ command, memoryLimitBytes, unlimited: (why) => told.push(why) }).prepare?.(
+      {},
+      '/no/such/folder',
+      '/no/such/folder',
+    );
+    return told;
+  };
+  expect(said(2 ** 26)).toEqual([expect.stringMatching(/^no agent: .*; --memory-limit is not/)]);
+  expect(said(undefined)).toEqual([]);
 });

@@ -31,6 +31,8 @@ export interface AgentOptions {
   /** The agent samples one allocation in so many bytes on average; default 512 KiB. */
   readonly sampleEveryBytes?: number | undefined;
   readonly memoryLimitBytes?: number | undefined;
+  /** Told before the command starts that its limit is not enforced, and why. */
+  readonly unlimited?: (why: string) => void;
   readonly atLimit?: AtLimit | undefined;
   readonly command: readonly string[];
 }
@@ -58,6 +60,7 @@ export function agentCompanion(options: AgentOptions): Companion {
         `no agent: ${why}${options.memoryLimitBytes === undefined ? '' : '; --memory-limit is not enforced'}`;
       if ('lacks' in found) {
         said = without(found.lacks);
+        if (options.memoryLimitBytes !== undefined) options.unlimited?.(said);
         return;
       }
       if (found.doubt !== undefined) doubt = without(found.doubt);

@@ -140,3 +140,50 @@ test('of two lines with one text neither is taken for the other', () => {
   );
   expect(lines.every(({ before, after }) => before === null || after === null)).toBe(true);
 });
+
+test('what grew stands before what shrank more, and a group that was small before has its figure', () => {
+  const rows = (bytes: number) => holder('rows', bytes, { path: 'rows -> list[9] -> Row' });
+  const { holders, groups, culprit } = compareRuns(
+    look('a', { holders: [holder('cache', 90), rows(5)], accounted: accounted(100) }),
+    look('b', { holders: [rows(40)], accounted: accounted(50) }),
+  );
+  expect(holders.map(({ what }) => what)).toEqual(['rows', 'cache']);
+  expect(groups[0]).toEqual({ what: 'Row in rows', before: 5 * mib, after: 40 * mib });
+  expect(culprit).toMatchObject({ of: 'group', what: 'Row in rows' });
+});
+
+test('where all is as it was, nothing is the culprit', () => {
+  const { culprit } = compareRuns(
+    look('a', { holders: [holder('rows', 57)], accounted: accounted(180) }),
+    look('b', { holders: [holder('rows', 63)], accounted: accounted(180) }),
+  );
+  expect(culprit).toBeNull();
+});
+
+test('a version in a file of its own is compared line by line', () => {
+  const { lines } = compareRuns(
+    look('a', {
+      allocations: [
+        line('old.py', 21, 90, { function: '<listcomp>', text: 'return [row for row in file]' }),
+        line('old.py', 27, 40, { function: 'join', text: 'joined.append(row)' }),
+        line('old.py', 2, 1, { function: '<module>', text: 'import csv' }),
+      ],
+    }),
+    look('b', {
+      allocations: [
+        line('new.py', 22, 95, { function: '<listcomp>', text: 'return [row for row in file]' }),
+        line('new.py', 28, 99, { function: 'join', text: 'joined.append(dict(row))' }),
+      ],
+    }),
+  );
+  expect(lines).toEqual([
+    { what: 'old.py:27 in join', before: 40 * mib, after: 99 * mib, now: 'new.py:28 in join' },
+    {
+      what: 'old.py:21 in <listcomp>',
+      before: 90 * mib,
+      after: 95 * mib,
+      now: 'new.py:22 in <listcomp>',
+    },
+    { what: 'old.py:2 in <module>', before: mib, after: null },
+  ]);
+});

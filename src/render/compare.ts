@@ -1,5 +1,5 @@
 /** What changed between two runs, looks or reports: the verdict, the figures, who held the memory and which lines allocated it. */
-import { alikeFile, alikePath, alikeType } from '../model/alike.ts';
+import { alikeFile, alikePath, alikeType, shortFile } from '../model/alike.ts';
 import { mainIncident } from '../model/incident.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Allocation, Holder, Incident, MemoryPicture, Report } from '../model/report.ts';
@@ -35,9 +35,9 @@ export interface Comparison {
   readonly durationMs: Change;
   /** What grew most, and what it is: the first to look at. null: nothing grew. */
   readonly culprit: (Change & { readonly of: 'group' | 'holder' | 'line' | 'type' }) | null;
-  /** Objects of one class below one variable that together hold more than a tenth of all, in either run. Greatest change first. */
+  /** Objects of one class below one variable that together hold more than a tenth of all, in either run. In the order of `holders`. */
   readonly groups: readonly Change[];
-  /** Greatest change first. */
+  /** What grew, the most first; then what shrank, the most first. */
   readonly holders: readonly Change[];
   readonly lines: readonly Change[];
   readonly types: readonly Change[];
@@ -49,7 +49,11 @@ export function compareRuns(before: Run, after: Run): Comparison {
     mainIncident(after.report.incidents),
   ];
   const [a, b] = [pictureOf(before), pictureOf(after)];
-  const groups = changes(groupsOf(a, peakOf(before)), groupsOf(b, peakOf(after)));
+  const groups = changes(groupsOf(a), groupsOf(b)).filter(
+    ({ before: was, after: is }) =>
+      (was ?? 0) >= groupShare * heldBy(a, peakOf(before)) ||
+      (is ?? 0) >= groupShare * heldBy(b, peakOf(after)),
+  );
   const holders = changes(holdersOf(a), holdersOf(b));
   const lines = changes(linesOf(a), linesOf(b));
   const types = changes(typesOf(a), typesOf(b));
@@ -66,7 +70,10 @@ export function compareRuns(before: Run, after: Run): Comparison {
       before: before.recording?.durationMs ?? before.report.run?.durationMs ?? null,
       after: after.recording?.durationMs ?? after.report.run?.durationMs ?? null,
     },
-    culprit: culpritOf({ group: groups, holder: holders, line: lines, type: types }),
+    culprit: culpritOf(
+      { group: groups, holder: holders, line: lines, type: types },
+      Math.max(peakOf(before) ?? 0, peakOf(after) ?? 0),
+    ),
     groups,
     holders,
     lines,
@@ -139,6 +146,9 @@ const linesOf = ({ allocations = [] }: MemoryPicture): readonly Listed[] =>
           ...(text === undefined ? [] : [`${file}\0text\0${text.trim()}`]),
           `${file}\0${line}`,
           `${file}\0function\0${name}`,
+          // The new version may have a file of its own.
+          ...(text === undefined ? [] : [`\0text\0${name}\0${text.trim()}`]),
+          ...(name === null || name.startsWith('<') ? [] : [`\0function\0${name}`]),
         ],
       };
     });
@@ -146,18 +156,14 @@ const linesOf = ({ allocations = [] }: MemoryPicture): readonly Listed[] =>
 const lineName = ({ file, line, function: name }: Allocation): string =>
   file === null
     ? (name ?? 'unknown place')
-    : [placeOf({ file: alikeFile(file), line }), ...(name === null ? [] : [name])].join(' in ');
+    : [placeOf({ file: shortFile(file), line }), ...(name === null ? [] : [name])].join(' in ');
 
 const groupShare = 0.1;
 const container =
   /^(?:list|dict|set|frozenset|tuple|deque|defaultdict|OrderedDict|Counter)(?:\[[^\]]*\]|\{[^}]*\})?$/;
 
 /** What a variable's container holds many of. `rows -> list[31422] -> dict{6} -> str` is a group of dicts. */
-function groupsOf(
-  { holders = [], accounted }: MemoryPicture,
-  peakBytes: number | null,
-): readonly Listed[] {
-  const all = Math.max(1, accounted?.rssBytes ?? peakBytes ?? 0);
+function groupsOf({ holders = [] }: MemoryPicture): readonly Listed[] {
   const groups = new Map<string, Listed>();
   for (const holder of holders) {
     const steps = holder.path.split(' -> ');
@@ -169,8 +175,11 @@ function groupsOf(
     const bytes = (groups.get(what)?.bytes ?? 0) + holder.retainedBytes;
     groups.set(what, { what, bytes, keys: [`${alikeType(type)}\0${alikePath(holder.name)}`] });
   }
-  return [...groups.values()].filter(({ bytes }) => bytes >= all * groupShare);
+  return [...groups.values()];
 }
+
+const heldBy = ({ accounted }: MemoryPicture, peakBytes: number | null): Bytes =>
+  Math.max(1, accounted?.rssBytes ?? peakBytes ?? 0);
 
 /** What is in neither picture is not known, not 0: a look lists only the largest. */
 function changes(before: readonly Listed[], after: readonly Listed[]): readonly Change[] {
@@ -204,7 +213,7 @@ function changes(before: readonly Listed[], after: readonly Listed[]): readonly 
         ...(one !== null && other !== null && other.what !== what ? { now: other.what } : {}),
       };
     })
-    .sort((a, b) => Math.abs(grownBy(b)) - Math.abs(grownBy(a)));
+    .sort(byGrowth);
 }
 
 /** Entries of one name are one. */
@@ -220,17 +229,27 @@ function summed(listed: readonly Listed[]): readonly Listed[] {
 
 export const grownBy = ({ before, after }: Change): number => (after ?? 0) - (before ?? 0);
 
+/** What grew stands before what shrank: looked for is what takes more than it did. */
+const byGrowth = (a: Change, b: Change): number => {
+  const [left, right] = [grownBy(a), grownBy(b)];
+  return left > 0 || right > 0 ? right - left : left - right;
+};
+
 /** A variable says most; where none grew, a line, else a type. */
 function culpritOf(
   lists: Readonly<Record<'group' | 'holder' | 'line' | 'type', readonly Change[]>>,
+  peakBytes: Bytes,
 ): Comparison['culprit'] {
+  const leastBytes = Math.max(leastGrowthBytes, peakBytes * leastGrowthShare);
   for (const of of ['group', 'holder', 'line', 'type'] as const) {
-    const [most] = lists[of].toSorted((a, b) => grownBy(b) - grownBy(a));
-    if (most !== undefined && grownBy(most) >= leastGrowthBytes) return { ...most, of };
+    const [most] = lists[of];
+    if (most !== undefined && grownBy(most) >= leastBytes) return { ...most, of };
   }
   return null;
 }
 const leastGrowthBytes = 2 ** 20;
+/** Of the peak. Looks come at moments that differ by so much from run to run. */
+const leastGrowthShare = 0.05;
 
 export const headlineWords = ({ headline }: Comparison['before']): string =>
   headline === null ? 'no death' : inWords(headline);

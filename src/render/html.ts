@@ -10,7 +10,14 @@ import { commandLine } from './command-line.ts';
 import { packRecording } from './page/pack.ts';
 import { renderMarkdownReport } from './exports/markdown.ts';
 import { safeCopy } from './safe-text.ts';
-import { againWithin, runAnswers, runHeadline, runWord, toldAsRun } from './run-answers.ts';
+import {
+  againWithin,
+  lookMoment,
+  runAnswers,
+  runHeadline,
+  runWord,
+  toldAsRun,
+} from './run-answers.ts';
 import { fiveAnswers } from './answers.ts';
 import { belowDirectory } from './names.ts';
 
@@ -71,6 +78,7 @@ function runTold(report: Report, recording: Recording | undefined): RunTold | nu
       answer: belowDirectory(answer, recording?.cwd),
       details: details.map((detail) => belowDirectory(detail, recording?.cwd)),
     })),
+    lookMoment: lookMoment(run),
     again: againWithin(run, command),
   };
 }

@@ -94,7 +94,21 @@ function peakAnswer({ peak }: RunAccount): Answer {
   ]);
 }
 
-function madeOf({ memory = {} }: RunAccount): Answer {
+/** From here on a look shows another moment than the peak. */
+const noticeableMs = 500;
+
+/** `1.3 s before the peak`, of the look that tells the variables; null: it was at the peak, or one of the two times is not known. */
+export function lookMoment({ memory, peak, startedAt }: RunAccount): string | null {
+  const lookedMs = Date.parse(memory?.lookedAt ?? '') - Date.parse(startedAt);
+  const peakMs = peak?.atMs;
+  if (peakMs === undefined || !(Math.abs(lookedMs - peakMs) >= noticeableMs)) return null;
+  const apart = formatDuration(Math.abs(lookedMs - peakMs));
+  return `${apart} ${lookedMs < peakMs ? 'before' : 'after'} the peak`;
+}
+
+function madeOf(run: RunAccount): Answer {
+  const { memory = {} } = run;
+  const moment = lookMoment(run);
   const line = heaviestLine({
     allocations: (memory.allocations ?? []).filter(({ when }) => when === 'peak'),
   });
@@ -102,7 +116,7 @@ function madeOf({ memory = {} }: RunAccount): Answer {
   const variable =
     holder === undefined
       ? null
-      : `${holder.name}${holder.function === null ? '' : ` of ${holder.function}`} held ${holder.estimate ? 'about ' : ''}${formatBytes(holder.retainedBytes)}: ${holder.path}`;
+      : `${holder.name}${holder.function === null ? '' : ` of ${holder.function}`} held ${holder.estimate ? 'about ' : ''}${formatBytes(holder.retainedBytes)}${moment === null ? '' : `, ${moment}`}: ${holder.path}`;
   if (line !== undefined) {
     const place = placeOf(line) || 'an unknown place';
     return known(
@@ -166,6 +180,9 @@ function growthAnswer({ growth, memory = {}, state }: RunAccount): Answer {
   );
 }
 
+/** Each is a few milliseconds of waiting at worst. */
+const manyFaults = 100;
+
 function reclaimAnswer({ reclaim }: RunAccount): Answer {
   const { of, fullMs, someMs = 0, limitHits = 0, majorFaults = 0, swapBytes = 0 } = reclaim;
   const more = [
@@ -173,7 +190,7 @@ function reclaimAnswer({ reclaim }: RunAccount): Answer {
       ? `the limit was hit ${limitHits} times, and the kernel found something to free`
       : null,
     swapBytes > 0 ? `up to ${formatBytes(swapBytes)} lay in swap` : null,
-    majorFaults > 0
+    majorFaults >= manyFaults
       ? `major faults: ${majorFaults} (a page was read from disk; a cold start does so too)`
       : null,
   ];
@@ -199,7 +216,7 @@ function costAnswer({ cost }: RunAccount): Answer {
   const stopped =
     stops === 0
       ? 'the command was never stopped'
-      : `the command was stopped ${stops} times, ${formatDuration(stoppedMs)} in all`;
+      : `the command was stopped ${stops === 1 ? 'once, for' : `${stops} times,`} ${formatDuration(stoppedMs)}${stops === 1 ? '' : ' in all'}`;
   return known(
     question.cost,
     cpuMs === undefined

@@ -110,6 +110,40 @@ test('an empty incident, where every field is unknown, is still told', () => {
   expect(text).not.toMatch(/undefined|null|NaN/);
 });
 
+describe('the gaps on the brief screen', () => {
+  const open = (what: string, command: string | null) => ({ what, why: 'so it is', command });
+  const screen = (outOfMemory: boolean | null) =>
+    renderTerminal(
+      {
+        format: 'coroner/1',
+        sources: [],
+        incidents: [
+          {
+            ...nothingKnown,
+            outOfMemory,
+            headline: 'It was killed',
+            unknown: [
+              open('the record', 'sudo dmesg'),
+              open('the log', null),
+              open('the sender', 'ps'),
+              open('the variables', 'coroner run --last-look COMMAND'),
+            ],
+          },
+        ],
+      },
+      plain,
+    );
+
+  test('of a known death are the first, and what the next run can tell', () => {
+    expect(screen(true)).toMatch(/The record[^]*The variables/);
+    expect(screen(true)).not.toMatch(/The log|The sender/);
+  });
+  test('of an unknown one are the first three', () => {
+    expect(screen(null)).toMatch(/The record[^]*The log[^]*The sender/);
+    expect(screen(null)).not.toContain('The variables');
+  });
+});
+
 describe('a storm of kills is one line', () => {
   const kill = {
     ...nothingKnown,

@@ -2,7 +2,7 @@
 import { defined } from '../model/defined.ts';
 import { contained } from '../model/faults.ts';
 import type { Recording } from '../model/recording.ts';
-import type { Incident, Report, SourceReport } from '../model/report.ts';
+import type { Incident, Report, SourceReport, Unknown } from '../model/report.ts';
 import { safeCopy } from './safe-text.ts';
 import { hanging, inked, type Line, type Style } from './terminal/layout.ts';
 import { memoryPicture, tasks } from './terminal/memory.ts';
@@ -129,11 +129,19 @@ function wholeIncident(
     if (recording === undefined && (incident.tasks?.length ?? 0) > 1) tasks(page, incident, 3);
     evidence(page, incident, 2);
     if (incident.outOfMemory !== true) ruledOut(page, incident, 2);
-    unknowns(page, incident.unknown, incident.outOfMemory === null ? 3 : 1);
+    unknowns(page, briefly(incident));
     remedies(page, incident.remedies, 2, true);
     page.gap();
     footer(page, incident);
   }
+}
+
+/** The gaps that the brief screen has room for: the first, and the one that the next run would close if it were asked to. */
+function briefly({ unknown, outOfMemory }: Incident): readonly Unknown[] {
+  if (outOfMemory === null) return unknown.slice(0, 3);
+  return unknown.filter(
+    ({ command }, index) => index === 0 || command?.startsWith('coroner run ') === true,
+  );
 }
 
 function footer(page: Page, { cause }: Incident): void {

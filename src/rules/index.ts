@@ -29,6 +29,7 @@ import { shmExhaustedAbort } from './program-output/shm-exhausted-abort.ts';
 import { languageHeapLimit } from './program-output/language-heap-limit.ts';
 import { languageHeapLimitAbort } from './program-output/language-heap-limit-abort.ts';
 import { platformLimit } from './other-killers/platform-limit.ts';
+import { machineFreeze } from './recorded-run/machine-freeze.ts';
 import { killedChild } from './recorded-run/killed-child.ts';
 import { recordedCrash } from './recorded-run/recorded-crash.ts';
 import { refusingLimit } from './recorded-run/refusing-limit.ts';
@@ -55,6 +56,7 @@ export const rules: readonly Rule[] = [
   killedChild,
   survivedRefusal,
   swapThrash,
+  machineFreeze,
   userspaceOomDaemon,
   orchestratorEviction,
   jobSchedulerLimit,

@@ -9,7 +9,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   isIncidentId,
   newIncidentId,
@@ -79,4 +80,36 @@ test('links in a folder are not followed when it is read', () => {
   const { texts, unread } = readIncidentFolder(join(root, id));
   expect([...texts.keys()]).toEqual(['incident.json']);
   expect(unread).toEqual([{ name: 'kernel.log', why: 'not a plain file' }]);
+});
+
+describe('a file that somebody packed', () => {
+  const packed = (name: string, bytes: Buffer) => {
+    const folder = mkdtempSync(join(root, 'packed-'));
+    writeFileSync(join(folder, name), bytes);
+    return readIncidentFolder(folder);
+  };
+
+  test('is read as if it were not', () => {
+    const { texts, unread } = packed('samples.ndjson.gz', gzipSync('{"atMs":1}\n'));
+    expect([...texts]).toEqual([['samples.ndjson', '{"atMs":1}\n']]);
+    expect(unread).toEqual([]);
+  });
+
+  test('and was cut off, or unpacks without end, is said', () => {
+    const cut = gzipSync('{"atMs":1}\n').subarray(0, 12);
+    expect(packed('samples.ndjson.gz', cut)).toMatchObject({
+      unread: [{ name: 'samples.ndjson.gz', why: 'it cannot be unpacked' }],
+    });
+    const bomb = gzipSync(Buffer.alloc(65 * 2 ** 20));
+    expect(packed('samples.ndjson.gz', bomb)).toMatchObject({
+      unread: [{ name: 'samples.ndjson.gz', why: 'too large' }],
+    });
+  });
+
+  test('gives way to the file itself', () => {
+    const folder = mkdtempSync(join(root, 'packed-'));
+    writeFileSync(join(folder, 'samples.ndjson'), '{"atMs":2}\n');
+    writeFileSync(join(folder, 'samples.ndjson.gz'), gzipSync('{"atMs":1}\n'));
+    expect([...readIncidentFolder(folder).texts]).toEqual([['samples.ndjson', '{"atMs":2}\n']]);
+  });
 });

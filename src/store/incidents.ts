@@ -269,12 +269,33 @@ export function readIncidentFolder(folder: string): {
     if (isFileRefusal(bytes)) unread.push({ name, why: whyOf(bytes) });
     else texts.set(name, bytes.toString('utf8'));
   };
-  for (const entry of list(folder)) if (isText(entry)) take(entry);
+  const unpack = (name: string) => {
+    const bytes = readBelow(folder, `${name}.gz`, limits);
+    const text = isFileRefusal(bytes) ? whyOf(bytes) : unpacked(bytes);
+    if (typeof text === 'string') unread.push({ name: `${name}.gz`, why: text });
+    else texts.set(name, text.toString('utf8'));
+  };
+  const entries = list(folder);
+  for (const entry of entries)
+    if (isText(entry)) take(entry);
+    // Somebody packed the long ones, to send the folder along.
+    else if (entry.endsWith('.gz') && isText(entry.slice(0, -3)))
+      if (!entries.includes(entry.slice(0, -3))) unpack(entry.slice(0, -3));
   for (const sub of ['python', 'looks', 'agent'])
     for (const entry of list(join(folder, sub)))
       if (isText(entry)) take(`${sub}/${entry}`);
       else if (entry.endsWith('.mem')) texts.set(`${sub}/${entry}`, '');
   return { texts, unread };
+}
+
+/** The content, or why there is none. */
+function unpacked(bytes: Buffer): Buffer | string {
+  const { gunzipSync } = process.getBuiltinModule('node:zlib');
+  try {
+    return gunzipSync(bytes, { maxOutputLength: readLimitBytes });
+  } catch (error) {
+    return codeOf(error) === 'ERR_BUFFER_TOO_LARGE' ? 'too large' : 'it cannot be unpacked';
+  }
 }
 
 function whyOf({ code, message }: FileRefusal): string {

@@ -250,6 +250,16 @@ export const readSamples = (text: string | undefined): ReadLines<SampleLine> =>
 export const readHookErrors = (text: string): ReadLines<HookErrorLine> =>
   readLines(text, (line) => conform(line, hookShape));
 
+const cellShape: Shape = [required('file', isText), required('number', isAmount)];
+
+/** What the Python hook wrote of the cells that a notebook's kernel ran: the latest number of each file. */
+export function readCells(text: string): ReadonlyMap<string, number> {
+  const { lines } = readLines<{ file: string; number: number }>(text, (line) =>
+    conform(line, cellShape),
+  );
+  return new Map(lines.map(({ file, number }) => [file, number]));
+}
+
 const machineShape: Shape = [
   optional('kernel', isText),
   optional('architecture', isText),

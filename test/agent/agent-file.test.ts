@@ -55,6 +55,27 @@ test("a library's allocation is charged to the user's line, with the library in 
   expect(only?.stack[0]).toEqual(library);
 });
 
+test('what the interpreter calls before the first line of the program is no line of it', () => {
+  const codec = { function: 'search_function', file: '/usr/lib/python3.15/encodings/__init__.py' };
+  const loader = { function: '_compile_bytecode', file: '<frozen importlib._bootstrap_external>' };
+  const stack = [
+    { ...loader, line: 500 },
+    { ...codec, line: 96 },
+  ];
+  const [first, second, ...more] = allocationsOf(
+    read({
+      paths: [
+        { stack, live: [20, 0, 0] },
+        { stack: [...stack, app(3)], live: [10, 0, 0] },
+      ],
+    }),
+    'death',
+  );
+  expect(first).toMatchObject({ file: null, function: '(Python itself and its start-up)' });
+  expect(second).toMatchObject({ file: '/home/me/app.py', line: 3 });
+  expect(more).toEqual([]);
+});
+
 test('native code outside Python is named by its module', () => {
   const file = read({
     pythonVersion: 0,

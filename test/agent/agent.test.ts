@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { agentEvidence, allocationsOf } from '../../src/parsers/formats/agent-allocations.ts';
 import { heaviestLine } from '../../src/model/memory-picture.ts';
-import { pythons } from '../have.ts';
+import { everyPython } from '../have.ts';
 import { noAgent, underAgent } from './under-agent.ts';
 
 const program = (name: string) => new URL(`../programs/agent/${name}`, import.meta.url).pathname;
@@ -17,8 +17,8 @@ const endings = {
   _exit: { exitCode: 3, signal: null },
 } as const;
 
-const found = [...pythons()];
-const reason = found.length === 0 ? 'needs CPython 3.6 to 3.13' : noAgent(found[0]?.[1] ?? '');
+const found = [...everyPython()];
+const reason = found.length === 0 ? 'needs CPython 3.6 to 3.15' : noAgent(found[0]?.[1] ?? '');
 
 describe.skipIf(reason)(`ground truth${reason ? ` (${reason})` : ''}`, () => {
   test.each(found.map(([version, python]) => ({ version, python })))(

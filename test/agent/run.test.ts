@@ -14,7 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Report } from '../../src/model/report.ts';
 import { makeCgroup } from '../cgroup.ts';
-import { cCompiler, cgroup, pythons } from '../have.ts';
+import { cCompiler, cgroup, everyPython } from '../have.ts';
 import { noAgent } from './under-agent.ts';
 
 const coroner = new URL('../../bin/coroner.js', import.meta.url).pathname;
@@ -22,10 +22,10 @@ const program = (name: string) => new URL(`../programs/${name}`, import.meta.url
 const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const found = [...pythons()];
+const found = [...everyPython()];
 const [, python = ''] =
   found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
-const reason = python === '' ? 'needs CPython 3.6 to 3.13' : noAgent(python);
+const reason = python === '' ? 'needs CPython 3.6 to 3.15' : noAgent(python);
 
 let count = 0;
 /** `coroner run COMMAND`; the report it wrote. */

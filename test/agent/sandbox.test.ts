@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { cCompiler, pythons } from '../have.ts';
+import { cCompiler, everyPython } from '../have.ts';
 import { noAgent, underAgent } from './under-agent.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
@@ -76,8 +76,10 @@ describe.skipIf(noCompiler)(
 );
 
 const [, python = ''] =
-  [...pythons()].find(([version]) => version.startsWith('3.11.')) ?? [...pythons()].at(-1) ?? [];
-const reason = python === '' ? 'needs CPython 3.6 to 3.13' : noAgent(python);
+  [...everyPython()].find(([version]) => version.startsWith('3.11.')) ??
+  [...everyPython()].at(-1) ??
+  [];
+const reason = python === '' ? 'needs CPython 3.6 to 3.15' : noAgent(python);
 describe.skipIf(reason)(`a sandbox of its own, in Python${reason ? ` (${reason})` : ''}`, () => {
   test('libc is asked by its handle; the lines and the refusal are there all the same', async () => {
     const path = source('sandboxed.py');

@@ -4,15 +4,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { cCompiler, pythons } from '../have.ts';
+import { cCompiler, everyPython } from '../have.ts';
 import { noAgent, underAgent } from './under-agent.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const [, python = ''] =
-  [...pythons()].find(([version]) => version.startsWith('3.11.')) ?? [...pythons()].at(-1) ?? [];
-const reason = cCompiler() ?? (python === '' ? 'needs CPython 3.6 to 3.13' : noAgent(python));
+  [...everyPython()].find(([version]) => version.startsWith('3.11.')) ??
+  [...everyPython()].at(-1) ??
+  [];
+const reason = cCompiler() ?? (python === '' ? 'needs CPython 3.6 to 3.15' : noAgent(python));
 
 const source = `
 #include <stdio.h>

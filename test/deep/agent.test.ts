@@ -7,13 +7,13 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { parts } from '../agent/parts.ts';
 import { allocationsOf } from '../../src/parsers/formats/agent-allocations.ts';
 import { noAgent, underAgent } from '../agent/under-agent.ts';
-import { cCompiler, command, pythons } from '../have.ts';
+import { cCompiler, command, everyPython, newestPythons, testRoot } from '../have.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'coroner-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const found = [...pythons()].filter(([version]) => version.startsWith('3.'));
-const reason = found.length === 0 ? 'needs CPython 3.6 to 3.13' : noAgent(found[0]?.[1] ?? '');
+const found = [...everyPython()].filter(([version]) => version.startsWith('3.'));
+const reason = found.length === 0 ? 'needs CPython 3.6 to 3.15' : noAgent(found[0]?.[1] ?? '');
 
 /** Seconds each, and those that take a minute and more. CORONER_CPYTHON=short runs of the latter two, with one CPython. */
 const suites = [
@@ -42,23 +42,27 @@ const leftOut = (version: string, suite: string): boolean =>
   longSuites.includes(suite) &&
   !(version.startsWith('3.11.') && longSuites.indexOf(suite) < 2);
 
+/** Where its standard library lies. */
+const libraryOf = (version: string, python: string): string =>
+  join(
+    newestPythons().has(version) ? join(testRoot, 'usr') : join(dirname(python), '..'),
+    'lib',
+    `python${version.split('.').slice(0, 2).join('.')}`,
+  );
+
 describe.skipIf(reason)(`CPython's own tests${reason ? ` (${reason})` : ''}`, () => {
   const cases = found
-    .filter(([version]) => /^3\.(?:8|9|1[0-3])\./.test(version))
+    .filter(([version]) => /^3\.(?:8|9|1\d)\./.test(version))
     .flatMap(([version, python]) =>
       [...suites, ...longSuites]
         .filter((suite) => {
-          const tests = join(
-            dirname(python),
-            '../lib',
-            `python${version.split('.').slice(0, 2).join('.')}`,
-            'test',
-            suite,
-          );
+          const tests = join(libraryOf(version, python), 'test', suite);
           return existsSync(tests) || existsSync(`${tests}.py`);
         })
         .map((suite) => ({ version, python, suite })),
     );
+  if (newestPythons().size > 0 && !cases.some(({ version }) => newestPythons().has(version)))
+    test.skip('CPython 3.14 and 3.15 (need libpython3.X-testsuite in the root folder)', () => {});
   for (const { version, python, suite } of cases) {
     const name = `${version} ${suite}: the same result with and without the agent`;
     if (leftOut(version, suite)) {

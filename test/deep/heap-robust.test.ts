@@ -1,6 +1,6 @@
 /**
  * Looks at memory that changes, ends or is broken: whatever is there, a look ends with what is true or with a refusal, and lets go whom it
- * stopped. CORONER_FUZZ says how many, in units of 320 looks and 1,600 images (default 1); CORONER_KILLS how often coroner is killed.
+ * stopped. CORONER_FUZZ says how many, in units of 40 looks and 200 images of each CPython (default 1); CORONER_KILLS how often coroner is killed.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
@@ -23,7 +23,14 @@ import {
 import { coreOf, coresHere } from '../cores/dump.ts';
 import { systemPython } from '../have.ts';
 import { imageOf, lookAtSpoilt } from '../heap/spoil.ts';
-import { programs, stopped, underWay, versions, type Stopped } from '../heap/target.ts';
+import {
+  newestVersions,
+  programs,
+  stopped,
+  underWay,
+  versions,
+  type Stopped,
+} from '../heap/target.ts';
 import { childOf, faultsOf, residentBytes, ways, type Way } from '../heap/wild.ts';
 
 const coroner = fileURLToPath(new URL('../../bin/coroner.js', import.meta.url));
@@ -151,8 +158,18 @@ function nativeIdsOf(pid: number): readonly number[] {
 describe('looks at processes that change wildly', () => {
   const looks = Math.ceil(40 * thoroughness);
   const timeoutMs = 600_000 * Math.max(1, thoroughness);
-  const all = versions();
-  const everyPython = all.map(([, path]) => path);
+  const old = versions();
+  const newest = newestVersions();
+  const all = [...old, ...newest];
+  /** Those that one of them may start, and where it finds them: the ones of the root folder find each other. */
+  const familyOf = (version: string) => {
+    const isNewest = newest.some(([other]) => other === version);
+    const family = isNewest ? newest : old;
+    return {
+      everyPython: family.map(([, path]) => path),
+      found: family.map(([minor, path]) => (isNewest ? `/usr/bin/python${minor}` : path)).join(':'),
+    };
+  };
   // A few looks are not worth the start of a process each: each CPython then gets some of the ways.
   const some = Math.min(ways.length, Math.max(4, Math.round(looks / 4)));
   test.each(all)(
@@ -161,6 +178,7 @@ describe('looks at processes that change wildly', () => {
     async (version, python) => {
       const guard = startGuard();
       const pool = new ChunkPool();
+      const { everyPython, found } = familyOf(version);
       const faults: string[] = [];
       const blame = (fault: string) => {
         // Said at once: a long run is looked at while it goes on.
@@ -172,7 +190,7 @@ describe('looks at processes that change wildly', () => {
       const begin = (way: Way): Promise<Stopped> =>
         way === 'busy'
           ? underWay(python, 'busy.py', [], { timeoutMs })
-          : underWay(python, 'wild.py', [way, everyPython.join(':')], {
+          : underWay(python, 'wild.py', [way, found], {
               flags: ['-I', '-S'],
               timeoutMs,
             });
@@ -246,9 +264,8 @@ describe('looks at processes that change wildly', () => {
 });
 
 describe('spoilt images', () => {
-  // 100,800 in all: CORONER_FUZZ=63.
   const looks = Math.ceil(200 * thoroughness);
-  test.each(versions())(
+  test.each([...versions(), ...newestVersions()])(
     'CPython %s: flipped pointers, loops, holes',
     { timeout: 600_000 * Math.max(1, thoroughness) },
     async (version, python) => {

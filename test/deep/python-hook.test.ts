@@ -1,5 +1,5 @@
 /** The start-up hook on every CPython here. */
-import { pythons } from '../have.ts';
+import { everyPython } from '../have.ts';
 import { hookCases } from '../live/python-hook-cases.ts';
 
-for (const [version, python] of pythons()) hookCases(version, python);
+for (const [version, python] of everyPython()) hookCases(version, python);

@@ -114,8 +114,9 @@ describe.skipIf(newest === undefined)('a synthesised 3.14 (needs CPython 3.13)',
 async function changedImage(
   python: string,
   change: (python: Interpreter, write: (address: number, value: number) => void) => void,
+  [program, ...args]: readonly [string, ...string[]] = ['small.py'],
 ) {
-  target = await stopped(python, 'small.py');
+  target = await stopped(python, program, args);
   const image = imageOf(target.pid);
   const source = sourceOf(image);
   const before = lookAt(source);
@@ -162,6 +163,40 @@ describe.skipIf(newestSkip).each(newestVersions())(
       expect(after.picture.types).toBeUndefined();
       expect(after.picture.threads!.length).toBeGreaterThan(0);
       expect(after.picture.notes).toEqual([`of CPython ${version} only the stacks can be read`]);
+    });
+
+    /** As it would be of another patch release, with the collector on or off, and so many dropped objects. */
+    const smellsOfPatch = async (patch: number, isOn: boolean, dropped: number) => {
+      const { after } = await changedImage(
+        python,
+        ({ runtime, layout, memory }, write) => {
+          const base = memory.regions.find(({ path }) => path === runtime.path)!;
+          const symbol = loadedObject(memory, base.start - base.offset)!.symbol('Py_Version')!;
+          const numbers = version.split('.').map(Number);
+          write(symbol, ((3 << 24) | (numbers[1]! << 16) | (patch << 8) | 0xf0) >>> 0);
+          write(runtime.interpreter + layout.interpreter.gcEnabled!, isOn ? 1 : 0);
+        },
+        ['cycles.py', String(dropped)],
+      );
+      if (isRefusal(after)) throw new Error(`${after.detail}`);
+      expect(after.runtime.version.patch).toBe(patch);
+      return (after.picture.smells ?? []).filter(({ id }) => id === 'incremental-collector');
+    };
+
+    test('garbage of 3.14.0 to 3.14.4 is told with its share; of others, and where it is little or wanted, it is not', async () => {
+      for (const patch of [0, 4]) {
+        const found = await smellsOfPatch(patch, true, 30_000);
+        if (version !== '3.14') expect(found).toEqual([]);
+        else {
+          expect(found[0]?.says).toMatch(
+            new RegExp(`, [4-9]\\d % of all objects, .* CPython 3\\.14\\.${patch} collects`),
+          );
+          expect(found[0]?.savesBytes).toBeGreaterThan(3e6);
+        }
+      }
+      expect(await smellsOfPatch(5, true, 30_000)).toEqual([]);
+      expect(await smellsOfPatch(2, false, 30_000)).toEqual([]);
+      expect(await smellsOfPatch(2, true, 1000)).toEqual([]);
     });
   },
 );

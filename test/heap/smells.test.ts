@@ -74,7 +74,9 @@ test('every smell has a page and a program', () => {
   }
 });
 
-describe.each(smells.map(({ id }) => id))('%s', (id) => {
+// That one is about releases which cannot be had: debug-offsets.test.ts makes them from a later one.
+const ids = smells.map(({ id }) => id).filter((id) => id !== 'incremental-collector');
+describe.each(ids)('%s', (id) => {
   const why = needsNumpy.has(id) ? pythonModule('numpy') : null;
   const python = needsNumpy.has(id) ? systemPython : versions().at(-1)?.[1];
   const skip = why ?? (python === undefined ? 'needs a CPython' : null);

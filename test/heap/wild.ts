@@ -1,10 +1,11 @@
 /** Processes that change wildly (test/programs/heap/wild.py), and what may be said of them. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { MemoryPicture, StackFrame } from '../../src/model/report.ts';
 import type { Bytes } from '../../src/model/units.ts';
 import { readText } from '../../src/python/process/live-process.ts';
+import { testRoot } from '../have.ts';
 import { programs } from './target.ts';
 
 export const ways = [
@@ -39,9 +40,19 @@ interface Names {
   readonly words: ReadonlySet<string>;
   readonly library: string;
 }
+/** getpath, which finds the library before anything else runs: frozen from a source that no installation has. */
+const wordsOfGetpath = ['search_up', 'prefix', 'landmarks', 'test'];
 const namesByPython = new Map<string, Names>();
 const wordsOf = (text: string): Iterable<string> => text.match(/[\p{L}_][\p{L}\p{N}_]*/gu) ?? [];
 const program = join(programs, 'wild.py');
+
+/** The CPythons of the root folder have their library in there, with links that count from its root. */
+function placeOf(file: string): string {
+  if (existsSync(file)) return file;
+  const inRoot = join(testRoot, file);
+  const link = lstatSync(inRoot, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  return link ? join(testRoot, resolve(dirname(file), readlinkSync(inRoot))) : inRoot;
+}
 
 function namesOf(python: string): Names {
   let names = namesByPython.get(python);
@@ -49,7 +60,7 @@ function namesOf(python: string): Names {
     const { stdout } = spawnSync(python, [program, '-', 'words'], { encoding: 'utf8' });
     const said = stdout.trimEnd().split('\n');
     const library = said.at(-1)!;
-    const words = new Set(wordsOf(stdout));
+    const words = new Set([...wordsOf(stdout), ...wordsOfGetpath]);
     const sources = [
       ...said.filter((line) => line.endsWith('.py')),
       ...['wild.py', 'busy.py'].map((name) => join(programs, name)),
@@ -59,7 +70,7 @@ function namesOf(python: string): Names {
       ),
     ];
     for (const source of sources)
-      for (const word of wordsOf(readFileSync(source, 'utf8'))) words.add(word);
+      for (const word of wordsOf(readFileSync(placeOf(source), 'utf8'))) words.add(word);
     namesByPython.set(python, (names = { words, library }));
   }
   return names;
@@ -69,7 +80,8 @@ const lines = new Map<string, readonly string[]>();
 function linesOf(file: string): readonly string[] {
   let found = lines.get(file);
   if (found === undefined) {
-    found = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+    const place = placeOf(file);
+    found = existsSync(place) ? readFileSync(place, 'utf8').split('\n') : [];
     lines.set(file, found);
   }
   return found;

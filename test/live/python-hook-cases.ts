@@ -47,6 +47,46 @@ export const hookCases = (version: string, python: string) =>
       expect(stderr.startsWith(bare.stderr)).toBe(true);
     });
 
+    /** As a kernel runs its cells: its command line, its shell, and the files under which it compiles. */
+    const kernel = `import sys, types
+class InteractiveShell: pass
+shell = InteractiveShell._instance = InteractiveShell()
+sys.modules["IPython.core.interactiveshell"] = types.SimpleNamespace(InteractiveShell=InteractiveShell)
+for shell.execution_count, file, text in (1, 11, "def f():\\n    raise KeyError"), (2, 22, "x = 1"), (3, 22, "x = 1"), (4, 33, "f()"):
+    exec(compile(text, "/tmp/ipykernel_7/%d.py" % file, "exec"))
+`;
+    test.skipIf(isBefore(version, 3, 8))(
+      `the cells of a notebook have their numbers${isBefore(version, 3, 8) ? ' (needs audit hooks: 3.8)' : ''}`,
+      () => {
+        const { files, incident } = run(`import_of = "ipykernel"\n${kernel}`);
+        const [noted] = [...files].filter(([name]) => name.endsWith('.cells.ndjson'));
+        expect(
+          noted?.[1]
+            .trim()
+            .split('\n')
+            .map((line) => JSON.parse(line) as unknown),
+        ).toEqual(
+          [
+            [11, 1],
+            [22, 2],
+            [22, 3],
+            [33, 4],
+          ].map(([file, number]) => ({ file: `/tmp/ipykernel_7/${file}.py`, number })),
+        );
+        expect(incident?.stack[0]).toMatchObject({
+          function: 'f',
+          file: '/tmp/ipykernel_7/In[1] 11.py',
+          line: 2,
+        });
+        expect(incident?.headline).toContain('In[1]:2');
+      },
+    );
+    test('a program that is no kernel is not listened to', () => {
+      const { files, status } = run('compile("1", "/tmp/kernel_7/1.py", "exec")');
+      expect(status).toBe(0);
+      expect([...files.keys()].filter((name) => name.endsWith('.cells.ndjson'))).toEqual([]);
+    });
+
     test('a MemoryError with no memory left', () => {
       const grow = 'l = []\nwhile True:\n    l.append(object())';
       const { files, status, incident } = underCoroner(

@@ -1,6 +1,6 @@
-/** The start-up hook on the oldest, a middle and the newest CPython here; test/deep has all of them. */
+/** The start-up hook on the oldest, a middle and the newest CPythons here; test/deep has all of them. */
 import { describe, expect, test } from 'vitest';
-import { pythons, systemPython } from '../have.ts';
+import { newestPythons, pythons, systemPython } from '../have.ts';
 import { hookCases, quick, wordsOf } from './python-hook-cases.ts';
 import { alone, underCoroner } from './under-coroner.ts';
 
@@ -9,7 +9,10 @@ const number = (version: string) =>
 const versions = [...pythons()].toSorted(([a], [b]) => number(a) - number(b));
 const some = new Set([0, versions.length >> 1, versions.length - 1]);
 
-for (const [version, python] of versions.filter((_, index) => some.has(index)))
+for (const [version, python] of [
+  ...versions.filter((_, index) => some.has(index)),
+  ...newestPythons(),
+])
   hookCases(version, python);
 
 describe.skipIf(versions.length === 0)('on one Python', () => {

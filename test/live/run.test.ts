@@ -38,6 +38,15 @@ describe('the command runs as if it had been started alone', () => {
     expect(outcome.stderr).toContain(message);
   });
 
+  test('a limit that nobody would enforce starts nothing', () => {
+    const outcome = underCoroner(['/bin/echo', 'started'], {
+      options: ['--no-agent', '--memory-limit', '64M'],
+    });
+    expect(outcome.status).toBe(64);
+    expect(outcome.stderr).toContain('--memory-limit: the agent enforces it');
+    expect(outcome.stdout).toBe('');
+  });
+
   test('a file that is no program', () => {
     const file = join(work, 'plain');
     writeFileSync(file, 'text', { mode: 0o644 });

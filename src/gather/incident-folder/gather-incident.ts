@@ -11,6 +11,8 @@ import {
 } from '../../store/incidents.ts';
 import { maskEvery } from '../../model/secrets.ts';
 import { noSourceText } from '../../model/source-text.ts';
+import { readCells } from '../../store/recorded-lines.ts';
+import { withCellNumbers } from '../../model/notebook-cells.ts';
 import { parseSources, symbolsIn, type SymbolReader } from '../../store/source-lines.ts';
 import type { SourceReport } from '../../model/report.ts';
 import type { Unreadable } from '../input.ts';
@@ -77,8 +79,9 @@ export function gatherIncident(
       ? { ...fact, origin: { ...fact.origin, doubt: 'folder' as const } }
       : fact,
   );
+  const cells = cellsOf(texts);
   return {
-    evidence,
+    evidence: withCellNumbers(evidence, cells),
     sources: [
       ...parsed.sources,
       ...unread.map(unreadSource),
@@ -86,10 +89,18 @@ export function gatherIncident(
       ...others.map(otherSource),
     ],
     // It is shown as it is: no rule and no report stands between.
-    recording: maskEvery(withFailedAllocations(parsed.recording, evidence)),
+    recording: withCellNumbers(maskEvery(withFailedAllocations(parsed.recording, evidence)), cells),
     sourceText,
   };
 }
+
+/** The numbers of the cells that the run's kernels ran, by file. */
+const cellsOf = (texts: IncidentTexts): ReadonlyMap<string, number> =>
+  new Map(
+    [...texts].flatMap(([name, text]) =>
+      /^python\/\d+\.cells\.ndjson$/.test(name) ? [...readCells(text)] : [],
+    ),
+  );
 
 const otherSource = ({ place, program }: Other): SourceReport => ({
   id: 'stderr',

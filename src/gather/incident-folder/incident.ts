@@ -14,6 +14,8 @@ import {
   type Lost,
   type Numbered,
 } from '../../store/recorded-lines.ts';
+import { machineFreeze } from './machine-freeze.ts';
+import type { Ms } from '../../model/units.ts';
 import { snapshotEvidence, snapshotsIn } from './snapshots.ts';
 import type { Parser } from '../../parsers/parser.ts';
 import { emptyRecording, toRecording } from './series.ts';
@@ -33,11 +35,12 @@ export interface ParsedIncident {
 
 /**
  * Reads an incident folder (docs/incident-folder.md) from the texts of its files, by their path in it. What cannot be read is left out
- * and said in `sources`. null: there is no `incident.json` of ours.
+ * and said in `sources`. `now`: ms since 1970, which tells a recording that still goes on. null: there is no `incident.json` of ours.
  */
 export function parseIncident(
   texts: ReadonlyMap<string, string>,
   withParsers: readonly Parser[] = parsers,
+  now: Ms = Date.now(),
 ): ParsedIncident | null {
   const begun = parseStart(texts.get('incident.json'));
   if (begun === null) return null;
@@ -82,6 +85,15 @@ export function parseIncident(
     () => sampledEvidence(start, timeline, killed),
     [],
   );
+  const freeze =
+    end === null
+      ? part(
+          'recording',
+          'samples.ndjson',
+          () => machineFreeze(start, timeline, samples.lines, now),
+          [],
+        )
+      : [];
   const { snapshots, unread } = snapshotsIn(texts);
   const snapshotFacts = snapshotEvidence(
     snapshots,
@@ -96,7 +108,7 @@ export function parseIncident(
   return {
     start,
     end,
-    evidence: [...kernel, ...daemons, ...output, ...recorded, ...snapshotFacts],
+    evidence: [...kernel, ...daemons, ...output, ...recorded, ...freeze, ...snapshotFacts],
     sources: [
       ...sourcesOf(start, end, texts, events.lines),
       ...wholeFile('incident.json', begun.whole),

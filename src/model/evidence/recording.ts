@@ -122,6 +122,31 @@ export interface Stall extends Fact<'stall'> {
   readonly limit?: Limit;
 }
 
+/** A recording breaks off while the machine had next to nothing left, and no swap to turn to. */
+export interface MachineFreeze extends Fact<'machine-freeze'> {
+  /** The largest process of the last sample. Absent: there was none. */
+  readonly largest?: {
+    readonly pid: number;
+    readonly name: string;
+    readonly heldBytes: Bytes;
+    /** Over the last seconds. */
+    readonly growthBytesPerSecond: number;
+  };
+  readonly totalBytes: Bytes;
+  readonly availableBytes: Bytes;
+  /** For how long there was as little, up to the last sample. */
+  readonly shortForMs: Ms;
+  /** Shares of the last second in which something, or everything, waited for memory (PSI); absent: the kernel does not tell. */
+  readonly psiSome?: number;
+  readonly psiFull?: number;
+  /** Bytes of swap; 0: there was none. What there was, was full. */
+  readonly swapBytes: Bytes;
+  /** Since the start of the run. */
+  readonly lastSampleMs: Ms;
+  /** The last samples came so far apart at most: far from limits as a matter of course, here the recorder had to wait. */
+  readonly longestGapMs: Ms;
+}
+
 /** What the agent inside saw refused. */
 export interface FailedAllocation extends Fact<'failed-allocation'> {
   readonly pid: number;
@@ -149,5 +174,6 @@ export type RecordingEvidence =
   | HostCounters
   | ProcessLimits
   | Stall
+  | MachineFreeze
   | FailedAllocation
   | HeapSnapshot;

@@ -40,10 +40,11 @@ const mostOwnBytes = 16 * 2 ** 20;
 const isStartUp = ({ file }: StackFrame) =>
   file !== null &&
   (file === '<frozen site>' || /\/lib(?:64)?\/python\d[\w.]*\/site\.py$/.test(file));
-/** What a program imports has the program's own frame outside of importlib's. */
+/** Whom the interpreter calls while it starts: for its modules and its codecs. What a program imports has the program's own frame outside. */
 const isBeforeProgram = (stack: readonly StackFrame[]) =>
-  /^<frozen (?:importlib|zipimport)/.test(stack.at(-1)?.file ?? '') &&
-  userFrame(stack) === undefined;
+  /^<frozen (?:importlib|zipimport)|\/lib(?:64)?\/python\d[\w.]*\/encodings\/__init__\.py$/.test(
+    stack.at(-1)?.file ?? '',
+  ) && userFrame(stack) === undefined;
 
 /** The line that a path counts for. */
 function frameOfPaths(

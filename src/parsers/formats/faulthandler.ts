@@ -103,17 +103,25 @@ function* injected(input: Input): Iterable<ProgramAbort> {
   };
 }
 
+const jitted = / \[jitted\]\s*$/;
+
 /** The current thread's frames, innermost first as they are printed. */
 function stackAfter(input: Input, at: number): readonly StackFrame[] {
   const frames: StackFrame[] = [];
+  let wasCompiled = false;
   for (let next = at + 1; next < Math.min(at + 400, input.lines.length); next += 1) {
     const text = lineAt(input, next);
     // The next crash has frames of its own.
     if (text.includes('Fatal Python error: ')) break;
     const match = /File "([^"]{1,1000})", line (\d{1,9}) in (.{1,200})$/.exec(text.trimEnd());
-    if (match !== null)
-      frames.push({ function: match[3]!.trim(), file: match[1]!, line: Number(match[2]) });
-    else if (frames.length > 0) break;
+    if (match !== null) {
+      const [name, isCompiled] = [match[3]!.trim().replace(jitted, ''), jitted.test(match[3]!)];
+      const last = frames.at(-1);
+      // PyPy tells a call that runs as machine code twice.
+      const isTold = wasCompiled && last?.function === name && last.file === match[1];
+      if (!isTold) frames.push({ function: name, file: match[1]!, line: Number(match[2]) });
+      wasCompiled = isCompiled;
+    } else if (frames.length > 0) break;
   }
   return frames;
 }

@@ -81,6 +81,7 @@ function headOf(
       gcGenerations: interpreter.gcGenerations! + shift,
       gcPermanent: interpreter.gcPermanent! + shift,
       gcCollecting: interpreter.gcCollecting! + shift,
+      gcEnabled: interpreter.gcEnabled! + shift,
       next: next!,
       threadsHead: threadsHead!,
       modules: modules!,

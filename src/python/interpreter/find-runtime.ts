@@ -44,14 +44,42 @@ export function findRuntime(memory: Memory): Runtime | Refusal {
     if (!isRefusal(found)) return found;
     refusals.push(found);
   }
-  return (
-    refusals[0] ?? {
-      status: 'unsupported',
-      code: 'not-cpython',
-      detail: 'no CPython was found in it',
-      hint: 'coroner inspect looks into CPython 3.6 to 3.15; other programs have no variables that it could name',
-    }
+  return refusals[0] ?? noCPython(memory);
+}
+
+/** Interpreters of Python that are no CPython, by the file that each of them maps. */
+const otherPythons: readonly (readonly [RegExp, string])[] = [
+  [/^(?:libpypy[\d.]*-c\.so|pypy[\d.]*(?:-c)?)$/, 'PyPy'],
+  [/^(?:libpythonvm\.so|graalpy[\d.]*)$/, 'GraalPy'],
+];
+const baseName = (path: string): string => path.replace(/ \(deleted\)$/, '').replace(/^.*\//, '');
+
+function noCPython({ regions, source }: Memory): Refusal {
+  const refusal = { status: 'unsupported', code: 'not-cpython' } as const;
+  const paths = [...new Set(regions.map(({ path }) => path))].filter((path) =>
+    path.startsWith('/'),
   );
+  const other = otherPythons.find(([file]) => paths.some((path) => file.test(baseName(path))));
+  if (other !== undefined)
+    return {
+      ...refusal,
+      detail: `this is ${other[1]}: its objects are not those of CPython, and coroner does not guess`,
+      hint: 'coroner run tells how it died, at which limit and, by its start-up hook, on which line; python -X faulthandler prints the stacks of a crash',
+    };
+  const python = paths.find((path) =>
+    /^(?:lib)?python[\d.]*[a-z]*(?:\.so[\d.]*)?$/.test(baseName(path)),
+  );
+  if (source.kind === 'core' && python !== undefined)
+    return {
+      ...refusal,
+      detail: `no CPython was found in it: ${python}, which it had mapped, is not the same file here, and its pages are not in the core`,
+      hint: `look at it where that file is, in the container that wrote it; or have such pages dumped: echo 0x3f > /proc/PID/coredump_filter`,
+    };
+  return {
+    ...refusal,
+    detail: 'no CPython was found in it',
+    hint: 'coroner inspect looks into CPython 3.6 to 3.15; other programs have no variables that it could name',
+  };
 }
 
 function candidates(memory: Memory): readonly Module[] {
@@ -59,7 +87,7 @@ function candidates(memory: Memory): readonly Module[] {
   for (const { path, start, offset } of memory.regions)
     if (path.startsWith('/') && !bases.has(path)) bases.set(path, start - offset);
   const modules = [...bases].map(([path, base]) => ({ path, base }));
-  const name = ({ path }: Module) => path.replace(/ \(deleted\)$/, '').replace(/^.*\//, '');
+  const name = ({ path }: Module) => baseName(path);
   const library = modules.filter((module) => /^libpython\d/.test(name(module)));
   const executable = modules.filter((module) => /^python[\d.]*[a-z]*$/.test(name(module)));
   // The main executable is mapped first (lowest) as a rule, above all where it is not position independent.

@@ -13,6 +13,20 @@ export function isCollecting(
   return null;
 }
 
+/**
+ * Whether the collector runs by itself, over all that is there: neither gc.disable() nor gc.freeze() was called in any interpreter. null: not
+ * known (before 3.14).
+ */
+export function isCollectorOn(python: Interpreter): boolean | null {
+  const { layout, memory } = python;
+  const { gcEnabled, gcPermanent } = layout.interpreter;
+  if (gcEnabled === undefined || gcPermanent === undefined) return null;
+  return python.interpreters().every((interpreter) => {
+    const frozen = interpreter + gcPermanent;
+    return memory.i32(interpreter + gcEnabled) !== 0 && memory.word(frozen) === frozen;
+  });
+}
+
 /** Address of the thread state that holds the GIL; 0: none does, null: not known. */
 export function gilHolder(
   { layout, memory, runtime }: Interpreter,

@@ -24,6 +24,7 @@ export interface Layout {
     readonly gil?: number;
     /** 3.14 and later: `struct _gc_runtime_state`, in which the collector's fields lie. */
     readonly gc?: number;
+    readonly gcEnabled?: number;
     readonly size: number;
   };
   readonly gc: { readonly generationSize: number; readonly headSize: number };

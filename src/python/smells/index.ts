@@ -3,6 +3,7 @@ import { dictsOfOneShape } from './dicts-of-one-shape.ts';
 import { duplicateArrays } from './duplicate-arrays.ts';
 import { equalStrings } from './equal-strings.ts';
 import { forkCopies } from './fork-copies.ts';
+import { incrementalCollector } from './incremental-collector.ts';
 import { integersAsFloats } from './integers-as-floats.ts';
 import { objectColumns } from './object-columns.ts';
 import { overAllocated } from './over-allocated.ts';
@@ -27,6 +28,7 @@ export const smells: readonly SmellRule[] = [
   duplicateArrays,
   pinnedFrames,
   forkCopies,
+  incrementalCollector,
 ];
 
 const leastBytes = 64 * 1024;

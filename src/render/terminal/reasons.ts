@@ -78,8 +78,7 @@ export function ruledOut(page: Page, { ruledOut: all }: Incident, most = Infinit
     ]);
 }
 
-export function unknowns(page: Page, all: readonly Unknown[], most = Infinity): void {
-  const shown = all.slice(0, most);
+export function unknowns(page: Page, shown: readonly Unknown[]): void {
   if (shown.length === 0) return;
   page.title(unknownTitle(shown));
   for (const { what, why, command } of shown) {

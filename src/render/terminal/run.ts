@@ -4,7 +4,7 @@ import type { Report, RunAccount, SourceReport } from '../../model/report.ts';
 import { formatDuration } from '../../model/units.ts';
 import { commandLine } from '../command-line.ts';
 import { belowDirectory } from '../names.ts';
-import { againWithin, runAnswers, runHeadline, runWord } from '../run-answers.ts';
+import { againWithin, lookMoment, runAnswers, runHeadline, runWord } from '../run-answers.ts';
 import { hanging } from './layout.ts';
 import { allocations, holders, types } from './memory.ts';
 import type { Page } from './page.ts';
@@ -36,7 +36,8 @@ export function runScreen(
   if (memory !== undefined) {
     const most = page.options.verbose ? 15 : 5;
     allocations(page, memory, 'peak', recording, most);
-    holders(page, memory, recording, { most, age: '' });
+    const moment = lookMoment(run);
+    holders(page, memory, recording, { most, age: moment === null ? '' : `, ${moment}` });
     if (page.options.verbose) types(page, memory);
   }
   notLooked(page, run, sources);
@@ -44,16 +45,19 @@ export function runScreen(
   if (page.options.verbose) sourcesRead(page, sources);
 }
 
-function banner(page: Page, { startedAt, durationMs }: RunAccount, word: string): void {
+function banner(page: Page, { startedAt, durationMs, state }: RunAccount, word: string): void {
   page.gap();
   const when = startedAt.replace('T', ' ').replace(/(?:\.\d+)?Z$/, ' UTC');
-  const left = `${page.signs.proves} ${word.toUpperCase()}`;
+  const isKnown = state !== 'cut-short';
+  const sign = isKnown ? page.signs.proves : page.signs.unknown;
+  const colour = isKnown ? 'green' : 'yellow';
+  const left = `${sign} ${word.toUpperCase()}`;
   const lasted = durationMs === null ? '' : `  ${formatDuration(durationMs)}`;
   const space = page.width - 2 - left.length - lasted.length - when.length;
   page.add([
     { text: '  ' },
-    { text: left, style: ['bold', 'green'] },
-    { text: lasted, style: ['green'] },
+    { text: left, style: ['bold', colour] },
+    { text: lasted, style: [colour] },
     ...(when === '' || space < 2
       ? []
       : [{ text: ' '.repeat(space) }, { text: when, style: ['dim'] as const }]),
