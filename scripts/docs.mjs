@@ -55,6 +55,30 @@ const generators = {
     if (status !== 0) throw new Error('coroner --help failed');
     return `\`\`\`\n${stdout.trimEnd()}\n\`\`\``;
   },
+  /** What was said of the programs of real libraries, as `node test/libraries/run.mjs --write` has left it. */
+  libraries: () => {
+    const cell = (text) => `${text ?? ''}`.replace(/\s+/g, ' ').replaceAll('|', '\\|').trim();
+    const rows = JSON.parse(readFileSync(join(root, 'test/libraries/results.json'), 'utf8'));
+    const mark = (right, text) => `${right ? '' : '**not:** '}${cell(text)}`;
+    const count = (what) => rows.filter((row) => row[what]).length;
+    const listed = rows.map((row) => [
+      `\`${row.program}\``,
+      cell(row.versions),
+      `\`${row.truth[0]}\`, line ${row.lines[0] ?? `${row.cell ?? 1} of the cell`}`,
+      mark(row.variable, row.said === null ? 'nothing' : `\`${row.said}\``),
+      mark(row.line, row.saidLine === null ? 'no line' : `\`${row.saidLine}\``),
+      row.bytes === null ? '' : `${Math.round(row.bytes / 2 ** 20)} of ${row.limitMiB} MiB`,
+      cell(row.remedies.find((one) => one.startsWith('Hold less'))),
+    ]);
+    return [
+      `Of ${rows.length} programs the variable was right in ${count('variable')}, the line in ${count('line')}.`,
+      '',
+      table(
+        ['program', 'versions', 'truth', 'variable said', 'line said', 'bytes', 'what now'],
+        listed,
+      ),
+    ].join('\n');
+  },
   /** Every parser with its fixtures: what they say of themselves, and the verdict they must give. */
   coverage: async () => {
     const { parsers } = await built('parsers/index.js');

@@ -169,3 +169,23 @@ test('advice to record is known by its id, whatever it says and whatever its com
   expect(ids({})).toEqual(['raise-cgroup-limit', 'record-next-time', 'find-the-witness']);
   expect(ids({ failures: [] })).toEqual(['raise-cgroup-limit', 'find-the-witness']);
 });
+
+test.each([
+  ['frames -> list[9] -> polars.dataframe.frame.DataFrame -> PyDataFrame', 'scan_parquet()'],
+  ['tables -> list[9] -> pyarrow.lib.Table', 'iter_batches()'],
+  ['losses -> list[9] -> torch.Tensor', '.detach()'],
+  ['pictures -> dict[int] -> PIL.Image.Image -> ImagingCore', 'thumbnail()'],
+  ['documents -> list[9] -> lxml.etree._Element', 'iterparse()'],
+  ['session -> sqlalchemy.orm.session.Session', 'expunge_all()'],
+  ['pages -> list[9] -> django.db.models.query.QuerySet', '.iterator('],
+  ['products -> list[9] -> scipy.sparse._csr.csr_matrix', 'toarray()'],
+  ['models -> dict[int] -> sklearn.neighbors.KNeighborsRegressor', 'joblib.dump()'],
+  ['days -> dict[int] -> xarray.core.dataset.Dataset', 'open_dataset'],
+  ['responses -> list[9] -> httpx.Response', 'client.stream()'],
+  ['prices -> cachetools.TTLCache', 'getsizeof='],
+])("what is kept of a library's objects is advised in its own words: %s", (path, words) => {
+  for (const text of ['kept.append(one)', 'kept[key] = one']) {
+    const remedies = remediesWith({ allocations: [allocation(text)], holders: [holder(path)] });
+    expect(remedies.find(({ id }) => id === 'hold-less-of-it')?.detail).toContain(words);
+  }
+});

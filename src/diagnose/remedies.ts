@@ -118,6 +118,62 @@ interface Hint {
   readonly says: string;
 }
 
+const itemByItem: Hint = {
+  says: 'Work on each item and let it go (a generator instead of a list), or in chunks that are written out.',
+};
+
+/** What a library itself offers, by the types on the path. Names as of polars 1, pyarrow 15, SQLAlchemy 2, Django 4 and later. */
+const libraryHints: readonly Hint[] = [
+  {
+    path: /\bpolars\.|PyDataFrame|PySeries/,
+    says: 'Keep the query and not its result: scan_parquet() or .lazy(), then .collect(engine="streaming") or sink_parquet().',
+  },
+  {
+    path: /\bpyarrow\./,
+    says: 'Use it batch by batch: dataset.to_batches(), ParquetFile.iter_batches() or csv.open_csv(), with the columns needed only.',
+  },
+  {
+    path: /\btorch\.|Tensor\b/,
+    says: 'Detach what is kept (loss.item(), .detach()), and run inference under torch.inference_mode().',
+  },
+  {
+    path: /\bPIL\.|ImagingCore/,
+    says: 'Close each picture once it is used (with Image.open(...) as picture), and shrink it in place with thumbnail() or while it is decoded with draft().',
+  },
+  {
+    path: /\blxml\.etree/,
+    says: 'One element keeps its whole document: keep texts instead, or read with etree.iterparse() and clear() each element.',
+  },
+  {
+    path: /\bsqlalchemy\.|InstanceState/,
+    says: 'Commit in batches and call session.expunge_all(); read with yield_per() instead of all().',
+  },
+  {
+    path: /\bdjango\.db|QuerySet/,
+    says: 'A QuerySet keeps its rows: .iterator(chunk_size=...) does not, and .values_list() or .only() makes them smaller.',
+  },
+  {
+    path: /\bscipy\.sparse/,
+    says: 'Keep it sparse (toarray() stores every zero), as float32, or as int32 indexes of a smaller block.',
+  },
+  {
+    path: /\bsklearn\./,
+    says: 'A fitted model may keep its training data: store it with joblib.dump(), bound a vocabulary with max_features=, or use HashingVectorizer.',
+  },
+  {
+    path: /\bxarray\./,
+    says: 'Open it in chunks (open_dataset(..., chunks="auto")), and write each part with to_zarr() or to_netcdf() before the next.',
+  },
+  {
+    path: /\b(?:httpx|requests\.models|aiohttp\.client_reqrep)\./,
+    says: 'Keep what is needed of a response, not the response; stream large bodies (client.stream(), iter_bytes()).',
+  },
+  {
+    path: /\bcachetools\./,
+    says: 'Bound the cache by bytes: maxsize= with getsizeof=sys.getsizeof (or a function of your own).',
+  },
+];
+
 /** The most specific first. Names of functions and options as of pandas 2, numpy 2, PyTorch 2. */
 const hints: readonly Hint[] = [
   {
@@ -185,10 +241,6 @@ const hints: readonly Hint[] = [
     says: 'A narrower dtype: float32 halves it, int8 is an eighth; or work in blocks, or in a file with numpy.memmap.',
   },
   {
-    line: /\.(?:append|extend)\s*\(/,
-    says: 'Work on each item and let it go (a generator instead of a list), or in chunks that are written out.',
-  },
-  {
     path: /DataFrame|pandas/,
     says: 'Keep only the columns needed, as category, float32 or nullable integers; delete what has been used.',
   },
@@ -197,17 +249,10 @@ const hints: readonly Hint[] = [
     says: 'A narrower dtype (float32 halves it), in-place operations (out=), or work in blocks.',
   },
   {
-    path: /torch\.|Tensor/,
-    says: 'Detach what is kept (loss.item(), .detach()), and run inference under torch.inference_mode().',
-  },
-  {
     path: /cache|memo(?!r)|lru/i,
     says: 'Give the cache a bound: functools.lru_cache(maxsize=...), cachetools.TTLCache, or clear it between runs.',
   },
-  {
-    path: /list\[|deque\[/,
-    says: 'Work on each item and let it go (a generator instead of a list), or in chunks that are written out.',
-  },
+  { path: /list\[|deque\[/, says: itemByItem.says },
   {
     path: /dict[[{]|set[[{]/,
     says: 'Does it have to keep every key? Aggregate while reading, or keep it on disk (sqlite3, shelve).',
@@ -225,11 +270,13 @@ function hintFor(line: Allocation | undefined, holder: Holder | undefined): stri
     holder?.scope === 'attribute' ? /^(.*)\.[^.]*$/.exec(holder.function ?? '')?.[1] : undefined;
   const path =
     holder === undefined ? '' : `${holder.name} ${holder.path} ${holder.type} ${ofClass ?? ''}`;
-  const byLine = hints.find(({ line: pattern }) => pattern?.test(text) === true);
-  const byPath = hints.find(({ path: pattern }) => path !== '' && pattern?.test(path) === true);
-  return (
-    byLine?.says ?? byPath?.says ?? 'Free it earlier, keep it in pieces, or do not keep it at all.'
-  );
+  const byPath = (all: readonly Hint[]) =>
+    all.find(({ path: pattern }) => path !== '' && pattern?.test(path) === true);
+  const found =
+    hints.find(({ line: pattern }) => pattern?.test(text) === true) ??
+    byPath(libraryHints) ??
+    (/\.(?:append|extend)\s*\(/.test(text) ? itemByItem : byPath(hints));
+  return found?.says ?? 'Free it earlier, keep it in pieces, or do not keep it at all.';
 }
 
 /** What to do about each smell, in a few words; its sentence and its page say more. */

@@ -21,13 +21,15 @@ export function residentOf(python: Interpreter): Bytes {
   return Math.max(0, (resident - shared) * pageBytes - bareBytes - modules * moduleBytes);
 }
 
-/** All that a process has in memory and in swap; Infinity where that is not known, as of a core. */
+/** All that a process has in memory and in swap, but for pages of files, which no variable holds; Infinity where that is not known, as of a core. */
 export function inUseBy(source: MemorySource): Bytes {
   if (source.kind !== 'process' || source.pid === null) return Infinity;
   const status = readText(`/proc/${source.pid}/status`) ?? '';
   const kilobytes = (field: string): number =>
     Number(new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN);
-  const resident = kilobytes('VmRSS');
+  const data = kilobytes('RssAnon') + kilobytes('RssShmem');
+  // Linux 4.5 tells them apart.
+  const resident = Number.isNaN(data) ? kilobytes('VmRSS') : data;
   return Number.isNaN(resident) ? Infinity : (resident + (kilobytes('VmSwap') || 0)) * 1024;
 }
 

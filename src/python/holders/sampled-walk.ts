@@ -4,6 +4,7 @@ import { sizeAndVisit } from '../objects/traverse.ts';
 import { kinds, TypeTable, type TypeInfo } from '../objects/types.ts';
 import type { Visitor } from '../objects/visitor.ts';
 import { addressLimit, isPlausible, type Memory } from '../process/memory.ts';
+import { NativeBlocks } from './native-blocks.ts';
 import { NextLevel } from './next-level.ts';
 import { PresentPages } from './present-pages.ts';
 
@@ -66,6 +67,7 @@ export class SampledWalk implements Visitor {
   private seed = 1;
   private untouchedHere: Bytes = 0;
   private pages: PresentPages | null = null;
+  private readonly native: NativeBlocks;
   /** Nodes up to here have been followed; those behind them have not, where the walk is not whole. */
   followed = 0;
 
@@ -73,6 +75,7 @@ export class SampledWalk implements Visitor {
     this.python = python;
     this.memory = python.memory;
     this.types = new TypeTable(python);
+    this.native = new NativeBlocks(python.memory, this.types);
     this.deadline = deadline;
   }
 
@@ -225,7 +228,11 @@ export class SampledWalk implements Visitor {
     const size = this.sane(sizeAndVisit(this, address, type, 0), type);
     if (type.isAtomic && size >= largeBuffer) this.untouchedHere = this.untouched(address, size);
     const mapped = type.kind === kinds.mmap ? this.mappedBytes(address) : 0;
-    return mapped + Math.max(0, size - this.untouchedHere);
+    const native =
+      type.kind === kinds.generic || type.kind === kinds.arrowBuffer
+        ? this.native.behind(address, type)
+        : 0;
+    return mapped + native + Math.max(0, size - this.untouchedHere);
   }
 
   /** What an anonymous mapping has in memory (`data` 16, `size` 24 of mmap.mmap). */
