@@ -1,4 +1,4 @@
-"""Grows one block in a function, by little: KIND [STEPS]. Without STEPS until something ends it; else it prints its seconds, wall and CPU."""
+"""Grows one block in a function, by little: KIND [STEPS [TIMES]]. Without STEPS until something ends it; else it prints its seconds, wall and CPU."""
 
 import array
 import io
@@ -44,5 +44,6 @@ def forever():
 kinds = {"str": string, "bytearray": byte_string, "array": numbers, "list": rows, "BytesIO": stream}
 steps = range(int(sys.argv[2])) if len(sys.argv) > 2 else forever()
 begun, begun_cpu = time.perf_counter(), time.process_time()
-kinds[sys.argv[1]](steps)
+for _ in range(int(sys.argv[3]) if len(sys.argv) > 3 else 1):
+    kinds[sys.argv[1]](steps)
 print(time.perf_counter() - begun, time.process_time() - begun_cpu)

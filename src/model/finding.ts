@@ -57,6 +57,7 @@ export type QuestionId =
   | 'whether-refusal-behind-crash'
   | 'whether-guard'
   | 'which-device'
+  | 'was-memory-short'
   | 'who-sent-it'
   | 'who-called-the-killer'
   | 'why-it-crashed'

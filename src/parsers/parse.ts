@@ -3,6 +3,8 @@ import { contained } from '../model/faults.ts';
 import type { SourceReport } from '../model/report.ts';
 import { parsers as allParsers } from './index.ts';
 import type { Input, Parser } from './parser.ts';
+import { mended, onlyWhole } from './text/hard-wraps.ts';
+import { asItCame, inOrderOfTime } from './text/newest-first.ts';
 import { isInQuotedBlock, isQuoted } from './text/quotes.ts';
 import { trigramsIn, maxPasted, wholeText } from './text/lines.ts';
 
@@ -34,12 +36,36 @@ export const allLiterals: readonly string[] = [
 
 /**
  * Runs every parser one of whose needles stands in the input, and those that have none. A parser with a fault of its own takes nothing
- * with it: what it had found stays, and `onFault` is given a source that says so.
+ * with it: what it had found stays, and `onFault` is given a source that says so. A log that came newest first is read from its end;
+ * what a terminal had broken in the middle of words is read whole as well.
  */
 export function parseInput(
   input: Input,
   parsers: readonly Parser[] = allParsers,
   onFault: (source: SourceReport) => void = () => {},
+): Evidence[] {
+  const older = inOrderOfTime(input);
+  const facts =
+    older === undefined
+      ? parseLines(input, parsers, onFault)
+      : parseLines(older, parsers, onFault).map(asItCame);
+  const whole = mended(input);
+  const more =
+    whole === undefined
+      ? []
+      : onlyWhole(
+          input,
+          whole,
+          parseLines(whole.input, parsers, () => {}),
+          facts,
+        );
+  return [...facts, ...more].map((fact) => withDoubt(fact, input));
+}
+
+function parseLines(
+  input: Input,
+  parsers: readonly Parser[],
+  onFault: (source: SourceReport) => void,
 ): Evidence[] {
   const text = wholeText(input);
   const flat = text.length <= maxPasted ? text.replace(/(?<!\s)\s*\n[>|\s]*/g, ' ') : '';
@@ -77,7 +103,7 @@ function factsOf(
   contained(
     `parser ${parser.id} on ${input.name}`,
     () => {
-      for (const fact of parser.parse(input)) facts.push(withDoubt(fact, input));
+      for (const fact of parser.parse(input)) facts.push(fact);
     },
     ({ says }) =>
       onFault({

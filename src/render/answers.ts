@@ -114,6 +114,8 @@ const lookAlikes: Readonly<Record<string, string>> = {
   'cpu-limit': 'it used up its CPU time limit',
   descriptors: 'it ran out of file descriptors',
   disk: 'the disk was full',
+  'heap-corrupted': 'a bug had broken its heap',
+  'impossible-size': 'a size that nobody can have meant',
   killed: 'somebody sent it SIGKILL',
   'killed-by-other': 'it was killed for another reason',
   'killed-by-process': 'another process killed it',

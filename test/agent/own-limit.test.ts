@@ -1,13 +1,13 @@
 /** A process that a limit of its own refuses (`ulimit -v`) waits at the refusal for a snapshot: nothing is as near to its death. */
 import { describe, expect, test } from 'vitest';
 import type { Ask } from '../../src/record/final-snapshot/ask-file.ts';
-import { pythons } from '../have.ts';
+import { everyPython } from '../have.ts';
 import { noAgent, underAgent } from './under-agent.ts';
 
-const found = [...pythons()];
+const found = [...everyPython()];
 const [, python = ''] =
   found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
-const reason = python === '' ? 'needs CPython 3.6 to 3.13' : noAgent(python);
+const reason = python === '' ? 'needs CPython 3.6 to 3.15' : noAgent(python);
 const limitMib = 200;
 const within = ['sh', '-c', `ulimit -v ${limitMib * 1024}; exec "$@"`, 'sh'];
 

@@ -105,7 +105,8 @@ function record(how, limitMiB, command) {
   const json = join(scratch, 'report.json');
   const store = join(scratch, 'store');
   rmSync(json, { force: true });
-  rmSync(store, { recursive: true, force: true });
+  // A recorder that was ended by the timeout leaves a helper that may still write.
+  rmSync(store, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
   // Whatever is measured stays in a group: nothing may outgrow the machine, and what outlives its recorder is ended there.
   const grouped = how === 'cgroup' || process.getuid?.() === 0;
   if (grouped) makeGroup(Number(limitMiB) * 2 ** 20 * (how === 'cgroup' ? 1 : 4));

@@ -59,7 +59,14 @@ export interface KernelOomWithoutKill extends Fact<'kernel-oom-without-kill'> {
   readonly constraint: OomConstraint | null;
   readonly report: OomReport | null;
   readonly oomMemcg?: string;
-  readonly why: 'no-kill-line' | 'panic' | 'no-killable-process' | 'already-exiting' | 'deadlock';
+  /** `figures-alone`: nothing but an account of the machine's memory is left, which shows none. */
+  readonly why:
+    | 'no-kill-line'
+    | 'figures-alone'
+    | 'panic'
+    | 'no-killable-process'
+    | 'already-exiting'
+    | 'deadlock';
 }
 
 /** `python3[22509]: segfault at 0 ip … sp … error 6 in libc.so.6[…]`, and traps. */

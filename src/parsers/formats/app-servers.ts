@@ -93,6 +93,14 @@ const wordings: readonly NoticeWording[] = [
   },
   {
     reporter: 'celery',
+    literal: 'Worker exited prematurely: exitcode',
+    otherReason: 'it ended by itself, with an exit status of its own',
+    pattern: /Worker exited prematurely: exitcode (?<code>\d{1,3})(?= |\.|$)/,
+    unless: ({ input, groups }) =>
+      Number(groups['code']) > 128 || mentions(input, /exited with 'exitcode/),
+  },
+  {
+    reporter: 'celery',
     literal: 'Hard time limit',
     signal: 'SIGKILL',
     otherReason: 'time limit',
@@ -181,6 +189,12 @@ const wordings: readonly NoticeWording[] = [
     signal: 'SIGKILL',
     pattern:
       /(?:INFO |WARN )?exited: (?<name>[\w:.-]{1,80}) \(terminated by SIGKILL(?:; not expected)?\)/,
+  },
+  {
+    reporter: 'supervisord',
+    literal: 'terminated by SIG',
+    pattern:
+      /(?:exited|stopped): (?<name>[\w:.-]{1,80}) \(terminated by (?<signal>SIG(?!KILL)[A-Z]+)/,
   },
   {
     reporter: 'pm2',
@@ -276,19 +290,17 @@ function pairedWithTimeLimits(facts: readonly DeathNotice[]): readonly DeathNoti
   for (const [at, kill] of facts.entries()) {
     if (kill.reporter !== 'celery' || kill.signal !== 'SIGKILL' || kill.otherReason !== undefined)
       continue;
-    const limit = facts
-      .slice(Math.max(0, at - limitLines), at)
-      .find(
-        (fact) =>
-          fact.reporter === 'celery' &&
-          fact.otherReason !== undefined &&
-          fact.signal === 'SIGKILL' &&
-          !paired.has(fact) &&
-          (fact.name === undefined || fact.name === kill.name) &&
-          fact.pid === undefined &&
-          line(kill) >= line(fact) &&
-          line(kill) - line(fact) <= limitLines,
-      );
+    const limit = facts.slice(Math.max(0, at - limitLines), at).find(
+      (fact) =>
+        fact.reporter === 'celery' &&
+        fact.otherReason !== undefined &&
+        fact.signal === 'SIGKILL' &&
+        !paired.has(fact) &&
+        (fact.name === undefined || fact.name === kill.name) &&
+        fact.pid === undefined &&
+        // A log that came newest first has its numbers the other way round.
+        Math.abs(line(kill) - line(fact)) <= limitLines,
+    );
     if (limit !== undefined) paired.set(limit, kill);
   }
   return facts.map((fact) => {

@@ -1,8 +1,16 @@
 /** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR; and at their time limit. */
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
-import type { Input, Parser } from '../parser.ts';
-import { elsewhere, lineAt, originOf, wholeText, type Found } from '../text/lines.ts';
+import type { Input, Line, Parser } from '../parser.ts';
+import {
+  elsewhere,
+  lineAt,
+  maxPasted,
+  mentions,
+  originOf,
+  wholeText,
+  type Found,
+} from '../text/lines.ts';
 import { readKillers, type KillerWording } from '../text/killers.ts';
 import { readNotices, type NoticeWording } from '../text/notices.ts';
 import { integer, sizeBytes } from '../text/sizes.ts';
@@ -122,6 +130,22 @@ const kills: readonly KillerWording[] = [
       used: /resources_used\.v?mem=(\d{1,15}kb)/,
     }),
   },
+  {
+    // The mail of Torque has the status alone: 256 + the signal. Whoever got it adds what the job died of.
+    ...job,
+    reporter: 'pbs',
+    literal: 'Exit_status=2',
+    sourceKind: 'indirect',
+    pattern: /Exit_status=(?:265|271)\b/,
+    message: 'the job ended by a signal, and the text says that it was out of memory',
+    refine: ({ input }, record) =>
+      mentions(
+        input,
+        /\bjob\b[^.\n]{0,40}\b(?:exit(?:ed)?|died|killed|ended|crashed|failed)\b[^.\n]{0,40}\b(?:OOM|out of memory)\b/i,
+      )
+        ? record
+        : undefined,
+  },
   // LSF
   {
     ...job,
@@ -155,6 +179,14 @@ const kills: readonly KillerWording[] = [
     pattern:
       /(?:killed|exceed\w{0,4}|over).{0,80}\bh_vmem\b|\bh_vmem\b.{0,60}(?:exceeded|limit reached|killed)/,
     message: 'the text says that the job was over h_vmem',
+    // `failed 37` names three limits, of which this is one.
+    refine: ({ match, passage }, record) =>
+      /h_rt|h_cpu/.test(match[0]) ||
+      // The manual says what happens if.
+      /\b(?:[Ii]f|[Ww]hen(?:ever)?|[Ss]hould)\b[^.]{0,60}$/.test(passage.slice(0, match.index)) ||
+      /enforced h_rt, ?h_cpu,? or $/.test(passage.slice(0, match.index))
+        ? undefined
+        : record,
   },
   // HTCondor
   {
@@ -197,6 +229,17 @@ const kills: readonly KillerWording[] = [
     literal: 'due to memory',
     pattern: /(?:put on hold|held|removed) by SYSTEM_PERIODIC_(?:HOLD|REMOVE) due to memory.{0,80}/,
     message: 'HTCondor held or removed the job for its memory',
+  },
+  {
+    // condor_holdcodes.h: JobOutOfResources; its other resource is the disk, which the reason names. In an expression it is `=?=`.
+    ...job,
+    reporter: 'htcondor',
+    literal: 'HoldReasonCode = 34',
+    sourceKind: 'indirect',
+    pattern: /\bHoldReasonCode = 34\b/,
+    message: 'HTCondor held the job with the code of one that used more than it had asked for',
+    refine: ({ input }, record) =>
+      mentions(input, /\bdisk (?:usage|limit)\b/i) ? undefined : record,
   },
   // YARN, Spark on YARN
   {
@@ -497,6 +540,28 @@ function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
         sourceKind: 'indirect',
         exitCode: status,
       };
+    else if (isOverInWords(whole, asked))
+      yield {
+        kind: 'killer-record',
+        origin,
+        reporter: 'sge',
+        cause: 'job-scheduler-limit',
+        message:
+          'SGE ended the job by a signal, and the text says that it was over the memory that it had asked for (h_vmem)',
+        ...defined({ subject }),
+        ...(each === undefined ? {} : { limit: { owner: 'scheduler', bytes: each * slots } }),
+        sourceKind: 'indirect',
+        exitCode: status,
+      };
+    else if (isOutOfTime(status, rows))
+      yield {
+        kind: 'death-notice',
+        origin,
+        reporter: 'sge',
+        exitCode: status,
+        otherReason: 'its time limit (h_rt or h_cpu)',
+        ...(subject === undefined ? {} : { name: `job ${subject}` }),
+      };
     else if (status === 137)
       yield {
         kind: 'death-notice',
@@ -507,6 +572,22 @@ function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
         ...(subject === undefined ? {} : { name: `job ${subject}` }),
       };
   }
+}
+
+/** What somebody writes above the accounting that they paste. */
+const isOverInWords = (whole: string, asked: string | undefined): boolean =>
+  asked !== undefined &&
+  whole.length <= maxPasted &&
+  /\bexceed(?:s|ed|ing)?\b[^.\n]{0,40}\b(?:memory limit|memory|h_vmem)\b|\b(?:went |was |is )?over (?:the |its )?(?:memory|h_vmem)\b/.test(
+    whole,
+  );
+
+/** SIGXCPU (128 + 24), or as much time as was asked for. */
+function isOutOfTime(status: number, rows: readonly Line[]): boolean {
+  const text = rows.map((row) => row.text.slice(0, 4096)).join('\n');
+  const asked = Number(/\bh_rt=(\d{1,9})\b/.exec(text)?.[1] ?? Number.NaN);
+  const used = Number(/^\s*ru_wallclock:?\s+(\d{1,9})/m.exec(text)?.[1] ?? Number.NaN);
+  return status === 152 || used >= asked;
 }
 
 export const jobSchedulers: Parser = {

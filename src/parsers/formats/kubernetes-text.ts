@@ -204,6 +204,13 @@ function oomKilled(found: Found, record: KillerRecord): KillerRecord | undefined
     /OOMKilled.{0,40}\b(?:means|happens when|occurs when|indicates|would|could|might)\b/i.test(here)
   )
     return undefined;
+  // `it is not being killed (which would show⏎ OOMKilled)`: a sentence that began on the line above
+  if (
+    /\b(?:would|could|might) (?:show|say|be|have|read|appear)\b[^.\n]{0,60}\n[^.\n]{0,40}OOMKill/i.test(
+      `${lineAt(found.input, found.index - 1)}\n${here}`,
+    )
+  )
+    return undefined;
   const around = (from: number, to: number): string =>
     Array.from({ length: to - from + 1 }, (_, step) =>
       lineAt(found.input, found.index + from + step),

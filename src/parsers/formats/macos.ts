@@ -6,7 +6,15 @@ import { defined } from '../../model/defined.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Parser } from '../parser.ts';
 import { jsonValues } from '../text/json.ts';
-import { isAdvice, isDefinition, lineAt, originOf, wholeText } from '../text/lines.ts';
+import {
+  elsewhere,
+  isAdvice,
+  isDefinition,
+  lineAt,
+  originOf,
+  wholeText,
+  type Found,
+} from '../text/lines.ts';
 import { readKillers, type KillerWording } from '../text/killers.ts';
 import { isoTimeIn } from '../../model/units.ts';
 
@@ -121,6 +129,46 @@ const kills: readonly KillerWording[] = [
   },
   {
     ...jetsam,
+    variant: 'per-process-limit',
+    // Reports of crash reporters on iOS: `Reason: The process was terminated for exceeding jetsam memory limits`
+    literal: 'jetsam memory limit',
+    pattern:
+      /(?:Reason: .{0,40}?|\b[Pp]rocess was )(?:terminated|killed) for exceeding (?:its |the )?jetsam memory limits?/,
+    message: 'the crash reporter gives the memory limit of jetsam as the reason of the termination',
+    refine: named,
+  },
+  {
+    ...jetsam,
+    // Xcode, of an app that runs under its debugger on a device
+    literal: 'erminated due to memory issue',
+    pattern: /(?:Message from debugger: |^)Terminated due to memory issue/,
+    message: 'Xcode saw the system end the app for its memory',
+    sourceKind: 'indirect',
+    // In a sentence it is a subject to speak of.
+    refine: ({ input, index }, record) =>
+      /(?:Message from debugger: |^\s*)Terminated due to memory issue\.?\s*$/.test(
+        lineAt(input, index),
+      )
+        ? record
+        : undefined,
+  },
+  {
+    ...jetsam,
+    variant: 'per-process-limit',
+    literal: 'JETSAM_REASON_MEMORY',
+    pattern: /JETSAM_REASON_MEMORY_(?!IDLE)\w{4,40}/,
+    message: 'the system gives a reason of jetsam for the termination',
+  },
+  {
+    ...jetsam,
+    variant: 'per-process-limit',
+    literal: 'amespace JETSAM',
+    pattern: /Termination Reason: {1,3}Namespace JETSAM/,
+    message: 'the crash report gives JETSAM as the namespace of the termination',
+    refine: named,
+  },
+  {
+    ...jetsam,
     death: 'slow',
     variant: 'application-memory',
     literal: 'run out of application memory',
@@ -129,6 +177,17 @@ const kills: readonly KillerWording[] = [
       'macOS suspended the largest application because swap was exhausted and asks the user what to quit',
   },
 ];
+
+/** `Process: SpringBoard [61]` in the head of such a report. */
+function named({ input }: Found, record: KillerRecord): KillerRecord {
+  const head = elsewhere(
+    input,
+    /^\s*(?:\*\*)?Process:\s{1,20}(\S[^[\n]{0,63}?)\s*(?:\[(\d{1,9})\])?\s*$/m,
+  );
+  if (head === null) return record;
+  const pid = head[2] === undefined ? {} : { pid: Number(head[2]) };
+  return { ...record, victim: { ...record.victim, ...pid, name: head[1]! } };
+}
 
 /**
  * XNU's kill causes that are about memory (memorystatus_kill_cause_name). Not `idle-exit` and `long-idle-exit` (10.14): a
@@ -196,6 +255,8 @@ export const macos: Parser = {
     'vm-compressor-',
     'vm-pageshortage',
     'sustained-memory-pressure',
+    'highwater',
+    'per-process-limit',
   ],
   parse,
 };
@@ -297,7 +358,7 @@ function* tableReport(input: Input): Iterable<KillerRecord> {
   for (const { at, match: row } of matchingLines(
     input,
     '[',
-    /^\s*(\S.{0,63}?) +<[0-9a-f]{4,40}> +\d{1,9} +(?:\d{1,9} +)?\[([a-z][a-z-]{3,40})\]/,
+    /^\s*(\S.{0,63}?) +<[0-9a-f-]{2,40}> +(?:[\d.-]{1,12} +){1,8}\[([a-z][a-z-]{3,40})\]/,
   )) {
     if (!isForMemory(row[2])) continue;
     yield {
@@ -318,7 +379,7 @@ function* statedReason(input: Input): Iterable<KillerRecord> {
   const whole = wholeText(input);
   if (!/jetsam/i.test(whole) || whole.length > 131_072) return;
   const at = input.lines.findIndex(({ text }) =>
-    /\b(?:vm-compressor-space-shortage|vm-compressor-thrashing|vm-pageshortage|sustained-memory-pressure|fc-thrashing)\b/.test(
+    /\b(?:vm-compressor-space-shortage|vm-compressor-thrashing|vm-pageshortage|sustained-memory-pressure|fc-thrashing)\b|\b(?:[Yy]our|[Tt]he|[Ii]ts) (?:termination|kill|death)\b[^.\n]{0,40}\b(?:highwater|per-process-limit)\b/.test(
       text,
     ),
   );

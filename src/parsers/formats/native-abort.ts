@@ -12,7 +12,8 @@ import {
 } from '../text/lines.ts';
 import type { Refusal } from '../text/refusals/refusal.ts';
 import { refusals } from '../text/refusals/refusals.ts';
-import { requestedBytes } from '../text/sizes.ts';
+import { impossibleSize } from '../text/known-words.ts';
+import { isImpossibleRequest, requestedBytes } from '../text/sizes.ts';
 
 const id = 'native-abort';
 
@@ -37,17 +38,24 @@ function* parse(input: Input): Iterable<ProgramAbort> {
   );
 }
 
-function factOf(
-  { reporter, signal, resource = 'memory', variant, raises, actualMeaning, unless }: Refusal,
-  found: Found,
-  crash: Crash | null,
-): ProgramAbort | undefined {
+/** What the words mean: a size that nobody can have meant is a bug, whatever program names it. */
+const meaningIn = (
+  { resource = 'memory', actualMeaning }: Refusal,
+  words: string,
+): Pick<ProgramAbort, 'resource' | 'actualMeaning'> =>
+  resource === 'memory' && isImpossibleRequest(words)
+    ? impossibleSize
+    : { resource, ...defined({ actualMeaning }) };
+
+function factOf(refusal: Refusal, found: Found, crash: Crash | null): ProgramAbort | undefined {
+  const { reporter, signal, variant, raises, unless } = refusal;
+  const meaning = meaningIn(refusal, found.match[0]);
   const line = lineAt(found.input, found.index);
   if (raises === true && isElsewhere(line, found)) return undefined;
   if (unless?.(found) === true) return undefined;
   const request = requestedBytes(found.match[0]);
   const crashed =
-    resource === 'memory' &&
+    meaning.resource === 'memory' &&
     crash !== null &&
     crash.at >= found.index &&
     crash.at - found.index <= 12
@@ -60,10 +68,10 @@ function factOf(
     reporter,
     ...ended,
     ...defined({ signal }),
-    resource,
+    ...meaning,
     message: found.match[0],
     stack: [],
-    ...defined({ requestBytes: request, variant, raises, actualMeaning }),
+    ...defined({ requestBytes: request, variant, raises }),
     ...(crashed === null ? {} : { crashed: true, crash: crashed.how }),
   };
 }

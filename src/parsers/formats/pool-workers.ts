@@ -171,9 +171,9 @@ const wordings: readonly NoticeWording[] = [
   },
   {
     reporter: 'Jupyter',
-    literal: 'kernel appears to have died',
+    literal: 'appears to have died',
     vanished: true,
-    pattern: /The kernel appears to have died\. It will restart automatically/,
+    pattern: /[Tt]he kernel (?:for \S.{0,120}? )?appears to have died/,
     unless: ({ input }) =>
       mentions(input, /CuDNN|cudnn|Segmentation|GLIBC|DLL load failed|libiomp5/),
   },
@@ -223,6 +223,34 @@ const wordings: readonly NoticeWording[] = [
     guessesMemory: true,
     pattern: /The worker died unexpectedly while executing this task/,
     unless: ({ input }) => mentions(input, /Worker exit type: SYSTEM_ERROR|OutOfMemoryError/),
+  },
+  {
+    reporter: 'ray',
+    literal: 'worker died or was killed while executing',
+    vanished: true,
+    pattern: /[Aa] worker died or was killed while executing a task by an unexpected system error/,
+    unless: ({ input }) => mentions(input, /Worker exit type: SYSTEM_ERROR|OutOfMemoryError/),
+  },
+  {
+    reporter: 'RStudio',
+    literal: 'R Session Aborted',
+    vanished: true,
+    pattern: /^(?:[#>*] ?)?R Session Aborted(?! \w)|R Session Aborted(?= R encountered)/,
+  },
+  {
+    reporter: 'RStudio',
+    literal: 'session was abnormally terminated',
+    vanished: true,
+    pattern: /(?:previous )?R session was abnormally terminated/,
+    unless: ({ input }) => mentions(input, /R Session Aborted/),
+  },
+  {
+    reporter: 'dask nanny',
+    literal: 'exited with status 0',
+    exitCode: 0,
+    otherReason: 'it ended by itself (exit status 0)',
+    pattern: /Worker process (?<pid>\d{1,9}) exited with status 0\b/,
+    unless: ({ input }) => mentions(input, /memory budget/),
   },
   {
     reporter: 'uvicorn',

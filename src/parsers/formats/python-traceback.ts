@@ -345,7 +345,7 @@ function messageFrom(input: Input, at: number, first: string, inBlock: boolean):
 function* inlineIn(input: Input, at: number, text: string): Iterable<Raised> {
   if (/^\s*(?:raise|except|class|import|from|catch|def|#|\/\/)\b/.test(text)) return;
   const mention =
-    /(?:^|[\s`'"(*|>:\]-])((?:[A-Za-z_]\w{0,80}\.){0,12}(?:[A-Z_]\w{0,80}(?:Error|Exception|BrokenProcessPool)|error(?=: OpenCV)))(\(['"]?| ?: ?)([^`]{0,1500})/.exec(
+    /(?:^|[\s`'"“‘«„(*|>:\]-])((?:[A-Za-z_]\w{0,80}\.){0,12}(?:[A-Z_]\w{0,80}(?:Error|Exception|BrokenProcessPool)|error(?=: OpenCV)))(\(['"]?| ?: ?)([^`]{0,1500})/.exec(
       text,
     );
   const alone =

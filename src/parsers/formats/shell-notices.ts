@@ -90,6 +90,27 @@ const wordings: readonly NoticeWording[] = [
       /: line \d{1,6}: {1,3}(?<pid>\d{1,9}) Aborted {0,10}(?:\(core dumped\))?(?: (?:env |exec |nohup |\w{1,40}=\S{0,200} ){0,8}(?<name>[\w./~"'$][^\s]{0,79}))?/,
   },
   {
+    reporter: 'shell',
+    literal: 'abort',
+    signal: 'SIGABRT',
+    pattern:
+      /(?:zsh: |\[\d{1,4}\] ? ?[+-]? ?(?<pid>\d{1,9}) {1,10})abort {1,10}(?:\(core dumped\) {1,10})?(?<name>[^\s]{1,80})/,
+  },
+  {
+    reporter: 'shell',
+    literal: 'bus error',
+    signal: 'SIGBUS',
+    pattern:
+      /(?:zsh: |\[\d{1,4}\] ? ?[+-]? ?(?<pid>\d{1,9}) {1,10})bus error {1,10}(?:\(core dumped\) {1,10})?(?<name>[^\s]{1,80})/,
+  },
+  {
+    reporter: 'shell',
+    literal: 'Bus error',
+    signal: 'SIGBUS',
+    pattern:
+      /: line \d{1,6}: {1,3}(?<pid>\d{1,9}) Bus error {0,10}(?:\(core dumped\))?(?: (?:env |exec |nohup |\w{1,40}=\S{0,200} ){0,8}(?<name>[\w./~"'$][^\s]{0,79}))?/,
+  },
+  {
     reporter: 'IDE',
     literal: 'interrupted by signal 11',
     signal: 'SIGSEGV',
@@ -310,6 +331,10 @@ export const shellNotices: Parser = {
     '(-9)',
     'Segmentation fault',
     'Bus error',
+    'Aborted (core dumped)',
+    'Abort trap',
+    'Illegal instruction',
+    'Floating point exception',
   ],
   parse,
 };
@@ -329,14 +354,17 @@ function* parse(input: Input): Iterable<DeathNotice> {
 /** `Killed`, `Segmentation fault (core dumped)` alone on a line: the shell's word on its last command. */
 function* alone(input: Input): Iterable<DeathNotice> {
   const whole = wholeText(input);
-  if (!/Killed|killed|Segmentation fault|Bus error/.test(whole)) return;
+  if (
+    !/Killed|killed|Segmentation fault|Bus error|Abort|Illegal instr|Floating point e/.test(whole)
+  )
+    return;
   for (const [at, { number, text }] of input.lines.entries()) {
     if (text.length > 300) continue;
     const words = lineAt(input, at)
       .replace(/^[\s|`*#$-]+|[\s`*]+$/g, '')
       .replace(/^(?:\[[^\]]{1,60}\]|\d{4}-\d\d-\d\d[T ][\d:.,]+\S*)\s+/, '');
     const match =
-      /^(?:(?<name>[\w./-]{1,60}): )?(?<how>Killed(?:: 9)?|Segmentation fault|Bus error)(?: ?\(core dumped\))?(?: {1,20}\S.{0,200})?$/.exec(
+      /^(?:(?<name>[\w./-]{1,60}): )?(?<how>Killed(?:: 9)?|Segmentation fault|Bus error|Aborted(?= {0,10}\(core dumped\))|Abort trap(?:: 6)?|Illegal instruction|Floating point exception)(?: {0,10}\(core dumped\))?(?: {1,20}\S.{0,200})?$/.exec(
         words,
       );
     if (match === null) continue;
@@ -351,7 +379,7 @@ function* alone(input: Input): Iterable<DeathNotice> {
       !/^Killed {2,}/.test(words)
     )
       continue;
-    const signal = { K: 'SIGKILL', S: 'SIGSEGV', B: 'SIGBUS' }[match.groups!['how']![0]!]!;
+    const signal = aloneSignals[match.groups!['how']![0]!]!;
     if (signal === 'SIGKILL' && /line \d+:|\[\d+\]/.test(text) && /\d+ Killed/.test(text)) continue;
     yield {
       kind: 'death-notice',
@@ -366,6 +394,16 @@ function* alone(input: Input): Iterable<DeathNotice> {
     };
   }
 }
+
+/** By the first letter of the shell's word. */
+const aloneSignals: Readonly<Record<string, string>> = {
+  A: 'SIGABRT',
+  B: 'SIGBUS',
+  F: 'SIGFPE',
+  I: 'SIGILL',
+  K: 'SIGKILL',
+  S: 'SIGSEGV',
+};
 
 const hintsNear = (input: Input): Pick<DeathNotice, 'hints' | 'hintIds'> => {
   const whole = wholeText(input);

@@ -15,13 +15,26 @@ export interface KnownWords {
   readonly means: KnownMeaning;
 }
 
-const lies = (actualMeaning: string): KnownMeaning => ({ resource: 'none', actualMeaning });
+const lies = (actualMeaning: string, variant?: string): KnownMeaning => ({
+  resource: 'none',
+  actualMeaning,
+  ...(variant === undefined ? {} : { variant }),
+});
 
 export const heapCorrupted = lies(
   'the heap was corrupted by a bug (a write past the end, or memory freed twice); no memory was short',
+  'heap-corrupted',
 );
 export const negativeSize = lies(
   'the size is a negative number read as a huge one: a bug or a bad input, no shortage',
+  'impossible-size',
+);
+export const impossibleSize = lies(
+  'the size that was asked for is near 2^63 or 2^64 bytes, or negative: a bug in a size or a bad input, no shortage',
+  'impossible-size',
+);
+export const serverLockTable = lies(
+  'the lock table of PostgreSQL is full (max_locks_per_transaction), a table of fixed size; neither RAM nor /dev/shm ran out',
 );
 export const staticTls = lies(
   'the loader ran out of static thread-local storage for a library that was loaded late, which has nothing to do with RAM',

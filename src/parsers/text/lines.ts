@@ -25,7 +25,9 @@ export function clean(text: string): string {
       ? text.replaceAll('\\"', '"')
       : text;
   const plain = unwrapped.includes('\u001B') ? unwrapped.replace(escapes, '') : unwrapped;
-  const bare = plain.includes('>') ? plain.replace(/^(?:[ \t]{0,3}>[ \t]?)+(?!>)/, '') : plain;
+  // Markdown that was kept as it was typed: `**\* mmap`, `oom\_score`
+  const marked = /\\[*_]/.test(plain) ? plain.replace(/\\(?=[*_])/g, '') : plain;
+  const bare = marked.includes('>') ? marked.replace(/^(?:[ \t]{0,3}>[ \t]?)+(?!>)/, '') : marked;
   return bare.endsWith('\r') ? bare.replace(/\r+$/, '') : bare;
 }
 

@@ -7,18 +7,21 @@ import {
   fullDisk,
   goStack,
   heapCorrupted,
+  impossibleSize,
   mapCountCheck,
   negativeSize,
   otherPageSize,
   phpLimit,
   redisLimit,
   rustStack,
+  serverLockTable,
   sqliteOther,
   staticTls,
   threadLimit,
   type KnownMeaning,
   type KnownWords,
 } from './known-words.ts';
+import { isImpossibleRequest } from './sizes.ts';
 
 /** What an error's words speak of. The variant is finer: `windows-commit-limit`, `misleading-words`, … */
 export type Meaning = KnownMeaning;
@@ -49,6 +52,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     /array is too big; |Maximum allowed (?:size|dimension) exceeded|array size too big/i,
     misleading('the size cannot even be expressed: numpy refused it before asking for memory'),
   ],
+  [/Array dimensions exceeded supported range/, misleading(impossibleSize)],
   [
     // 2^64 less a little: a negative number, passed on as a size
     /\balloc[^\n]{0,80}\b18446\d{15}\b/i,
@@ -81,6 +85,10 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   ],
   // Another program's memory: what a client is told by a server --------------------------------------------------
   [
+    /(?:psycopg\d?|asyncpg|pg8000|sqlalchemy)\b.{0,200}out of shared memory|out of shared memory.{0,200}max_(?:locks|pred_locks)_per_transaction/,
+    misleading(serverLockTable),
+  ],
+  [
     /\[(?:parent|request|fielddata|in_flight_requests|accounting)\] Data too large|circuit_breaking_exception/,
     { resource: 'language-heap', variant: 'circuit-breaker' },
   ],
@@ -103,7 +111,7 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
     { resource: 'gpu', variant: 'shared-gpu-memory' },
   ],
   [
-    /(?:RESOURCE_EXHAUSTED|Resource exhausted): OOM when allocating tensor with shape\[[\d,]{0,80}\](?: and type \w{1,20})?(?! ?(?:on|and) )|^(?:\w{1,40}\.){0,6}ResourceExhaustedError: (?:\d{1,3} root error|Graph execution error|OOM when allocating tensor)(?!.{0,400}(?:device:|by allocator))/,
+    /(?:RESOURCE_EXHAUSTED|Resource exhausted): OOM when allocating tensor with shape\[[\d,]{0,80}\](?: and type \w{1,20})?(?! ?(?:on|and) )|^(?:\w{1,40}\.){0,6}ResourceExhaustedError(?: \(see above for traceback\))?: (?:\d{1,3} root error|Graph execution error|OOM when allocating tensor)(?!.{0,400}(?:device:|by allocator))/,
     { resource: 'gpu', variant: tensorOnUnknownDevice },
   ],
   [
@@ -193,8 +201,9 @@ const wordings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
 ];
 
 function misleading(means: string | KnownMeaning): Meaning {
-  const actualMeaning = typeof means === 'string' ? means : means.actualMeaning;
-  return { resource: 'none', variant: 'misleading-words', ...defined({ actualMeaning }) };
+  const { actualMeaning, variant = 'misleading-words' }: Partial<KnownMeaning> =
+    typeof means === 'string' ? { actualMeaning: means } : means;
+  return { resource: 'none', variant, ...defined({ actualMeaning }) };
 }
 
 function known({ pattern, means }: KnownWords): readonly [pattern: RegExp, meaning: Meaning] {
@@ -210,9 +219,13 @@ export function meaningOf(words: string): Meaning | undefined {
 const memoryTypes =
   /(?:^|\.)(?:_?ArrayMemoryError|MemoryError|ArrowMemoryError|NoMemoryError|OutOfMemoryError|OutOfMemoryException|InsufficientMemoryException|OutOfMemory|ResourceExhaustedError)$/;
 
+const ofMemory: Meaning = { resource: 'memory' };
+
 /** What an exception speaks of, by its type and message. */
 export function exceptionMeaning(type: string, message: string): Meaning | undefined {
-  const byWords = meaningOf(`${type}: ${message}`);
-  if (byWords !== undefined) return byWords;
-  return memoryTypes.test(type) ? { resource: 'memory' } : undefined;
+  const words = `${type}: ${message}`;
+  const meaning = meaningOf(words) ?? (memoryTypes.test(type) ? ofMemory : undefined);
+  return meaning?.resource === 'memory' && isImpossibleRequest(words)
+    ? misleading(impossibleSize)
+    : meaning;
 }

@@ -116,35 +116,37 @@ export function arrayRequest(text: string): ArrayRequest | undefined {
 
 /** How programs word the size that was refused: exact numbers before rounded ones. */
 const requestWordings: readonly RegExp[] = [
-  /you tried to allocate (\d{1,19}) bytes/,
-  /(?:malloc|realloc|calloc|mmap|posix_memalign|aligned_alloc)(?:_aligned)? of size (\d{1,19}) failed/,
-  /memory allocation of (\d{1,19}) bytes failed/,
-  /os::commit_memory\(0x[0-9a-f]+, (\d{1,19}),/,
-  /(?:failed|unable|cannot|could not|can't|tried|trying|attempt(?:ing)?) to (?:map|allocate|alloc|reserve|commit|malloc|realloc)(?: memory:?)? (?:block of )?(\d{1,19})(?: ?bytes?\b| ?B\b)/i,
-  /(?:cannot|can't|could not|couldn't|unable to|failed to) (?:re)?allocate (\d{1,19}) bytes/i,
-  /cannot allocate (\d{1,19})-byte block/,
-  /Could not allocate metaspace: (\d{1,19}) bytes/,
-  /VirtualAlloc of (\d{1,19}) bytes failed/,
-  /unable to mmap (\d{1,19}) bytes/,
-  /\b(?:malloc|mmap)\((\d{5,19})\)/,
-  /failed to allocate (?:\w{1,12} )?buffer of size (\d{1,19})/,
+  /you tried to allocate (\d{1,20}) bytes/,
+  /(?:malloc|realloc|calloc|mmap|posix_memalign|aligned_alloc)(?:_aligned)? of size (\d{1,20}) failed/,
+  /memory allocation of (\d{1,20}) bytes failed/,
+  /memory allocation of ~?(\d[\d.]{0,12} ?[KMG]i?B) bytes failed/,
+  /Cannot (?:re)?allocate (\d{1,20}) bytes of memory/,
+  /os::commit_memory\(0x[0-9a-f]+, (\d{1,20}),/,
+  /(?:failed|unable|cannot|could not|can't|tried|trying|attempt(?:ing)?) to (?:map|allocate|alloc|reserve|commit|malloc|realloc)(?: memory:?)? (?:block of )?(\d{1,20})(?: ?bytes?\b| ?B\b)/i,
+  /(?:cannot|can't|could not|couldn't|unable to|failed to) (?:re)?allocate (\d{1,20}) bytes/i,
+  /cannot allocate (\d{1,20})-byte block/,
+  /Could not allocate metaspace: (\d{1,20}) bytes/,
+  /VirtualAlloc of (\d{1,20}) bytes failed/,
+  /unable to mmap (\d{1,20}) bytes/,
+  /\b(?:malloc|mmap)\((\d{5,20})\)/,
+  /failed to allocate (?:\w{1,12} )?buffer of size (\d{1,20})/,
   /failed to allocate buffer, size = {1,6}(\d[\d.]* ?[KMGT]i?B)/,
-  /memory allocation of size (\d{1,19}) failed/,
+  /memory allocation of size (\d{1,20}) failed/,
   /attempted to allocate {1,6}(\d[\d.]* ?[KMGT]i?B)/,
   /requires more system memory \(([\d.]+ ?[KMGT]i?B)\)/,
-  /allocating (\d{1,19}) bytes/,
-  /Failed on request of size (\d{1,19})/,
+  /allocating (\d{1,20}) bytes/,
+  /Failed on request of size (\d{1,20})/,
   /enough space for (\d{1,15} ?[KMG]B) object heap/,
-  /memory exhausted \(needed (\d{1,19}) bytes/,
-  /eheap_alloc: Cannot (?:re)?allocate (\d{1,19}) bytes/,
-  /mach_vm_map\(size=(\d{1,19})/,
+  /memory exhausted \(needed (\d{1,20}) bytes/,
+  /eheap_alloc: Cannot (?:re)?allocate (\d{1,20}) bytes/,
+  /(?:mach_vm_map|\bmmap)\(size=(\d{1,20})/,
   /[Ff]ailed to allocate (?:data of size|memory(?: of size)?|block of size|buffer of size)?:? ?(\d[\d.]* ?(?:[KMGTP]i?B|bytes|B)\b)/,
   /[Tt]r(?:ied|ying) to allocate (\d[\d.]*\.? ?(?:[KMGTP]i?B|bytes|B|[KMGT])\b)/,
   /[Uu]nable to allocate (\d[\d.]*\.? ?(?:[KMGTP]i?B|bytes|B)\b)/,
   /cannot allocate (?:vector|memory block) of size (\d[\d.]*\.? ?[KMGT]?b)\b/i,
   /(?:could not|cannot|can't|failed to|unable to) allocate (?:a |an )?(?:block of size |memory of |buffer of )?(\d[\d.]*\.? ?(?:[KMGTP]i?B|bytes)\b)/i,
   /Attempting to (?:reserve|allocate) (\d[\d.]*\.? ?[KMGT]i?B?)\b/,
-  /Allocation of (\d{1,19})(?: bytes)? exceeds/,
+  /Allocation of (\d{1,20})(?: bytes)? exceeds/,
 ];
 
 /** The size a failed allocation asked for, where the words name it. */
@@ -157,3 +159,13 @@ export function requestedBytes(text: string): Bytes | undefined {
   }
   return undefined;
 }
+
+/** Near 2^63, rounding of the words allowed for, and beyond: a negative number, an overflow or a bad input became a size. */
+const impossibleBytes = 0.98 * 2 ** 63;
+
+/** Whether the words ask for a size that cannot be meant: near 2^63 or 2^64 bytes, or below none. */
+export const isImpossibleRequest = (text: string): boolean =>
+  (requestedBytes(text) ?? 0) >= impossibleBytes ||
+  /\b(?:tried|trying|failed|unable|cannot|could not|can't|attempt(?:ed|ing)?) to (?:re)?(?:allocate|alloc|malloc|map|reserve)\b[^\n]{0,40}? -\d{1,20}(?:\.\d{1,6})? ?(?:[KMGT]i?)?(?:bytes?|B)\b|(?:m|re|c)alloc of size -\d{1,20} failed|memory allocation of -\d{1,20} bytes/i.test(
+    text,
+  );

@@ -12,6 +12,9 @@ const onGpu = /device:(?:GPU|XPU|DML)|\bGPU_\d+_bfc/;
 /** Nothing of a device in the error itself: a machine on whose GPU it ran tells of it somewhere. */
 const speaksOfGpu = /\bGPUs?\b|GPU:\d|GPU_\d|cuda|cudnn|nvidia|\bVRAM\b|显存/i;
 
+/** Somebody asks which of the two it was. */
+const either = /\b(?:GPU|CPU)(?: RAM| memory)?(?: or |\/)(?:the |on )?(?:GPU|CPU)\b/i;
+
 export const tensorOnUnknownDevice = 'device-unknown';
 
 /** The words begin on line `index`. The GPU's memory, the host's, or one that is not known (variant `device-unknown`). */
@@ -22,8 +25,8 @@ export function tensorMeaning(input: Input, index: number): KnownMeaning {
   if (onGpu.test(near)) return { resource: 'gpu' };
   if (onTpu.test(near)) return { resource: 'gpu', variant: 'tpu' };
   if (onHost.test(near)) return { resource: 'memory', variant: 'tensorflow-cpu' };
-  if (elsewhere(input, onGpu) !== null || elsewhere(input, speaksOfGpu) !== null)
-    return { resource: 'gpu' };
+  const isGpuNamed = elsewhere(input, speaksOfGpu) !== null && elsewhere(input, either) === null;
+  if (elsewhere(input, onGpu) !== null || isGpuNamed) return { resource: 'gpu' };
   return elsewhere(input, onHost) === null
     ? { resource: 'gpu', variant: tensorOnUnknownDevice }
     : { resource: 'memory', variant: 'tensorflow-cpu' };

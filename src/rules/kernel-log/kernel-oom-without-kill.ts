@@ -56,24 +56,23 @@ function judge(record: KernelOomWithoutKill): Finding {
       position: record.origin.line ?? 0,
     },
     cause: causeOf(record.constraint),
-    ...(record.why === 'no-kill-line' ? {} : { variant: record.why }),
+    ...(isCut(record) ? {} : { variant: record.why }),
     confidence:
-      record.why === 'no-kill-line' && lines.limitOf === undefined && lines.usage === undefined
+      isCut(record) && lines.limitOf === undefined && lines.usage === undefined
         ? 'likely'
         : 'strong',
     headline: headline(record),
     because,
-    unknown:
-      record.why === 'no-kill-line'
-        ? [
-            {
-              id: 'which-process-was-killed',
-              what: 'Which process was killed',
-              why: 'the text ends before the line that names it, or begins behind it',
-              command: 'sudo dmesg -T | grep -E "Killed process|oom-kill:"',
-            },
-          ]
-        : [],
+    unknown: isCut(record)
+      ? [
+          {
+            id: 'which-process-was-killed',
+            what: 'Which process was killed',
+            why: 'the text ends before the line that names it, or begins behind it',
+            command: 'sudo dmesg -T | grep -E "Killed process|oom-kill:"',
+          },
+        ]
+      : [],
     remedies: remediesFor({ victim: {}, constraint: record.constraint }, report, null),
     trigger,
     culprit: culpritOf({}, report),
@@ -82,6 +81,10 @@ function judge(record: KernelOomWithoutKill): Finding {
     ...(report !== null && report.tasks.length > 0 ? { tasks: report.tasks } : {}),
   };
 }
+
+/** Whom it killed stood in a part that is not here. */
+const isCut = ({ why }: KernelOomWithoutKill): boolean =>
+  why === 'no-kill-line' || why === 'figures-alone';
 
 function headline(record: KernelOomWithoutKill): string {
   const { oomMemcg, report } = record;
@@ -102,6 +105,8 @@ function headline(record: KernelOomWithoutKill): string {
       return `The OOM killer ran ${place}${caller}; its victim was already exiting`;
     case 'no-kill-line':
       return `The OOM killer ran ${place}${caller}; whom it killed is not in this text`;
+    case 'figures-alone':
+      return 'The whole machine was out of memory when the kernel printed this account, as it does when the OOM killer runs; whom it killed is not in this text';
   }
 }
 
@@ -116,5 +121,7 @@ function saying(record: KernelOomWithoutKill): string {
       return 'the chosen process was already on its way out';
     case 'no-kill-line':
       return "the kernel's OOM killer was at work";
+    case 'figures-alone':
+      return 'no memory was left that could be freed';
   }
 }

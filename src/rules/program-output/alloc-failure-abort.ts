@@ -5,7 +5,14 @@ import type { Finding } from '../../model/finding.ts';
 import { formatBytes } from '../../model/units.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { endedWell, withUnknownFate } from '../shared/ended-well.ts';
-import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from '../shared/subjects.ts';
+import {
+  atUsersLine,
+  groupRepeated,
+  isSmall,
+  isTiny,
+  statedRlimit,
+  subjectOf,
+} from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
 
 export const allocFailureAbort = defineRule({
@@ -18,13 +25,11 @@ export const allocFailureAbort = defineRule({
     const dying = aborts.filter(
       ({ resource, pid }) => resource === 'memory' && !endedWell(pid, exits),
     );
-    return groupRepeated(dying).map((group) =>
-      withUnknownFate(
-        withDump(judge(group, limits), group[0], facts['death-notice']),
-        group[0],
-        exits,
-      ),
-    );
+    return groupRepeated(dying).map((group) => {
+      if (group[0].variant === 'background-fork') return savedNothing(group);
+      const finding = withDump(judge(group, limits), group[0], facts['death-notice']);
+      return withUnknownFate(finding, group[0], exits);
+    });
   },
 });
 
@@ -105,12 +110,50 @@ function judge(
               id: 'which-limit',
               what: 'Which limit refused the allocation',
               why: 'the program only learns that it was refused',
-              command:
-                'ulimit -a; cat /sys/fs/cgroup/memory.max; sysctl vm.overcommit_memory vm.max_map_count; free -b',
+              command: commandFor(abort),
             },
           ]
         : [],
     remedies: remedies(abort, limit !== undefined),
+  };
+}
+
+/** All that a process can address on usual machines: whoever asks for more did not mean it. */
+const addressSpaceBytes = 2 ** 47;
+
+/** What shows the limits of the system that the words are of. */
+const commandFor = ({ reporter, variant }: ProgramAbort): string =>
+  reporter === 'macOS malloc'
+    ? 'ulimit -a; vm_stat; sysctl vm.swapusage'
+    : variant === 'windows-commit-limit'
+      ? 'systeminfo | findstr /C:"Virtual Memory"'
+      : 'ulimit -a; cat /sys/fs/cgroup/memory.max; sysctl vm.overcommit_memory vm.max_map_count; free -b';
+
+/** A fork asks for as much again as the server holds, and uses little of it: its refusal ends nothing and shows no shortage. */
+function savedNothing([abort, ...again]: readonly [ProgramAbort, ...ProgramAbort[]]): Finding {
+  return {
+    subject: subjectOf(abort, abort),
+    cause: 'undetermined',
+    death: 'none',
+    outOfMemory: null,
+    confidence: 'weak',
+    variant: 'background-fork',
+    headline: `${subjectWithPid(abort, abort.reporter)} could not fork to save in the background, and went on: the system did not promise a second copy of its memory`,
+    because: [
+      reason(
+        abort,
+        `The fork was refused${again.length === 0 ? '' : ` (${again.length + 1} times)`}: nothing here says that the server ended`,
+      ),
+    ],
+    unknown: [
+      {
+        id: 'was-memory-short',
+        what: 'Whether memory was short',
+        why: 'a fork asks for as much as its parent holds, of which it needs only what is written meanwhile',
+        command: 'free -b; sysctl vm.overcommit_memory; grep -i commit /proc/meminfo',
+      },
+    ],
+    remedies: [remedy('let-it-overcommit')],
   };
 }
 
@@ -119,7 +162,10 @@ function remedies(abort: ProgramAbort, limited: boolean): NonNullable<Finding['r
   return [
     ...(limited ? [remedy('raise-process-limit')] : []),
     ...(abort.reporter === 'jvm' ? [remedy('lower-jvm-heap')] : []),
-    remedy('ask-for-less', size, 'native'),
-    remedy('record-what-held-it', 'COMMAND'),
+    ...(isSmall(abort)
+      ? [remedy('see-who-holds-it', 'COMMAND')]
+      : (abort.requestBytes ?? 0) >= addressSpaceBytes
+        ? [remedy('find-the-size')]
+        : [remedy('ask-for-less', size, 'native'), remedy('record-what-held-it', 'COMMAND')]),
   ];
 }

@@ -13,7 +13,14 @@ import { ofPid } from '../shared/by-pid.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { endedWell, withUnknownFate } from '../shared/ended-well.ts';
 import { limitOf } from '../recorded-run/refusing-limit.ts';
-import { atUsersLine, groupRepeated, isTiny, statedRlimit, subjectOf } from '../shared/subjects.ts';
+import {
+  atUsersLine,
+  groupRepeated,
+  isSmall,
+  isTiny,
+  statedRlimit,
+  subjectOf,
+} from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
 
 export const allocFailureException = defineRule({
@@ -175,6 +182,8 @@ const lostTraceback = new Set(['bare-name', 'object-dump', 'lost-exception', 'ig
 /** A size and errno 12 cannot mean anything else; an exception without them may have been raised by hand, or pass on another's words. */
 function confidenceOf(error: ProgramError): Finding['confidence'] {
   if (error.class === 'lost-exception') return 'likely';
+  // Python code that says so itself: what it was refused, if anything, its author knows.
+  if (/^raise \w*MemoryError\b/.test(error.stack[0]?.text ?? '')) return 'likely';
   // mlock has other reasons for ENOMEM: a part of the range that is not mapped.
   if (error.variant === 'rlimit-memlock' || isServers(error)) return 'strong';
   const unmistakable =
@@ -258,6 +267,7 @@ function remedies(error: ProgramError): readonly Advice[] {
   const size = error.requestBytes === undefined ? undefined : formatBytes(error.requestBytes);
   if (error.variant === 'windows-commit-limit') list.push(remedy('enlarge-page-file'));
   if (error.variant === 'fork') list.push(remedy('start-helpers-early'));
+  if (isSmall(error)) return [...list, remedy('see-who-holds-it', 'python3')];
   const isRarelyMeant = (error.requestBytes ?? 0) >= rarelyMeantBytes;
   if (error.array !== undefined && isRarelyMeant) list.push(remedy('check-the-shape', size));
   const smaller = /float64|complex128|int64|datetime64|<f8|<i8/.exec(error.array?.dtype ?? '')?.[0];

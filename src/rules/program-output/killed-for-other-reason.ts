@@ -2,6 +2,8 @@ import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { defined } from '../../model/defined.ts';
 import type { DeathNotice } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
+import type { Prose } from '../../model/prose.ts';
+import { isUnmeant } from '../shared/asked-to-end.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
 import { remedy } from '../shared/remedies.ts';
 import { subjectOf } from '../shared/subjects.ts';
@@ -12,7 +14,13 @@ export const killedForOtherReason = defineRule({
   needs: ['death-notice'],
   judge: ({ 'death-notice': notices }) => {
     const deaths: DeathNotice[][] = [];
-    for (const notice of notices) {
+    // Beside a death of another kind it is the tidying up: whoever lost a worker asks the others to end.
+    const isAskedAlone = notices.every(
+      (notice) => notice.signal === 'SIGTERM' && !isUnmeant(notice),
+    );
+    for (const told of notices) {
+      const notice =
+        isAskedAlone && told.otherReason === undefined ? { ...told, otherReason: asked } : told;
       if (notice.otherReason === undefined) continue;
       const death = deaths
         .slice(-mostOpen)
@@ -35,6 +43,8 @@ export const killedForOtherReason = defineRule({
     );
   },
 });
+
+const asked: Prose = 'it was asked to end (SIGTERM), which no OOM killer does';
 
 /** Of a storm of notices each is compared with so many deaths, the last ones, and in each with so many notices at either end. */
 const [mostOpen, mostTold] = [100, 4];

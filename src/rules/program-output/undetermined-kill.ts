@@ -1,11 +1,12 @@
 import { subjectWithPid } from '../../model/name-with-pid.ts';
 import { isContainerCgroup } from '../../model/cgroup-path.ts';
 import { defined } from '../../model/defined.ts';
-import type { DeathNotice, Evidence, MetricsWindow } from '../../model/evidence.ts';
+import type { DeathNotice, Evidence, MetricsWindow, ProgramError } from '../../model/evidence.ts';
 import type { Finding, Question } from '../../model/finding.ts';
 import { defineRule, reason } from '../shared/define-rule.ts';
-import { positionOf, subjectOf } from '../shared/subjects.ts';
+import { atUsersLine, positionOf, subjectOf } from '../shared/subjects.ts';
 import { remedy } from '../shared/remedies.ts';
+import { isUnmeant } from '../shared/asked-to-end.ts';
 import { witnessCommand } from '../shared/witness-command.ts';
 import { withoutRepeats, type Prose } from '../../model/prose.ts';
 
@@ -26,11 +27,15 @@ export const undeterminedKill = defineRule({
     'metrics',
   ],
   judge: (facts) => {
+    // An exception that speaks of nothing in particular ends no process by a signal.
+    const isTold =
+      facts['program-abort'].length > 0 ||
+      facts['program-error'].some((error) => !isOrdinary(error));
     /** Of the process that a shell names: another's segfault in the same log explains nothing. */
     const isExplained = ({ reporter, pid }: DeathNotice): boolean =>
-      facts['program-error'].length + facts['program-abort'].length > 0 ||
+      isTold ||
       (reporter !== 'shell' || pid === undefined
-        ? otherwise + facts['kernel-segfault'].length > 0
+        ? proofs.length + facts['kernel-segfault'].length > 0
         : facts['kernel-segfault'].some((segfault) => segfault.pid === pid));
     const told = facts['death-notice'].filter(({ otherReason }) => otherReason === undefined);
     const proofs: readonly Evidence[] = [
@@ -52,12 +57,9 @@ export const undeterminedKill = defineRule({
         !(byKubelet && notice.pid === undefined && notice.reporter === 'exit status') &&
         (notice.signal === 'SIGKILL' ||
           (notice.vanished === true && !explained) ||
-          // Nobody would tell of it had the one who ended it meant to.
-          (notice.signal === 'SIGTERM' &&
-            ['GitHub Actions', 'PyTorch DataLoader', 'joblib (loky)'].includes(notice.reporter))) &&
+          isUnmeant(notice)) &&
         !proofs.some((proof) => isDuplicateReport(notice, proof)),
     );
-    const otherwise = facts['program-error'].length + facts['program-abort'].length + proofs.length;
     const crashes = told.filter(
       (notice) =>
         notice.signal !== undefined &&
@@ -67,10 +69,26 @@ export const undeterminedKill = defineRule({
     );
     return [
       ...deaths(kills).map((death) => killed(death, facts.metrics, explained)),
-      ...deaths(crashes).map(([notice, ...again]) => crashed(notice, again)),
+      ...deaths(crashes).map(([notice, ...again]) =>
+        crashed(notice, again, facts['program-error'].findLast(isBefore(notice))),
+      ),
     ];
   },
 });
+
+/** Its words speak of no resource at all. */
+const isOrdinary = ({ resource, actualMeaning }: ProgramError): boolean =>
+  resource === 'none' && actualMeaning === undefined;
+
+/** Lines between the end of a traceback and the shell's word on the crash of the same program. */
+const tracebackLines = 12;
+
+const isBefore =
+  (notice: DeathNotice) =>
+  (error: ProgramError): boolean => {
+    const distance = positionOf(notice) - positionOf(error);
+    return distance > 0 && distance <= tracebackLines + 3 * error.stack.length;
+  };
 
 /** The parent's words on a kill that somebody else proves. */
 function isDuplicateReport(notice: DeathNotice, proof: Evidence): boolean {
@@ -186,7 +204,11 @@ function whoSentIt(
       };
 }
 
-function crashed(notice: DeathNotice, again: readonly DeathNotice[]): Finding {
+function crashed(
+  notice: DeathNotice,
+  again: readonly DeathNotice[],
+  error: ProgramError | undefined,
+): Finding {
   return {
     subject: subjectOf(notice, notice),
     cause: 'undetermined',
@@ -199,7 +221,16 @@ function crashed(notice: DeathNotice, again: readonly DeathNotice[]): Finding {
         notice,
         `${notice.reporter} saw it end by ${notice.signal}${again.length === 0 ? '' : ` (${again.length + 1} times)`}`,
       ),
+      ...(error === undefined
+        ? []
+        : [
+            reason(
+              error,
+              `Before that an exception was told, ${error.type}${atUsersLine(error.stack)}, which does not speak of memory`,
+            ),
+          ]),
     ],
+    ...(error === undefined || error.stack.length === 0 ? {} : { stack: error.stack }),
     unknown: [
       {
         id: 'why-it-crashed',

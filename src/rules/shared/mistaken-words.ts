@@ -2,18 +2,18 @@
 import type { ProgramAbort, ProgramError, Resource } from '../../model/evidence.ts';
 import type { Finding } from '../../model/finding.ts';
 import { reason } from './define-rule.ts';
-import { remedy, type OtherResource } from './remedies.ts';
+import { remedy, type ShortResource } from './remedies.ts';
 import { atUsersLine, subjectOf } from './subjects.ts';
 
 /** Resources whose shortage is mistaken for one of memory. */
-const others: Readonly<Record<OtherResource, string>> = {
+const others: Readonly<Record<ShortResource | 'none', string>> = {
   disk: 'the disk was full',
   descriptors: 'too many files were open or watched',
   threads: 'no thread or process could be started',
   stack: 'calls were nested too deeply',
   none: 'the words only sound like memory',
 };
-const isOther = (resource: Resource): resource is OtherResource => resource in others;
+const isOther = (resource: Resource): resource is ShortResource | 'none' => resource in others;
 
 /** Words that are known to mean something else. */
 export const isMistaken = ({ resource, actualMeaning }: ProgramError | ProgramAbort): boolean =>
@@ -39,6 +39,13 @@ export function mistaken(fact: ProgramError | ProgramAbort, again: number): Find
     ruledOut: [{ cause: 'alloc-failure-exception', because: means }],
     ...(fact.stack.length === 0 ? {} : { stack: fact.stack }),
     ...(fact.pid === undefined ? {} : { victim: { pid: fact.pid } }),
-    remedies: [remedy('what-helps', resource)],
+    remedies:
+      resource !== 'none'
+        ? [remedy('what-helps', resource)]
+        : fact.variant === 'impossible-size'
+          ? [remedy('find-the-size')]
+          : fact.variant === 'heap-corrupted'
+            ? [remedy('find-the-write')]
+            : [],
   };
 }

@@ -6,9 +6,9 @@ import { formatBytes } from '../../model/units.ts';
 type Words = Omit<Remedy, 'id'>;
 
 /** What is mistaken for memory when it is short. */
-export type OtherResource = 'disk' | 'descriptors' | 'threads' | 'stack' | 'none';
+export type ShortResource = 'disk' | 'descriptors' | 'threads' | 'stack';
 
-const whatHelps: Readonly<Record<OtherResource, Pick<Remedy, 'detail' | 'command'>>> = {
+const whatHelps: Readonly<Record<ShortResource, Pick<Remedy, 'detail' | 'command'>>> = {
   disk: {
     detail: 'Free space, or write elsewhere; a full /tmp counts too.',
     command: 'df -h; df -i',
@@ -27,7 +27,6 @@ const whatHelps: Readonly<Record<OtherResource, Pick<Remedy, 'detail' | 'command
       'Turn the recursion into a loop, or end it: raising the recursion limit trades the exception for a crash.',
     command: null,
   },
-  none: { detail: 'See what the words really mean.', command: null },
 };
 
 const runtimeCaps: Readonly<Record<string, string>> = {
@@ -528,7 +527,31 @@ const advice = {
       'python3 -X faulthandler prints the Python stack of a crash; ulimit -c unlimited leaves a core for coroner diagnose.',
     command: 'python3 -X faulthandler …',
   }),
-  'what-helps': (resource: OtherResource) => ({ title: 'What helps', ...whatHelps[resource] }),
+  'what-helps': (resource: ShortResource) => ({ title: 'What helps', ...whatHelps[resource] }),
+  'find-the-size': () => ({
+    title: 'Find out where the size comes from',
+    detail:
+      'A length read from a damaged or foreign file, a difference that went below zero, a product that overflowed: print what goes into it. More memory changes nothing.',
+    command: null,
+  }),
+  'find-the-write': () => ({
+    title: 'Find the write that broke the heap',
+    detail:
+      'It happened earlier, often in native code of an extension. AddressSanitizer or valgrind names it; so may other versions of the packages that are loaded.',
+    command: 'MALLOC_CHECK_=3 MALLOC_PERTURB_=165 COMMAND …',
+  }),
+  'let-it-overcommit': () => ({
+    title: 'Let the system promise the copy',
+    detail:
+      'A forked child shares the pages of its parent until one of them writes: with vm.overcommit_memory=1 the system promises them unseen. Or leave as much room as the server holds, in RAM or swap.',
+    command: 'sudo sysctl vm.overcommit_memory=1; free -b',
+  }),
+  'see-who-holds-it': (command: string) => ({
+    title: 'See who holds the memory',
+    detail:
+      'So small a request is refused where the memory or a limit is full already: what fills it is elsewhere, in this process or beside it.',
+    command: `ps -eo pid,rss,comm --sort=-rss | head; coroner run ${command} …`,
+  }),
   'guard-the-main-module': () => ({
     title: 'Guard the main module',
     detail:

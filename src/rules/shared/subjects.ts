@@ -41,6 +41,11 @@ export function atUsersLine(stack: readonly StackFrame[]): string {
 export const isTiny = ({ requestBytes }: ProgramError | ProgramAbort): boolean =>
   requestBytes !== undefined && requestBytes < 4096;
 
+/** Below this, memory or its limit was full before it was asked: less at a time changes nothing. */
+const smallBytes = 2 ** 20;
+export const isSmall = ({ requestBytes }: ProgramError | ProgramAbort): boolean =>
+  requestBytes !== undefined && requestBytes < smallBytes;
+
 /** Lines within which words without a stack are the echo of the same failure. */
 const duplicateReportLines = 80;
 

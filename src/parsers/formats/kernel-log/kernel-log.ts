@@ -3,6 +3,7 @@ import { logLines } from '../../text/log-lines.ts';
 import type { Input, Parser } from '../../parser.ts';
 import { killLine } from './kill-lines.ts';
 import { KernelLog } from './log.ts';
+import { memoryInfo, memoryInfoLiterals } from './memory-info.ts';
 import { kernelNotice } from './notices.ts';
 import { killersFrame, reportLine } from './report-lines.ts';
 import { evidence } from './reports.ts';
@@ -57,6 +58,9 @@ export const kernelLog: Parser = {
     'is already exiting. Skip killing',
     'Manual OOM execution',
     killersFrame,
+    ...memoryInfoLiterals,
+    // Between the last two figures of a row of the table of tasks, where nothing but rows is left of a report.
+    '             0 ',
   ],
   parse: (input) => read(input),
 };
@@ -67,7 +71,8 @@ function read(input: Input): Evidence[] {
     log.line = line;
     readLine(log, line.text);
   }
-  return evidence(log);
+  const facts = evidence(log);
+  return facts.length > 0 ? facts : memoryInfo(log, input);
 }
 
 function readLine(log: KernelLog, text: string): void {

@@ -71,6 +71,8 @@ export class KernelLog {
   readonly others: Evidence[] = [];
   /** The last line that stands in front of the table of tasks in a report of the whole machine. */
   beforeTable = -Infinity;
+  /** Rows of a table of tasks that stand in no report, one below the other. */
+  readonly looseRows: string[] = [];
   readonly reaped: { readonly line: LogLine; readonly victim: ProcessRole }[] = [];
   line!: LogLine;
 

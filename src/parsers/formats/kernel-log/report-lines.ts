@@ -1,7 +1,7 @@
 /** The lines of a report around its kill: head, cgroup, statistics, table of tasks, outcome. */
 import type { KernelOomWithoutKill } from '../../../model/evidence.ts';
 import type { KernelLog, Open } from './log.ts';
-import { readTableHeader, readTaskRow } from './tasks.ts';
+import { emptyTable, readTableHeader, readTaskRow } from './tasks.ts';
 import { limitOf, triggerName } from './words.ts';
 
 const cgroupWords = ['limit of', 'Task in ', ': usage', 'Memory cgroup stats', 'memory.oom.group'];
@@ -26,7 +26,7 @@ export function reportLine(log: KernelLog, text: string): boolean {
     log.touch(report);
     return true;
   }
-  const current = log.current() ?? killerInTrace(log, text);
+  const current = log.current() ?? killerInTrace(log, text) ?? rowsAlone(log, text);
   if (text.startsWith('[') && current !== undefined) {
     if (readTaskRow(current.table, text)) {
       log.touch(current);
@@ -50,6 +50,23 @@ function killerInTrace(log: KernelLog, text: string): Open | undefined {
     ).test(text)
     ? log.start()
     : undefined;
+}
+
+/** So many rows one below the other are the table of tasks; fewer may be anything in brackets. */
+const leastRows = 3;
+
+/** Rows whose header, and everything before, is cut off: their columns are told by their number. */
+function rowsAlone(log: KernelLog, text: string): Open | undefined {
+  const row = text.startsWith('[') ? emptyTable() : undefined;
+  if (row === undefined || !readTaskRow(row, text)) {
+    log.looseRows.length = 0;
+    return undefined;
+  }
+  log.looseRows.push(text);
+  if (log.looseRows.length < leastRows) return undefined;
+  const report = log.start();
+  for (const earlier of log.looseRows.splice(0)) readTaskRow(report.table, earlier);
+  return report;
 }
 
 function header(log: KernelLog, before: string, after: string): boolean {

@@ -31,7 +31,8 @@ export function evidence(log: KernelLog): Evidence[] {
       report.kills.push(kill);
       log.addKill(kill);
     }
-    if (report.kills.length === 0 && isReport(report)) facts.push(withoutKill(log, report));
+    if (report.kills.length === 0 && isReport(report) && !isEcho(report, log.reports))
+      facts.push(withoutKill(log, report));
   }
   if (log.kills.length === 0) killsFromReaper(log);
   for (const kill of log.kills) facts.push(killFact(log, kill));
@@ -152,6 +153,27 @@ const isReport = (open: Open): boolean =>
   open.tableHead ||
   open.trace.some((name) => name.startsWith(killersFrame)) ||
   open.table.rows.size > 2;
+
+/** A line of another report that somebody quotes beside it: in a verdict, a summary, a letter. */
+const isEcho = (open: Open, reports: readonly Open[]): boolean =>
+  open.why === undefined &&
+  open.table.rows.size === 0 &&
+  reports.some(
+    (other) =>
+      other !== open &&
+      other.kills.length > 0 &&
+      (['header', 'limitOf', 'usage', 'constraint'] as const).every(
+        (line) =>
+          open.lines[line] === undefined ||
+          bare(other.lines[line]?.quote).startsWith(bare(open.lines[line].quote)),
+      ),
+  );
+
+/** The words of a line from where the killer's begin; a quotation may be cut. */
+const bare = (quote = ''): string =>
+  quote
+    .replace(/^.*?(?=\S{1,16} invoked oom-killer|Task in |memory: usage|oom-kill:)/s, '')
+    .replace(/\s*(?:…|\.{3})$/, '');
 
 /** Sizes of pages that Linux runs with. */
 const pageSizes = [4096, 8192, 16384, 65536, 262144];

@@ -18,6 +18,7 @@ import { timeVerbose } from './time.ts';
 import { kswapd, topHead } from './top.ts';
 import { vmstat } from './vmstat.ts';
 import { metricsId } from './window.ts';
+import { slowInWords, wordsOfSlowness } from './words.ts';
 
 export const metrics: Parser = {
   id: metricsId,
@@ -49,6 +50,7 @@ export const metrics: Parser = {
     'under_oom 1',
     'page allocation stalls',
     'blocked for more than',
+    ...wordsOfSlowness,
   ],
   parse,
 };
@@ -74,4 +76,5 @@ function* parse(input: Input): Iterable<Evidence> {
   if (whole.includes('blocked for more than')) yield* hungForMemory(input);
   if (whole.includes('Maximum resident set size')) yield* timeVerbose(input);
   if (/\d[KMG]i?B \/ \d/.test(whole)) yield* dockerStats(input);
+  yield* slowInWords(input);
 }

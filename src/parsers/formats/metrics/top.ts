@@ -56,7 +56,8 @@ export function* kswapd(input: Input): Iterable<MetricsWindow> {
     yield window(input, at, at, {
       tool: 'top',
       samples: 1,
-      reading: 'thrashing',
+      // In words it may be a kernel that looks for pages for nothing: only top shows it among the rest.
+      reading: row === null ? 'high' : 'thrashing',
       message: `kswapd used ${percent} % of a CPU: the kernel was busy looking for free pages`,
     });
     return;

@@ -1,5 +1,5 @@
 /** C and C++: allocators, sanitizers, and the C library that found its heap broken. */
-import { heapCorrupted, otherPageSize } from '../known-words.ts';
+import { heapCorrupted, impossibleSize, otherPageSize } from '../known-words.ts';
 import { mentions } from '../lines.ts';
 import type { Refusal } from './refusal.ts';
 
@@ -20,9 +20,18 @@ export const allocators: readonly Refusal[] = [
   },
   {
     reporter: 'C++',
-    literal: 'bad_array_new_length',
+    literal: 'terminate called without an active exception',
     signal: 'SIGABRT',
     resource: 'none',
+    actualMeaning:
+      'a thread was still running when its object was destroyed, or an exception was passed on where there was none: a bug, no shortage',
+    pattern: /terminate called without an active exception/,
+  },
+  {
+    reporter: 'C++',
+    literal: 'bad_array_new_length',
+    signal: 'SIGABRT',
+    ...impossibleSize,
     actualMeaning:
       'the size of an array was negative or beyond all bounds: a bug or a bad input, no shortage',
     pattern: /std::bad_array_new_length/,
@@ -169,7 +178,25 @@ export const allocators: readonly Refusal[] = [
   {
     reporter: 'macOS malloc',
     literal: 'mach_vm_map',
-    pattern: /malloc: \*{3} mach_vm_map\(size=\d+.{0,80}failed/,
+    pattern: /(?:malloc: \*{3} )?\bmach_vm_map\(size=\d+.{0,80}failed/,
+  },
+  {
+    // Before 10.12: the call was mmap, the code an errno.
+    reporter: 'macOS malloc',
+    literal: ' mmap(size=',
+    pattern: /malloc: \*{3} mmap\(size=\d+\) failed \(error code=\d+\)/,
+  },
+  {
+    reporter: 'macOS malloc',
+    literal: "can't allocate region",
+    pattern: /\*{3} error: can't allocate region(?: securely)?/,
+    unless: ({ input }) => mentions(input, /(?:mach_vm_map|mmap)\(size=/),
+  },
+  {
+    // Foundation and libdispatch
+    reporter: 'macOS malloc',
+    literal: 'attempt to allocate',
+    pattern: /NSMallocException.{0,80}attempt to allocate.{0,80}failed/,
   },
   {
     reporter: 'macOS malloc',

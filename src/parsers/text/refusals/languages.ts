@@ -2,6 +2,7 @@
 import {
   otherPageSize,
   goStack,
+  impossibleSize,
   negativeSize,
   phpLimit,
   rustStack,
@@ -31,15 +32,43 @@ export const languages: readonly Refusal[] = [
       isNegativeSize(match[0]) ||
       // What such a jemalloc refuses is the first small thing that is asked for.
       (/ \d{1,4} bytes/.test(match[0]) && mentions(input, otherPageSize.pattern)),
-    pattern: /memory allocation of (?:\d{1,20}|[\d_,]{1,25}) bytes failed/,
+    // `~438KB bytes`: as people round it
+    pattern: /memory allocation of ~?(?:\d{1,20}|[\d_,.]{1,25} ?[KMG]?i?B?) bytes failed/,
   },
   {
     reporter: 'Rust',
     literal: 'capacity overflow',
-    resource: 'none',
+    ...impossibleSize,
     actualMeaning:
       'the size of a vector cannot even be expressed: a bug or a bad input, no shortage',
-    pattern: /panicked at .{0,100}capacity overflow/,
+    pattern: /panicked at .{0,120}capacity overflow/,
+  },
+  {
+    reporter: 'Go',
+    literal: 'len out of range',
+    ...impossibleSize,
+    pattern: /(?:makeslice|makechan|growslice|makemap): (?:len|size|cap) out of range/,
+  },
+  {
+    reporter: 'Go',
+    literal: 'cap out of range',
+    ...impossibleSize,
+    pattern: /makeslice: cap out of range/,
+  },
+  {
+    reporter: 'C++',
+    literal: 'std::length_error',
+    signal: 'SIGABRT',
+    ...impossibleSize,
+    pattern:
+      /terminate called after throwing an instance of 'std::length_error'(?: what\(\): .{0,120})?/,
+  },
+  {
+    reporter: '.NET',
+    literal: 'Array dimensions exceeded supported range',
+    ...impossibleSize,
+    raises: true,
+    pattern: /Array dimensions exceeded supported range/,
   },
   {
     reporter: 'Rust',
@@ -88,7 +117,8 @@ export const languages: readonly Refusal[] = [
   {
     reporter: 'PHP',
     literal: 'tried to allocate',
-    pattern: /Out of memory \(allocated \d+\) (?:\(|at .{0,80})?\(?tried to allocate \d+ bytes\)?/,
+    pattern:
+      /Out of memory \(allocated \d+(?: bytes)?\) (?:\(|at .{0,80})?\(?tried to allocate \d+ bytes\)?/,
   },
   {
     reporter: 'PHP',
@@ -142,9 +172,16 @@ export const languages: readonly Refusal[] = [
     pattern: /(?:ERROR: |LoadError: |nested task error: )?OutOfMemoryError\(\)/,
   },
   {
+    // erts/emulator/beam/erl_alloc.c: eheap_alloc, binary_alloc, temp_alloc, …; the slogan of a crash dump, or cut out of a console.
     reporter: 'Erlang',
-    literal: 'eheap_alloc',
-    pattern: /eheap_alloc: Cannot (?:re)?allocate \d+ bytes of memory.{0,60}/,
+    literal: 'bytes of memory (of type',
+    pattern:
+      /(?:\w{2,20}_alloc: )?Cannot (?:re)?allocate \d{1,20} bytes of memory \(of type "\w{1,40}".{0,30}/,
+  },
+  {
+    reporter: 'Erlang',
+    literal: '_alloc: Cannot ',
+    pattern: /\w{2,20}_alloc: Cannot (?:re)?allocate \d{1,20} bytes of memory.{0,60}/,
   },
   {
     reporter: 'Haskell',
@@ -157,7 +194,7 @@ export const languages: readonly Refusal[] = [
     reporter: '.NET',
     literal: 'OutOfMemoryException',
     raises: true,
-    pattern: /System\.OutOfMemoryException(?:: .{0,160})?/,
+    pattern: /System\.OutOfMemoryException(?!: Array dimensions exceeded)(?:: .{0,160})?/,
   },
   {
     reporter: '.NET',

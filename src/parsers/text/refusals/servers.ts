@@ -1,5 +1,11 @@
 /** Databases and other servers. */
-import { lockedMemory, mapCountCheck, redisLimit, sqliteOther } from '../known-words.ts';
+import {
+  lockedMemory,
+  mapCountCheck,
+  redisLimit,
+  serverLockTable,
+  sqliteOther,
+} from '../known-words.ts';
 import type { Refusal } from './refusal.ts';
 
 export const servers: readonly Refusal[] = [
@@ -41,6 +47,15 @@ export const servers: readonly Refusal[] = [
     ...redisLimit.means,
     raises: true,
     pattern: /(?:OOM )?command not allowed when used memory > 'maxmemory'/,
+  },
+  {
+    // The fork of a save or a rewrite: the server goes on, and tries again.
+    reporter: 'Redis',
+    literal: 'in background: fork: ',
+    variant: 'background-fork',
+    raises: true,
+    pattern:
+      /Can't (?:save|rewrite append only file) in background: fork: (?:Cannot allocate memory|Out of memory)/,
   },
   {
     reporter: 'SQLite',
@@ -105,10 +120,8 @@ export const servers: readonly Refusal[] = [
   {
     reporter: 'PostgreSQL',
     literal: 'out of shared memory',
-    resource: 'none',
+    ...serverLockTable,
     raises: true,
-    actualMeaning:
-      'the lock table of PostgreSQL is full (max_locks_per_transaction), a table of fixed size; neither RAM nor /dev/shm ran out',
     pattern: /out of shared memory.{0,200}max_(?:locks|pred_locks)_per_transaction/,
   },
   {

@@ -30,7 +30,7 @@ export const system: readonly Refusal[] = [
     literal: 'ork: Cannot allocate memory',
     raises: true,
     variant: 'fork',
-    pattern: /(?:[Cc]an't save in background: )?[Ff]ork: Cannot allocate memory/,
+    pattern: /(?<!in background: )[Ff]ork: Cannot allocate memory/,
   },
   {
     reporter: 'fork',
@@ -94,6 +94,12 @@ export const system: readonly Refusal[] = [
     ...lockedMemory,
     raises: true,
     pattern: /\bmlock(?:all|2)?\b.{0,120}Cannot allocate memory/,
+  },
+  {
+    // Plan 9: the note that ends the process
+    reporter: 'Plan 9',
+    literal: 'nsufficient physical memory',
+    pattern: /Killed: [Ii]nsufficient physical memory/,
   },
   {
     reporter: 'Windows',
