@@ -276,6 +276,8 @@ export interface SnapshotFile {
   readonly atMs: Ms;
   /** How far it got: stacks; large values of locals and globals, estimated; all objects by type; who holds them. */
   readonly stage: 'stacks' | 'quick' | 'census' | 'holders';
+  /** Of `quick`: the time was over before everything large had been seen. */
+  readonly cutShort?: true;
   readonly rssBytes?: Bytes;
   /** How long the process was stopped for it. */
   readonly stoppedMs?: Ms;

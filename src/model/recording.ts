@@ -135,6 +135,8 @@ export interface RecordedSnapshot {
   readonly pid: number;
   readonly name: string;
   readonly rssBytes?: Bytes;
+  /** The time was over before everything large had been seen. */
+  readonly cutShort?: true;
   /** All stops of the run until then. */
   readonly stops?: SnapshotFile['stops'];
   readonly picture: MemoryPicture;

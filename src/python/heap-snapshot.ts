@@ -28,7 +28,12 @@ export interface SnapshotOptions {
   /** For everything that needs the process to stand still. */
   readonly budgetMs: Ms;
   /** Receives the picture after each step: the process may die, or coroner with it. */
-  readonly onStep?: (step: SnapshotStep, picture: MemoryPicture) => void;
+  readonly onStep?: (
+    step: SnapshotStep,
+    picture: MemoryPicture,
+    /** Of `quick`: whether the time sufficed. */
+    isWhole: boolean,
+  ) => void;
   /** Called when the process need not stand still any more; perhaps more than once. */
   readonly onRead?: () => void;
   readonly stacksOnly?: boolean;
@@ -266,7 +271,7 @@ class Snapshot {
   }
 
   private tell(step: SnapshotStep): void {
-    this.options.onStep?.(step, this.picture);
+    this.options.onStep?.(step, this.picture, step !== 'quick' || this.found.isWhole);
   }
 
   private letGo(): void {

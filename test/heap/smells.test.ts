@@ -67,15 +67,17 @@ async function smellsOf(
   return picture.smells ?? [];
 }
 
+// That one is about releases which cannot be had: debug-offsets.test.ts makes them from a later one.
+const tried = (id: string): boolean => id !== 'incremental-collector';
+
 test('every smell has a page and a program', () => {
   for (const { id } of smells) {
     expect(existsSync(new URL(`../../docs/smells/${id}.md`, import.meta.url)), id).toBe(true);
-    expect(Object.keys(holders)).toContain(id);
+    if (tried(id)) expect(Object.keys(holders)).toContain(id);
   }
 });
 
-// That one is about releases which cannot be had: debug-offsets.test.ts makes them from a later one.
-const ids = smells.map(({ id }) => id).filter((id) => id !== 'incremental-collector');
+const ids = smells.map(({ id }) => id).filter(tried);
 describe.each(ids)('%s', (id) => {
   const why = needsNumpy.has(id) ? pythonModule('numpy') : null;
   const python = needsNumpy.has(id) ? systemPython : versions().at(-1)?.[1];

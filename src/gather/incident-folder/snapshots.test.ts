@@ -75,3 +75,22 @@ test('of a process that did not end, the look has no age', () => {
   );
   expect(evidence?.picture.ageAtDeathMs).toBeUndefined();
 });
+
+const ofRows = (share: number): SnapshotFile['picture'] => ({
+  holders: [{ ...holder, retainedBytes: share * 1000 }],
+});
+test.each<readonly [string, Partial<SnapshotFile>, number]>([
+  [
+    'that the time cut short gives way to one before it that explains more',
+    { cutShort: true },
+    500,
+  ],
+  ['that was whole speaks, however little it explains: what was held may have been freed', {}, 900],
+])('a later snapshot %s', (_, more, atMs) => {
+  const texts = new Map([
+    ['looks/001-7.json', snapshot(500, ofRows(0.8), { rssBytes: 1000 })],
+    ['looks/002-7.json', snapshot(900, ofRows(0.1), { rssBytes: 1000, ...more })],
+  ]);
+  const [evidence] = snapshotEvidence(snapshotsIn(texts).snapshots, () => 1000);
+  expect(evidence?.picture.ageAtDeathMs).toBe(1000 - atMs);
+});

@@ -9,6 +9,7 @@ import { parseFields } from '../../store/recorded-lines.ts';
 import {
   conform,
   isAmount,
+  isBoolean,
   isCount,
   isFields,
   isMoment,
@@ -49,7 +50,7 @@ export function snapshotsIn(texts: ReadonlyMap<string, string>): {
     if (!read.whole)
       unread.push({ id, place, status: 'malformed', detail: 'a part of it could not be read' });
     const { snapshot } = read;
-    const { atMs, pid, name, rssBytes, stoppedMs, stops, picture } = snapshot;
+    const { atMs, pid, name, rssBytes, stoppedMs, stops, cutShort, picture } = snapshot;
     const untilMs = atMs + (stoppedMs ?? 0);
     snapshots.push({
       place,
@@ -58,7 +59,7 @@ export function snapshotsIn(texts: ReadonlyMap<string, string>): {
       pid,
       name,
       picture,
-      ...defined({ rssBytes, stops }),
+      ...defined({ rssBytes, stops, cutShort }),
     });
   }
   snapshots.sort((a, b) => a.atMs - b.atMs || (a.place < b.place ? -1 : 1));
@@ -71,6 +72,7 @@ const snapshotShape: Shape = [
   required('atMs', isMoment),
   otherwise('name', isText, '?'),
   optional('rssBytes', isAmount),
+  optional('cutShort', isBoolean),
   optional('stoppedMs', isAmount),
   optional(
     'stops',
@@ -101,16 +103,23 @@ function parseSnapshot(
   };
 }
 
-/** The last look into each process that has died, with its age at that moment. */
+/** A snapshot for which the time did not suffice shows little of what there was: one that explains twice as much is worth its age. */
+const worthItsAge = 2;
+
+/** The last snapshot of each process that has died, with its age at that moment. */
 export function snapshotEvidence(
   snapshots: readonly ReadSnapshot[],
   endedMs: (pid: number) => number | null,
 ): readonly HeapSnapshot[] {
   const last = new Map<number, ReadSnapshot>();
-  // A later look that got as far as holders wins over an earlier one; stacks alone do not replace holders.
+  // A later one that got as far as holders wins over an earlier one; stacks alone do not replace holders.
   for (const snapshot of snapshots) {
     const known = last.get(snapshot.pid);
-    if (known === undefined || hasHolders(snapshot) || !hasHolders(known))
+    const explainsLess =
+      known !== undefined &&
+      snapshot.cutShort === true &&
+      worthItsAge * explained(snapshot) < explained(known);
+    if (known === undefined || !hasHolders(known) || (hasHolders(snapshot) && !explainsLess))
       last.set(snapshot.pid, snapshot);
   }
   return [...last.values()].map(({ place, pid, name, untilMs, picture }) => {
@@ -126,6 +135,12 @@ export function snapshotEvidence(
       },
     };
   });
+}
+
+/** Share of the process's memory that its holders account for; without its size, whether there are any. */
+function explained({ picture: { holders = [] }, rssBytes = 0 }: ReadSnapshot): number {
+  if (rssBytes === 0) return holders.length > 0 ? 1 : 0;
+  return holders.reduce((sum, { retainedBytes }) => sum + retainedBytes, 0) / rssBytes;
 }
 
 const hasHolders = ({ picture }: ReadSnapshot): boolean => (picture.holders?.length ?? 0) > 0;

@@ -64,6 +64,8 @@ export interface Paused {
   readonly wasStopped: boolean;
   /** Every thread stands still. */
   readonly isStill: boolean;
+  /** `performance.now()` before it was stopped. */
+  readonly begunAt: Ms;
   /** `performance.now()` at which the guard makes the process go on; Infinity where it was stopped before. */
   readonly heldUntil: Ms;
 }
@@ -113,7 +115,8 @@ export function pause(
   guard: Guard,
   { mostMs, waitMs = 200 }: PauseOptions,
 ): Paused | Traced | null {
-  const heldUntil = performance.now() + mostMs;
+  const begunAt = performance.now();
+  const heldUntil = begunAt + mostMs;
   const before = threadStates(pid);
   const wasStopped = before.some(isStopped);
   const tracer = tracerOf(pid);
@@ -134,6 +137,7 @@ export function pause(
   return {
     wasStopped,
     isStill,
+    begunAt,
     heldUntil: wasStopped ? Infinity : heldUntil,
     resume: () => {
       if (resumed) return;

@@ -22,10 +22,10 @@ export function writeSnapshot(path: string, content: SnapshotFile): void {
 }
 
 /**
- * Removes what no verdict would use: only the last snapshots of a process count, and of a run with thousands of deaths those of the first
+ * Removes what no verdict would use: only the last snapshots of a process count, with the last one that named a holder (`named`, a path), and of a run with thousands of deaths those of the first
  * processes and of the last ones.
  */
-export function dropOldSnapshots(folder: string, pid: number): void {
+export function dropOldSnapshots(folder: string, pid: number, named?: string): void {
   try {
     const snapshots = readdirSync(`${folder}/looks`)
       .map((name) => ({
@@ -43,7 +43,8 @@ export function dropOldSnapshots(folder: string, pid: number): void {
       ...mine.slice(0, -keptSnapshots),
       ...snapshots.filter((one) => forgotten.has(one.pid)),
     ])
-      rmSync(`${folder}/looks/${name}`, { force: true });
+      if (named === undefined || basename(named) !== name)
+        rmSync(`${folder}/looks/${name}`, { force: true });
   } catch {
     // The folder is gone: so are the snapshots.
   }

@@ -68,6 +68,8 @@ export interface Taker {
   /** By pid. */
   readonly known: Map<number, ProcessKnowledge>;
   count: number;
+  /** By pid: the file of the last snapshot that named a holder. */
+  readonly named: Map<number, string>;
   /** What a whole snapshot takes here, measured. */
   wholeMs: Ms;
   neededFreeBytes: Bytes;
@@ -95,6 +97,7 @@ export function newTaker(setup: Setup, guard: Guard, reply: Taker['reply']): Tak
     notPython: new Map(),
     missedPids: new Set(),
     known: new Map(),
+    named: new Map(),
     count: 0,
     wholeMs: 300,
     neededFreeBytes: setup.forced ? neededAgainBytes : neededAtFirstBytes,
@@ -173,12 +176,14 @@ export function lookInto(taker: Taker, subject: Subject): void {
     paused: isTraced(stopped) ? null : stopped,
     notes: [...(subject.notes ?? []), ...(traced === null ? [] : [traced])],
     stopMs,
-    begun,
+    // Not from before it was asked for: a thread that gets no CPU stops nobody.
+    begun: isTraced(stopped) ? begun : stopped.begunAt,
     cpuBefore,
     path: snapshotPath(setup.folder, taker.count, pid),
     atMs: Math.round(sinceStart(taker)),
     stoppedMs: null,
     step: null,
+    isWhole: true,
     last: null,
   });
 }
@@ -204,6 +209,7 @@ export function lookEarly(taker: Taker, subject: Subject): void {
     atMs: Math.round(sinceStart(taker)),
     stoppedMs: null,
     step: null,
+    isWhole: true,
     last: null,
   });
 }
@@ -264,6 +270,8 @@ interface Taking extends Subject {
   stoppedMs: Ms | null;
   /** How far it got. */
   step: SnapshotStep | null;
+  /** False: its estimate ended with the time. */
+  isWhole: boolean;
   /** The last step, written while it was stopped: it does not say yet for how long. */
   last: { readonly stage: SnapshotStep; readonly picture: MemoryPicture } | null;
 }
@@ -315,10 +323,11 @@ function readTarget(taker: Taker, taking: Taking, target: Target): void {
     censusChunks,
     expectedObjects: (found) => expectedObjects(rssBytes, found),
     ...(censusChunks < mostChunks ? tightNodes : wideNodes),
-    onStep: (step, picture) => {
+    onStep: (step, picture, isWhole) => {
       const tookMs = performance.now() - begun;
       // Who holds it is best read while it stands still, if there is time left.
       taking.step = step;
+      taking.isWhole = isWhole;
       if (step === 'census' && tookMs > stopMs * 0.7) resume(taker, taking);
       writeStep(taker, taking, step, picture);
       if (step === 'quick') taker.explainedLittle = explainsLittle(picture, rssBytes);
@@ -349,12 +358,14 @@ function resume(taker: Taker, taking: Taking): void {
 }
 
 function writeStep(
-  { stops }: Taker,
+  taker: Taker,
   taking: Taking,
   stage: SnapshotStep,
   picture: MemoryPicture,
 ): void {
   const { process, atMs, rssBytes, stoppedMs, limit, freeShare, notes, refusal } = taking;
+  if ((picture.holders?.length ?? 0) > 0) taker.named.set(process.pid, taking.path);
+  const { stops } = taker;
   taking.last = stoppedMs === null ? { stage, picture } : null;
   const content: SnapshotFile = {
     format: 'coroner-look/1',
@@ -362,6 +373,7 @@ function writeStep(
     name: process.name,
     atMs,
     stage,
+    ...(taking.isWhole ? {} : { cutShort: true as const }),
     rssBytes,
     ...(stoppedMs === null ? {} : { stoppedMs }),
     stops: {
@@ -385,7 +397,7 @@ function tidyUp(taker: Taker, taking: Taking): void {
   // How long it was stopped is known only now: the age of the snapshot counts from there.
   if (last !== null) writeStep(taker, taking, last.stage, last.picture);
   if (!taking.isEarly) limit.earlier = null;
-  dropOldSnapshots(setup.folder, process.pid);
+  dropOldSnapshots(setup.folder, process.pid, taker.named.get(process.pid));
   // To collect garbage costs as much as a whole look at stacks and estimates, which leave little of it.
   if (step === 'census' || step === 'holders') {
     // Within the limit, what coroner has once is not taken from the command again.

@@ -16,11 +16,12 @@ slowly_from = float(sys.argv[3]) * 1e6 if len(sys.argv) > 3 else None
 
 
 def is_found():
-    """Whether a snapshot of when it was most of the way there names a holder."""
+    """Whether a snapshot accounts for a good part of it."""
     for name in glob.glob(os.environ['CORONER_RUN'] + '/looks/*.json'):
         with open(name) as file:
             look = json.load(file)
-        if look['picture'].get('holders') and look['rssBytes'] > 0.6 * slowly_from:
+        held = sum(holder['retainedBytes'] for holder in look['picture'].get('holders', []))
+        if held > 0.45 * slowly_from:
             return True
     return False
 
