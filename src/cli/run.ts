@@ -1,6 +1,6 @@
 import { accessSync, constants, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { Report } from '../model/report.ts';
 import { formatBytes, formatPeak, formatDuration, parseSize } from '../model/units.ts';
 import { pythonHook } from '../record/python-hook.ts';
@@ -74,7 +74,11 @@ export function configure(command: Command): void {
       'refuse memory beyond this: 4G, or 90% of the limit of the cgroup or machine',
       memoryLimit,
     )
-    .option('--at-limit <what>', 'raise (the allocation fails, default), report or kill', atLimit)
+    .addOption(
+      new Option('--at-limit <what>', 'raise (the allocation fails, default), report or kill')
+        .choices(['raise', 'report', 'kill'])
+        .argParser(atLimit),
+    )
     .option(
       '--last-look',
       'look into a Python before it is killed also where coroner lives within its small limit (default: from 512 MiB on)',
@@ -295,6 +299,7 @@ function lastLook({
   lookAtPeak,
   agent,
   memoryLimit: limit,
+  atLimit: doThere,
 }: RunOptions): Companion {
   if (asked === false)
     return noFinalSnapshot(
@@ -302,7 +307,8 @@ function lastLook({
       'coroner run COMMAND',
     );
   const available = availableLimitBytes() ?? 0;
-  const hasRoom = available >= leastForFinalSnapshotBytes;
+  const left = agent && limit !== undefined && doThere !== 'report' ? available - limit : 0;
+  const hasRoom = available >= leastForFinalSnapshotBytes || left >= roomBesideLimitBytes;
   if (asked === true || hasRoom)
     return finalSnapshot({
       forced: !hasRoom,
@@ -332,6 +338,9 @@ function verdictAtHand(): Companion {
 
 /** A snapshot takes tens of MiB. In a small container the command would die earlier for want of them, and perhaps coroner with it. */
 const leastForFinalSnapshotBytes = 512 * 2 ** 20;
+/** What the command may not have, by --memory-limit, is coroner's: the recorder with a snapshot holds up to 125 MiB. */
+const roomBesideLimitBytes = 160 * 2 ** 20;
+
 /** Removes the oldest incidents beyond the limits. Only in the default store: what lies below `--output` is the user's to keep. */
 function prune(root: string, own: string | null, say: (line: string) => void): void {
   const limits = parseStoreLimits(process.env['CORONER_STORE_MAX']);

@@ -73,6 +73,10 @@ export async function launch(
   };
 }
 
+/** Debian and others have no `python`, and most examples do. */
+const notFound = (file: string, path: string): string =>
+  `${file}: command not found${file === 'python' && find('python3', path) !== null ? ' (python3 is there)' : ''}`;
+
 /** What a failed start means, in words and as a shell's exit status. */
 export function launchError(
   file: string,
@@ -87,7 +91,7 @@ export function launchError(
         return { code, message: 'the current folder does not exist any more', exitCode: 127 };
       // The kernel also says ENOENT where the interpreter of a script is missing.
       return found === null
-        ? { code, message: `${file}: command not found`, exitCode: 127 }
+        ? { code, message: notFound(file, env['PATH'] ?? ''), exitCode: 127 }
         : { code, message: `${found}: its interpreter or loader does not exist`, exitCode: 126 };
     case 'EACCES':
       // The kernel also says EACCES of a command that does not exist where a folder of PATH may not be searched.

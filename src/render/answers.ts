@@ -164,6 +164,14 @@ function whoseMemory(incident: Incident): Answer {
       known: true,
     };
   }
+  // What fills a memory in which so little finds no room is somebody else's.
+  if (request.bytes !== null && request.bytes < smallBytes && death !== 'none')
+    return {
+      question,
+      answer: `Not known: full before ${formatBytes(request.bytes)} were asked for`,
+      details: [],
+      known: false,
+    };
   if (request.bytes !== null && death !== 'none')
     return {
       question,
@@ -173,6 +181,8 @@ function whoseMemory(incident: Incident): Answer {
     };
   return { question, answer: 'Not known', details: [], known: false };
 }
+
+const smallBytes = 2 ** 20;
 
 function victimSize({ victim, memory }: Incident): string {
   const parts = victim === null ? '' : memoryParts(victim);

@@ -93,7 +93,7 @@ describe.skipIf(lacks !== null)(`npm run package${named(lacks)}`, () => {
         ).toBe(true);
   });
   test.skipIf(venv !== null)(
-    `the wheel is installed and gives a verdict with the line${named(venv)}`,
+    `the wheel is installed and gives a verdict with the line and the variable${named(venv)}`,
     () => {
       const environment = join(folder, 'venv');
       expect(spawnSync('python3', ['-m', 'venv', environment]).status).toBe(0);
@@ -135,6 +135,7 @@ describe.skipIf(lacks !== null)(`npm run package${named(lacks)}`, () => {
         expect(status).toBe(1);
         expect(stderr).toContain('OUT OF MEMORY');
         expect(stderr).toContain('leak.py:3');
+        expect(stderr).toContain('rows -> list');
       }
     },
     200_000,

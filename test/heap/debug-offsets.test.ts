@@ -152,6 +152,27 @@ describe.skipIf(newestSkip).each(newestVersions())(
       expect(after.picture.types!.length).toBeGreaterThan(10);
     });
 
+    test('in the midst of a collection, whose links do not lead back, its objects are read too', async () => {
+      const inACollection = (isCollecting: number) =>
+        changedImage(python, ({ memory, layout, runtime }, write) => {
+          const { gcGenerations, gcCollecting } = layout.interpreter;
+          const oldest = runtime.interpreter + gcGenerations! + 2 * layout.gc.generationSize;
+          // What was last has been moved to those that may be garbage: the link leads to something of another list.
+          const first = memory.word(oldest);
+          write(oldest + 8, runtime.typeType);
+          // The first has its count there.
+          if (first !== oldest) write(first + 8, 6);
+          write(runtime.interpreter + gcCollecting!, isCollecting);
+        });
+      const { before, after } = await inACollection(1);
+      if (isRefusal(after)) throw new Error(`${after.detail}`);
+      expect(after.picture.types).toEqual(before.picture.types);
+      target?.end();
+      const other = await inACollection(0);
+      if (isRefusal(other.after)) throw new Error(`${other.after.detail}`);
+      expect(other.after.picture.types).toBeUndefined();
+    });
+
     test('objects that lie elsewhere are left out, and that is said', async () => {
       const { after } = await changedImage(python, ({ runtime, layout, memory }, write) => {
         // As if a tuple had one more field.

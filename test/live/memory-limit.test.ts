@@ -1,11 +1,12 @@
 /** `coroner run --memory-limit`: who is refused is looked at where it stands, and the verdict names the variable. */
 import { describe, expect, test } from 'vitest';
 import type { SnapshotFile } from '../../src/model/incident-folder.ts';
-import { everyPython } from '../have.ts';
+import { makeCgroup } from '../cgroup.ts';
+import * as have from '../have.ts';
 import { underCoroner, type Outcome } from './under-coroner.ts';
 
 const program = (name: string) => new URL(`../programs/${name}`, import.meta.url).pathname;
-const found = [...everyPython()].filter(([version]) => /^3\.(?:9|1\d)\./.test(version));
+const found = [...have.everyPython()].filter(([version]) => /^3\.(?:9|1\d)\./.test(version));
 const [, python = ''] =
   found.find(([version]) => version.startsWith('3.11.')) ?? found.at(-1) ?? [];
 const reason = found.length === 0 ? 'needs CPython 3.9 to 3.15' : null;
@@ -91,5 +92,32 @@ describe.skipIf(reason)(`who is refused is looked at${reason ? ` (${reason})` : 
     expect(outcome.status).toBe(1);
     expect(looksOf(outcome)).toEqual([]);
     expect(outcome.stderr).toContain('MemoryError');
+  });
+});
+
+const cgroup = reason ?? have.cgroup();
+describe.skipIf(cgroup)(`in a small container${cgroup ? ` (${cgroup})` : ''}`, () => {
+  const inside = async (limitBytes: number): Promise<Outcome> => {
+    const group = makeCgroup('limit-room', { limitBytes, swapBytes: 0 });
+    try {
+      return underCoroner([python, program('refused_rows.py'), '100000000'], {
+        before: group.enter,
+        ...atLimit(),
+      });
+    } finally {
+      await group.remove();
+    }
+  };
+
+  test('that has room for a look beside the limit, the variable is named', async () => {
+    const { incident } = await inside(400 * mib);
+    expect(incident?.memory.holders?.[0]).toMatchObject({ name: 'records', function: 'load' });
+  });
+  test('that has none, the verdict says why it is not', async () => {
+    const { incident } = await inside(220 * mib);
+    expect(incident?.memory.holders ?? []).toEqual([]);
+    expect(incident?.unknown.map(({ what }) => what)).toContainEqual(
+      expect.stringContaining('which variables held the memory'),
+    );
   });
 });

@@ -1,5 +1,13 @@
 /** `coroner run` as a user starts it: the command must not notice, and the deaths are real. */
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +44,15 @@ describe('the command runs as if it had been started alone', () => {
     const outcome = underCoroner([file], quick);
     expect(outcome.status).toBe(status);
     expect(outcome.stderr).toContain(message);
+  });
+
+  test('python, where there is only python3', () => {
+    const path = join(work, 'only-python3');
+    mkdirSync(path);
+    symlinkSync('/bin/true', join(path, 'python3'));
+    const said = (PATH: string) => underCoroner(['python'], { ...quick, env: { PATH } }).stderr;
+    expect(said(path)).toContain('python: command not found (python3 is there)');
+    expect(said(work)).toMatch(/python: command not found$/m);
   });
 
   test('a limit that nobody would enforce starts nothing', () => {
