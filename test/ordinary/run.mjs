@@ -212,6 +212,7 @@ for (const python of values.python)
             about: program.about,
             truth: program.truth,
             lines: program.lines.map(({ line }) => line),
+            cell: program.cell,
             python,
             how,
             limitMiB: givenMiB,

@@ -1,4 +1,4 @@
-# cachetools: a cache with a bound that is never reached. truth: cache, self.cache | needs: cachetools | venv: run
+# cachetools: a cache with a bound that is never reached. truth: prices.cache, self.cache | needs: cachetools | venv: run
 from cachetools import TTLCache
 
 

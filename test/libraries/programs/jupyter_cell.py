@@ -1,4 +1,4 @@
-# Jupyter: a cell that keeps its rows. truth: history | needs: ipykernel | venv: run | cell: 5
+# Jupyter: a cell that keeps its rows. truth: history | needs: ipykernel | venv: run | cell: 4
 import sys
 
 from jupyter_client.manager import start_new_kernel

@@ -5,10 +5,10 @@ import numpy as np
 
 def main():
     rng = np.random.default_rng(1)
-    data, target = rng.random((30_000, 20)), rng.random(30_000)
+    data, target = rng.random((60_000, 20)), rng.random(60_000)
     sets = []
     while True:
-        one = lgb.Dataset(data, target, params={"verbose": -1}, free_raw_data=True)
+        one = lgb.Dataset(data, target, params={"verbose": -1, "num_threads": 1}, free_raw_data=True)
         sets.append(one.construct())  # <- line
 
 

@@ -1,4 +1,4 @@
-# pandas: one pivot table a day, none given up. truth: reports, self.reports | needs: pandas | venv: data
+# pandas: one pivot table a day, none given up. truth: dashboard.reports, self.reports | needs: pandas | venv: data
 import numpy as np
 import pandas as pd
 

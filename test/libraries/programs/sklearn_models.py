@@ -1,4 +1,4 @@
-# scikit-learn: a model for each customer. truth: models, self.models | needs: sklearn | venv: data | limit: 400
+# scikit-learn: a model for each customer. truth: models.models, self.models | needs: sklearn | venv: data | limit: 400
 import numpy as np
 from sklearn.neighbors import KNeighborsRegressor
 

@@ -1,4 +1,4 @@
-# torch: a cache of tensors. truth: cache, self.cache | needs: torch | venv: system | limit: 400
+# torch: a cache of tensors. truth: embeddings.cache, self.cache | needs: torch | venv: system | limit: 400
 import torch
 
 
