@@ -12,7 +12,8 @@ const computing = [
 ];
 const deaths = [
   'test/deep/**/*.test.ts',
-  'test/agent/memory-limit.test.ts',
+  'test/agent/{agent,memory-limit,native-threads}.test.ts',
+  'test/live/named.test.ts',
   'test/heap/{final-snapshot,pause}.test.ts',
   'test/transparency/transparency.test.ts',
 ];

@@ -31,7 +31,8 @@ static struct coroner_tree_slot *own_slot;
 #define TELLING_BYTES (512u << 10)
 static uint64_t small_reserve, allowance;
 static uint64_t whole_allowance(void) { return limit_bytes / 64 < (8u << 20) ? limit_bytes / 64 : 8u << 20; }
-static uint64_t held_bytes, asked_bytes, read_ns;
+/* At the last look: what this process held and what the others did. */
+static uint64_t held_bytes, others_bytes, asked_bytes, read_ns;
 
 void limit_open(uint64_t bytes, int how) {
   if (!file) return;
@@ -114,21 +115,22 @@ COLD bool limit_refuses(size_t bytes, bool small) {
   /* A request may be touched long after it was granted: what was asked for since the last look counts as held, for a while. */
   uint64_t now = monotonic_ns();
   asked_bytes += small ? sampling_mean() : bytes;
-  if (held_bytes + asked_bytes + bytes > limit_bytes / 2 || now - read_ns > 20000000) {
+  if (held_bytes + others_bytes + asked_bytes + bytes > limit_bytes / 2 || now - read_ns > 20000000) {
     uint64_t vm, rss, shared, total;
     if (read_statm(&vm, &rss, &shared)) {
       held_bytes = rss;
       if (own_slot) own_slot->pages = (uint32_t)(rss / file->header.page_bytes);
       asked_bytes = 0;
       read_ns = now;
-      total = rss + held_by_others();
+      others_bytes = held_by_others();
+      total = rss + others_bytes;
       const uint64_t most = limit_bytes + (small ? small_reserve : 0);
       if (total + bytes > most) {
         uint64_t sure = unreclaimable();
         if (sure) {
           held_bytes = sure;
           if (own_slot) own_slot->pages = (uint32_t)(sure / file->header.page_bytes);
-          total = sure + held_by_others();
+          total = sure + others_bytes;
         }
       }
       refuse = total + bytes > most;

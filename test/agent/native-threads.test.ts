@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allocationsOf } from '../../src/parsers/formats/agent-allocations.ts';
-import { cCompiler, everyPython } from '../have.ts';
+import { cCompiler, deep, everyPython } from '../have.ts';
 import { noAgent, underAgent } from './under-agent.ts';
 
 const program = (name: string) => new URL(`../programs/agent/${name}`, import.meta.url).pathname;
 const MiB = 2 ** 20;
-const found = [...everyPython()].map(([version, python]) => ({ version, python }));
+const found = [...everyPython()]
+  .filter(([version]) => deep || /^3\.(?:11|13|15)\./.test(version))
+  .map(([version, python]) => ({ version, python }));
 const reason =
   cCompiler() ??
   (found.length === 0 ? 'needs CPython 3.6 to 3.15' : noAgent(found[0]?.python ?? ''));

@@ -105,10 +105,9 @@ function minorsOf(
   return [...found].sort((a, b) => Number(a[0].slice(2)) - Number(b[0].slice(2)));
 }
 
-/** All of them in the deep tests; else one of the middle, the newest, and the newest of the root folder. */
+/** All of them in the deep tests; else the newest here, and the newest of the root folder. */
 export const triedVersions = (): readonly (readonly [string, string])[] => {
   const all = versions();
   if (deep) return [...all, ...newestVersions()];
-  const some = new Set([(all.length >> 1) + 1, all.length - 1]);
-  return [...all.filter((_, index) => some.has(index)), ...newestVersions().slice(-1)];
+  return [...all.slice(-1), ...newestVersions().slice(-1)];
 };
