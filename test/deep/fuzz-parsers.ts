@@ -31,7 +31,9 @@ const pick = <T>(list: readonly T[], next: Next): T => list[Math.floor(next() * 
 const innocent = fixtures.filter(({ bytes }) => {
   const text = bytes.toString('utf8');
   const { incidents } = diagnose(gatherText('input', text));
-  const hangsOnSize = /memory allocation of \d+ bytes failed/.test(text);
+  const hangsOnSize =
+    /memory allocation of \d+ bytes failed/.test(text) ||
+    incidents.some(({ variant }) => variant === 'impossible-size');
   return !hangsOnSize && incidents.every(({ cause }) => cause === 'not-memory');
 });
 let drawn: readonly Fixture[] = fixtures;
@@ -136,7 +138,7 @@ const mutations: Readonly<Record<string, (bytes: Buffer, next: Next) => Buffer>>
 
 /** Words one of which stands in every record that can prove a memory death. */
 const witnesses =
-  /kill|oom|memory|alloc|exceed|evict|jetsam|memorystatus|limit|R1[45]|ENOMEM|errno|Errno|segfault|quota|MEMLIMIT|TERM_|thrash|swap|pressure|to the victim|badness|OUT_OF_ME|reserve enough space|shortage|corrective action|operator new|EVIL RELOAD|highwater|\bRSS\b/i;
+  /kill|oom|memory|alloc|exceed|evict|jetsam|memorystatus|limit|R1[45]|ENOMEM|errno|Errno|segfault|quota|MEMLIMIT|TERM_|thrash|swap|pressure|to the victim|badness|OUT_OF_ME|reserve enough space|shortage|corrective action|operator new|EVIL RELOAD|highwater|mach_vm_map|\bRSS\b/i;
 
 /** Of a processor: on a machine that others load the clock on the wall tells nothing. */
 const cpuMs = (since: NodeJS.CpuUsage): number => {

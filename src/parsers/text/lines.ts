@@ -14,7 +14,7 @@ import { isoTime } from '../../model/units.ts';
 const escapes = /\u001B(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001B]*(?:\u0007|\u001B\\)?|[@-Z\\^_])/g;
 /** Longest stretch of one line that a phrase is looked for in: hostile lines are megabytes long. */
 const windowLength = 4096;
-const quoteLength = 600;
+export const quoteLength = 600;
 
 /** Without colours, carriage return and mail quoting. */
 export function clean(text: string): string {

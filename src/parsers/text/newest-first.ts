@@ -1,7 +1,7 @@
 /** Logs that a web console shows newest first: what led to a death stands below it. */
 import type { Evidence, Origin } from '../../model/evidence.ts';
 import type { Input } from '../parser.ts';
-import { maxPasted, wholeText } from './lines.ts';
+import { maxPasted, quoteLength, wholeText } from './lines.ts';
 import { stripPrefix } from './prefix.ts';
 
 /** Fewer records tell nothing of an order. */
@@ -47,6 +47,12 @@ function turned({ quote, place, ...origin }: Origin): Origin {
   return {
     ...origin,
     place: range === null ? place : `${range[1]}:${range[3]}-${range[2]}`,
-    ...(quote === undefined ? {} : { quote: quote.split('\n').reverse().join('\n') }),
+    ...(quote === undefined ? {} : { quote: turnedQuote(quote) }),
   };
+}
+
+/** Of one that was cut, the last line may lack its end: with another one below it, it stands nowhere. */
+function turnedQuote(quote: string): string {
+  const lines = quote.split('\n');
+  return quote.length < quoteLength ? lines.reverse().join('\n') : lines.at(-1)!;
 }
