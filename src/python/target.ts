@@ -25,13 +25,17 @@ export class ProcessKnowledge {
     return this.foundModules;
   }
 
-  /** The CPython of the program in a process, if it was found before and still has threads. */
+  /**
+   * The CPython of the program in a process, if it was found before and begins with the same interpreter: a new subinterpreter stands in front
+   * of the others, and one that ended leaves freed memory. null: it must be looked for, as always in 3.6, which tells its first nowhere.
+   */
   runtimeIn(memory: Memory, program: string | undefined): Runtime | null {
     const { found } = this;
     if (found === null || program !== this.program) return null;
-    const { threadsHead, modules } = found.layout.interpreter;
-    const hasBoth = [threadsHead, modules].every((at) => memory.word(found.interpreter + at) !== 0);
-    return hasBoth ? found : null;
+    const { interpreter, layout, runtimeAddress } = found;
+    if (runtimeAddress === null || layout.runtime === undefined) return null;
+    const isFirst = memory.word(runtimeAddress + layout.runtime.interpretersHead) === interpreter;
+    return isFirst && memory.word(interpreter + layout.interpreter.modules) !== 0 ? found : null;
   }
 
   learn(program: string | undefined, runtime: Runtime): void {

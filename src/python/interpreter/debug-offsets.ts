@@ -33,7 +33,8 @@ export function layoutOfDebugOffsets(
       : Array.from({ length: count }, (_, i) => memory.word(runtimeAddress + 8 * (from + i)));
   const head = headOf(words, before);
   if (head === null) return null;
-  const interpreter = memory.word(runtimeAddress + head.runtime.interpretersHead);
+  const first = memory.word(runtimeAddress + head.runtime.interpretersHead);
+  const interpreter = withThread(memory, first, head.interpreter);
   const state = isPlausible(interpreter)
     ? memory.word(interpreter + head.interpreter.threadsHead)
     : 0;
@@ -52,6 +53,25 @@ export function layoutOfDebugOffsets(
     };
   }
   return null;
+}
+
+const maxInterpreters = 256;
+
+/**
+ * The first interpreter with a thread, from `head` on: a subinterpreter that stands in front of the others has none while nobody runs in it,
+ * and nothing can be checked by it. `head` where no one has any.
+ */
+export function withThread(
+  memory: Memory,
+  head: number,
+  { next, threadsHead }: Pick<Layout['interpreter'], 'next' | 'threadsHead'>,
+): number {
+  let at = head;
+  for (let seen = 0; isPlausible(at) && seen < maxInterpreters; seen += 1) {
+    if (memory.word(at + threadsHead) !== 0) return at;
+    at = memory.word(at + next);
+  }
+  return head;
 }
 
 /** Whether all fields lie within a struct of this size. */

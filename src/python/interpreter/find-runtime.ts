@@ -1,5 +1,5 @@
 import { loadedObject } from '../../elf/index.ts';
-import { debugCookie, layoutOfDebugOffsets } from './debug-offsets.ts';
+import { debugCookie, layoutOfDebugOffsets, withThread } from './debug-offsets.ts';
 import type { Layout } from '../layouts/layout.ts';
 import { layouts } from '../layouts/tables.ts';
 import { isRefusal, type Refusal } from '../process/live-process.ts';
@@ -115,22 +115,22 @@ function inspectModule(memory: Memory, { path, base }: Module): Runtime | Refusa
   if (isRefusal(layout)) return layout;
   const { interpreter, generations36 } = interpreterOf(memory, image, path, start, layout);
   if (!isPlausible(interpreter)) return noInterpreter(text, path);
-  const thread = memory.word(interpreter + layout.interpreter.threadsHead);
-  const modules = memory.word(interpreter + layout.interpreter.modules);
+  const running = withThread(memory, interpreter, layout.interpreter);
+  const thread = memory.word(running + layout.interpreter.threadsHead);
+  const modules = memory.word(running + layout.interpreter.modules);
   const dictType = isPlausible(modules) ? memory.word(modules + 8) : 0;
   // At its very start and end: not a matter of the build.
   if (thread === 0 || modules === 0) return noInterpreter(text, path);
   const isDict =
     isPlausible(dictType) && memory.cString(memory.word(dictType + layout.type.name), 8) === 'dict';
   const pointsBack =
-    isPlausible(thread) && memory.word(thread + layout.thread.interpreter) === interpreter;
+    isPlausible(thread) && memory.word(thread + layout.thread.interpreter) === running;
   if (!isDict || !pointsBack) return notAsExpected(text);
   const typeType = image.symbol('PyType_Type') ?? memory.word(dictType + 8);
   return {
     version,
     layout,
-    isStacksOnly:
-      version.major === 2 || !isObjectsAsExpected(memory, layout, interpreter, typeType),
+    isStacksOnly: version.major === 2 || !isObjectsAsExpected(memory, layout, running, typeType),
     runtimeAddress,
     interpreter,
     typeType,
