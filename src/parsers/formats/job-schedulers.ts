@@ -1,5 +1,6 @@
 /** Batch systems that end jobs at their memory limit: Slurm, PBS, LSF, SGE, HTCondor, YARN, Flux, Cobalt, OAR; and at their time limit. */
 import { defined } from '../../model/defined.ts';
+import type { Bytes } from '../../model/units.ts';
 import type { DeathNotice, Evidence, KillerRecord } from '../../model/evidence.ts';
 import type { Input, Line, Parser } from '../parser.ts';
 import {
@@ -526,51 +527,48 @@ function* qacct(input: Input): Iterable<KillerRecord | DeathNotice> {
       each === undefined || usedBytes === undefined
         ? undefined
         : [each * slots, each].find((bytes) => usedBytes >= 0.97 * bytes);
+    const killed = (
+      message: string,
+      limitBytes: Bytes | undefined,
+      highestBytes?: Bytes,
+    ): KillerRecord => ({
+      kind: 'killer-record',
+      origin,
+      reporter: 'sge',
+      cause: 'job-scheduler-limit',
+      message,
+      ...defined({ subject }),
+      ...(limitBytes === undefined ? {} : { limit: { owner: 'scheduler', bytes: limitBytes } }),
+      ...defined({ usedBytes: highestBytes }),
+      sourceKind: 'indirect',
+      exitCode: status,
+    });
+    const ended = ({
+      signal,
+      otherReason,
+    }: Pick<DeathNotice, 'signal' | 'otherReason'>): DeathNotice => ({
+      kind: 'death-notice',
+      origin,
+      reporter: 'sge',
+      ...defined({ signal }),
+      exitCode: status,
+      ...defined({ otherReason }),
+      ...(subject === undefined ? {} : { name: `job ${subject}` }),
+    });
     if (limit !== undefined)
-      yield {
-        kind: 'killer-record',
-        origin,
-        reporter: 'sge',
-        cause: 'job-scheduler-limit',
-        message:
-          'SGE ended the job by a signal, and its highest use (maxvmem) was at the h_vmem that it had asked for',
-        ...defined({ subject }),
-        limit: { owner: 'scheduler', bytes: limit },
-        ...defined({ usedBytes }),
-        sourceKind: 'indirect',
-        exitCode: status,
-      };
+      yield killed(
+        'SGE ended the job by a signal, and its highest use (maxvmem) was at the h_vmem that it had asked for',
+        limit,
+        usedBytes,
+      );
     else if (isOverInWords(whole, asked))
-      yield {
-        kind: 'killer-record',
-        origin,
-        reporter: 'sge',
-        cause: 'job-scheduler-limit',
-        message:
-          'SGE ended the job by a signal, and the text says that it was over the memory that it had asked for (h_vmem)',
-        ...defined({ subject }),
-        ...(each === undefined ? {} : { limit: { owner: 'scheduler', bytes: each * slots } }),
-        sourceKind: 'indirect',
-        exitCode: status,
-      };
+      yield killed(
+        'SGE ended the job by a signal, and the text says that it was over the memory that it had asked for (h_vmem)',
+        each === undefined ? undefined : each * slots,
+      );
     else if (isOutOfTime(status, rows))
-      yield {
-        kind: 'death-notice',
-        origin,
-        reporter: 'sge',
-        exitCode: status,
-        otherReason: 'its time limit (h_rt or h_cpu)',
-        ...(subject === undefined ? {} : { name: `job ${subject}` }),
-      };
-    else if (status === 137)
-      yield {
-        kind: 'death-notice',
-        origin,
-        reporter: 'sge',
-        signal: 'SIGKILL',
-        exitCode: status,
-        ...(subject === undefined ? {} : { name: `job ${subject}` }),
-      };
+      yield ended({ otherReason: 'its time limit (h_rt or h_cpu)' });
+    else if (status === 137) yield ended({ signal: 'SIGKILL' });
   }
 }
 
