@@ -28,8 +28,8 @@ void look_at_limits(void) {
 }
 
 /*
- * Whether a limit of the process itself refuses a request. One far above the limit is a fault in a size, whoever holds memory; a block that
- * grows may ask for a little more than all. What counts against RLIMIT_DATA is at most the whole address space.
+ * Whether a limit of the process itself refuses a request. A request far above the limit is a wrong size, whoever holds the memory; a block
+ * that grows may ask for a little more than the limit. At most the whole address space counts against RLIMIT_DATA.
  */
 static bool fills(uint64_t limit, uint64_t used_bytes, size_t bytes) {
   return limit != UINT64_MAX && bytes / 4 <= limit && used_bytes + bytes > limit;

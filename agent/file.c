@@ -74,7 +74,7 @@ static bool has_room(int fd) {
 static struct coroner_file *locked;
 static bool program_locks;
 
-/* Every tool of valgrind preloads something, and none knows mlock2(): each would complain in the program's stderr. */
+/* Every valgrind tool preloads a library of its own. None knows mlock2(), and each would complain in the program's stderr. */
 static bool under_valgrind(void) {
   const char *preloaded = getenv("LD_PRELOAD");
   return preloaded && strstr(preloaded, "vgpreload_");

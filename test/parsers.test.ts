@@ -83,7 +83,7 @@ describe.each(fixtures)('$title', (fixture) => {
   test('is recognised by its content, whatever its name and however it comes in', async () => {
     const whole = anonymous(gatherText('kern.log', text).evidence, 'kern.log');
     expect(anonymous(gatherText('x', text).evidence, 'x')).toEqual(whole);
-    // Byte by byte takes a long one seconds.
+    // Reading a long text byte by byte takes seconds.
     for (const size of deep || text.length < 4000 ? [1, 7, 4096] : [997]) {
       const { evidence } = await gatherChunks(chunksOf(fixture.bytes, size), 'stdin');
       expect(anonymous(evidence, 'stdin')).toEqual(whole);

@@ -232,7 +232,7 @@ describe('what may be packed', () => {
     expect(sources.map(({ status }) => status)).toContain('truncated');
   });
 
-  // It takes as long as it takes to unpack what is allowed.
+  // It unpacks as much as is allowed, which takes seconds.
   if (deep)
     test.skipIf(built !== null)(
       `a gzip bomb is cut off${built === null ? '' : ` (${built})`}`,

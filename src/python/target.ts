@@ -15,7 +15,7 @@ export interface Target {
   readonly python: Interpreter;
 }
 
-/** What stays true of a program from one snapshot to the next: to find it again would take longer than the rest of a short stop. */
+/** What stays true of a program from one snapshot to the next. Finding it again would take longer than the rest of a short stop. */
 export class ProcessKnowledge {
   private program: string | null = null;
   private found: Runtime | null = null;

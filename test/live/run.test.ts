@@ -339,7 +339,7 @@ time.sleep(40)`;
         '-c',
         [
           'import multiprocessing as m, os, sys, time',
-          // What a busy machine's recorder had never seen would have no parent either.
+          // A worker that a busy recorder never saw would have no parent in the verdict.
           'def is_seen():',
           '    with open(os.environ["CORONER_RUN"] + "/events.ndjson") as f:',
           '        return \'"pid":%d,\' % os.getpid() in f.read()',

@@ -103,7 +103,7 @@ function parseSnapshot(
   };
 }
 
-/** A snapshot for which the time did not suffice shows little of what there was: one that explains twice as much is worth its age. */
+/** A snapshot that ran out of time shows little of what there was: an earlier one that explains twice as much is better, although it is older. */
 const worthItsAge = 2;
 
 /** The last snapshot of each process that has died, with its age at that moment. */

@@ -51,7 +51,7 @@ function turned({ quote, place, ...origin }: Origin): Origin {
   };
 }
 
-/** Of one that was cut, the last line may lack its end: with another one below it, it stands nowhere. */
+/** The last line of a quote that was cut may lack its end. Followed by another line it would not be the input's own words: it stands alone. */
 function turnedQuote(quote: string): string {
   const lines = quote.split('\n');
   return quote.length < quoteLength ? lines.reverse().join('\n') : lines.at(-1)!;

@@ -16,8 +16,8 @@ export const isOwnFile = (file: string): boolean =>
   );
 
 /**
- * The program's own modules, kept from one snapshot of a process to the next: to find them reads the names of all that is imported,
- * which takes longer than everything else where thousands of modules are there, or the machine is slow.
+ * The program's own modules, kept from one snapshot of a process to the next. Finding them means reading the name of every imported
+ * module, which takes longer than the rest of a snapshot where there are thousands, or where the machine is slow.
  */
 export class OwnModules {
   /** By interpreter, with what `sys.modules` was and had then. */

@@ -176,7 +176,7 @@ export function lookInto(taker: Taker, subject: Subject): void {
     paused: isTraced(stopped) ? null : stopped,
     notes: [...(subject.notes ?? []), ...(traced === null ? [] : [traced])],
     stopMs,
-    // Not from before it was asked for: a thread that gets no CPU stops nobody.
+    // From its signal on: before that the process ran, however long this thread waited for a CPU.
     begun: isTraced(stopped) ? begun : stopped.begunAt,
     cpuBefore,
     path: snapshotPath(setup.folder, taker.count, pid),
